@@ -1,0 +1,69 @@
+"""The `qbench` command: picks the verb and hands it its arguments; imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from qbench import __version__
+from qbench.errors import QbenchError
+from qbench.registry import nearest
+
+# Verb: (module under qbench.commands, arguments, what it does)
+VERBS = {
+    "sweep": ("[overrides]", "run a study's design: one table, four figures"),
+    "train": ("[overrides]", "run one configuration"),
+    "plan": ("[overrides]", "what a sweep would run, with steps; trains nothing"),
+    "graph": ("[overrides]", "the quantization ops that a configuration inserts"),
+    "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
+    "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
+}
+
+_USAGE = """usage: qbench VERB [arguments]
+
+Which quantization settings should a network be trained with? qbench varies one factor at a time.
+
+{verbs}
+
+Overrides are key=value pairs, as in Hydra: quant.bits=4, study=cifar10_resnet8. In a sweep,
+quant.bits=8,2,3,4 gives that factor these levels, the first one its default.
+
+  qbench VERB --help   what a verb takes
+  qbench --version     the version
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        lines = (f"  {verb:<9} {takes:<16} {does}" for verb, (takes, does) in VERBS.items())
+        print(_USAGE.format(verbs="\n".join(lines)), end="")
+        return 0
+    if given[0] == "--version":
+        print(f"qbench {__version__}")
+        return 0
+    try:
+        return _run(given[0], given[1:])
+    except QbenchError as error:
+        print(f"qbench: {error}", file=sys.stderr)
+        return 1 if type(error) is not QbenchError else 2
+    except KeyboardInterrupt:
+        print("qbench: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    if verb not in VERBS:
+        raise QbenchError(
+            f"{verb} is not a verb; choose one of {', '.join(VERBS)}.{nearest(verb, VERBS)}"
+        )
+    module = importlib.import_module(f"qbench.commands.{verb}")
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(module.__doc__.strip())
+        return 0
+    code: int = module.main(arguments)
+    return code

@@ -1,0 +1,42 @@
+"""usage: qbench sweep [overrides]
+
+Runs a study's design and builds its table, figures and page. The default is the paper's: the float
+baseline, the default quantized configuration, and each other level of each factor.
+
+  qbench sweep                                     the scanned digits that come with scikit-learn
+  qbench sweep study=cifar10_resnet8 data.dir=DIR  another study
+  qbench sweep quant.bits=4                        another default level, the others vary around it
+  qbench sweep quant.bits=8,2,3,4                  these levels for that factor, the first its default
+  qbench sweep 'design.factors=[quant.bits]'       only these factors
+  qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
+  qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
+
+Finished runs are found and not run again. Exit code: 0 if every run ended well, 1 if one failed or
+diverged (the others are in the table), 2 if nothing could be run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench import hydra_app
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    hydra_app.run(run_job, arguments, sweep=True)
+    return 0
+
+
+def run_job(config: Any) -> str:
+    """One job of a sweep, in whichever process the launcher chose; returns the run's status."""
+    from qbench import runner
+    from qbench.progress import run_bar
+
+    settings = hydra_app.settings_of(config)
+    status = "ok"
+    for seed in settings.seeds:
+        experiment = settings.base.with_values({"seed": seed})
+        with run_bar(experiment.train.steps, "run", position=1) as report:
+            status = str(runner.run(experiment, settings.root, report)["status"])
+    return status

@@ -1,0 +1,50 @@
+"""usage: qbench train [overrides]
+
+Runs one configuration, once for each of its seeds, and prints what came out.
+
+  qbench train quant.op=fake_quant quant.bits=4
+  qbench train quant=none                          the float baseline
+  qbench train data=mnist data.dir=DIR model=resnet8
+
+Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if nothing could be run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench import hydra_app, records
+from qbench.errors import QbenchError
+from qbench.factors import impossible
+
+
+class RunFailed(QbenchError):
+    """A run failed or diverged."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    hydra_app.run(_train, arguments, sweep=False)
+    return 0
+
+
+def _train(config: Any) -> None:
+    settings = hydra_app.settings_of(config)
+    reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
+    if reason:
+        raise QbenchError(reason)
+    records.prepare_folder(settings.root / "runs", "out")
+
+    from qbench import runner
+    from qbench.progress import figures_line, run_bar
+
+    bad = []
+    for seed in settings.seeds:
+        experiment = settings.base.with_values({"seed": seed})
+        with run_bar(experiment.train.steps, f"seed {seed}") as report:
+            record = runner.run(experiment, settings.root, report)
+        folder = records.run_folder(settings.root, record["run"])
+        print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
+        bad += [record["status"]] if record["status"] != "ok" else []
+    if bad:
+        raise RunFailed(f"{len(bad)} of {len(settings.seeds)} runs did not end well.")

@@ -1,0 +1,125 @@
+"""CIFAR-10 (Krizhevsky 2009): the official binary or Python layout, or a download through Keras.
+
+Binary: files of 10,000 records, each a label byte and 3,072 pixel bytes, the red, green and blue
+planes of 32 x 32 row by row. Python: pickled dictionaries with `data` (10,000 x 3,072 uint8) and
+`labels`.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.data.dataset import DATASETS, Arrays, Source
+from qbench.data.download import through_keras
+from qbench.errors import QbenchError
+
+RECORDS = 10_000
+PIXELS = 3_072
+TRAIN_FILES = tuple(f"data_batch_{k}" for k in range(1, 6))
+TEST_FILE = "test_batch"
+
+JPEG_COPY = (
+    "a copy whose images were recompressed as JPEG (quality about 75), not the published pixels:"
+    " accuracies are not comparable with published CIFAR-10 figures"
+)
+KNOWN: dict[str, str] = {}
+
+Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def read_binary(path: Path, records: int = RECORDS) -> Part:
+    """Images (records, 32, 32, 3) and labels of one binary file."""
+    raw = _bytes(path)
+    if len(raw) != records * (PIXELS + 1):
+        raise QbenchError(
+            f"{path}: {len(raw):,} bytes; expected {records * (PIXELS + 1):,}, {records:,} records"
+            f" of {PIXELS + 1:,} bytes."
+        )
+    table = np.frombuffer(raw, np.uint8).reshape(records, PIXELS + 1)
+    return _images(table[:, 1:]), table[:, 0].astype(np.int64)
+
+
+def read_python(path: Path, records: int = RECORDS) -> Part:
+    """Images and labels of one pickled file, read by an unpickler that makes arrays only."""
+    try:
+        batch = _ArraysOnly(io.BytesIO(_bytes(path)), encoding="bytes").load()
+        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], np.int64)
+    except QbenchError:
+        raise
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise QbenchError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); expected a batch of"
+            " CIFAR-10's Python version."
+        ) from error
+    if pixels.dtype != np.uint8 or pixels.shape != (records, PIXELS) or len(labels) != records:
+        raise QbenchError(
+            f"{path}: {pixels.dtype} pixels of shape {pixels.shape} and {len(labels)} labels;"
+            f" expected uint8 of shape ({records}, {PIXELS}) and {records}."
+        )
+    return _images(pixels), labels
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Refuses every class but those that a pickled numpy array is made of."""
+
+    _ALLOWED = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Called for every global that the pickle names."""
+        if (module, name) not in self._ALLOWED:
+            raise QbenchError(
+                f"the pickle asks for {module}.{name}, which a CIFAR-10 batch never holds; it was"
+                " not read."
+            )
+        if module.startswith("numpy.core"):
+            module = module.replace("numpy.core", "numpy._core", 1)
+        return super().find_class(module, name)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise QbenchError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _images(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, 3072) planes -> (n, 32, 32, 3)."""
+    return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+
+
+def read(folder: Path | None, records: int = RECORDS) -> Arrays:
+    """The four arrays, from `folder` (or its usual sub-folder) if one is given."""
+    if folder is None:
+        (train, labels), (test, test_labels) = through_keras("cifar10")
+        return train, labels[:, 0].astype(np.int64), test, test_labels[:, 0].astype(np.int64)
+    for inside, suffix, reader in (
+        ("cifar-10-batches-bin", ".bin", read_binary),
+        ("cifar-10-batches-py", "", read_python),
+    ):
+        for place in (folder, folder / inside):
+            if (place / (TEST_FILE + suffix)).is_file():
+                parts = [reader(place / (name + suffix), records) for name in TRAIN_FILES]
+                images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+                return images, labels, *reader(place / (TEST_FILE + suffix), records)
+    raise QbenchError(
+        f"{folder}: holds neither {TEST_FILE}.bin (binary version) nor {TEST_FILE} (Python"
+        " version) of CIFAR-10."
+    )
+
+
+DATASETS.add("cifar10", Source((32, 32, 3), 10, flip=True, read=read, known=KNOWN))

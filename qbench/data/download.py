@@ -1,0 +1,23 @@
+"""Data sets that Keras can download."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from qbench.errors import QbenchError
+
+
+def through_keras(name: str) -> Any:
+    """What `keras.datasets.<name>.load_data()` returns; QbenchError if it cannot be had."""
+    from qbench.device import import_tensorflow
+
+    import_tensorflow()
+    module = importlib.import_module(f"keras.datasets.{name}")
+    try:
+        return module.load_data()
+    except Exception as error:  # Keras raises a bare Exception for a failed download
+        raise QbenchError(
+            f"data={name}: Keras could not download it ({error}); set data.dir to a folder with"
+            " its files."
+        ) from error

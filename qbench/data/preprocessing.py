@@ -1,0 +1,129 @@
+"""Preprocessing and augmentation at the images' native size, without upscaling.
+
+Each function works on a whole batch inside the training step's graph. What is random comes from
+`draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
+
+Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used; the
+224-pixel originals differ (docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.registry import Registry
+
+CHANNEL_MEANS = (123.68, 116.78, 103.94)  # red, green, blue
+DRAWS = 7
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A way to turn uint8 images into the network's input.
+
+    Attributes:
+        augment: (images (B, H, W, C) uint8, draws (B, DRAWS) float32, flip) -> images as
+            `scale` takes them.
+        scale: images (B, H, W, C), uint8 or float32 in [0, 255] -> float32 network input.
+    """
+
+    augment: Callable[[Any, Any, bool], Any]
+    scale: Callable[[Any], Any]
+
+
+PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing")
+
+
+def _vgg_augment(images: Any, draws: Any, flip: bool) -> Any:
+    """Zero-pad by an eighth of the side, crop back at random, mirror half of the images."""
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    down, right = height // 8, width // 8
+    padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
+    rows = _offset(draws[:, 0], 2 * down + 1) + tf.range(height)
+    columns = tf.range(width)[tf.newaxis, :]
+    if flip:
+        columns = tf.where(draws[:, 2:3] < 0.5, width - 1 - columns, columns)
+    columns = _offset(draws[:, 1], 2 * right + 1) + columns
+    cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
+    return tf.gather(cropped, columns, axis=2, batch_dims=1)
+
+
+def _offset(draw: Any, positions: int) -> Any:
+    """(B,) uniform draws -> (B, 1) whole numbers in [0, positions)."""
+    import tensorflow as tf
+
+    return tf.cast(draw * positions, tf.int32)[:, tf.newaxis]
+
+
+def _vgg_scale(images: Any) -> Any:
+    """Subtract the channel means (grey: their mean); no division."""
+    import tensorflow as tf
+
+    grey = sum(CHANNEL_MEANS) / 3
+    means = CHANNEL_MEANS if images.shape[-1] == 3 else (grey,) * images.shape[-1]
+    return tf.cast(images, tf.float32) - tf.constant(means, tf.float32)
+
+
+def _inception_augment(images: Any, draws: Any, flip: bool) -> Any:
+    """Crop 25..100 % of the area, aspect 3/4..4/3, resized back; mirror; colours if any."""
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    boxes = _boxes(draws, height, width)
+    if flip:
+        boxes = tf.where(draws[:, 4:5] < 0.5, tf.gather(boxes, [0, 3, 2, 1], axis=1), boxes)
+    cropped = tf.image.crop_and_resize(
+        tf.cast(images, tf.float32), boxes, tf.range(tf.shape(images)[0]), (height, width)
+    )
+    if images.shape[-1] != 3:
+        return cropped
+    brightness = (draws[:, 5] * 2.0 - 1.0) * 32.0
+    saturation = draws[:, 6] + 0.5
+    bright = (cropped + brightness[:, tf.newaxis, tf.newaxis, tf.newaxis]) / 255.0
+    hue_saturation_value = tf.image.rgb_to_hsv(bright)
+    scaled = hue_saturation_value[..., 1] * saturation[:, tf.newaxis, tf.newaxis]
+    saturated = tf.stack(
+        [
+            hue_saturation_value[..., 0],
+            tf.clip_by_value(scaled, 0.0, 1.0),
+            hue_saturation_value[..., 2],
+        ],
+        axis=-1,
+    )
+    return tf.clip_by_value(tf.image.hsv_to_rgb(saturated), 0.0, 1.0) * 255.0
+
+
+def _boxes(draws: Any, height: int, width: int) -> Any:
+    """(B, 4) crops top, left, bottom, right as fractions between the outer pixels' centres."""
+    import tensorflow as tf
+
+    area = (0.25 + 0.75 * draws[:, 0]) * float(height * width)
+    aspect = 0.75 + (4 / 3 - 0.75) * draws[:, 1]
+    tall = tf.clip_by_value(tf.sqrt(area / aspect), 2.0, float(height))
+    wide = tf.clip_by_value(tf.sqrt(area * aspect), 2.0, float(width))
+    top = draws[:, 2] * (height - tall)
+    left = draws[:, 3] * (width - wide)
+    return tf.stack(
+        [
+            top / (height - 1),
+            left / (width - 1),
+            (top + tall - 1.0) / (height - 1),
+            (left + wide - 1.0) / (width - 1),
+        ],
+        axis=1,
+    )
+
+
+def _inception_scale(images: Any) -> Any:
+    """Rescale [0, 255] to [-1, 1]."""
+    import tensorflow as tf
+
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+PREPROCESSING.add("vgg", Preprocessing(_vgg_augment, _vgg_scale))
+PREPROCESSING.add("inception", Preprocessing(_inception_augment, _inception_scale))

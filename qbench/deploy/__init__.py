@@ -1,0 +1,1 @@
+"""What a trained configuration means on a device."""

@@ -1,0 +1,28 @@
+"""Theoretical model size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench.quantize.placement import is_convolution, kernels
+
+FLOAT_BITS = 32
+
+
+def folded_values(model: Any) -> int:
+    """Number of values left once batch normalization is folded into the convolutions.
+
+    Every kernel of a convolution or dense layer, and one bias for each of its output channels.
+    For ResNet-50 v1 with 10 classes that is 23,501,962.
+    """
+    total = 0
+    for layer in model.layers:
+        if is_convolution(layer):
+            total += sum(int(kernel.shape.num_elements()) for kernel in kernels(layer))
+            total += int(layer.output.shape[-1])
+    return total
+
+
+def megabytes(values: int, bits: int) -> float:
+    """Size of `values` values of `bits` bits, in MB of 10^6 bytes."""
+    return values * bits / 8 / 1e6

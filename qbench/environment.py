@@ -1,0 +1,49 @@
+"""Versions and machine facts that a result depends on, or that a reader of it wants to know."""
+
+from __future__ import annotations
+
+import platform
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import qbench
+
+# Raised whenever a change of qbench changes numbers; CHANGELOG.md says why.
+NUMERICS = 1
+
+_RECORDED = ("keras", "numpy", "hydra-core", "scikit-learn")
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+@lru_cache
+def tensorflow_version() -> str:
+    """Version of whichever TensorFlow distribution is installed; does not import it."""
+    return _version("tensorflow", "tensorflow-cpu", "tensorflow-macos")
+
+
+def versions() -> dict[str, str]:
+    """Versions for records."""
+    return {
+        "qbench": qbench.__version__,
+        "python": platform.python_version(),
+        "tensorflow": tensorflow_version(),
+        **{name: _version(name) for name in _RECORDED},
+    }
+
+
+def numerics() -> dict[str, Any]:
+    """What of the software can change a result; part of every run's identity."""
+    return {
+        "qbench": NUMERICS,
+        "tensorflow": tensorflow_version(),
+        "keras": _version("keras"),
+    }

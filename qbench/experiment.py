@@ -1,0 +1,236 @@
+"""The configuration of a run as frozen, checked dataclasses; the core knows no other form.
+
+Each group of the configuration is one dataclass, and every check of a value is made where that
+value is stored, so that an `Experiment` that exists is a valid one. Whether a combination makes
+sense (an op and a setting it does not have) is said by `qbench.factors`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from qbench import checks
+from qbench.data.preprocessing import PREPROCESSING
+from qbench.errors import QbenchError
+from qbench.quantize.ops import OPS, ROUNDINGS
+from qbench.quantize.placement import PLACEMENTS
+from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """`data`: which images, and how they are prepared."""
+
+    name: str
+    dir: str | None = None
+    preprocessing: str = "vgg"
+    augment: bool = True
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        checks.text_or_null("data.dir", self.dir)
+        checks.text_or_null("data.note", self.note)
+        checks.one_of("data.preprocessing", self.preprocessing, PREPROCESSING.names())
+        checks.boolean("data.augment", self.augment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """`model`: the name of a builder and its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quant:
+    """`quant`: simulated quantization. Null bit widths mean `bits`."""
+
+    enabled: bool = True
+    op: str = "qdq_v2"
+    rounding: str = "half_to_even"
+    bits: int = 8
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    signed: bool = True
+    placement: tuple[str, ...] = ("conv", "activation")
+    range_given: bool = False
+    ema_decay: float = 0.999
+    delay: float = 0.8
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        checks.boolean("quant.enabled", self.enabled)
+        checks.one_of("quant.op", self.op, OPS.names())
+        checks.one_of("quant.rounding", self.rounding, ROUNDINGS)
+        checks.whole("quant.bits", self.bits, 1, 62)
+        checks.whole_or_null("quant.weight_bits", self.weight_bits, 1, 62)
+        checks.whole_or_null("quant.activation_bits", self.activation_bits, 1, 62)
+        checks.boolean("quant.signed", self.signed)
+        checks.list_of("quant.placement", self.placement, PLACEMENTS.names())
+        checks.boolean("quant.range_given", self.range_given)
+        checks.number("quant.ema_decay", self.ema_decay, 0, 1, open_end=True)
+        checks.number("quant.delay", self.delay, 0, 1)
+
+    @property
+    def bits_of_weights(self) -> int:
+        """Bits of kernels."""
+        return self.bits if self.weight_bits is None else self.weight_bits
+
+    @property
+    def bits_of_activations(self) -> int:
+        """Bits of every other quantized tensor."""
+        return self.bits if self.activation_bits is None else self.activation_bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A name and its arguments: an optimizer or a schedule."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """`train`: how long, with what optimizer and schedule."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    optimizer: Choice
+    schedule: Choice
+    weight_decay: float = 0.0
+    log_every: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        checks.whole("train.steps", self.steps, 1)
+        checks.whole("train.batch_size", self.batch_size, 1)
+        checks.number("train.learning_rate", self.learning_rate, 0)
+        checks.number("train.weight_decay", self.weight_decay, 0)
+        checks.whole("train.log_every", self.log_every, 1)
+        for key, choice, table in (
+            ("train.optimizer", self.optimizer, OPTIMIZERS),
+            ("train.schedule", self.schedule, SCHEDULES),
+        ):
+            checks.one_of(f"{key}.name", choice.name, table.names())
+            entry = table[choice.name]
+            checks.known_keys(key, choice.arguments, entry.defaults)
+            for name in choice.arguments:
+                entry.check(f"{key}.{name}", name, choice.arguments[name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """`eval`: how the test set is run. A null limit means all of it."""
+
+    batch_size: int = 100
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        checks.whole("eval.batch_size", self.batch_size, 1)
+        checks.whole_or_null("eval.limit", self.limit, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One run: everything that its result depends on, given the data."""
+
+    data: Data
+    model: Model
+    quant: Quant
+    train: Train
+    eval: Evaluate
+    threads: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks the values at the top."""
+        checks.whole("threads", self.threads, 1, 1024)
+        checks.whole("seed", self.seed, 0, 2**31 - 1)
+
+    @property
+    def quantization_start(self) -> int:
+        """The first quantized step, ceil(delay x steps); the number of steps for a float run.
+
+        Computed on the decimal that was written, so that 0.07 x 100 is 7.
+        """
+        if not self.quant.enabled:
+            return self.train.steps
+        return math.ceil(Decimal(str(self.quant.delay)) * self.train.steps)
+
+    def with_values(self, values: Mapping[str, Any]) -> Experiment:
+        """A copy with some values changed, given by dotted keys such as `quant.bits`."""
+        changed = self
+        for key, value in values.items():
+            changed = _with_value(changed, key, key.split("."), value)
+        return changed
+
+    def as_config(self) -> dict[str, Any]:
+        """Plain nested dicts and lists, as `from_config` reads them."""
+        config = asdict(self)
+        config["model"] = _flat(self.model)
+        config["train"]["optimizer"] = _flat(self.train.optimizer)
+        config["train"]["schedule"] = _flat(self.train.schedule)
+        config["quant"]["placement"] = list(self.quant.placement)
+        return config
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> Experiment:
+        """The experiment that a plain nested configuration describes."""
+        checks.known_keys("", config, [entry.name for entry in fields(Experiment)])
+        parts = dict(config)
+        parts["data"] = _group(Data, "data", config)
+        parts["model"] = _choice(Model, "model", config["model"])
+        parts["quant"] = _group(Quant, "quant", config)
+        parts["train"] = _group(Train, "train", config)
+        parts["eval"] = _group(Evaluate, "eval", config)
+        return Experiment(**parts)
+
+
+def _flat(choice: Choice | Model) -> dict[str, Any]:
+    return {"name": choice.name, **choice.arguments}
+
+
+def _choice(kind: Any, key: str, values: Mapping[str, Any]) -> Any:
+    arguments = dict(values)
+    if not isinstance(arguments.get("name"), str):
+        raise checks.wrong(f"{key}.name", arguments.get("name"), "a name")
+    return kind(name=arguments.pop("name"), arguments=arguments)
+
+
+def _group(kind: Any, key: str, config: Mapping[str, Any]) -> Any:
+    values = config[key]
+    if not isinstance(values, Mapping):
+        raise checks.wrong(key, values, "the name of a configuration group")
+    checks.known_keys(key, values, [entry.name for entry in fields(kind)])
+    return kind(**{name: _value(kind, f"{key}.{name}", values[name]) for name in values})
+
+
+def _value(kind: Any, key: str, value: Any) -> Any:
+    """A configuration value in the form that the dataclass `kind` stores."""
+    if isinstance(value, Mapping):
+        return _choice(Choice, key, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
+    """`node`, a dataclass of this module, with the value at `path` replaced; `key` names it."""
+    name, *rest = path
+    if isinstance(node, Model | Choice) and name in node.arguments and not rest:
+        return replace(node, arguments={**node.arguments, name: value})
+    if name not in {entry.name for entry in fields(node)} or name == "arguments":
+        raise QbenchError(f"{key} is not a setting.")
+    child = getattr(node, name)
+    if rest and is_dataclass(child):
+        return replace(node, **{name: _with_value(child, key, rest, value)})
+    if rest or is_dataclass(child):
+        raise QbenchError(f"{key} is not a single setting.")
+    return replace(node, **{name: tuple(value) if isinstance(value, list) else value})

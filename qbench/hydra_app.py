@@ -1,0 +1,146 @@
+"""Running a command through Hydra, and saying its complaints in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qbench.errors import QbenchError
+from qbench.paths import config_folder
+from qbench.registry import nearest
+from qbench.settings import Settings
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def run(task: Callable[[Any], Any], arguments: list[str], *, sweep: bool) -> None:
+    """Compose the configuration from `arguments` (overrides and Hydra's flags) and run `task`.
+
+    With `sweep` the task is what qbench's sweeper launches for each run.
+
+    Raises:
+        QbenchError: the configuration cannot be composed or is not valid.
+    """
+    import hydra
+
+    _silence()
+    flags = ["--multirun"] if sweep else []
+    application = hydra.main(
+        version_base="1.3", config_path=str(config_folder()), config_name="config"
+    )(task)
+    with _as_program([*flags, *arguments]):
+        try:
+            application()
+        except Exception as error:
+            if isinstance(error, QbenchError) or not _from_hydra(error):
+                raise
+            raise QbenchError(explain(error)) from error
+
+
+def settings_of(config: Any) -> Settings:
+    """Checked settings from a composed Hydra configuration."""
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    return Settings.from_config({str(key): value for key, value in plain.items()})
+
+
+def task_overrides() -> list[str]:
+    """The overrides that the running command was given."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task)
+
+
+def explicit_keys(overrides: list[str]) -> list[str]:
+    """The dotted keys that overrides set, without Hydra's prefixes."""
+    return [text.split("=", 1)[0].lstrip("+~") for text in overrides]
+
+
+def _silence() -> None:
+    """Hydra's deprecation notices are for us, not for the person at the keyboard."""
+    import warnings
+
+    warnings.filterwarnings("ignore", module="hydra")
+
+
+@contextmanager
+def _as_program(arguments: list[str]) -> Iterator[None]:
+    """Hydra reads sys.argv, and raises errors as they are only in its full-error mode."""
+    argv, full = sys.argv, os.environ.get(FULL_ERROR)
+    sys.argv = ["qbench", *arguments]
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = full
+
+
+def _from_hydra(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] in ("hydra", "omegaconf")
+
+
+def explain(error: Exception) -> str:
+    """One sentence for an error of Hydra's."""
+    text = str(error).strip()
+    options = getattr(error, "options", None)
+    missing = getattr(error, "missing_cfg_file", None)
+    if missing and options is not None:
+        group, _, name = str(missing).rpartition("/")
+        return (
+            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}."
+            f"{nearest(name, options)}"
+        )
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return _unknown_key(unknown.group(1))
+    group_match = re.search(r"Could not override '?([\w/.]+)'?\.? ?No match in the defaults", text)
+    if group_match:
+        return _unknown_key(group_match.group(1))
+    ambiguous = re.search(r"Ambiguous value for argument '([^']+)'", text)
+    if ambiguous:
+        return (
+            f"{ambiguous.group(1)}: several values; only qbench sweep and qbench plan take more"
+            " than one."
+        )
+    first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
+    return first if first.endswith(".") else f"{first}."
+
+
+def _unknown_key(key: str) -> str:
+    known = sorted(known_keys())
+    group = key.rpartition(".")[0]
+    siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
+    allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
+    return f"{key} is not a setting.{nearest(key, known)}{allowed}"
+
+
+def known_keys() -> set[str]:
+    """All dotted keys of the default configuration."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("config"))
+    assert isinstance(plain, dict)
+    return set(_dotted("", plain))
+
+
+def _dotted(prefix: str, value: Any) -> Iterator[str]:
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _dotted(f"{prefix}{key}.", inner)
+        else:
+            yield f"{prefix}{key}"

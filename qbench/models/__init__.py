@@ -1,0 +1,9 @@
+"""Models: plain functional Keras networks that know nothing of quantization.
+
+Importing this package registers them all; it imports Keras.
+"""
+
+from qbench.models import resnet
+from qbench.models.registry import MODELS, build_model
+
+__all__ = ["MODELS", "build_model", "resnet"]

@@ -1,0 +1,107 @@
+"""Residual networks for small images (He et al. 2016, arXiv:1512.03385)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from qbench.models.registry import MODELS
+
+Shape = tuple[int, int, int]
+
+
+class _Parts:
+    """The layers of one residual network, with names that say where they stand."""
+
+    def __init__(self, bias: bool, momentum: float) -> None:
+        self._bias = bias
+        self._momentum = momentum
+
+    def convolution(self, x: Any, name: str, width: int, size: int, stride: int = 1) -> Any:
+        return layers.Conv2D(
+            width,
+            size,
+            strides=stride,
+            padding="same",
+            use_bias=self._bias,
+            kernel_initializer="he_normal",
+            name=name,
+        )(x)
+
+    def normalised(self, x: Any, name: str, *conv: int) -> Any:
+        """Convolution and batch normalization; `conv` is (width, size, stride)."""
+        x = self.convolution(x, name, *conv)
+        return layers.BatchNormalization(momentum=self._momentum, name=f"{name}_bn")(x)
+
+    def activated(self, x: Any, name: str, *conv: int) -> Any:
+        """Convolution, batch normalization and ReLU."""
+        return layers.ReLU(name=f"{name}_relu")(self.normalised(x, name, *conv))
+
+    def join(self, branch: Any, shortcut: Any, name: str) -> Any:
+        """Residual addition and ReLU."""
+        return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([branch, shortcut]))
+
+
+def _head(x: Any, classes: int) -> Any:
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return layers.Dense(classes, kernel_initializer="he_normal", name="logits")(x)
+
+
+@MODELS.register("resnet_v1")
+def resnet_v1(
+    shape: Shape,
+    classes: int,
+    blocks: int = 1,
+    width: int = 16,
+    batch_norm_momentum: float = 0.99,
+) -> Any:
+    """The residual network for CIFAR of He et al., section 4.2: depth 6 x blocks + 2.
+
+    Three stages of `blocks` basic blocks with width, 2 width and 4 width channels; the first block
+    of the second and third stage halves the sides. Shortcuts that change shape are 1x1
+    convolutions with batch normalization (the paper's option B).
+
+    Args:
+        shape: (height, width, channels) of an image.
+        classes: number of logits.
+        blocks: basic blocks in each stage.
+        width: channels of the first stage.
+        batch_norm_momentum: share of the old moving statistics kept in a step.
+    """
+    parts = _Parts(bias=False, momentum=batch_norm_momentum)
+    image = keras.Input(shape, name="image")
+    x = parts.activated(image, "stem", width, 3, 1)
+    for stage in range(3):
+        channels = width * 2**stage
+        for block in range(blocks):
+            name = f"stage{stage + 1}_block{block + 1}"
+            stride = 2 if stage > 0 and block == 0 else 1
+            y = parts.activated(x, f"{name}_conv1", channels, 3, stride)
+            y = parts.normalised(y, f"{name}_conv2", channels, 3, 1)
+            if stride > 1:
+                x = parts.normalised(x, f"{name}_shortcut", channels, 1, stride)
+            x = parts.join(y, x, name)
+    return keras.Model(image, _head(x, classes), name="resnet_v1")
+
+
+@MODELS.register("resnet8")
+def resnet8(shape: Shape, classes: int, batch_norm_momentum: float = 0.99) -> Any:
+    """The image-classification network of MLPerf Tiny: 78,666 parameters on 32x32x3, 10 classes.
+
+    As `resnet_v1` with one block a stage, but every convolution has a bias and the shortcuts'
+    1x1 convolutions have no batch normalization. Source: Banbury et al. 2021, arXiv:2106.07597.
+    """
+    parts = _Parts(bias=True, momentum=batch_norm_momentum)
+    image = keras.Input(shape, name="image")
+    x = parts.activated(image, "stem", 16, 3, 1)
+    for stage, channels in enumerate((16, 32, 64)):
+        name = f"stage{stage + 1}"
+        stride = 2 if stage > 0 else 1
+        y = parts.activated(x, f"{name}_conv1", channels, 3, stride)
+        y = parts.normalised(y, f"{name}_conv2", channels, 3, 1)
+        if stride > 1:
+            x = parts.convolution(x, f"{name}_shortcut", channels, 1, stride)
+        x = parts.join(y, x, name)
+    return keras.Model(image, _head(x, classes), name="resnet8")

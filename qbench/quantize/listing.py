@@ -1,0 +1,113 @@
+"""What stands in a traced graph: the quantization ops and the ops of the network itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from qbench.data import DATASETS
+from qbench.experiment import Experiment
+from qbench.models import build_model
+from qbench.quantize.ops import OPS
+from qbench.quantize.placement import is_add
+from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import Insertion, rewrite
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fake-quantization op in a graph, and the insertion that it comes from."""
+
+    insertion: Insertion
+    op: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Quantization ops in the order of the graph, and counts of the network's own ops."""
+
+    quantizers: tuple[Found, ...]
+    hosts: dict[str, int]
+
+
+def list_graph(experiment: Experiment) -> Listing:
+    """Trace the network of an experiment as it is evaluated and read its graph.
+
+    Everything is read from the graph's own ops; the rewriter's list is used only to say which
+    tensor and placement an op belongs to.
+    """
+    source = DATASETS[experiment.data.name]
+    model = build_model(
+        experiment.model.name, experiment.model.arguments, source.shape, source.classes
+    )
+    averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
+    view = rewrite(model, scheme_of(experiment.quant), averages)
+    graph = (
+        tf.function(lambda x: view.model(x, training=False)[0])
+        .get_concrete_function(tf.TensorSpec((None, *source.shape), tf.float32))
+        .graph
+    )
+    by_layer = {insertion.layer: insertion for insertion in view.insertions}
+    types = {OPS[name].graph_op for name in OPS.names()}
+    found = tuple(
+        Found(by_layer[_layer(op.name)], op.type, int(op.get_attr("num_bits")))
+        for op in graph.get_operations()
+        if op.type in types
+    )
+    adds = {layer.name for layer in model.operations if is_add(layer)}
+    return Listing(found, _hosts(graph, adds))
+
+
+def _layer(name: str) -> str:
+    """The inserted layer that an op belongs to: the last part of its name, less TF's number."""
+    return re.sub(r"_\d+$", "", name.rpartition("/")[2])
+
+
+def _hosts(graph: tf.Graph, adds: set[str]) -> dict[str, int]:
+    """Counts of Conv2D, Relu, MatMul and residual additions."""
+    counts = Counter(op.type for op in graph.get_operations())
+    residual = sum(
+        op.type in ("AddV2", "AddN") and any(_layer(part) in adds for part in op.name.split("/"))
+        for op in graph.get_operations()
+    )
+    return {
+        "Conv2D": counts["Conv2D"],
+        "DepthwiseConv2d": counts["DepthwiseConv2dNative"],
+        "MatMul": counts["MatMul"],
+        "Relu": counts["Relu"] + counts["Relu6"],
+        "residual Add": residual,
+    }
+
+
+def describe(listing: Listing) -> str:
+    """The listing as text."""
+    lines = []
+    rows = [
+        (f.insertion.placement, f.insertion.tensor, f.op, str(f.bits), f.insertion.source)
+        for f in listing.quantizers
+    ]
+    if rows:
+        rows.insert(0, ("placement", "tensor", "op", "bits", "range"))
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        lines += [
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines.append("")
+    kinds = Counter(
+        f"{f.insertion.placement} {'kernel' if f.insertion.is_kernel else 'tensor'}"
+        for f in listing.quantizers
+    )
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    lines.append(
+        f"quantization ops: {len(listing.quantizers)}" + (f" ({counted})" if counted else "")
+    )
+    lines.append(
+        "network ops: " + ", ".join(f"{n} {name}" for name, n in listing.hosts.items() if n)
+    )
+    return "\n".join(lines)

@@ -1,0 +1,149 @@
+"""The fake-quantization ops that a configuration can choose.
+
+Each op is a pure function `(x, low, high) -> x_hat` with x of any shape, float32, and scalar
+float32 ends of the range; x_hat has x's shape. What they compute, with n bits:
+
+| op         | scale                                             | zero point | rounding   | clamps |
+|------------|---------------------------------------------------|------------|------------|--------|
+| qdq_v2     | the smaller of q_min / low and q_max / high       | none       | selectable | (1)    |
+| fake_quant | (high - low) / (2^n - 1), range widened to hold 0 | yes        | half up    | always |
+
+qdq_v2's codes are -2^(n-1) .. 2^(n-1) - 1 (signed) or 0 .. 2^n - 1 (unsigned); a side of the range
+whose sign does not match its code's does not count for the scale. (1) It clamps only where the
+range is given; without one it measures x itself and lets every value through, so unsigned codes do
+not cut negative values off.
+
+Sources: the kernels of TensorFlow's ops QuantizeAndDequantizeV2 and FakeQuantWithMinMaxVars, which
+do the work here; Kwasniewska et al. 2019, section III-C, whose equations 3 and 4 (rounding) are not
+what these ops do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.registry import Registry
+
+ROUNDINGS = {"half_to_even": "HALF_TO_EVEN", "half_up": "HALF_UP"}
+
+
+@dataclass(frozen=True)
+class Op:
+    """A fake-quantization op and what can be set about it.
+
+    Attributes:
+        label: the op's name in tables, as in the paper.
+        graph_op: TensorFlow's op type, by which a traced graph is searched.
+        settings: keys under `quant` that the op has; it always has bits.
+        max_bits: (signed, unsigned) largest number of bits.
+        min_bits: smallest number of bits.
+        own_range: measures its input itself when no range is given.
+        lacks: for messages, why a setting is missing.
+        apply: the function described in this module's docstring.
+    """
+
+    label: str
+    graph_op: str
+    settings: frozenset[str]
+    min_bits: int
+    max_bits: tuple[int, int]
+    own_range: bool
+    lacks: dict[str, str]
+    apply: Callable[..., Any]
+
+    def bits_allowed(self, signed: bool) -> tuple[int, int]:
+        """Smallest and largest number of bits, both included."""
+        return self.min_bits, self.max_bits[0 if signed else 1]
+
+
+OPS: Registry[Op] = Registry("quant.op")
+
+
+def _qdq_v2(
+    x: Any,
+    low: Any,
+    high: Any,
+    *,
+    bits: int,
+    signed: bool,
+    rounding: str,
+    range_given: bool,
+    name: str | None = None,
+) -> Any:
+    """QuantizeAndDequantizeV2 with its straight-through gradient (all ones, clipped nowhere).
+
+    The raw op, because the Python helper `quantize_and_dequantize_v2` emits V4, whose gradient is
+    cut outside [low, high] even where no range is given.
+    """
+    import tensorflow as tf
+
+    return tf.raw_ops.QuantizeAndDequantizeV2(
+        input=x,
+        input_min=low,
+        input_max=high,
+        signed_input=signed,
+        num_bits=bits,
+        range_given=range_given,
+        round_mode=ROUNDINGS[rounding],
+        name=name,
+    )
+
+
+def _fake_quant(
+    x: Any,
+    low: Any,
+    high: Any,
+    *,
+    bits: int,
+    name: str | None = None,
+    **_absent: Any,
+) -> Any:
+    """FakeQuantWithMinMaxVars; the gradient is 1 inside the nudged range and 0 outside.
+
+    The range is widened to hold 0, as TensorFlow 1's training rewriter did, and no gradient goes
+    into it.
+    """
+    import tensorflow as tf
+
+    return tf.raw_ops.FakeQuantWithMinMaxVars(
+        inputs=x,
+        min=tf.stop_gradient(tf.minimum(low, 0.0)),
+        max=tf.stop_gradient(tf.maximum(high, 0.0)),
+        num_bits=bits,
+        narrow_range=False,
+        name=name,
+    )
+
+
+OPS.add(
+    "qdq_v2",
+    Op(
+        label="QDQv2",
+        graph_op="QuantizeAndDequantizeV2",
+        settings=frozenset({"rounding", "signed", "range_given"}),
+        min_bits=1,
+        max_bits=(61, 62),
+        own_range=True,
+        lacks={},
+        apply=_qdq_v2,
+    ),
+)
+OPS.add(
+    "fake_quant",
+    Op(
+        label="FakeQuant",
+        graph_op="FakeQuantWithMinMaxVars",
+        settings=frozenset(),
+        min_bits=2,
+        max_bits=(16, 16),
+        own_range=False,
+        lacks={
+            "rounding": "it always rounds half up",
+            "signed": "its codes are unsigned, with a zero point",
+            "range_given": "it always needs a range",
+        },
+        apply=_fake_quant,
+    ),
+)

@@ -1,0 +1,118 @@
+"""Where fake quantization goes: named rules over the layers of a functional Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.registry import Registry
+
+KERNEL_ATTRIBUTES = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
+
+def is_convolution(op: Any) -> bool:
+    """A convolution of any kind, or a dense layer: what multiplies by a kernel."""
+    import keras
+
+    return isinstance(
+        op,
+        keras.layers.Conv1D
+        | keras.layers.Conv2D
+        | keras.layers.Conv3D
+        | keras.layers.Conv1DTranspose
+        | keras.layers.Conv2DTranspose
+        | keras.layers.Conv3DTranspose
+        | keras.layers.DepthwiseConv1D
+        | keras.layers.DepthwiseConv2D
+        | keras.layers.SeparableConv1D
+        | keras.layers.SeparableConv2D
+        | keras.layers.Dense
+        | keras.layers.EinsumDense,
+    )
+
+
+def kernels(op: Any) -> list[Any]:
+    """The kernel variables of a layer for which `is_convolution` holds."""
+    found = (getattr(op, attribute, None) for attribute in KERNEL_ATTRIBUTES)
+    return [kernel for kernel in found if kernel is not None]
+
+
+_ACTIVATION_OPS = frozenset(
+    "Relu Relu6 LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid HardSilu Tanh HardTanh Softplus"
+    " Celu Glu Mish".split()
+)
+
+
+def is_activation(op: Any) -> bool:
+    """An activation layer or op, or a layer with a nonlinear activation of its own.
+
+    Softmax is left out: it turns logits into probabilities and stands at the output.
+    """
+    import keras
+
+    if not isinstance(op, keras.Layer):
+        return type(op).__name__ in _ACTIVATION_OPS
+    if isinstance(op, keras.layers.ReLU | keras.layers.LeakyReLU | keras.layers.PReLU):
+        return True
+    if isinstance(op, keras.layers.ELU):
+        return True
+    function = getattr(op, "activation", None)
+    return function not in (None, keras.activations.linear, keras.activations.softmax)
+
+
+def is_add(op: Any) -> bool:
+    """An addition of two tensors of the network: the layer Add, or `x + y`."""
+    import keras
+
+    return isinstance(op, keras.layers.Add) or type(op).__name__ == "Add"
+
+
+def passes_values_through(op: Any) -> bool:
+    """Whether every output value is an input value or 0, so that a grid survives the op."""
+    import keras
+
+    layers = keras.layers
+    return isinstance(
+        op,
+        layers.ZeroPadding1D
+        | layers.ZeroPadding2D
+        | layers.ZeroPadding3D
+        | layers.MaxPooling1D
+        | layers.MaxPooling2D
+        | layers.MaxPooling3D
+        | layers.GlobalMaxPooling1D
+        | layers.GlobalMaxPooling2D
+        | layers.Cropping1D
+        | layers.Cropping2D
+        | layers.Flatten
+        | layers.Reshape
+        | layers.Permute
+        | layers.Identity
+        | layers.RepeatVector,
+    )
+
+
+def _never(op: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A rule that says which tensors are quantized.
+
+    Attributes:
+        inputs_of: quantizes the data inputs of these ops.
+        outputs_of: quantizes the outputs of these ops, for whoever reads them.
+        kernels: quantizes the kernels of convolutions and dense layers.
+    """
+
+    inputs_of: Callable[[Any], bool] = _never
+    outputs_of: Callable[[Any], bool] = _never
+    kernels: bool = False
+
+
+PLACEMENTS: Registry[Placement] = Registry("quant.placement")
+PLACEMENTS.add("conv", Placement(inputs_of=is_convolution, kernels=True))
+PLACEMENTS.add("activation", Placement(outputs_of=is_activation))
+PLACEMENTS.add("add", Placement(inputs_of=is_add))

@@ -1,0 +1,66 @@
+"""Moving averages of the minimum and maximum of a network's tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class RangeAverages:
+    """Exponential moving averages of (minimum, maximum) for a fixed list of tensors.
+
+    With decay d and measurements m_1, m_2, ... the average after t of them is
+    a_t = a_(t-1) + w_t (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). That is the zero-debiased
+    average which TensorFlow 1's `assign_moving_average(zero_debias=True)` keeps, written so that
+    a_1 = m_1 and no difference of near-equal numbers is divided.
+
+    Attributes:
+        tensors: the names of the tensors, in the order of the rows.
+        averages: (n, 2) float32, minimum and maximum of each tensor.
+        count: () float32, number of measurements so far.
+    """
+
+    def __init__(self, tensors: Sequence[str], decay: float) -> None:
+        """`decay` lies in [0, 1); 0 keeps the last measurement alone."""
+        self.tensors = tuple(tensors)
+        self._one_minus_decay = 1.0 - decay
+        self._log_decay = math.log(decay) if decay > 0 else -math.inf
+        self.averages = keras.Variable(
+            keras.ops.zeros((len(self.tensors), 2)), trainable=False, name="range_averages"
+        )
+        self.count = keras.Variable(0.0, trainable=False, name="range_count")
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a saved state must hold."""
+        return [self.averages, self.count]
+
+    def _weight(self) -> Any:
+        """w_t of the measurement that comes next."""
+        updates = self.count.value + 1.0
+        return self._one_minus_decay / -tf.math.expm1(updates * self._log_decay)
+
+    def after(self, row: int, measured: Any) -> Any:
+        """Row `row` of the averages once `measured`, (2,) float32, has been included."""
+        old = self.averages.value[row]
+        return old + self._weight() * (measured - old)
+
+    def stored(self, row: int) -> Any:
+        """Row `row` of the averages as they stand, (2,) float32."""
+        return self.averages.value[row]
+
+    def include(self, measured: Any) -> None:
+        """Include one measurement of all tensors, (n, 2) float32."""
+        old = self.averages.value
+        self.averages.assign(old + self._weight() * (measured - old))
+        self.count.assign(self.count.value + 1.0)
+
+
+def minimum_and_maximum(x: Any) -> Any:
+    """(2,) float32: the smallest and the largest value of x, without a gradient."""
+    still = tf.stop_gradient(x)
+    return tf.stack([tf.reduce_min(still), tf.reduce_max(still)])

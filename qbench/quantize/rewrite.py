@@ -1,0 +1,209 @@
+"""Rewrites a functional Keras model into a view that quantizes, over the same variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from qbench.quantize.layers import (
+    FakeQuantize,
+    FusedBatchNormalization,
+    MeasureRange,
+    StackRanges,
+    WithQuantizedKernel,
+)
+from qbench.quantize.placement import (
+    PLACEMENTS,
+    is_activation,
+    is_add,
+    is_convolution,
+    passes_values_through,
+)
+from qbench.quantize.quantizer import QuantizationScheme
+from qbench.quantize.ranges import RangeAverages
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """One fake-quantization op that a rewrite put into the model.
+
+    Attributes:
+        layer: name of the inserted layer, the scope of its ops in a traced graph.
+        placement: the rule that asked for it first.
+        tensor: what it quantizes: the layer whose output it is, or `<layer> kernel`.
+        is_kernel: whether that is a kernel.
+        source: where the range comes from (see `qbench.quantize.quantizer`).
+    """
+
+    layer: str
+    placement: str
+    tensor: str
+    is_kernel: bool
+    source: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A rewritten model.
+
+    Attributes:
+        model: Keras model from the image to [network output, ranges (n, 2)], where n is the
+            number of tensors whose range is gathered.
+        tensors: the names of those n tensors; they depend on the network alone.
+        insertions: the fake-quantization ops of this view, in the order of the graph.
+    """
+
+    model: Any
+    tensors: tuple[str, ...]
+    insertions: tuple[Insertion, ...]
+
+
+def rewrite(
+    model: Any, scheme: QuantizationScheme | None, averages: RangeAverages | None = None
+) -> View:
+    """A view of `model` that gathers ranges and, with a scheme, quantizes.
+
+    Args:
+        model: functional Keras model with one input and one output; it is not changed.
+        scheme: what to quantize and how; None leaves every tensor float.
+        averages: needed with a scheme: the averages gathered by the model's float view.
+
+    Ranges are gathered of the image, of every tensor that some placement could quantize, and of
+    the output, whatever the scheme says. Batch normalization is fused. A tensor is quantized at
+    most once, and not again behind an op that passes its values through.
+    """
+    return _Rewriter(scheme, averages).run(model)
+
+
+@dataclass(eq=False)
+class _Tensor:
+    """What the rewriter knows about one tensor of the view under construction.
+
+    Attributes:
+        value: the Keras tensor, held so that its id stays its own.
+        name: the layer whose output it is.
+        producer: that layer, None for the model's input.
+        root: the tensor whose values this one passes on; itself for most.
+        is_quantized: its values lie on a grid already.
+        range: () -> the (2,) Keras tensor measured of a root, once it is gathered.
+        row: the root's row among the gathered tensors.
+        quantized: its quantized self, once somebody asked for it.
+    """
+
+    value: Any
+    name: str
+    producer: Any = None
+    root: _Tensor = field(init=False)
+    is_quantized: bool = False
+    range: Any = None
+    row: int = -1
+    quantized: _Tensor | None = None
+
+    def __post_init__(self) -> None:
+        self.root = self
+
+
+class _Rewriter:
+    """One rewrite: `call` is handed every layer of the model in the order of its graph."""
+
+    def __init__(self, scheme: QuantizationScheme | None, averages: RangeAverages | None) -> None:
+        self.scheme = scheme
+        self.averages = averages
+        self.rules = [(name, PLACEMENTS[name]) for name in (scheme.placement if scheme else ())]
+        self.known: dict[int, _Tensor] = {}
+        self.gathered: list[_Tensor] = []
+        self.insertions: list[Insertion] = []
+        self.names: set[str] = set()
+
+    def run(self, model: Any) -> View:
+        clone = keras.models.clone_model(
+            model, clone_function=lambda layer: layer, call_function=self.call
+        )
+        (output,) = clone.outputs
+        self._gather(self._tensor(output).root)
+        ranges = StackRanges(name="ranges")([tensor.range for tensor in self.gathered])
+        view = keras.Model(clone.inputs, [output, ranges], name=model.name)
+        return View(view, tuple(tensor.name for tensor in self.gathered), tuple(self.insertions))
+
+    def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        """Calls `op` or what stands in for it, on inputs that may have been quantized."""
+        tensors: list[_Tensor] = []
+
+        def read(value: Any) -> Any:
+            if not keras.utils.is_keras_tensor(value):
+                return value
+            tensors.append(self._input(op, self._tensor(value)))
+            return tensors[-1].value
+
+        args, kwargs = keras.tree.map_structure(read, (args, kwargs))
+        output = self._apply(op, *args, **kwargs)
+        if keras.utils.is_keras_tensor(output):
+            made = self._tensor(output, self._unique(op.name), op)
+            if passes_values_through(op) and tensors:
+                made.root = tensors[0].root
+                made.is_quantized = tensors[0].is_quantized
+        return output
+
+    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        if FusedBatchNormalization.can_fuse(op, args[0]) and kwargs.get("mask") is None:
+            return FusedBatchNormalization(op)(args[0])
+        for placement, rule in self.rules:
+            if rule.kernels and is_convolution(op):
+                assert self.scheme is not None
+                name = self._unique(f"{op.name}.kernel.quantized")
+                quantizer = self.scheme.kernel
+                self.insertions.append(
+                    Insertion(name, placement, f"{op.name} kernel", True, quantizer.source)
+                )
+                return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
+        return op(*args, **kwargs)
+
+    def _input(self, op: Any, tensor: _Tensor) -> _Tensor:
+        """What `op` reads in place of `tensor`: itself, or its quantized self."""
+        root = tensor.root
+        is_image = root.producer is None
+        if is_image or is_convolution(op) or is_add(op) or is_activation(root.producer):
+            self._gather(root)
+        if is_image or tensor.is_quantized:
+            return tensor
+        for placement, rule in self.rules:
+            if rule.outputs_of(tensor.producer):
+                return self._quantize(tensor, placement)
+        for placement, rule in self.rules:
+            if rule.inputs_of(op):
+                return self._quantize(tensor, placement)
+        return tensor
+
+    def _quantize(self, tensor: _Tensor, placement: str) -> _Tensor:
+        """The quantized self of `tensor`, made the first time somebody asks."""
+        if tensor.quantized is None:
+            assert self.scheme is not None and self.averages is not None
+            name = self._unique(f"{tensor.name}.quantized")
+            quantizer = self.scheme.activation
+            layer = FakeQuantize(quantizer, self.averages, tensor.root.row, name)
+            made = self._tensor(layer(tensor.value, tensor.root.range), tensor.name)
+            made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
+            tensor.quantized = made
+            self.insertions.append(Insertion(name, placement, tensor.name, False, quantizer.source))
+        return tensor.quantized
+
+    def _gather(self, root: _Tensor) -> None:
+        """Measure the range of `root` in every step."""
+        if root.range is None:
+            root.range = MeasureRange(name=self._unique(f"{root.name}.range"))(root.value)
+            root.row = len(self.gathered)
+            self.gathered.append(root)
+
+    def _tensor(self, value: Any, name: str = "image", producer: Any = None) -> _Tensor:
+        return self.known.setdefault(id(value), _Tensor(value, name, producer))
+
+    def _unique(self, name: str) -> str:
+        """`name`, numbered from the second use on: a layer may be called more than once."""
+        unique, k = name, 1
+        while unique in self.names:
+            k += 1
+            unique = f"{name}.{k}"
+        self.names.add(unique)
+        return unique

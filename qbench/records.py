@@ -1,0 +1,210 @@
+"""The layout of results on disk; no other module knows it.
+
+    <root>/runs/<id>/   config.json        the whole configuration of one run
+                        record.json        what came out; written last
+                        history.csv        training loss
+                        predictions.npz    label, predicted class and the label's rank
+                        ranges.json        moving range averages by tensor
+                        model.weights.h5   Keras weights
+    <sweep>/            manifest.json      which runs belong to this table, and as which rows
+                        runs.csv, table.csv, table.md, figures/, report.html
+
+A run's folder appears at once, complete, or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.errors import QbenchError
+
+SCHEMA = 1
+FINISHED = ("ok", "diverged")
+
+CONFIG = "config.json"
+RECORD = "record.json"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.npz"
+RANGES = "ranges.json"
+WEIGHTS = "model.weights.h5"
+MANIFEST = "manifest.json"
+
+
+def content_id(content: Any) -> str:
+    """12 hexadecimal digits that name plain data by what they say."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def as_json(content: Any) -> bytes:
+    """Plain data as readable JSON; NaN is refused."""
+    return (json.dumps(content, indent=2, allow_nan=False, default=list) + "\n").encode()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write aside, flush to the disk, rename: a reader sees the old file or the new one."""
+    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def prepare_folder(folder: Path, key: str) -> None:
+    """Make a folder and check that files can be written there.
+
+    Raises:
+        QbenchError: it cannot be made or written; `key` names the setting that chose it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+            pass
+    except OSError as error:
+        raise QbenchError(f"{key}={folder}: cannot be written ({error.strerror}).") from error
+
+
+def run_folder(root: Path, run: str) -> Path:
+    """The folder of one run."""
+    return root / "runs" / run
+
+
+def write_run(
+    root: Path,
+    run: str,
+    *,
+    config: Mapping[str, Any],
+    record: Mapping[str, Any],
+    history: Iterable[Mapping[str, Any]] = (),
+    predictions: Mapping[str, NDArray[Any]] | None = None,
+    ranges: Mapping[str, Any] | None = None,
+    weights: Any = None,
+) -> None:
+    """Put a run's folder in place, whole.
+
+    A failed attempt that lies there is replaced; a finished run never is.
+
+    Args:
+        weights: function that writes the weights to the path it is given, or None.
+        predictions: arrays to store; the rest is described in this module's docstring.
+    """
+    folder = run_folder(root, run)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{run}.", dir=folder.parent))
+    try:
+        os.chmod(aside, 0o755)
+        write_atomically(aside / CONFIG, as_json(config))
+        write_atomically(aside / HISTORY, _csv(history))
+        if predictions is not None:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **dict(predictions))
+            write_atomically(aside / PREDICTIONS, buffer.getvalue())
+        if ranges is not None:
+            write_atomically(aside / RANGES, as_json(ranges))
+        if weights is not None:
+            weights(aside / WEIGHTS)
+        write_atomically(aside / RECORD, as_json(record))
+        if folder.exists():
+            if finished(root, run):
+                return
+            shutil.rmtree(folder)
+        os.rename(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    table = list(rows)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(table[0]) if table else ["step"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return buffer.getvalue().encode()
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Plain data from a file; QbenchError that names the file if it is not there or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise QbenchError(f"{path}: no such file; expected {what}.") from error
+    except (OSError, ValueError) as error:
+        raise QbenchError(f"{path}: cannot be read as {what} ({error}).") from error
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in a run's folder; QbenchError if there is none or it is of another schema."""
+    record: dict[str, Any] = read_json(folder / RECORD, "the record of a run")
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise QbenchError(f"{folder / RECORD}: not a record of schema {SCHEMA}.")
+    return record
+
+
+def existing_record(root: Path, run: str) -> dict[str, Any] | None:
+    """The record of a run, or None where it has left none."""
+    folder = run_folder(root, run)
+    return read_record(folder) if (folder / RECORD).is_file() else None
+
+
+def finished(root: Path, run: str) -> dict[str, Any] | None:
+    """The record of a run that need not be run again, or None."""
+    record = existing_record(root, run)
+    return record if record and record["status"] in FINISHED else None
+
+
+def discard_failed(root: Path, run: str) -> None:
+    """Clear a failed attempt away, so that the next one is seen when it arrives."""
+    if not finished(root, run):
+        shutil.rmtree(run_folder(root, run), ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a sweep; QbenchError if there is none or it is of another schema."""
+    path = folder / MANIFEST
+    if not path.is_file() and folder.is_dir():
+        inside = sorted(str(p.parent) for p in folder.glob(f"*/{MANIFEST}"))
+        if inside:
+            raise QbenchError(f"{folder}: holds several sweeps; choose one: {', '.join(inside)}.")
+    manifest: dict[str, Any] = read_json(path, "the manifest of a sweep")
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise QbenchError(f"{path}: not a manifest of schema {SCHEMA}.")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Store what belongs to a sweep's table.
+
+    Raises:
+        QbenchError: the folder holds the table of another sweep, of which this one is no
+            continuation: some of its runs would vanish from the table.
+    """
+    if (folder / MANIFEST).is_file():
+        lost = _runs_in(read_manifest(folder)) - _runs_in(manifest)
+        if lost:
+            raise QbenchError(
+                f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
+                " part of this one; choose another folder."
+            )
+    write_atomically(folder / MANIFEST, as_json(manifest))
+
+
+def _runs_in(manifest: Mapping[str, Any]) -> set[str]:
+    return {run["id"] for row in manifest["rows"] for run in row["runs"]}

@@ -1,0 +1,1 @@
+"""Tables, figures and the page, from records alone; imports no TensorFlow."""

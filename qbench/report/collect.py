@@ -1,0 +1,131 @@
+"""A sweep's manifest and records as data frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qbench import records
+from qbench.factors import FACTORS
+
+COLUMNS = [factor.column for factor in FACTORS]
+METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Everything a report is made from.
+
+    Attributes:
+        folder: the sweep's own folder.
+        manifest: as stored.
+        records: by run id; runs that have left none are missing.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+
+    def history(self, run: str) -> pd.DataFrame:
+        """Columns step, phase, loss."""
+        folder = self.folder / self.manifest["runs"] / run
+        return pd.read_csv(folder / records.HISTORY)
+
+    @property
+    def finished(self) -> list[dict[str, Any]]:
+        """Records that hold metrics."""
+        return [record for record in self.records.values() if record["metrics"]]
+
+
+def collect(folder: Path) -> Sweep:
+    """Read a sweep; QbenchError if the folder holds none or a record is damaged."""
+    manifest = records.read_manifest(folder)
+    root = (folder / manifest["runs"]).parent
+    names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
+    found = {name: records.existing_record(root, name) for name in names}
+    return Sweep(folder, manifest, {k: v for k, v in found.items() if v is not None})
+
+
+def runs_frame(sweep: Sweep) -> pd.DataFrame:
+    """One line for each run and seed, in the order of the table."""
+    lines = []
+    for row in sweep.manifest["rows"]:
+        head = {"configuration": row["label"], "quantized": _yes(row["quantized"])}
+        if row["reason"] is not None:
+            lines.append(
+                {**head, **row["factors"], "status": "not_applicable", "error": row["reason"]}
+            )
+        for run in row["runs"]:
+            record = sweep.records.get(run["id"])
+            lines.append(
+                {
+                    **head,
+                    **row["factors"],
+                    "seed": run["seed"],
+                    "run": run["id"],
+                    **_outcome(record),
+                }
+            )
+    columns = ["configuration", "seed", "run", "status", *METRICS, "size_mb", "quantized", *COLUMNS]
+    columns += ["steps_float", "steps_quantized", "seconds", "error"]
+    return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _outcome(record: dict[str, Any] | None) -> dict[str, Any]:
+    """What a record adds to its line; a run without one is missing."""
+    if record is None:
+        return {"status": "missing"}
+    return {
+        "status": record["status"],
+        "error": (record["error"] or {}).get("message"),
+        **(record["metrics"] or {}),
+        "size_mb": (record["size"] or {}).get("megabytes"),
+        "steps_float": record["steps"]["float"],
+        "steps_quantized": record["steps"]["quantized"],
+        "seconds": round(sum(record["seconds"].values()), 3),
+    }
+
+
+def table_frame(sweep: Sweep) -> pd.DataFrame:
+    """One line for each configuration; means over the seeds that have figures.
+
+    With several seeds, `<metric>_std` columns hold the sample standard deviation.
+    """
+    runs = runs_frame(sweep)
+    several = len(sweep.manifest["seeds"]) > 1
+    lines = []
+    for row in sweep.manifest["rows"]:
+        mine = runs[runs["configuration"] == row["label"]]
+        line: dict[str, Any] = {key: mine[key].mean() for key in [*METRICS, "size_mb"]}
+        line |= {"quantized": _yes(row["quantized"]), **row["factors"]}
+        line["status"] = worst(list(mine["status"]))
+        line["n_seeds"] = int(mine["accuracy"].notna().sum())
+        line["configuration"] = row["label"]
+        if several:
+            line |= {f"{key}_std": mine[key].std() for key in METRICS}
+        lines.append(line)
+    return pd.DataFrame(lines)[table_columns(several)]
+
+
+def table_columns(several: bool) -> list[str]:
+    """Columns of table.csv; `configuration` last names what differs from the default."""
+    columns = ["accuracy", "recall_at_5", "quantized", *COLUMNS, "size_mb"]
+    columns += ["recall_macro", "precision_macro", "loss", "status", "n_seeds"]
+    if several:
+        columns += [f"{key}_std" for key in METRICS]
+    return [*columns, "configuration"]
+
+
+def worst(statuses: list[str]) -> str:
+    """The status of a row whose seeds ended with these."""
+    for status in ("failed", "diverged", "missing", "not_applicable"):
+        if status in statuses:
+            return status
+    return "ok"

@@ -1,0 +1,112 @@
+"""The paper's loss figures: softmax cross-entropy against step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from qbench.designs import BASELINE, DEFAULT
+from qbench.factors import FACTORS, Factor
+from qbench.report.collect import Sweep
+
+# The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+_SMOOTHING = 0.04  # width of the moving mean as a share of all rows
+
+
+def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
+    """Write one figure, as PNG and SVG, for each factor that the paper shows and that varies.
+
+    Returns:
+        The files of each figure by its title.
+    """
+    folder.mkdir(exist_ok=True)
+    drawn: dict[str, list[Path]] = {}
+    for factor in FACTORS:
+        curves = list(_curves(sweep, factor)) if factor.figure else []
+        if len(curves) > 1 and factor.figure:
+            name, title = factor.figure
+            figure = _draw(curves, f"Training loss by {title}")
+            drawn[f"Training loss by {title}"] = _save(figure, folder / name)
+    return drawn
+
+
+Curve = tuple[str, pd.DataFrame]
+
+
+def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
+    """The baseline, the default and every row that differs in this factor alone."""
+    for row in sweep.manifest["rows"]:
+        runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
+        label = {BASELINE: "float baseline", DEFAULT: f"{_level(row, factor)} (default)"}.get(
+            row["label"], _level(row, factor)
+        )
+        if runs and (row["label"] in (BASELINE, DEFAULT) or list(row["changes"]) == [factor.key]):
+            yield label, _mean([sweep.history(run) for run in runs])
+
+
+def _level(row: dict[str, Any], factor: Factor) -> str:
+    """The row's level of the factor, with a percent sign where the column has one."""
+    unit = " %" if factor.column.endswith("_pct") else ""
+    return f"{row['factors'][factor.column] or '-'}{unit}"
+
+
+def _has_history(sweep: Sweep, run: str) -> bool:
+    return run in sweep.records and bool(sweep.records[run]["metrics"])
+
+
+def _mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
+    """The mean loss of several seeds, step by step."""
+    mean = histories[0].copy()
+    mean["loss"] = np.mean([history["loss"].to_numpy() for history in histories], axis=0)
+    return mean
+
+
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moving mean; centred, with a window that shrinks at the start and is cut off at the end."""
+    half = int(len(values) * _SMOOTHING / 2)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    index = np.arange(len(values))
+    first = index - np.minimum(half, index)
+    last = np.minimum(index + (index - first), len(values) - 1)
+    result: NDArray[np.float64] = (sums[last + 1] - sums[first]) / (last + 1 - first)
+    return result
+
+
+def _draw(curves: list[Curve], title: str) -> Figure:
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = figure.subplots()
+    colours = iter(_COLOURS * 3)
+    # Thick to thin, so that curves which coincide show as a striped one.
+    widths = np.linspace(4.5, 1.2, len(curves))
+    for (label, history), width in zip(curves, widths, strict=True):
+        colour = "black" if label == "float baseline" else next(colours)
+        steps, loss = history["step"].to_numpy(), history["loss"].to_numpy(float)
+        axes.plot(steps, loss, color=colour, alpha=0.12, linewidth=0.7)
+        smoothed = smooth(loss)
+        axes.plot(steps, smoothed, color=colour, linewidth=width, label=label)
+        quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
+        if len(quantized):
+            first = quantized[0]
+            axes.plot(steps[first], smoothed[first], "o", color=colour, markersize=7, zorder=5)
+    axes.plot([], [], "o", color="grey", markersize=7, label="quantization starts")
+    axes.set(title=title, xlabel="step", ylabel="softmax cross-entropy", yscale="log")
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    """Write PNG and SVG, without dates or random ids: the same data give the same files."""
+    with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
+        figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    return [stem.with_suffix(".png"), stem.with_suffix(".svg")]

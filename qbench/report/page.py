@@ -1,0 +1,83 @@
+"""`report.html`: one page that needs nothing else."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from qbench.report.tables import printable
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem;
+       color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; white-space: nowrap; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+tr.top { background: #f3f6fa; font-weight: 600; }
+tr.bad { background: #fdf0ee; }
+figure { margin: 1rem 0; display: inline-block; width: min(100%, 38rem); }
+figure svg { width: 100%; height: auto; }
+"""
+
+
+def page(
+    title: str,
+    table: pd.DataFrame,
+    notes: list[str],
+    troubles: list[str],
+    figures: dict[str, list[Path]],
+) -> str:
+    """The page as HTML.
+
+    Args:
+        title: of the page.
+        table: as `qbench.report.collect.table_frame` gives it.
+        notes: sentences below the table.
+        troubles: rows without figures and why.
+        figures: PNG and SVG of each figure, by title; the SVG is written into the page.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
+    if troubles:
+        parts += ["<h2>Rows without figures</h2>", _list(troubles)]
+    parts += ["<h2>Notes</h2>", _list(notes)]
+    if figures:
+        parts.append("<h2>Training loss</h2>")
+        parts += [_figure(name, files[1]) for name, files in figures.items()]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>"
+        + "\n".join(parts)
+        + "</body></html>\n"
+    )
+
+
+def _table(table: pd.DataFrame) -> str:
+    shown = printable(table)
+    head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
+    numeric = [pd.api.types.is_numeric_dtype(table[c]) for c in table if not c.endswith("_std")]
+    body = []
+    for line, label, status in zip(
+        shown.to_numpy().tolist(), table["configuration"], table["status"], strict=True
+    ):
+        kind = "top" if label in ("baseline", "default") else ""
+        kind = kind if status == "ok" else "bad"
+        cells = "".join(
+            f'<td class="n">{escape(text)}</td>' if n else f"<td>{escape(text)}</td>"
+            for text, n in zip(line, numeric, strict=True)
+        )
+        body.append(f'<tr class="{kind}">{cells}</tr>')
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _list(lines: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _figure(title: str, path: Path) -> str:
+    svg = path.read_text()
+    return f'<figure aria-label="{escape(title)}">{svg[svg.index("<svg") :]}</figure>'

@@ -1,0 +1,76 @@
+"""The tables as text."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+_DIGITS = {
+    "accuracy": 2,
+    "recall_at_5": 2,
+    "recall_macro": 2,
+    "precision_macro": 2,
+    "loss": 4,
+}
+_HEADINGS = {
+    "accuracy": "accuracy %",
+    "recall_at_5": "recall@5 %",
+    "recall_macro": "recall, macro %",
+    "precision_macro": "precision, macro %",
+    "delay_pct": "delay %",
+    "size_mb": "size MB",
+    "range_given": "range given",
+    "n_seeds": "seeds",
+}
+
+
+def printable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as texts for a reader: rounded, with spreads, `-` where nothing applies."""
+    shown = pd.DataFrame(index=table.index)
+    for column in table.columns:
+        if column.endswith("_std"):
+            continue
+        texts = [cell(column, value) for value in table[column]]
+        spread = f"{column}_std"
+        if spread in table.columns:
+            texts = [
+                text if pd.isna(std) else f"{text} ± {cell(column, std)}"
+                for text, std in zip(texts, table[spread], strict=True)
+            ]
+        shown[_HEADINGS.get(column, column)] = texts
+    return shown
+
+
+def cell(column: str, value: object) -> str:
+    """One value as text."""
+    if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
+        return "-"
+    if isinstance(value, float) and column == "size_mb":
+        return f"{value:.3g}" if value < 1 else f"{value:.2f}"
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS.get(column, 4)}f}"
+    return str(value)
+
+
+def terminal(table: pd.DataFrame) -> str:
+    """The columns that fit a terminal, aligned."""
+    wanted = ["configuration", "accuracy", "recall_at_5", "recall_macro", "loss", "size_mb"]
+    spreads = [f"{column}_std" for column in wanted if f"{column}_std" in table.columns]
+    shown = printable(table[[*wanted, *spreads, "status"]])
+    lines = [list(shown.columns), *shown.to_numpy().tolist()]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if k == 0 or k == len(widths) - 1 else text.rjust(width)
+            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The whole table in Markdown."""
+    shown = printable(table)
+    head = "| " + " | ".join(shown.columns) + " |"
+    rule = "| " + " | ".join("---" for _ in shown.columns) + " |"
+    body = ["| " + " | ".join(line) + " |" for line in shown.to_numpy().tolist()]
+    return "\n".join([head, rule, *body])

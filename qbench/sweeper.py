@@ -1,0 +1,103 @@
+"""qbench's Hydra sweeper: a design becomes jobs for whichever Launcher is configured.
+
+Hydra composes the configuration once; the design is expanded on plain data. Hydra 1.3 wants the
+class itself under `hydra_plugins`, where a thin subclass stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+from qbench.hydra_app import explicit_keys, settings_of
+from qbench.plan import describe, make_plan
+
+
+class DesignSweeper(Sweeper):  # type: ignore[misc]  # Hydra's base class is untyped
+    """Expands the configured design and launches what is not finished yet.
+
+    Comma lists on the command line are levels of factors, the first one the default. With
+    `action: plan` it prints the plan and launches nothing.
+    """
+
+    def __init__(self, action: str) -> None:
+        """`action` is `run` or `plan`."""
+        self.action = action
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Called by Hydra before `sweep`."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Called by Hydra with the overrides of the command line."""
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides(arguments)
+        fixed = [o.input_line for o in overrides if not o.is_sweep_override()]
+        given = {
+            o.get_key_element().lstrip("+"): _levels(o, parser)
+            for o in overrides
+            if o.is_sweep_override()
+        }
+
+        def compose(groups: Mapping[str, Any]) -> Experiment:
+            choices = [f"{group}={choice}" for group, choice in groups.items()]
+            return settings_of(self._job_config([*fixed, *choices])).base
+
+        plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
+        if self.action == "plan":
+            print(describe(plan))
+            return
+        from qbench.sweep import run_sweep
+
+        run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder))
+
+    def _job_config(self, overrides: list[str]) -> DictConfig:
+        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+
+    def _launch(self, fixed: list[str], jobs: list[list[str]], folder: str) -> list[Any]:
+        """Hand the jobs to the launcher; its own files go to `folder`."""
+        from hydra.core.plugins import Plugins
+
+        with read_write(self.config), open_dict(self.config):
+            self.config.hydra.sweep.dir = folder
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
+        )
+        returns: list[Any] = list(
+            launcher.launch([[*fixed, *job] for job in jobs], initial_job_idx=0)
+        )
+        return returns
+
+
+def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:
+    """The values of a comma list as plain data."""
+    if not override.is_discrete_sweep():
+        raise QbenchError(
+            f"{override.input_line}: a design takes single levels; list them, divided by commas."
+        )
+    key = override.get_key_element()
+    texts = [str(text) for text in override.sweep_string_iterator()]
+    return tuple(_plain(parser.parse_override(f"{key}={text}").value()) for text in texts)
+
+
+def _plain(value: Any) -> Any:
+    """A parsed override value without Hydra's quoting classes."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return OmegaConf.create({"value": value.text})["value"]

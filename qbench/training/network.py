@@ -1,0 +1,162 @@
+"""A network with everything its training needs, kept from run to run in one process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from qbench.data.dataset import Dataset
+from qbench.data.preprocessing import DRAWS, PREPROCESSING
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+from qbench.models import build_model
+from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.quantizer import QuantizationScheme
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import View, rewrite
+from qbench.training.optimizers import build_optimizer
+
+
+class Network:
+    """One set of variables, the float view and any number of quantized views over it.
+
+    Compiled steps are kept, so that runs which differ only in seed or delay trace nothing anew.
+
+    Attributes:
+        model: the plain Keras model that owns the weights.
+        averages: the moving range averages.
+        optimizer: the Keras optimizer, built.
+    """
+
+    def __init__(self, experiment: Experiment, data: Dataset) -> None:
+        """Builds the network; `initialise` gives it its weights.
+
+        Raises:
+            QbenchError: the model cannot be built with these arguments.
+        """
+        self._experiment = experiment
+        self._data = data
+        self.model = self._build()
+        float_view = rewrite(self.model, None)
+        self.averages = RangeAverages(float_view.tensors, experiment.quant.ema_decay)
+        self.optimizer = build_optimizer(experiment.train)
+        self.optimizer.build(self.model.trainable_variables)
+        self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
+        self._views: dict[QuantizationScheme | None, View] = {None: float_view}
+        self._steps: dict[QuantizationScheme | None, Any] = {}
+        self._forwards: dict[QuantizationScheme | None, Any] = {}
+
+    def _build(self) -> Any:
+        model = self._experiment.model
+        shape = self._data.train_images.shape[1:]
+        return build_model(model.name, model.arguments, shape, self._data.classes)
+
+    def initialise(self, seed: int) -> None:
+        """Set every variable to what a fresh network with this seed starts from."""
+        keras.utils.set_random_seed(seed)
+        self.model.set_weights(self._build().get_weights())
+        for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
+            variable.assign(value)
+        for variable in self.averages.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+
+    def restore(self, weights: Path, ranges: Mapping[str, Sequence[float]]) -> None:
+        """Set the weights and range averages to what a run saved.
+
+        Raises:
+            QbenchError: the weights' file is damaged or of another network, or the ranges are.
+        """
+        try:
+            self.model.load_weights(weights)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise QbenchError(f"{weights}: cannot be read as these weights ({reason}).") from error
+        if tuple(ranges) != self.averages.tensors:
+            raise QbenchError(f"{weights.parent}: its range averages are of another network.")
+        self.averages.averages.assign([ranges[name] for name in self.averages.tensors])
+
+    def weights_hash(self) -> str:
+        """SHA-256 over all weights of the model, in their order."""
+        digest = hashlib.sha256()
+        for weight in self.model.get_weights():
+            digest.update(np.ascontiguousarray(weight).tobytes())
+        return digest.hexdigest()
+
+    def view(self, scheme: QuantizationScheme | None) -> View:
+        """The float view, or the view that quantizes by `scheme`."""
+        if scheme not in self._views:
+            self._views[scheme] = rewrite(self.model, scheme, self.averages)
+        return self._views[scheme]
+
+    def train_step(self, scheme: QuantizationScheme | None) -> Callable[..., Any]:
+        """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
+
+        The loss is the mean softmax cross-entropy, without the weight decay that is trained too.
+        """
+        if scheme not in self._steps:
+            self._steps[scheme] = self._make_train_step(self.view(scheme).model)
+        return self._steps[scheme]
+
+    def forward(self, scheme: QuantizationScheme | None) -> Any:
+        """Compiled inference: images (B, H, W, C) uint8 -> logits (B, classes) float32."""
+        if scheme not in self._forwards:
+            self._forwards[scheme] = self._make_forward(self.view(scheme).model)
+        return self._forwards[scheme]
+
+    def _make_train_step(self, view: Any) -> Any:
+        images = tf.constant(self._data.train_images)
+        labels = tf.constant(self._data.train_labels)
+        variables = self.model.trainable_variables
+        whole = tf.TensorSpec((), tf.int64)
+
+        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole])
+        def train_step(indices: Any, seed: Any, step: Any) -> Any:
+            x = self._augmented(tf.gather(images, indices), seed, step)
+            with tf.GradientTape() as tape:
+                logits, measured = view(x, training=True)
+                entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    tf.gather(labels, indices), logits
+                )
+                loss = tf.reduce_mean(entropies)
+                total = loss + self._penalty()
+            self.optimizer.apply(tape.gradient(total, variables), variables)
+            self.averages.include(measured)
+            return loss
+
+        return train_step
+
+    def _make_forward(self, view: Any) -> Any:
+        shape = (None, *self._data.test_images.shape[1:])
+        scale = PREPROCESSING[self._experiment.data.preprocessing].scale
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        def forward(images: Any) -> Any:
+            return view(scale(images), training=False)[0]
+
+        return forward
+
+    def _augmented(self, images: Any, seed: Any, step: Any) -> Any:
+        """Training input; what is random in it follows from the seed and the step alone."""
+        settings = self._experiment.data
+        preprocessing = PREPROCESSING[settings.preprocessing]
+        if settings.augment:
+            draws = tf.random.stateless_uniform(
+                (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
+            )
+            images = preprocessing.augment(images, draws, self._data.flip)
+        return preprocessing.scale(images)
+
+    def _penalty(self) -> Any:
+        """Weight decay on the kernels of convolutions and dense layers."""
+        decay = self._experiment.train.weight_decay
+        if not decay:
+            return 0.0
+        layers = [layer for layer in self.model.layers if is_convolution(layer)]
+        squares = [tf.nn.l2_loss(k.value) for layer in layers for k in kernels(layer)]
+        return decay * tf.add_n(squares)

@@ -1,0 +1,50 @@
+"""RMSProp as TensorFlow 1 computed it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class TensorFlow1RMSprop(keras.optimizers.Optimizer):
+    """RMSProp with the mean square starting at 1 and epsilon inside the square root.
+
+    ms <- rho ms + (1 - rho) g^2;  mom <- momentum mom + rate g / sqrt(ms + epsilon);  w <- w - mom.
+    Keras' RMSprop starts ms at 0 and adds epsilon outside the root; with epsilon = 1, as in
+    TensorFlow-Slim's training script, that is another optimizer. Source: TensorFlow's op
+    ResourceApplyRMSProp, which does the update.
+    """
+
+    def __init__(self, learning_rate: Any, rho: float, momentum: float, epsilon: float) -> None:
+        """`learning_rate` is a number or a Keras schedule."""
+        super().__init__(learning_rate=learning_rate, name="rmsprop")
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, variables: list[Any]) -> None:
+        """Makes the slots."""
+        if self.built:
+            return
+        super().build(variables)
+        self._mean_squares = [
+            self.add_variable_from_reference(v, "mean_square", initializer="ones")
+            for v in variables
+        ]
+        self._momenta = [self.add_variable_from_reference(v, "momentum") for v in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable's step."""
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.value.handle,
+            ms=self._mean_squares[index].value.handle,
+            mom=self._momenta[index].value.handle,
+            lr=tf.cast(learning_rate, tf.float32),
+            rho=self.rho,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
