@@ -63,7 +63,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         )
     module = importlib.import_module(f"qbench.commands.{verb}")
     if any(argument in ("-h", "--help") for argument in arguments):
-        print(module.__doc__.strip())
+        print((module.__doc__ or "").strip())
         return 0
     code: int = module.main(arguments)
     return code

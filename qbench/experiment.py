@@ -120,10 +120,7 @@ class Train:
             ("train.schedule", self.schedule, SCHEDULES),
         ):
             checks.one_of(f"{key}.name", choice.name, table.names())
-            entry = table[choice.name]
-            checks.known_keys(key, choice.arguments, entry.defaults)
-            for name in choice.arguments:
-                entry.check(f"{key}.{name}", name, choice.arguments[name])
+            table[choice.name].check(key, choice.name, choice.arguments)
 
 
 @dataclass(frozen=True, kw_only=True)

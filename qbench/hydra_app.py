@@ -29,9 +29,10 @@ def run(task: Callable[[Any], Any], arguments: list[str], *, sweep: bool) -> Non
 
     _silence()
     flags = ["--multirun"] if sweep else []
+    raised: list[Exception] = []
     application = hydra.main(
         version_base="1.3", config_path=str(config_folder()), config_name="config"
-    )(task)
+    )(task if sweep else _keeping(task, raised))
     with _as_program([*flags, *arguments]):
         try:
             application()
@@ -39,6 +40,20 @@ def run(task: Callable[[Any], Any], arguments: list[str], *, sweep: bool) -> Non
             if isinstance(error, QbenchError) or not _from_hydra(error):
                 raise
             raise QbenchError(explain(error)) from error
+    if raised:
+        raise raised[0]
+
+
+def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[Any], Any]:
+    """The task with its exception put into `raised`; Hydra would print a line of its own."""
+
+    def keeping(config: Any) -> None:
+        try:
+            task(config)
+        except Exception as error:
+            raised.append(error)
+
+    return keeping
 
 
 def settings_of(config: Any) -> Settings:
@@ -87,7 +102,12 @@ def _as_program(arguments: list[str]) -> Iterator[None]:
 
 
 def _from_hydra(error: Exception) -> bool:
-    return type(error).__module__.partition(".")[0] in ("hydra", "omegaconf")
+    """Whether Hydra or OmegaConf raised it, be it as one of Python's own exceptions."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    places = [type(error).__module__, frame.tb_frame.f_globals.get("__name__", "") if frame else ""]
+    return any(place.partition(".")[0] in ("hydra", "omegaconf") for place in places)
 
 
 def explain(error: Exception) -> str:
@@ -113,12 +133,15 @@ def explain(error: Exception) -> str:
             f"{ambiguous.group(1)}: several values; only qbench sweep and qbench plan take more"
             " than one."
         )
+    unreadable = getattr(error, "override", None)
+    if unreadable:
+        return f"{unreadable}: cannot be read as an override; expected key=value."
     first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
     return first if first.endswith(".") else f"{first}."
 
 
 def _unknown_key(key: str) -> str:
-    known = sorted(known_keys())
+    known = sorted(known_keys() | {path.name for path in config_folder().iterdir() if path.is_dir()})
     group = key.rpartition(".")[0]
     siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
     allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""

@@ -15,7 +15,7 @@ from qbench.records import content_id
 from qbench.settings import Settings
 
 # Configuration groups that a comma list may go over, as a factor of its own.
-GROUPS = ("data", "model", "quant", "train")
+GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule")
 _SINGLE = ("study", "seeds", "threads", "out", "design")
 
 Compose = Callable[[Mapping[str, Any]], Experiment]

@@ -103,8 +103,14 @@ def write_run(
     A failed attempt that lies there is replaced; a finished run never is.
 
     Args:
+        root: holds `runs/`.
+        run: the run's id.
+        config: the whole configuration.
+        record: what came out.
+        history: rows of the training history, with equal keys.
+        predictions: arrays by name, or None for no file.
+        ranges: (minimum, maximum) by tensor, or None for no file.
         weights: function that writes the weights to the path it is given, or None.
-        predictions: arrays to store; the rest is described in this module's docstring.
     """
     folder = run_folder(root, run)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +121,7 @@ def write_run(
         write_atomically(aside / HISTORY, _csv(history))
         if predictions is not None:
             buffer = io.BytesIO()
-            np.savez_compressed(buffer, **dict(predictions))
+            np.savez_compressed(buffer, allow_pickle=False, **predictions)
             write_atomically(aside / PREDICTIONS, buffer.getvalue())
         if ranges is not None:
             write_atomically(aside / RANGES, as_json(ranges))

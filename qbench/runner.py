@@ -71,11 +71,21 @@ def run(experiment: Experiment, root: Path, report: Report) -> Record:
     except Exception as error:
         record["status"] = "failed"
         record["error"] = {
-            "message": f"{type(error).__name__}: {error}".split("\n")[0],
+            "message": summary(error),
             "traceback": traceback.format_exc(),
         }
     records.write_run(root, name, config=experiment.as_config(), record=record, **outcome)
     return record
+
+
+def summary(error: BaseException) -> str:
+    """An exception in one line; TensorFlow puts what matters at the end of a long message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if lines[0].startswith("in user code"):
+        return lines[-1]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def header(experiment: Experiment, data: Dataset, name: str) -> Record:

@@ -34,7 +34,7 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     """
     settings = plan.settings
     root = settings.root
-    records.prepare_folder(root / "runs", "out")
+    records.prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     records.prepare_folder(folder, "out")
     device.start(settings.base.threads)
@@ -109,14 +109,14 @@ def _record_lost(
     for name, result in zip(jobs, returns, strict=True):
         if records.existing_record(root, name) is None:
             error = getattr(result, "_return_value", None)
-            message = f"{type(error).__name__}: {error}" if error else "the job left no record"
+            message = runner.summary(error) if error else "the job left no record"
             _write_failure(experiments[name], root, message)
 
 
 def _write_failure(experiment: Experiment, root: Path, message: str) -> None:
     data = load(experiment.data.name, experiment.data.dir)
     record = runner.header(experiment, data, runner.run_id(experiment, data))
-    record |= {"status": "failed", "error": {"message": message.split("\n")[0]}}
+    record |= {"status": "failed", "error": {"message": message}}
     records.write_run(root, record["run"], config=experiment.as_config(), record=record)
     say(f"failed: {message}")
 

@@ -21,12 +21,16 @@ from qbench.hydra_app import explicit_keys, settings_of
 from qbench.plan import describe, make_plan
 
 
-class DesignSweeper(Sweeper):  # type: ignore[misc]  # Hydra's base class is untyped
+class DesignSweeper(Sweeper):
     """Expands the configured design and launches what is not finished yet.
 
     Comma lists on the command line are levels of factors, the first one the default. With
     `action: plan` it prints the plan and launches nothing.
     """
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    config: DictConfig
 
     def __init__(self, action: str) -> None:
         """`action` is `run` or `plan`."""
@@ -44,7 +48,7 @@ class DesignSweeper(Sweeper):  # type: ignore[misc]  # Hydra's base class is unt
         """Called by Hydra with the overrides of the command line."""
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides(arguments)
-        fixed = [o.input_line for o in overrides if not o.is_sweep_override()]
+        fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
         given = {
             o.get_key_element().lstrip("+"): _levels(o, parser)
             for o in overrides

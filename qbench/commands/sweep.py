@@ -6,7 +6,7 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep                                     the scanned digits that come with scikit-learn
   qbench sweep study=cifar10_resnet8 data.dir=DIR  another study
   qbench sweep quant.bits=4                        another default level, the others vary around it
-  qbench sweep quant.bits=8,2,3,4                  these levels for that factor, the first its default
+  qbench sweep quant.bits=8,2,3,4                  levels of that factor, the first its default
   qbench sweep 'design.factors=[quant.bits]'       only these factors
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR

@@ -33,7 +33,7 @@ def _train(config: Any) -> None:
     reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
     if reason:
         raise QbenchError(reason)
-    records.prepare_folder(settings.root / "runs", "out")
+    records.prepare_folder(settings.root, "out")
 
     from qbench import runner
     from qbench.progress import figures_line, run_bar

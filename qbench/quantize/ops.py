@@ -1,17 +1,17 @@
 """The fake-quantization ops that a configuration can choose.
 
 Each op is a pure function `(x, low, high) -> x_hat` with x of any shape, float32, and scalar
-float32 ends of the range; x_hat has x's shape. What they compute, with n bits:
+float32 ends of the range; x_hat has x's shape. With n bits:
 
-| op         | scale                                             | zero point | rounding   | clamps |
-|------------|---------------------------------------------------|------------|------------|--------|
-| qdq_v2     | the smaller of q_min / low and q_max / high       | none       | selectable | (1)    |
-| fake_quant | (high - low) / (2^n - 1), range widened to hold 0 | yes        | half up    | always |
+| op         | scale                                        | zero point | rounding   | clamps |
+|------------|----------------------------------------------|------------|------------|--------|
+| qdq_v2     | the smaller of q_min / low and q_max / high  | none       | selectable | (1)    |
+| fake_quant | (high - low) / (2^n - 1), range holds 0 (2)  | yes        | half up    | always |
 
 qdq_v2's codes are -2^(n-1) .. 2^(n-1) - 1 (signed) or 0 .. 2^n - 1 (unsigned); a side of the range
 whose sign does not match its code's does not count for the scale. (1) It clamps only where the
 range is given; without one it measures x itself and lets every value through, so unsigned codes do
-not cut negative values off.
+not cut negative values off. (2) A range that does not hold 0 is widened until it does.
 
 Sources: the kernels of TensorFlow's ops QuantizeAndDequantizeV2 and FakeQuantWithMinMaxVars, which
 do the work here; Kwasniewska et al. 2019, section III-C, whose equations 3 and 4 (rounding) are not

@@ -38,9 +38,26 @@ def kernels(op: Any) -> list[Any]:
     return [kernel for kernel in found if kernel is not None]
 
 
+# Class names of the operations behind keras.ops.relu and its like.
 _ACTIVATION_OPS = frozenset(
-    "Relu Relu6 LeakyRelu Elu Selu Gelu Silu Sigmoid HardSigmoid HardSilu Tanh HardTanh Softplus"
-    " Celu Glu Mish".split()
+    {
+        "Celu",
+        "Elu",
+        "Gelu",
+        "Glu",
+        "HardSigmoid",
+        "HardSilu",
+        "HardTanh",
+        "LeakyRelu",
+        "Mish",
+        "Relu",
+        "Relu6",
+        "Selu",
+        "Sigmoid",
+        "Silu",
+        "Softplus",
+        "Tanh",
+    }
 )
 
 

@@ -59,7 +59,11 @@ def page(
 def _table(table: pd.DataFrame) -> str:
     shown = printable(table)
     head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
-    numeric = [pd.api.types.is_numeric_dtype(table[c]) for c in table if not c.endswith("_std")]
+    numeric = [
+        pd.api.types.is_numeric_dtype(table[c])
+        for c in table.columns
+        if not str(c).endswith("_std")
+    ]
     body = []
     for line, label, status in zip(
         shown.to_numpy().tolist(), table["configuration"], table["status"], strict=True

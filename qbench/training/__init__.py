@@ -1,0 +1,1 @@
+"""Optimizers, compiled steps and the training loop."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Network:
             self._views[scheme] = rewrite(self.model, scheme, self.averages)
         return self._views[scheme]
 
-    def train_step(self, scheme: QuantizationScheme | None) -> Callable[..., Any]:
+    def train_step(self, scheme: QuantizationScheme | None) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
         The loss is the mean softmax cross-entropy, without the weight decay that is trained too.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qbench import checks
+from qbench.errors import QbenchError
 from qbench.registry import Registry
 
 
@@ -24,8 +25,17 @@ class Buildable:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
 
-    def check(self, key: str, name: str, value: Any) -> None:
-        """Checks one argument; `key` is its full name, for the message."""
+    def check(self, group: str, choice: str, arguments: Mapping[str, Any]) -> None:
+        """Checks all arguments of `choice` in `group`, such as sgd in train.optimizer."""
+        for name, value in arguments.items():
+            if name not in self.defaults:
+                raise QbenchError(
+                    f"{group}.{name} is not a setting of {choice}; choose with"
+                    f" {group.replace('.', '/')}={choice}, which brings its own settings."
+                )
+            self._check(f"{group}.{name}", name, value)
+
+    def _check(self, key: str, name: str, value: Any) -> None:
         default = self.defaults[name]
         low, high = self.limits.get(name, (0, None))
         if isinstance(default, bool):

@@ -39,12 +39,17 @@ class TensorFlow1RMSprop(keras.optimizers.Optimizer):
         """One variable's step."""
         index = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyRMSProp(
-            var=variable.value.handle,
-            ms=self._mean_squares[index].value.handle,
-            mom=self._momenta[index].value.handle,
+            var=_handle(variable),
+            ms=_handle(self._mean_squares[index]),
+            mom=_handle(self._momenta[index]),
             lr=tf.cast(learning_rate, tf.float32),
             rho=self.rho,
             momentum=self.momentum,
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def _handle(variable: Any) -> Any:
+    """The resource of a variable; Keras hands weights over as TensorFlow's own variables."""
+    return variable.value.handle if isinstance(variable, keras.Variable) else variable.handle

@@ -1,0 +1,53 @@
+# `make help` lists what there is. Everything runs in a virtual environment of its own, .venv/.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first Python of a supported version; choose another with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+OUT ?= outputs/digits
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep tables results test test-slow lint format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(BIN)/.installed  ## make the virtual environment and install qbench in it
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "qbench needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+sweep: setup  ## the 16-row table of the paper on the scanned digits, in OUT=outputs/digits
+	$(BIN)/qbench sweep out=$(OUT)
+
+tables: setup  ## rebuild the committed tables and figures from their records; trains nothing
+	@for folder in results/*/; do echo "$$folder"; $(BIN)/qbench report $$folder || exit 1; done
+
+results: setup  ## train what results/digits holds, in place; finished runs are kept
+	$(BIN)/qbench sweep out=results/digits
+
+test: setup  ## the tests; at most 10 minutes on 2 cores
+	$(BIN)/python -m pytest -q
+
+test-slow: setup  ## the tests that take longer; at most 30 minutes
+	$(BIN)/python -m pytest -q -m slow
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## let ruff rewrite the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup  ## write constraints.txt from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '@' > constraints.txt
+
+clean:  ## remove the virtual environment and caches; results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,147 @@
+"""What a run's identity must depend on, and what it must not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import config_examples as examples
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from qbench.factors import identity
+
+RANGE_GIVEN = {"quant.range_given": True}
+FAKE_QUANT = {"quant.op": "fake_quant"}
+FLOAT = {"quant.enabled": False}
+
+MATTERS: list[tuple[dict[str, Any], str, Any]] = [
+    ({}, "data.name", "mnist"),
+    ({}, "data.preprocessing", "inception"),
+    ({}, "data.augment", True),
+    ({}, "model.name", "resnet8"),
+    ({}, "model.width", 8),
+    ({}, "quant.enabled", False),
+    ({}, "quant.op", "fake_quant"),
+    ({}, "quant.rounding", "half_up"),
+    ({}, "quant.bits", 4),
+    ({}, "quant.weight_bits", 4),
+    ({}, "quant.activation_bits", 4),
+    ({}, "quant.signed", False),
+    ({}, "quant.placement", ["conv"]),
+    ({}, "quant.range_given", True),
+    ({}, "quant.delay", 0.5),
+    (RANGE_GIVEN, "quant.ema_decay", 0.9),
+    (FAKE_QUANT, "quant.ema_decay", 0.9),
+    (FAKE_QUANT, "quant.bits", 4),
+    (FAKE_QUANT, "quant.placement", ["conv", "activation", "add"]),
+    (FAKE_QUANT, "quant.delay", 0.4),
+    ({}, "train.steps", 101),
+    ({}, "train.batch_size", 32),
+    ({}, "train.learning_rate", 0.1),
+    ({}, "train.optimizer", examples.OPTIMIZER_EXAMPLES["adam"]),
+    ({}, "train.optimizer.momentum", 0.8),
+    ({}, "train.schedule", examples.SCHEDULE_EXAMPLES["constant"]),
+    ({}, "train.weight_decay", 0.0),
+    ({}, "train.log_every", 2),
+    ({}, "eval.batch_size", 50),
+    ({}, "eval.limit", 10),
+    ({}, "threads", 1),
+    ({}, "seeds", [1]),
+    (FLOAT, "seeds", [1]),
+    (FLOAT, "train.steps", 101),
+]
+MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
+    ({}, "data.dir", "elsewhere"),
+    ({}, "data.note", "a remark"),
+    ({}, "quant.ema_decay", 0.5),
+    ({}, "quant.weight_bits", 8),
+    ({}, "quant.activation_bits", 8),
+    ({}, "quant.delay", 0.799),
+    (FAKE_QUANT, "quant.rounding", "half_up"),
+    (FAKE_QUANT, "quant.signed", False),
+    (FAKE_QUANT, "quant.range_given", True),
+    *[
+        (FLOAT, f"quant.{name}", value)
+        for name, value in {
+            "op": "fake_quant",
+            "rounding": "half_up",
+            "bits": 4,
+            "weight_bits": 4,
+            "activation_bits": 2,
+            "signed": False,
+            "placement": ["add"],
+            "range_given": True,
+            "ema_decay": 0.5,
+            "delay": 0.1,
+        }.items()
+    ],
+    ({}, "out", "elsewhere"),
+    ({}, "study.name", "other"),
+    ({}, "design.baseline", False),
+]
+
+
+def _ids(table: list[tuple[dict[str, Any], str, Any]]) -> list[str]:
+    return [f"{'-'.join(base) or 'default'}:{key}" for base, key, _ in table]
+
+
+def _identities(base: dict[str, Any], key: str, value: Any) -> tuple[Any, Any]:
+    one, two = examples.experiment(base), examples.experiment(base | {key: value})
+    return identity(one), identity(two)
+
+
+@pytest.mark.parametrize(("base", "key", "value"), MATTERS, ids=_ids(MATTERS))
+def test_matters(base: dict[str, Any], key: str, value: Any) -> None:
+    one, two = _identities(base, key, value)
+    assert one != two
+
+
+@pytest.mark.parametrize(("base", "key", "value"), MEANS_NOTHING, ids=_ids(MEANS_NOTHING))
+def test_means_nothing(base: dict[str, Any], key: str, value: Any) -> None:
+    one, two = _identities(base, key, value)
+    assert one == two
+
+
+@given(
+    bits=st.tuples(st.integers(1, 62), st.none() | st.integers(1, 62)),
+    more=st.none() | st.integers(1, 62),
+)
+def test_bits_count_as_those_of_weights_and_activations(
+    bits: tuple[int, int | None], more: int | None
+) -> None:
+    both, weight = bits
+    short = {"quant.bits": both, "quant.weight_bits": weight, "quant.activation_bits": more}
+    long = {
+        "quant.bits": 62,
+        "quant.weight_bits": both if weight is None else weight,
+        "quant.activation_bits": both if more is None else more,
+    }
+    assert identity(examples.experiment(short)) == identity(examples.experiment(long))
+
+
+@given(one=st.floats(0, 1), two=st.floats(0, 1), steps=st.integers(1, 30))
+def test_delays_are_alike_exactly_when_quantization_starts_alike(
+    one: float, two: float, steps: int
+) -> None:
+    first, second = (
+        examples.experiment({"quant.delay": delay, "train.steps": steps}) for delay in (one, two)
+    )
+    same = first.quantization_start == second.quantization_start
+    assert (identity(first) == identity(second)) == same
+
+
+@pytest.mark.parametrize("base", [{}, RANGE_GIVEN, FAKE_QUANT, FLOAT])
+def test_identity_is_plain_data(base: dict[str, Any]) -> None:
+    content = identity(examples.experiment(base))
+    assert json.loads(json.dumps(content)) == content
+
+
+def test_identity_of_a_float_run_has_no_quantization() -> None:
+    assert "quant" not in identity(examples.experiment(FLOAT))
+
+
+def test_identity_leaves_the_experiment_alone() -> None:
+    experiment = examples.experiment()
+    identity(experiment)
+    assert experiment == examples.experiment()

@@ -1,0 +1,113 @@
+"""Combinations that cannot be run, and the sentence that says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import config_examples as examples
+import pytest
+from qbench.factors import FACTORS, cells, has_setting, impossible
+
+FAKE = {"quant.op": "fake_quant"}
+
+IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
+    (FAKE | {"quant.bits": 17}, [], "quant.bits=17: fake_quant takes 2 to 16 bits."),
+    (FAKE | {"quant.bits": 32}, [], "quant.bits=32: fake_quant takes 2 to 16 bits."),
+    (FAKE | {"quant.bits": 1}, [], "quant.bits=1: fake_quant takes 2 to 16 bits."),
+    (FAKE | {"quant.weight_bits": 1}, [], "quant.weight_bits=1: fake_quant takes 2 to 16 bits."),
+    (
+        FAKE | {"quant.activation_bits": 17},
+        [],
+        "quant.activation_bits=17: fake_quant takes 2 to 16 bits.",
+    ),
+    (
+        FAKE | {"quant.rounding": "half_up"},
+        ["quant.rounding"],
+        "quant.rounding=half_up: fake_quant has no such setting, it always rounds half up.",
+    ),
+    (
+        FAKE | {"quant.rounding": "half_to_even"},
+        ["quant.rounding"],
+        "quant.rounding=half_to_even: fake_quant has no such setting, it always rounds half up.",
+    ),
+    (
+        FAKE | {"quant.signed": False},
+        ["quant.op", "quant.signed"],
+        "quant.signed=false: fake_quant has no such setting, its codes are unsigned, with a zero"
+        " point.",
+    ),
+    (
+        FAKE | {"quant.range_given": True},
+        ["quant.range_given"],
+        "quant.range_given=true: fake_quant has no such setting, it always needs a range.",
+    ),
+    ({"quant.bits": 62}, [], "quant.bits=62: qdq_v2 takes 1 to 61 bits."),
+    (
+        {"quant.activation_bits": 62},
+        ["quant.activation_bits"],
+        "quant.activation_bits=62: qdq_v2 takes 1 to 61 bits.",
+    ),
+]
+POSSIBLE: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({}, ["quant.rounding", "quant.signed", "quant.range_given", "quant.ema_decay"]),
+    ({"quant.bits": 1}, ["quant.bits"]),
+    ({"quant.bits": 61}, ["quant.bits"]),
+    ({"quant.bits": 62, "quant.signed": False}, ["quant.bits", "quant.signed"]),
+    (FAKE | {"quant.bits": 2}, ["quant.bits"]),
+    (FAKE | {"quant.bits": 16}, ["quant.bits"]),
+    (FAKE | {"quant.rounding": "half_up", "quant.range_given": True}, ["quant.op"]),
+    (FAKE, ["quant.ema_decay", "quant.delay", "quant.placement", "quant", "train.steps"]),
+    (FAKE | {"quant.bits": 32, "quant.weight_bits": 4, "quant.activation_bits": 4}, []),
+    (FAKE | {"quant.enabled": False, "quant.bits": 32}, ["quant.rounding", "quant.bits"]),
+]
+
+
+@pytest.mark.parametrize(("values", "explicit", "reason"), IMPOSSIBLE)
+def test_impossible(values: dict[str, Any], explicit: list[str], reason: str) -> None:
+    assert impossible(examples.experiment(values), explicit) == reason
+
+
+@pytest.mark.parametrize(("values", "explicit"), POSSIBLE)
+def test_possible(values: dict[str, Any], explicit: list[str]) -> None:
+    assert impossible(examples.experiment(values), explicit) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "expected"),
+    [
+        ({}, "quant.rounding", True),
+        (FAKE, "quant.rounding", False),
+        (FAKE, "quant.signed", False),
+        (FAKE, "quant.range_given", False),
+        (FAKE, "quant.bits", True),
+        (FAKE, "data.preprocessing", True),
+        ({"quant.enabled": False}, "quant.bits", False),
+        ({"quant.enabled": False}, "data.preprocessing", True),
+    ],
+)
+def test_has_setting(values: dict[str, Any], key: str, expected: bool) -> None:
+    assert has_setting(examples.experiment(values), key) is expected
+
+
+def test_cells_of_mixed_bits_and_odd_delays() -> None:
+    values = {"quant.weight_bits": 4, "quant.delay": 0.375}
+    shown = cells(examples.experiment(values))
+    assert shown["bits"] == "w4/a8"
+    assert shown["delay_pct"] == "37.5"
+
+
+def test_cells_of_a_float_run_are_empty() -> None:
+    shown = cells(examples.experiment({"quant.enabled": False}))
+    assert list(shown) == [factor.column for factor in FACTORS]
+    assert set(shown.values()) == {""}
+
+
+@pytest.mark.parametrize(
+    ("key", "level"),
+    [(factor.key, level) for factor in FACTORS for level in factor.levels],
+    ids=lambda value: str(value),
+)
+def test_every_level_of_the_table_can_be_run(key: str, level: Any) -> None:
+    experiment = examples.experiment().with_values({key: level})
+    assert impossible(experiment, [key]) is None

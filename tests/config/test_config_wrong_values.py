@@ -1,0 +1,269 @@
+"""Every value that is not allowed is refused in one line with key, value and what is allowed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import config_examples as examples
+import pytest
+from qbench.data import load
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+from qbench.models import build_model
+from qbench.settings import Settings
+
+NAN, INFINITY = float("nan"), float("inf")
+WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"
+UP_TO_62 = "a whole number from 1 to 62"
+PLACEMENT = "a list, without repeats, of conv, activation or add"
+FROM_0 = "a number of at least 0"
+FROM_1 = "a whole number of at least 1"
+UP_TO_1 = "a number from 0 to 1"
+SGD, COSINE = examples.OPTIMIZER_EXAMPLES["sgd"], examples.SCHEDULE_EXAMPLES["cosine"]
+
+# key, value, the value as the message shows it, what the message says is allowed
+WRONG: list[tuple[str, Any, str, str]] = [
+    ("study.name", None, "null", "a name without '/'"),
+    ("study.name", "a/b", "a/b", "a name without '/'"),
+    ("study.name", "", "", "a name without '/'"),
+    ("data.dir", 5, "5", "a text or null"),
+    ("data.preprocessing", "lenet", "lenet", "vgg or inception"),
+    ("data.preprocessing", None, "null", "vgg or inception"),
+    ("data.augment", "yes", "yes", SWITCH),
+    ("data.augment", 1, "1", SWITCH),
+    ("data.note", 3.5, "3.5", "a text or null"),
+    ("model.name", None, "null", "a name"),
+    ("model.name", 20, "20", "a name"),
+    ("quant.enabled", "on", "on", SWITCH),
+    ("quant.enabled", None, "null", SWITCH),
+    ("quant.op", "qdq_v3", "qdq_v3", "qdq_v2 or fake_quant"),
+    ("quant.op", 2, "2", "qdq_v2 or fake_quant"),
+    ("quant.rounding", "half_down", "half_down", "half_to_even or half_up"),
+    ("quant.bits", 0, "0", UP_TO_62),
+    ("quant.bits", 63, "63", UP_TO_62),
+    ("quant.bits", 8.0, "8.0", UP_TO_62),
+    ("quant.bits", True, "true", UP_TO_62),
+    ("quant.bits", None, "null", UP_TO_62),
+    ("quant.weight_bits", 63, "63", UP_TO_62),
+    ("quant.weight_bits", "four", "four", UP_TO_62),
+    ("quant.activation_bits", 0, "0", UP_TO_62),
+    ("quant.signed", 0, "0", SWITCH),
+    ("quant.placement", "conv", "conv", PLACEMENT),
+    ("quant.placement", [], "[]", PLACEMENT),
+    ("quant.placement", ["conv", "conv"], "[conv,conv]", PLACEMENT),
+    ("quant.placement", ["conv", "pool"], "[conv,pool]", PLACEMENT),
+    ("quant.placement", None, "null", PLACEMENT),
+    ("quant.placement", [["conv"]], "[[conv]]", PLACEMENT),
+    ("quant.range_given", "no", "no", SWITCH),
+    ("quant.ema_decay", 1.0, "1.0", "a number from 0 to 1 (not included)"),
+    ("quant.ema_decay", -0.1, "-0.1", "a number from 0 to 1 (not included)"),
+    ("quant.ema_decay", NAN, "nan", "a number from 0 to 1 (not included)"),
+    ("quant.delay", 1.01, "1.01", UP_TO_1),
+    ("quant.delay", -0.01, "-0.01", UP_TO_1),
+    ("quant.delay", 80, "80", UP_TO_1),
+    ("quant.delay", "80%", "80%", UP_TO_1),
+    ("quant.delay", NAN, "nan", UP_TO_1),
+    ("train.steps", 0, "0", FROM_1),
+    ("train.steps", 10.5, "10.5", FROM_1),
+    ("train.steps", False, "false", FROM_1),
+    ("train.batch_size", -1, "-1", FROM_1),
+    ("train.batch_size", None, "null", FROM_1),
+    ("train.learning_rate", -0.1, "-0.1", FROM_0),
+    ("train.learning_rate", INFINITY, "inf", FROM_0),
+    ("train.learning_rate", "fast", "fast", FROM_0),
+    ("train.learning_rate", True, "true", FROM_0),
+    ("train.weight_decay", -1e-4, "-0.0001", FROM_0),
+    ("train.weight_decay", None, "null", FROM_0),
+    ("train.log_every", 0, "0", FROM_1),
+    ("train.optimizer.name", "sdg", "sdg", "sgd, adam or rmsprop"),
+    ("train.optimizer.name", None, "null", "a name"),
+    ("train.optimizer.momentum", 1.5, "1.5", UP_TO_1),
+    ("train.optimizer.nesterov", 0.0, "0.0", SWITCH),
+    ("train.schedule.name", "cosin", "cosin", "constant, cosine or exponential"),
+    ("train.schedule.end_fraction", -0.5, "-0.5", UP_TO_1),
+    ("eval.batch_size", 0, "0", FROM_1),
+    ("eval.limit", 0, "0", FROM_1),
+    ("eval.limit", "all", "all", FROM_1),
+    ("design.name", "ofatt", "ofatt", "ofat or factorial"),
+    ("design.baseline", "yes", "yes", SWITCH),
+    ("design.factors", [1], "[1]", "null or a list of keys"),
+    ("design.factors", 5, "5", "null or a list of keys"),
+    ("seeds", [], "[]", "a list of whole numbers"),
+    ("seeds", None, "null", "a list of whole numbers"),
+    ("seeds", "0", "0", "a list of whole numbers"),
+    ("seeds", [0, 1, 0], "[0,1,0]", "a list without repeats"),
+    ("seeds", [-1], "-1", WHOLE),
+    ("seeds", [2**31], str(2**31), WHOLE),
+    ("seeds", [True], "true", WHOLE),
+    ("seeds", [0.5], "0.5", WHOLE),
+    ("threads", 0, "0", "a whole number from 1 to 1024"),
+    ("threads", 1025, "1025", "a whole number from 1 to 1024"),
+    ("threads", "two", "two", "a whole number from 1 to 1024"),
+    ("out", 7, "7", "a text or null"),
+]
+# A name whose meaning is looked up later, and arguments that belong to a model's builder.
+LOOKED_UP_LATER = {"data.name", "model.blocks", "model.width", "model.batch_norm_momentum"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "allowed"), WRONG, ids=[f"{k}={s}" for k, _, s, _ in WRONG]
+)
+def test_wrong_value_is_named_with_what_is_allowed(
+    key: str, value: Any, shown: str, allowed: str
+) -> None:
+    config = examples.changed({key: value})
+    with pytest.raises(QbenchError) as error:
+        Settings.from_config(config)
+    assert f"{key}={shown} is not allowed: expected " in str(error.value)
+    assert allowed in str(error.value)
+    assert examples.is_one_line(error)
+
+
+def test_the_table_has_a_wrong_value_for_every_key() -> None:
+    tested = {key for key, *_ in WRONG}
+    assert tested | LOOKED_UP_LATER == examples.dotted_keys(examples.PLAIN)
+
+
+WRONG_ARGUMENTS = [
+    ("optimizer", "adam", "beta_1", 1.1, UP_TO_1),
+    ("optimizer", "adam", "beta_2", -0.1, UP_TO_1),
+    ("optimizer", "adam", "epsilon", -1e-7, FROM_0),
+    ("optimizer", "rmsprop", "rho", 2, UP_TO_1),
+    ("optimizer", "rmsprop", "momentum", "a", UP_TO_1),
+    ("optimizer", "rmsprop", "epsilon", None, FROM_0),
+    ("schedule", "exponential", "factor", 1.5, UP_TO_1),
+    ("schedule", "exponential", "every", 0, FROM_1),
+    ("schedule", "exponential", "every", 2.5, FROM_1),
+]
+
+
+@pytest.mark.parametrize(
+    ("group", "choice", "name", "value", "allowed"),
+    WRONG_ARGUMENTS,
+    ids=[f"{c}.{n}={v}" for _, c, n, v, _ in WRONG_ARGUMENTS],
+)
+def test_wrong_argument_of_other_choices(
+    group: str, choice: str, name: str, value: Any, allowed: str
+) -> None:
+    table = {"optimizer": examples.OPTIMIZER_EXAMPLES, "schedule": examples.SCHEDULE_EXAMPLES}
+    arguments = table[group][choice] | {name: value}
+    with pytest.raises(QbenchError) as error:
+        examples.settings({f"train.{group}": arguments})
+    assert f"train.{group}.{name}=" in str(error.value)
+    assert f"expected {allowed}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("study", "digits"),
+        ("data", None),
+        ("data", "digits"),
+        ("model", "resnet8"),
+        ("model", None),
+        ("quant", [1]),
+        ("train", 3),
+        ("eval", None),
+        ("design", "ofat"),
+        ("train.optimizer", "adam"),
+        ("train.optimizer", None),
+        ("train.schedule", "cosine"),
+        ("train.schedule", ["cosine"]),
+        ("train.optimizer", {}),
+        ("train.steps", {"name": "many"}),
+        ("quant.op", {"name": "qdq_v2"}),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(key: str, value: Any) -> None:
+    config = examples.changed({key: value})
+    with pytest.raises(QbenchError) as error:
+        Settings.from_config(config)
+    assert str(error.value).startswith(key)
+    assert examples.is_one_line(error)
+
+
+UNKNOWN = [
+    ("data.dirr", "did you mean data.dir?"),
+    ("data.colour", "Allowed: name, dir, preprocessing, augment, note."),
+    ("quant.bit", "did you mean quant.bits?"),
+    ("quant.zzz", "Allowed: enabled, op, rounding, bits"),
+    ("train.learning_rat", "did you mean train.learning_rate?"),
+    ("train.optimizer.momentun", "did you mean train.optimizer.momentum?"),
+    ("train.schedule.factor", "Allowed: end_fraction."),
+    ("eval.batchsize", "did you mean eval.batch_size?"),
+    ("design.factor", "did you mean design.factors?"),
+    ("sedes", "did you mean seeds?"),
+    ("trian", "did you mean train?"),
+]
+
+
+@pytest.mark.parametrize(("key", "hint"), UNKNOWN, ids=[key for key, _ in UNKNOWN])
+def test_unknown_key_is_named_with_a_hint(key: str, hint: str) -> None:
+    config = examples.changed({key: 1})
+    with pytest.raises(QbenchError) as error:
+        Settings.from_config(config)
+    assert str(error.value).startswith(f"{key} is not a setting")
+    assert hint in str(error.value)
+    assert examples.is_one_line(error)
+
+
+def test_unknown_key_of_an_experiment_itself() -> None:
+    config = examples.experiment().as_config() | {"threds": 3}
+    with pytest.raises(QbenchError, match=r"threds is not a setting; did you mean threads\?"):
+        Experiment.from_config(config)
+
+
+REQUIRED = [
+    *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
+    *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
+    *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
+    *("design.name", "design.baseline", "design.factors"),
+]
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_missing_key_is_named(key: str) -> None:
+    """As after `~train.steps` or `data=null` on the command line."""
+    with pytest.raises(QbenchError) as error:
+        Settings.from_config(examples.without(key))
+    assert key in str(error.value)
+
+
+OPTIONAL = ["data.dir", "data.note", "data.augment", "quant.bits", "train.weight_decay"]
+
+
+@pytest.mark.parametrize("key", [*OPTIONAL, "train.log_every", "eval.limit", "model.blocks"])
+def test_key_with_a_default_may_be_left_out(key: str) -> None:
+    assert isinstance(Settings.from_config(examples.without(key)), Settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("minst", "Did you mean 'mnist'?"), (5, ""), (None, "")]
+)
+def test_unknown_data_set_is_named(name: Any, hint: str) -> None:
+    with pytest.raises(QbenchError) as error:
+        config = examples.changed({"data.name": name})
+        load(Settings.from_config(config).base.data.name, None)
+    assert str(error.value).startswith("data.name=")
+    assert hint in str(error.value)
+
+
+def test_unknown_model_is_named() -> None:
+    model = examples.experiment({"model.name": "resnet9"}).model
+    with pytest.raises(QbenchError, match=r"model\.name=resnet9 is not known.*'resnet8'"):
+        build_model(model.name, model.arguments, (8, 8, 1), 10)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, None, "0"])
+def test_seed_of_an_experiment(seed: Any) -> None:
+    config = copy.deepcopy(examples.experiment().as_config()) | {"seed": seed}
+    with pytest.raises(QbenchError, match="seed=.* a whole number from 0 to 2147483647"):
+        Experiment.from_config(config)
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(3, (3,)), ([4, 2], (4, 2)), ((0,), (0,))])
+def test_seeds_may_be_one_or_several(seeds: Any, expected: tuple[int, ...]) -> None:
+    read = examples.settings({"seeds": seeds})
+    assert read.seeds == expected
+    assert read.base.seed == expected[0]
