@@ -94,8 +94,8 @@ def _draw(curves: list[Curve], title: str) -> Figure:
         axes.plot(steps, smoothed, color=colour, linewidth=width, label=label)
         quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
         if len(quantized):
-            first = quantized[0]
-            axes.plot(steps[first], smoothed[first], "o", color=colour, markersize=7, zorder=5)
+            last = max(quantized[0] - 1, 0)  # the last float row ends where quantization starts
+            axes.plot(steps[last], smoothed[last], "o", color=colour, markersize=7, zorder=5)
     axes.plot([], [], "o", color="grey", markersize=7, label="quantization starts")
     axes.set(title=title, xlabel="step", ylabel="softmax cross-entropy", yscale="log")
     axes.grid(alpha=0.25, linewidth=0.5)

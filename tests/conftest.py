@@ -1,0 +1,31 @@
+"""Fixtures that several folders of tests use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import absl.logging
+import pytest
+
+from qbench.cli import main
+
+# Hydra's logging set-up closes all handlers, and absl's (TensorFlow's) then closes its stream if
+# that is not the interpreter's own; under pytest it would be the stream that pytest captures.
+absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+
+TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2"]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Overrides that make a run of the digits study take a second."""
+    return list(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the paper's whole design, each run trained for ten steps."""
+    folder = tmp_path_factory.mktemp("sweep")
+    assert main(["sweep", *TINY, f"out={folder}"]) == 0
+    return folder
