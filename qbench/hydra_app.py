@@ -141,7 +141,9 @@ def explain(error: Exception) -> str:
 
 
 def _unknown_key(key: str) -> str:
-    known = sorted(known_keys() | {path.name for path in config_folder().iterdir() if path.is_dir()})
+    known = sorted(
+        known_keys() | {path.name for path in config_folder().iterdir() if path.is_dir()}
+    )
     group = key.rpartition(".")[0]
     siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
     allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""

@@ -66,13 +66,9 @@ def read(keras_name: str, folder: Path | None) -> Arrays:
     )
 
 
-MNIST = {
-    "1ab36173c5442eefac1052e16cd4f6fadab376babf2649f6ff42f84b978b3824": "the published pixels"
-}
+MNIST = {"1ab36173c5442eefac1052e16cd4f6fadab376babf2649f6ff42f84b978b3824": "the published pixels"}
 
-DATASETS.add(
-    "mnist", Source((28, 28, 1), 10, flip=False, read=partial(read, "mnist"), known=MNIST)
-)
+DATASETS.add("mnist", Source((28, 28, 1), 10, flip=False, read=partial(read, "mnist"), known=MNIST))
 DATASETS.add(
     "fashion_mnist",
     Source((28, 28, 1), 10, flip=True, read=partial(read, "fashion_mnist"), known={}),

@@ -29,7 +29,7 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
     """
     folder.mkdir(exist_ok=True)
     drawn: dict[str, list[Path]] = {}
-    for factor in FACTORS:
+    for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
         curves = list(_curves(sweep, factor)) if factor.figure else []
         if len(curves) > 1 and factor.figure:
             name, title = factor.figure
@@ -53,9 +53,11 @@ def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
 
 
 def _level(row: dict[str, Any], factor: Factor) -> str:
-    """The row's level of the factor, with a percent sign where the column has one."""
-    unit = " %" if factor.column.endswith("_pct") else ""
-    return f"{row['factors'][factor.column] or '-'}{unit}"
+    """The row's level of the factor, said so that it stands by itself."""
+    level = row["factors"][factor.column] or "-"
+    if level in ("yes", "no"):
+        return f"{factor.column.replace('_', ' ')}: {level}"
+    return f"{level} %" if factor.column.endswith("_pct") else str(level)
 
 
 def _has_history(sweep: Sweep, run: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from qbench.report.tables import printable
+from qbench.report.tables import for_reading, printable
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem;
@@ -60,9 +60,9 @@ def _table(table: pd.DataFrame) -> str:
     shown = printable(table)
     head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
     numeric = [
-        pd.api.types.is_numeric_dtype(table[c])
-        for c in table.columns
-        if not str(c).endswith("_std")
+        pd.api.types.is_numeric_dtype(table[column])
+        for column in for_reading(table)
+        if not column.endswith("_std")
     ]
     body = []
     for line, label, status in zip(

@@ -24,9 +24,12 @@ _HEADINGS = {
 
 
 def printable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as texts for a reader: rounded, with spreads, `-` where nothing applies."""
+    """The table as texts for a reader: rounded, with spreads, `-` where nothing applies.
+
+    What differs from the default, the last column of table.csv, stands first.
+    """
     shown = pd.DataFrame(index=table.index)
-    for column in table.columns:
+    for column in for_reading(table):
         if column.endswith("_std"):
             continue
         texts = [cell(column, value) for value in table[column]]
@@ -38,6 +41,11 @@ def printable(table: pd.DataFrame) -> pd.DataFrame:
             ]
         shown[_HEADINGS.get(column, column)] = texts
     return shown
+
+
+def for_reading(table: pd.DataFrame) -> list[str]:
+    """The columns in the order in which they are printed."""
+    return sorted(table.columns, key=lambda column: column != "configuration")
 
 
 def cell(column: str, value: object) -> str:
