@@ -83,8 +83,8 @@ def _or(names: list[str]) -> str:
 def list_of(key: str, value: Any, allowed: Iterable[str]) -> None:
     """A list without repeats of one or more of a few names."""
     names = list(allowed)
-    fits = isinstance(value, tuple | list) and value and len(set(value)) == len(value)
-    if not fits or any(item not in names for item in value):
+    fits = isinstance(value, tuple | list) and value and all(item in names for item in value)
+    if not fits or len(set(value)) < len(value):
         raise wrong(key, value, f"a list, without repeats, of {_or(names)}")
 
 
@@ -98,6 +98,20 @@ def known_keys(group: str, values: Mapping[str, Any], allowed: Iterable[str]) ->
             raise QbenchError(
                 f"{_dotted(group, key)} is not a setting{hint} Allowed: {', '.join(names)}."
             )
+
+
+def required_keys(group: str, values: Mapping[str, Any], needed: Iterable[str]) -> None:
+    """Refuses a group that lacks a key."""
+    for key in needed:
+        if key not in values:
+            raise QbenchError(f"{_dotted(group, key)} is missing; give it a value.")
+
+
+def group_of_settings(key: str, value: Any) -> Mapping[str, Any]:
+    """The value, if it is a group of settings."""
+    if not isinstance(value, Mapping):
+        raise wrong(key, value, "a group of settings, chosen by its name")
+    return value
 
 
 def _dotted(group: str, key: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,12 @@ from qbench.errors import QbenchError
 from qbench.quantize.ops import OPS, ROUNDINGS
 from qbench.quantize.placement import PLACEMENTS
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
+
+
+def _as_floats(group: Any, *names: str) -> None:
+    """0 and 0.0 are the same setting and must have the same identity."""
+    for name in names:
+        object.__setattr__(group, name, float(getattr(group, name)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,7 @@ class Quant:
         checks.boolean("quant.range_given", self.range_given)
         checks.number("quant.ema_decay", self.ema_decay, 0, 1, open_end=True)
         checks.number("quant.delay", self.delay, 0, 1)
+        _as_floats(self, "ema_decay", "delay")
 
     @property
     def bits_of_weights(self) -> int:
@@ -115,6 +122,7 @@ class Train:
         checks.number("train.learning_rate", self.learning_rate, 0)
         checks.number("train.weight_decay", self.weight_decay, 0)
         checks.whole("train.log_every", self.log_every, 1)
+        _as_floats(self, "learning_rate", "weight_decay")
         for key, choice, table in (
             ("train.optimizer", self.optimizer, OPTIMIZERS),
             ("train.schedule", self.schedule, SCHEDULES),
@@ -183,6 +191,7 @@ class Experiment:
     def from_config(config: Mapping[str, Any]) -> Experiment:
         """The experiment that a plain nested configuration describes."""
         checks.known_keys("", config, [entry.name for entry in fields(Experiment)])
+        checks.required_keys("", config, ("data", "model", "quant", "train", "eval"))
         parts = dict(config)
         parts["data"] = _group(Data, "data", config)
         parts["model"] = _choice(Model, "model", config["model"])
@@ -197,23 +206,24 @@ def _flat(choice: Choice | Model) -> dict[str, Any]:
 
 
 def _choice(kind: Any, key: str, values: Mapping[str, Any]) -> Any:
-    arguments = dict(values)
+    arguments = dict(checks.group_of_settings(key, values))
     if not isinstance(arguments.get("name"), str):
         raise checks.wrong(f"{key}.name", arguments.get("name"), "a name")
     return kind(name=arguments.pop("name"), arguments=arguments)
 
 
 def _group(kind: Any, key: str, config: Mapping[str, Any]) -> Any:
-    values = config[key]
-    if not isinstance(values, Mapping):
-        raise checks.wrong(key, values, "the name of a configuration group")
-    checks.known_keys(key, values, [entry.name for entry in fields(kind)])
-    return kind(**{name: _value(kind, f"{key}.{name}", values[name]) for name in values})
+    values = checks.group_of_settings(key, config[key])
+    entries = fields(kind)
+    checks.known_keys(key, values, [entry.name for entry in entries])
+    needed = [e.name for e in entries if e.default is MISSING and e.default_factory is MISSING]
+    checks.required_keys(key, values, needed)
+    return kind(**{name: _value(f"{key}.{name}", values[name]) for name in values})
 
 
-def _value(kind: Any, key: str, value: Any) -> Any:
-    """A configuration value in the form that the dataclass `kind` stores."""
-    if isinstance(value, Mapping):
+def _value(key: str, value: Any) -> Any:
+    """A configuration value in the form that a group stores."""
+    if key in ("train.optimizer", "train.schedule"):
         return _choice(Choice, key, value)
     return tuple(value) if isinstance(value, list) else value
 

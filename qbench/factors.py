@@ -13,6 +13,7 @@ from typing import Any, Literal
 from qbench.checks import show
 from qbench.experiment import Experiment
 from qbench.quantize.ops import OPS
+from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 Effect = Literal["data", "quantized phase"]
 
@@ -176,6 +177,10 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     config = experiment.as_config()
     for key in ("dir", "note"):
         del config["data"][key]
+    for key, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        choice = getattr(experiment.train, key)
+        arguments = table[choice.name].arguments(choice.arguments)
+        config["train"][key] = {"name": choice.name, **arguments}
     quant = config.pop("quant")
     if experiment.quant.enabled:
         quant["weight_bits"] = experiment.quant.bits_of_weights

@@ -159,7 +159,7 @@ def read_json(path: Path, what: str) -> Any:
 def read_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder; QbenchError if there is none or it is of another schema."""
     record: dict[str, Any] = read_json(folder / RECORD, "the record of a run")
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA or "status" not in record:
         raise QbenchError(f"{folder / RECORD}: not a record of schema {SCHEMA}.")
     return record
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """` Did you mean 'x'?` for the closest allowed name, or an empty string."""
-    close = difflib.get_close_matches(name, list(allowed), n=1)
+    close = difflib.get_close_matches(str(name), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 

@@ -62,15 +62,19 @@ class Settings:
         """
         names = ("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads")
         checks.known_keys("", config, (*names, "out"))
+        checks.required_keys("", config, (*names, "out"))
         seeds = _seeds(config["seeds"])
         parts = {key: config[key] for key in ("data", "model", "quant", "train", "eval", "threads")}
-        design = _mapping("design", config["design"])
+        design = checks.group_of_settings("design", config["design"])
         checks.known_keys("design", design, ("name", "baseline", "factors"))
+        checks.required_keys("design", design, ("name", "baseline", "factors"))
         factors = design["factors"]
         if isinstance(factors, str):
             factors = [factors]
+        if not isinstance(factors, list | tuple | None):
+            raise checks.wrong("design.factors", factors, "null or a list of keys")
         checks.text_or_null("out", config["out"])
-        study = _mapping("study", config["study"])["name"]
+        study = checks.group_of_settings("study", config["study"]).get("name")
         if not isinstance(study, str) or not study or "/" in study:
             raise checks.wrong("study.name", study, "a name without '/'")
         return Settings(
@@ -84,12 +88,6 @@ class Settings:
             ),
             out=config["out"],
         )
-
-
-def _mapping(key: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise checks.wrong(key, value, "the name of a configuration group")
-    return value
 
 
 def _seeds(value: Any) -> tuple[int, ...]:

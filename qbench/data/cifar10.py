@@ -49,9 +49,10 @@ def read_python(path: Path, records: int = RECORDS) -> Part:
     """Images and labels of one pickled file, read by an unpickler that makes arrays only."""
     try:
         batch = _ArraysOnly(io.BytesIO(_bytes(path)), encoding="bytes").load()
-        pixels, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], np.int64)
-    except QbenchError:
-        raise
+        pixels = np.asarray(batch[b"data"])
+        labels = np.atleast_1d(np.asarray(batch[b"labels"], np.int64))
+    except _Refused as error:
+        raise QbenchError(f"{path}: {error}") from error
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise QbenchError(
             f"{path}: cannot be read ({type(error).__name__}: {error}); expected a batch of"
@@ -63,6 +64,10 @@ def read_python(path: Path, records: int = RECORDS) -> Part:
             f" expected uint8 of shape ({records}, {PIXELS}) and {records}."
         )
     return _images(pixels), labels
+
+
+class _Refused(Exception):
+    """A pickle asked for something that is not part of an array."""
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -81,7 +86,7 @@ class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Called for every global that the pickle names."""
         if (module, name) not in self._ALLOWED:
-            raise QbenchError(
+            raise _Refused(
                 f"the pickle asks for {module}.{name}, which a CIFAR-10 batch never holds; it was"
                 " not read."
             )

@@ -81,7 +81,7 @@ def load(name: str, folder: str | None) -> Dataset:
     source = DATASETS[name]
     arrays = source.read(_existing(name, folder))
     for part, images, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
-        _check(name, part, images, labels, source)
+        _check(f"{name} ({folder})" if folder else name, part, images, labels, source)
     digest = _hash(arrays)
     return Dataset(
         name,

@@ -7,6 +7,7 @@ of dimensions, each dimension as a big-endian 32-bit integer, then the values.
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from functools import partial
@@ -34,7 +35,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"{path}: not an IDX file of unsigned bytes with {dimensions} dimension(s)."
         )
     shape = struct.unpack(f">{dimensions}I", raw[4:head])
-    expected = int(np.prod(shape, dtype=np.int64))
+    expected = math.prod(shape)
     if len(raw) - head != expected:
         raise QbenchError(
             f"{path}: {len(raw) - head} values after the header; its shape {shape} says {expected}."

@@ -91,9 +91,9 @@ class FusedBatchNormalization(keras.layers.Layer):
     TensorFlow 1's fused op, the moving variance is fed the Bessel-corrected batch variance.
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, name: str) -> None:
         """`layer` is a BatchNormalization for which `can_fuse` holds; it keeps its variables."""
-        super().__init__(name=f"{layer.name}_fused")
+        super().__init__(name=name)
         self.layer = layer
 
     @staticmethod

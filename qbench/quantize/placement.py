@@ -79,10 +79,20 @@ def is_activation(op: Any) -> bool:
 
 
 def is_add(op: Any) -> bool:
-    """An addition of two tensors of the network: the layer Add, or `x + y`."""
+    """An addition: the layer Add, or `x + y`, which is one only where both are tensors."""
     import keras
 
     return isinstance(op, keras.layers.Add) or type(op).__name__ == "Add"
+
+
+def reads_to_multiply(op: Any, operands: int) -> bool:
+    """Whether `op` multiplies what it reads by a kernel; see `Placement.inputs_of`."""
+    return is_convolution(op)
+
+
+def reads_to_add(op: Any, operands: int) -> bool:
+    """Whether `op` adds the `operands` tensors it reads, of which there must be two or more."""
+    return is_add(op) and operands > 1
 
 
 def passes_values_through(op: Any) -> bool:
@@ -110,7 +120,7 @@ def passes_values_through(op: Any) -> bool:
     )
 
 
-def _never(op: Any) -> bool:
+def _never(*_: Any) -> bool:
     return False
 
 
@@ -119,17 +129,17 @@ class Placement:
     """A rule that says which tensors are quantized.
 
     Attributes:
-        inputs_of: quantizes the data inputs of these ops.
+        inputs_of: quantizes the data inputs of these ops, given how many tensors they read.
         outputs_of: quantizes the outputs of these ops, for whoever reads them.
         kernels: quantizes the kernels of convolutions and dense layers.
     """
 
-    inputs_of: Callable[[Any], bool] = _never
+    inputs_of: Callable[[Any, int], bool] = _never
     outputs_of: Callable[[Any], bool] = _never
     kernels: bool = False
 
 
 PLACEMENTS: Registry[Placement] = Registry("quant.placement")
-PLACEMENTS.add("conv", Placement(inputs_of=is_convolution, kernels=True))
+PLACEMENTS.add("conv", Placement(inputs_of=reads_to_multiply, kernels=True))
 PLACEMENTS.add("activation", Placement(outputs_of=is_activation))
-PLACEMENTS.add("add", Placement(inputs_of=is_add))
+PLACEMENTS.add("add", Placement(inputs_of=reads_to_add))

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from qbench.errors import QbenchError
 from qbench.quantize.layers import (
     FakeQuantize,
     FusedBatchNormalization,
@@ -17,9 +18,10 @@ from qbench.quantize.layers import (
 from qbench.quantize.placement import (
     PLACEMENTS,
     is_activation,
-    is_add,
     is_convolution,
+    kernels,
     passes_values_through,
+    reads_to_add,
 )
 from qbench.quantize.quantizer import QuantizationScheme
 from qbench.quantize.ranges import RangeAverages
@@ -66,15 +68,30 @@ def rewrite(
     """A view of `model` that gathers ranges and, with a scheme, quantizes.
 
     Args:
-        model: functional Keras model with one input and one output; it is not changed.
+        model: functional or sequential Keras model with one input and one output and without
+            models inside; it is not changed.
         scheme: what to quantize and how; None leaves every tensor float.
         averages: needed with a scheme: the averages gathered by the model's float view.
 
     Ranges are gathered of the image, of every tensor that some placement could quantize, and of
     the output, whatever the scheme says. Batch normalization is fused. A tensor is quantized at
     most once, and not again behind an op that passes its values through.
+
+    Raises:
+        QbenchError: the model is of another kind.
     """
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
+    for inner in model.operations if hasattr(model, "operations") else [model]:
+        if isinstance(inner, keras.Model):
+            raise QbenchError(
+                f"the model {model.name} is or holds {inner.name}, a model of its own; qbench"
+                " rewrites one flat functional graph."
+            )
     return _Rewriter(scheme, averages).run(model)
+
+
+_IMAGE = "image"
 
 
 @dataclass(eq=False)
@@ -115,32 +132,37 @@ class _Rewriter:
         self.known: dict[int, _Tensor] = {}
         self.gathered: list[_Tensor] = []
         self.insertions: list[Insertion] = []
-        self.names: set[str] = set()
+        self.tensor_names = {_IMAGE}
+        self.layer_names: set[str] = set()
 
     def run(self, model: Any) -> View:
+        self.layer_names |= {op.name for op in model.operations}
         clone = keras.models.clone_model(
             model, clone_function=lambda layer: layer, call_function=self.call
         )
         (output,) = clone.outputs
         self._gather(self._tensor(output).root)
-        ranges = StackRanges(name="ranges")([tensor.range for tensor in self.gathered])
+        ranges = StackRanges(name=self._layer_name("ranges"))(
+            [tensor.range for tensor in self.gathered]
+        )
         view = keras.Model(clone.inputs, [output, ranges], name=model.name)
         return View(view, tuple(tensor.name for tensor in self.gathered), tuple(self.insertions))
 
     def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls `op` or what stands in for it, on inputs that may have been quantized."""
+        operands = sum(map(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))))
         tensors: list[_Tensor] = []
 
         def read(value: Any) -> Any:
             if not keras.utils.is_keras_tensor(value):
                 return value
-            tensors.append(self._input(op, self._tensor(value)))
+            tensors.append(self._input(op, operands, self._tensor(value)))
             return tensors[-1].value
 
         args, kwargs = keras.tree.map_structure(read, (args, kwargs))
         output = self._apply(op, *args, **kwargs)
         if keras.utils.is_keras_tensor(output):
-            made = self._tensor(output, self._unique(op.name), op)
+            made = self._tensor(output, _unique(op.name, self.tensor_names), op)
             if passes_values_through(op) and tensors:
                 made.root = tensors[0].root
                 made.is_quantized = tensors[0].is_quantized
@@ -148,23 +170,24 @@ class _Rewriter:
 
     def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         if FusedBatchNormalization.can_fuse(op, args[0]) and kwargs.get("mask") is None:
-            return FusedBatchNormalization(op)(args[0])
+            return FusedBatchNormalization(op, self._layer_name(f"{op.name}.fused"))(args[0])
         for placement, rule in self.rules:
             if rule.kernels and is_convolution(op):
                 assert self.scheme is not None
-                name = self._unique(f"{op.name}.kernel.quantized")
+                name = self._layer_name(f"{op.name}.kernel.quantized")
                 quantizer = self.scheme.kernel
-                self.insertions.append(
-                    Insertion(name, placement, f"{op.name} kernel", True, quantizer.source)
-                )
+                one = Insertion(name, placement, f"{op.name} kernel", True, quantizer.source)
+                self.insertions += [one] * len(kernels(op))
                 return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
         return op(*args, **kwargs)
 
-    def _input(self, op: Any, tensor: _Tensor) -> _Tensor:
+    def _input(self, op: Any, operands: int, tensor: _Tensor) -> _Tensor:
         """What `op` reads in place of `tensor`: itself, or its quantized self."""
         root = tensor.root
         is_image = root.producer is None
-        if is_image or is_convolution(op) or is_add(op) or is_activation(root.producer):
+        if is_image or is_activation(root.producer):
+            self._gather(root)
+        if is_convolution(op) or reads_to_add(op, operands):
             self._gather(root)
         if is_image or tensor.is_quantized:
             return tensor
@@ -172,7 +195,7 @@ class _Rewriter:
             if rule.outputs_of(tensor.producer):
                 return self._quantize(tensor, placement)
         for placement, rule in self.rules:
-            if rule.inputs_of(op):
+            if rule.inputs_of(op, operands):
                 return self._quantize(tensor, placement)
         return tensor
 
@@ -180,7 +203,7 @@ class _Rewriter:
         """The quantized self of `tensor`, made the first time somebody asks."""
         if tensor.quantized is None:
             assert self.scheme is not None and self.averages is not None
-            name = self._unique(f"{tensor.name}.quantized")
+            name = self._layer_name(f"{tensor.name}.quantized")
             quantizer = self.scheme.activation
             layer = FakeQuantize(quantizer, self.averages, tensor.root.row, name)
             made = self._tensor(layer(tensor.value, tensor.root.range), tensor.name)
@@ -192,18 +215,22 @@ class _Rewriter:
     def _gather(self, root: _Tensor) -> None:
         """Measure the range of `root` in every step."""
         if root.range is None:
-            root.range = MeasureRange(name=self._unique(f"{root.name}.range"))(root.value)
+            root.range = MeasureRange(name=self._layer_name(f"{root.name}.range"))(root.value)
             root.row = len(self.gathered)
             self.gathered.append(root)
 
-    def _tensor(self, value: Any, name: str = "image", producer: Any = None) -> _Tensor:
+    def _tensor(self, value: Any, name: str = _IMAGE, producer: Any = None) -> _Tensor:
         return self.known.setdefault(id(value), _Tensor(value, name, producer))
 
-    def _unique(self, name: str) -> str:
-        """`name`, numbered from the second use on: a layer may be called more than once."""
-        unique, k = name, 1
-        while unique in self.names:
-            k += 1
-            unique = f"{name}.{k}"
-        self.names.add(unique)
-        return unique
+    def _layer_name(self, name: str) -> str:
+        return _unique(name, self.layer_names)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """`name`, numbered if it is taken already: a layer may be called more than once."""
+    unique, k = name, 1
+    while unique in taken:
+        k += 1
+        unique = f"{name}.{k}"
+    taken.add(unique)
+    return unique

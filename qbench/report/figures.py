@@ -28,10 +28,14 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         The files of each figure by its title.
     """
     folder.mkdir(exist_ok=True)
+    for factor in FACTORS:
+        for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
+            old.unlink()
     drawn: dict[str, list[Path]] = {}
     for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
-        curves = list(_curves(sweep, factor)) if factor.figure else []
-        if len(curves) > 1 and factor.figure:
+        varies = any(list(row["changes"]) == [factor.key] for row in sweep.manifest["rows"])
+        curves = list(_curves(sweep, factor)) if factor.figure and varies else []
+        if factor.figure and len(curves) > 1:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
             drawn[f"Training loss by {title}"] = _save(figure, folder / name)
@@ -48,7 +52,8 @@ def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
         label = {BASELINE: "float baseline", DEFAULT: f"{_level(row, factor)} (default)"}.get(
             row["label"], _level(row, factor)
         )
-        if runs and (row["label"] in (BASELINE, DEFAULT) or list(row["changes"]) == [factor.key]):
+        varies = list(row["changes"]) == [factor.key]
+        if runs and (varies or row["label"] in (BASELINE, DEFAULT)):
             yield label, _mean([sweep.history(run) for run in runs])
 
 

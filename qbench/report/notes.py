@@ -60,7 +60,9 @@ def troubles(sweep: Sweep) -> list[str]:
             lines.append(f"{row['label']}: not applicable. {row['reason']}")
         for run in row["runs"]:
             record = sweep.records.get(run["id"])
-            if record and record["status"] != "ok":
-                message = record["error"]["message"]
-                lines.append(f"{row['label']}, seed {run['seed']}: {record['status']}. {message}")
+            name = f"{row['label']}, seed {run['seed']}"
+            if record is None:
+                lines.append(f"{name}: missing. It has left no record (yet).")
+            elif record["status"] != "ok":
+                lines.append(f"{name}: {record['status']}. {record['error']['message']}")
     return lines

@@ -31,7 +31,8 @@ class Buildable:
             if name not in self.defaults:
                 raise QbenchError(
                     f"{group}.{name} is not a setting of {choice}; choose with"
-                    f" {group.replace('.', '/')}={choice}, which brings its own settings."
+                    f" {group.replace('.', '/')}={choice}, which brings its own settings:"
+                    f" {', '.join(f'{group}.{key}' for key in self.defaults) or 'none'}."
                 )
             self._check(f"{group}.{name}", name, value)
 
@@ -46,8 +47,8 @@ class Buildable:
             checks.number(key, value, low, high)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The given arguments over the defaults."""
-        return {**self.defaults, **given}
+        """The given arguments over the defaults, and of their types."""
+        return {name: type(old)(given.get(name, old)) for name, old in self.defaults.items()}
 
 
 OPTIMIZERS: Registry[Buildable] = Registry("train.optimizer.name")

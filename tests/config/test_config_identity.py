@@ -9,6 +9,7 @@ import config_examples as examples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qbench.factors import identity
 
 RANGE_GIVEN = {"quant.range_given": True}

@@ -12,6 +12,7 @@ import config_examples as examples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 

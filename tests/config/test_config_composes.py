@@ -1,0 +1,145 @@
+"""The shipped configuration: every choice composes, and everything registered can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from qbench import device
+from qbench.data import DATASETS
+from qbench.designs import DESIGNS
+from qbench.errors import QbenchError
+from qbench.hydra_app import known_keys, settings_of
+from qbench.models import MODELS, build_model
+from qbench.paths import config_folder
+from qbench.quantize.ops import OPS
+from qbench.settings import Settings
+from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
+
+GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+
+
+ALL = [(group, name) for group in GROUPS for name in _choices(group)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _hydra() -> Iterator[None]:
+    device.start(2)  # as later tests of the same process ask for
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        yield
+    GlobalHydra.instance().clear()
+
+
+def _settings(*overrides: str) -> Settings:
+    return settings_of(compose("config", overrides=list(overrides)))
+
+
+def test_the_folder_holds_no_other_group() -> None:
+    folders = [path.parent for path in config_folder().rglob("*.yaml")]
+    found = {str(folder.relative_to(config_folder())) for folder in folders}
+    assert found == {*GROUPS, "."}
+
+
+@pytest.mark.parametrize(("group", "name"), ALL, ids=[f"{group}={name}" for group, name in ALL])
+def test_every_file_composes_to_valid_settings(group: str, name: str) -> None:
+    settings = _settings(f"{group}={name}")
+    assert isinstance(settings, Settings)
+
+
+@pytest.mark.parametrize("study", _choices("study"))
+def test_a_choice_wins_over_the_one_of_a_study(study: str) -> None:
+    settings = _settings(f"study={study}", "train=adam", "model=resnet20", "data=digits")
+    assert settings.study == study
+    assert settings.base.train.optimizer.name == "adam"
+    assert settings.base.model.arguments["blocks"] == 3
+    assert settings.base.data.name == "digits"
+
+
+@pytest.mark.parametrize("study", _choices("study"))
+def test_a_study_is_named_like_its_file_and_its_model_can_be_built(study: str) -> None:
+    settings = _settings(f"study={study}")
+    assert settings.study == study
+    model, source = settings.base.model, DATASETS[settings.base.data.name]
+    built = build_model(model.name, model.arguments, source.shape, source.classes)
+    assert built.output.shape == (None, source.classes)
+
+
+@pytest.mark.parametrize("model", _choices("model"))
+def test_every_model_can_be_built(model: str) -> None:
+    choice = _settings(f"model={model}").base.model
+    assert build_model(choice.name, choice.arguments, (8, 8, 1), 10).output.shape == (None, 10)
+
+
+def _reached(group: str, *path: str) -> set[Any]:
+    """The values at a path of the settings, over all files of a group."""
+    found = set()
+    for name in _choices(group):
+        value: Any = _settings(f"{group}={name}")
+        for part in path:
+            value = getattr(value, part)
+        found.add(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("registry", "group", "path"),
+    [
+        (DATASETS, "data", ("base", "data", "name")),
+        (MODELS, "model", ("base", "model", "name")),
+        (DESIGNS, "design", ("design", "name")),
+        (OPTIMIZERS, "train/optimizer", ("base", "train", "optimizer", "name")),
+        (SCHEDULES, "train/schedule", ("base", "train", "schedule", "name")),
+    ],
+    ids=["data", "model", "design", "optimizer", "schedule"],
+)
+def test_everything_registered_has_a_file(registry: Any, group: str, path: tuple[str, ...]) -> None:
+    assert _reached(group, *path) == set(registry.names())
+
+
+@pytest.mark.parametrize("op", OPS.names())
+def test_every_op_can_be_chosen(op: str) -> None:
+    assert _settings(f"quant.op={op}").base.quant.op == op
+
+
+@pytest.mark.parametrize(
+    ("group", "table"), [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)], ids=lambda x: str(x)
+)
+def test_files_give_every_argument_of_an_optimizer_or_schedule(group: str, table: Any) -> None:
+    """So that each can be overridden by name, as `train.optimizer.momentum=0.8`."""
+    for name in table.names():
+        choice = getattr(_settings(f"train/{group}={name}").base.train, group)
+        assert set(choice.arguments) == set(table[name].defaults)
+
+
+def test_the_default_configuration_is_the_paper_default_on_digits() -> None:
+    settings = _settings()
+    quant = settings.base.quant
+    assert (settings.study, settings.base.data.name) == ("digits", "digits")
+    assert (quant.enabled, quant.op, quant.bits, quant.delay) == (True, "qdq_v2", 8, 0.8)
+    assert (quant.signed, quant.range_given, quant.rounding) == (True, False, "half_to_even")
+    assert quant.placement == ("conv", "activation")
+    assert settings.seeds == (0,)
+
+
+def test_quant_none_is_a_float_run() -> None:
+    assert _settings("quant=none").base.quant.enabled is False
+
+
+def test_an_invalid_override_is_refused() -> None:
+    with pytest.raises(QbenchError, match=r"quant\.bits=0 is not allowed"):
+        _settings("quant.bits=0")
+
+
+def test_known_keys_are_those_of_the_default_configuration() -> None:
+    keys = known_keys()
+    assert {"quant.bits", "train.optimizer.momentum", "eval.limit", "seeds", "out"} <= keys
+    assert not any(key.startswith("hydra") for key in keys)

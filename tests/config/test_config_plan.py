@@ -1,0 +1,148 @@
+"""What a sweep runs, and the mistakes that stop it before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import config_examples as examples
+import pytest
+
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+from qbench.plan import Plan, describe, make_plan
+
+
+def _compose(groups: Mapping[str, Any]) -> Experiment:
+    """Stands in for Hydra: the choice `model=wide` has 32 channels, any other 8."""
+    return examples.experiment({"model.width": 32 if groups["model"] == "wide" else 8})
+
+
+def _plan(
+    values: dict[str, Any] | None = None,
+    given: dict[str, tuple[Any, ...]] | None = None,
+    fixed: tuple[str, ...] = (),
+) -> Plan:
+    return make_plan(examples.settings(values), given or {}, fixed, _compose)
+
+
+FAKE = {"quant.op": "fake_quant"}
+ERRORS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], str]] = [
+    ("seeds", {}, {"seeds": (1, 2)}, (), "seeds: takes one value"),
+    ("threads", {}, {"threads": (1, 2)}, (), "threads: takes one value"),
+    ("study", {}, {"study": ("a", "b")}, (), "study: takes one value"),
+    ("out", {}, {"out": ("a", "b")}, (), "out: takes one value"),
+    ("design", {}, {"design.name": ("ofat", "factorial")}, (), "design.name: takes one value"),
+    ("float", {"quant.enabled": False}, {}, (), "nothing is left for a sweep to vary"),
+    ("unknown key", {}, {"quant.bitz": (1, 2)}, (), "quant.bitz is not a setting"),
+    ("wrong level", {}, {"quant.bits": (8, 0)}, (), "quant.bits=0 is not allowed"),
+    ("not single", {}, {"train.optimizer": (1, 2)}, (), "is not a single setting"),
+    ("default", FAKE | {"quant.bits": 32}, {}, ("quant.bits",), "fake_quant takes 2 to 16 bits"),
+    (
+        "first level",
+        FAKE,
+        {"quant.bits": (32, 8)},
+        (),
+        "quant.bits=32: fake_quant takes 2 to 16 bits",
+    ),
+    (
+        "set in vain",
+        FAKE | {"quant.signed": False},
+        {},
+        ("quant.op", "quant.signed"),
+        "quant.signed=false: fake_quant has no such setting",
+    ),
+    ("factor", {"design.factors": ["quant.bit"]}, {}, (), "quant.bit is not one of the factors"),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "given", "fixed", "says"), [e[1:] for e in ERRORS], ids=[e[0] for e in ERRORS]
+)
+def test_errors(
+    values: dict[str, Any], given: dict[str, Any], fixed: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(QbenchError) as error:
+        _plan(values, given, fixed)
+    assert says in str(error.value)
+    assert examples.is_one_line(error)
+
+
+def test_inherited_settings_that_an_op_lacks_are_no_mistake() -> None:
+    plan = _plan(FAKE | {"quant.signed": False}, fixed=("quant.op",))
+    assert plan.rows[1].reason is None
+
+
+@pytest.mark.parametrize("key", ["quant.enabled", "quant"])
+def test_quantization_itself_may_be_a_factor(key: str) -> None:
+    values = {"quant.enabled": False, "design.name": "factorial", "design.baseline": False}
+    levels = {"quant.enabled": (False, True), "quant": ("none", "paper")}[key]
+    plan = make_plan(
+        examples.settings(values),
+        {key: levels},
+        (),
+        lambda groups: examples.experiment({"quant.enabled": groups["quant"] == "paper"}),
+    )
+    assert [row.experiment.quant.enabled for row in plan.rows] == [False, True]
+
+
+def test_every_applicable_row_is_run_with_every_seed() -> None:
+    plan = _plan(FAKE | {"seeds": [5, 3]})
+    applicable = [row for row in plan.rows if row.reason is None]
+    assert 0 < len(applicable) < len(plan.rows)
+    assert [(row.label, run.seed) for row, run in plan.runs] == [
+        (row.label, seed) for row in applicable for seed in (5, 3)
+    ]
+
+
+def test_a_configuration_group_may_be_a_factor() -> None:
+    plan = _plan(
+        {"design.name": "factorial", "design.baseline": False},
+        {"model": ("wide", "narrow"), "quant.bits": (8, 4)},
+    )
+    found = [(r.experiment.model.arguments["width"], r.experiment.quant.bits) for r in plan.rows]
+    assert sorted(found) == [(8, 4), (8, 8), (32, 4), (32, 8)]
+    assert plan.rows[0].label == "default"
+    assert found[0] == (32, 8)
+
+
+def test_overrides_compose_the_row_again() -> None:
+    plan = _plan({"design.factors": ["quant.bits", "quant.placement"]})
+    by_label = {row.label: row for row in plan.rows}
+    assert plan.overrides(by_label["baseline"], 3) == [
+        *("quant.bits=8", "quant.placement=[conv,activation]"),
+        *("quant.enabled=false", "seeds=[3]"),
+    ]
+    assert plan.overrides(by_label["quant.bits=4"], 0) == [
+        *("quant.bits=4", "quant.placement=[conv,activation]", "seeds=[0]")
+    ]
+
+
+def test_name_is_the_design_and_a_hash_of_the_runs() -> None:
+    name = _plan().name
+    assert name.startswith("ofat-")
+    assert len(name) == len("ofat-") + 8
+    assert _plan({"data.dir": "x", "data.note": "y", "study.name": "z"}).name == name
+    others = [
+        _plan({"train.steps": 7}).name,
+        _plan({"seeds": [1]}).name,
+        _plan({"design.baseline": False}).name,
+        _plan(given={"quant.bits": (8, 4)}).name,
+    ]
+    assert len({name, *others}) == 5
+
+
+def test_describe_counts_runs_and_steps() -> None:
+    plan = _plan({"design.factors": ["quant.delay", "quant.bits"], "seeds": [0, 1]}, FAKE_LEVELS)
+    lines = describe(plan).splitlines()
+    assert sum("not_applicable: quant.bits=32" in line for line in lines) == 1
+    runs = [line for line in lines[1:-1] if "not_applicable" not in line]
+    assert [int(line.split()[0]) for line in runs] == list(range(1, len(runs) + 1))
+    floats, quantized = 2 * (100 + 80 + 80 + 40), 2 * (20 + 20 + 60)
+    assert lines[-1] == (
+        "digits, ofat: 5 configurations, 8 runs,"
+        f" {floats + quantized:,} steps ({floats:,} float, {quantized:,} quantized)"
+    )
+
+
+FAKE_LEVELS = {"quant.op": ("fake_quant",), "quant.bits": (8, 4, 32), "quant.delay": (0.8, 0.4)}

@@ -1,0 +1,121 @@
+"""report.html: one file that needs nothing else; notes; and no TensorFlow."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import report_examples as examples
+
+from qbench.report.build import build_report
+
+
+class _Reader(HTMLParser):
+    """Collects tags, the attributes that load something, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        loading = ("src", "href", "xlink:href", "data", "srcset", "action", "poster")
+        self.loads += [value or "" for name, value in attrs if name in loading]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    table = examples.rows()
+    table[3].statuses = ["failed"]
+    made = examples.write(tmp_path_factory.mktemp("page"), table)
+    build_report(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text()
+
+
+def test_the_page_loads_nothing(page: str) -> None:
+    reader = _Reader(page)
+    assert all(value.startswith("#") for value in reader.loads)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(reader.tags)
+    assert all(inner.startswith("#") for inner in re.findall(r"url\(['\"]?([^)]*)", page))
+    assert "@import" not in page
+    assert not re.search(r"(src|href)\s*=\s*['\"]?\s*(https?:)?//", page)
+
+
+def test_the_page_holds_the_table_and_the_figures(page: str) -> None:
+    reader = _Reader(page)
+    assert reader.tags.count("svg") == reader.tags.count("figure") == 4
+    assert reader.tags.count("tr") == 1 + 7
+    for row in examples.rows():
+        assert row.label in reader.text
+    assert f"{examples.metrics(0, 0)['accuracy']:.2f}" in reader.text
+    assert page.startswith("<!doctype html>")
+    assert page.count("<?xml") == 0
+
+
+def test_the_page_escapes_what_it_quotes(page: str) -> None:
+    assert "what went wrong &amp; &lt;why&gt; in quant.bits=4" in page
+    assert "<why>" not in page
+    assert "<not>" not in page
+
+
+def test_the_data_note_stands_in_both_texts(folder: Path, page: str) -> None:
+    assert f"Note: {examples.NOTE}." in (folder / "table.md").read_text()
+    assert f"Note: {examples.NOTE}." in _Reader(page).text
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "1,198 training and 599 test images",
+        "SHA-256 d53a0d42f46b...",
+        "Every figure is one run",
+        "CPU, 2 threads, TensorFlow 2.21.0, Keras 3.13, qbench 0.1",
+        "Recall@5 is the share of test images",
+        "Size is theoretical",
+    ],
+)
+def test_notes(folder: Path, page: str, part: str) -> None:
+    assert part in (folder / "table.md").read_text()
+    assert part in _Reader(page).text
+
+
+def test_several_seeds_are_said(tmp_path: Path) -> None:
+    made = examples.write(tmp_path, examples.rows(3), seeds=3)
+    build_report(made)
+    text = (made / "table.md").read_text()
+    assert "means ± sample standard deviations of 3 seeds" in text
+
+
+def test_a_report_is_the_same_each_time(folder: Path) -> None:
+    names = ["runs.csv", "table.csv", "table.md", "report.html"]
+    before = {name: (folder / name).read_bytes() for name in names}
+    build_report(folder)
+    assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+def test_a_report_imports_no_tensorflow(folder: Path) -> None:
+    """Nor Keras, nor scikit-learn: a report is built in a second."""
+    code = (
+        "import sys, pathlib; from qbench.report.build import build_report;"
+        "build_report(pathlib.Path(sys.argv[1]));"
+        "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
