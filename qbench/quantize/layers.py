@@ -73,7 +73,8 @@ class WithQuantizedKernel(keras.layers.Layer):
         self.quantizer = quantizer
 
     def _quantized(self, kernel: Any) -> Any:
-        value = kernel.value
+        # One explicit read: what is derived from it must not race with the step's update.
+        value = tf.convert_to_tensor(kernel.value)
         ends = minimum_and_maximum(value) if self.quantizer.source == CURRENT else tf.zeros(2)
         return self.quantizer(value, ends[0], ends[1], name=self.name)
 

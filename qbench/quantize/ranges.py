@@ -16,7 +16,7 @@ class RangeAverages:
     With decay d and measurements m_1, m_2, ... the average after t of them is
     a_t = a_(t-1) + w_t (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). That is the zero-debiased
     average which TensorFlow 1's `assign_moving_average(zero_debias=True)` keeps, written so that
-    a_1 = m_1 and no difference of near-equal numbers is divided.
+    a_1 = m_1 (to the last place or two) and no difference of near-equal numbers is divided.
 
     Attributes:
         tensors: the names of the tensors, in the order of the rows.
