@@ -17,6 +17,9 @@ VERBS = {
     "plan": ("[overrides]", "what a sweep would run, with steps; trains nothing"),
     "graph": ("[overrides]", "the quantization ops that a configuration inserts"),
     "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
+    "status": ("DIR", "which runs of a sweep are done, running, failed or waiting"),
+    "clean": ("DIR", "remove shared states that no unfinished run needs"),
+    "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
 }
 
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
-        lines = (f"  {verb:<9} {takes:<16} {does}" for verb, (takes, does) in VERBS.items())
+        lines = (f"  {verb:<14} {takes:<16} {does}" for verb, (takes, does) in VERBS.items())
         print(_USAGE.format(verbs="\n".join(lines)), end="")
         return 0
     if given[0] == "--version":
@@ -61,7 +64,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         raise QbenchError(
             f"{verb} is not a verb; choose one of {', '.join(VERBS)}.{nearest(verb, VERBS)}"
         )
-    module = importlib.import_module(f"qbench.commands.{verb}")
+    module = importlib.import_module(f"qbench.commands.{verb.replace('-', '_')}")
     if any(argument in ("-h", "--help") for argument in arguments):
         print((module.__doc__ or "").strip())
         return 0

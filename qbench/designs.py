@@ -116,7 +116,7 @@ class Row:
 def rows(
     design: str,
     levels: Levels,
-    at_levels: Callable[[Mapping[str, Any]], Experiment],
+    at_changes: Callable[[Mapping[str, Any]], Experiment],
     baseline: bool,
 ) -> list[Row]:
     """The configurations of a design, in the order of its table.
@@ -124,16 +124,15 @@ def rows(
     Args:
         design: name in DESIGNS.
         levels: the levels of each factor, the default first.
-        at_levels: the experiment with these changes from the default.
+        at_changes: the experiment with these changes from the default.
         baseline: whether a float row stands on top.
     """
-    first = {key: values[0] for key, values in levels.items()}
     result: list[Row] = []
     if baseline:
-        changes = {"quant.enabled": False}
-        result.append(Row(BASELINE, changes, at_levels({**first, **changes})))
+        changes: Changes = {"quant.enabled": False}
+        result.append(Row(BASELINE, changes, at_changes(changes)))
     for changes in DESIGNS[design](levels):
-        experiment = at_levels({**first, **changes})
+        experiment = at_changes(changes)
         result.append(Row(label(changes), changes, experiment, impossible(experiment, changes)))
     return result
 

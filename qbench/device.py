@@ -37,10 +37,11 @@ def import_tensorflow() -> Any:
     return tf
 
 
-def start(threads: int) -> Any:
+def start(threads: int, deterministic: bool = False) -> Any:
     """TensorFlow, set to compute every op with `threads` threads.
 
     The number of threads changes how sums are split and so the last bits of a result.
+    `deterministic` turns on TensorFlow's op determinism, which GPUs need for repeatable results.
 
     Raises:
         QbenchError: TensorFlow already runs in this process with another number of threads.
@@ -57,6 +58,8 @@ def start(threads: int) -> Any:
                 f" {threading.get_intra_op_parallelism_threads()} threads in this process; give"
                 " each number of threads a command of its own."
             ) from error
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     return tf
 
 

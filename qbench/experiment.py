@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -114,6 +114,7 @@ class Train:
     schedule: Choice
     weight_decay: float = 0.0
     log_every: int = 1
+    checkpoint_every: int | None = None
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -122,6 +123,7 @@ class Train:
         checks.number("train.learning_rate", self.learning_rate, 0)
         checks.number("train.weight_decay", self.weight_decay, 0)
         checks.whole("train.log_every", self.log_every, 1)
+        checks.whole_or_null("train.checkpoint_every", self.checkpoint_every, 1)
         _as_floats(self, "learning_rate", "weight_decay")
         for key, choice, table in (
             ("train.optimizer", self.optimizer, OPTIMIZERS),
@@ -154,11 +156,13 @@ class Experiment:
     train: Train
     eval: Evaluate
     threads: int = 2
+    deterministic: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Checks the values at the top."""
         checks.whole("threads", self.threads, 1, 1024)
+        checks.boolean("deterministic", self.deterministic)
         checks.whole("seed", self.seed, 0, 2**31 - 1)
 
     @property
@@ -180,12 +184,7 @@ class Experiment:
 
     def as_config(self) -> dict[str, Any]:
         """Plain nested dicts and lists, as `from_config` reads them."""
-        config = asdict(self)
-        config["model"] = _flat(self.model)
-        config["train"]["optimizer"] = _flat(self.train.optimizer)
-        config["train"]["schedule"] = _flat(self.train.schedule)
-        config["quant"]["placement"] = list(self.quant.placement)
-        return config
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Experiment:
@@ -201,8 +200,13 @@ class Experiment:
         return Experiment(**parts)
 
 
-def _flat(choice: Choice | Model) -> dict[str, Any]:
-    return {"name": choice.name, **choice.arguments}
+def _plain(value: Any) -> Any:
+    """A group or a value as plain data."""
+    if isinstance(value, Model | Choice):
+        return {"name": value.name, **value.arguments}
+    if is_dataclass(value):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _choice(kind: Any, key: str, values: Mapping[str, Any]) -> Any:

@@ -13,9 +13,8 @@ from typing import Any, Literal
 from qbench.checks import show
 from qbench.experiment import Experiment
 from qbench.quantize.ops import OPS
-from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
-Effect = Literal["data", "quantized phase"]
+Effect = Literal["from the first step", "quantized phase", "evaluation"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,7 @@ class Factor:
         key: dotted configuration key.
         column: its column in tables.
         levels: the paper's levels, the default first.
-        effect: from when on it can change a run: through its data, from the first step, or in the
-            quantized phase alone.
+        effect: from when on it can change a run; sharing of training steps follows from it.
         show: a level as tables print it, from the experiment.
         figure: file name and title of its loss figure, if the paper has one.
     """
@@ -76,7 +74,7 @@ FACTORS: tuple[Factor, ...] = (
         "data.preprocessing",
         "preprocessing",
         ("vgg", "inception"),
-        "data",
+        "from the first step",
         lambda e: e.data.preprocessing,
     ),
     Factor(
@@ -111,6 +109,21 @@ FACTORS: tuple[Factor, ...] = (
         ("fig2_delay", "quantization delay"),
     ),
 )
+
+
+# Settings outside the table that take effect later than the first step.
+_LATE_SETTINGS: dict[str, Effect] = {
+    "quant.weight_bits": "quantized phase",
+    "quant.activation_bits": "quantized phase",
+    "train.log_every": "evaluation",
+    "eval.batch_size": "evaluation",
+    "eval.limit": "evaluation",
+}
+
+
+def effects() -> dict[str, Effect]:
+    """When each key takes effect; a key that is not in it does so from the first step."""
+    return _LATE_SETTINGS | {factor.key: factor.effect for factor in FACTORS}
 
 
 def has_setting(experiment: Experiment, key: str) -> bool:
@@ -167,31 +180,3 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
             name = "quant.bits" if bits == quant.bits else key
             return f"{name}={bits}: {quant.op} takes {low} to {high} bits."
     return None
-
-
-def identity(experiment: Experiment) -> dict[str, Any]:
-    """All of the experiment that its result depends on, given the data; plain and canonical.
-
-    Left out is where the data lie, remarks on them, and every setting that means nothing here.
-    """
-    config = experiment.as_config()
-    for key in ("dir", "note"):
-        del config["data"][key]
-    for key, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-        choice = getattr(experiment.train, key)
-        arguments = table[choice.name].arguments(choice.arguments)
-        config["train"][key] = {"name": choice.name, **arguments}
-    quant = config.pop("quant")
-    if experiment.quant.enabled:
-        quant["weight_bits"] = experiment.quant.bits_of_weights
-        quant["activation_bits"] = experiment.quant.bits_of_activations
-        del quant["bits"], quant["enabled"]
-        moving = not OPS[experiment.quant.op].own_range or experiment.quant.range_given
-        if not moving:
-            del quant["ema_decay"]
-        config["quant"] = {
-            name: value for name, value in quant.items() if has_setting(experiment, f"quant.{name}")
-        }
-        config["quant"]["start"] = experiment.quantization_start
-        del config["quant"]["delay"]
-    return config

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
-from qbench import checks, designs
+from qbench import designs
 from qbench.designs import Levels, Row
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
-from qbench.factors import identity, impossible
+from qbench.factors import impossible
+from qbench.identity import identity
 from qbench.records import content_id
-from qbench.settings import Settings
+from qbench.settings import Engine, Settings
 
 # Configuration groups that a comma list may go over, as a factor of its own.
 GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule")
-_SINGLE = ("study", "seeds", "threads", "out", "design")
+_SINGLE = (
+    *("study", "seeds", "threads", "deterministic", "design", "out", "job"),
+    *(entry.name for entry in fields(Engine)),
+)
 
 Compose = Callable[[Mapping[str, Any]], Experiment]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of a plan with one seed.
+
+    Attributes:
+        row: the row's label.
+        label: names the run for people.
+        experiment: its configuration.
+    """
+
+    row: str
+    label: str
+    experiment: Experiment
 
 
 @dataclass(frozen=True)
@@ -35,14 +55,19 @@ class Plan:
     levels: Levels
     rows: tuple[Row, ...]
 
-    @property
-    def runs(self) -> list[tuple[Row, Experiment]]:
+    @cached_property
+    def runs(self) -> list[Run]:
         """Every applicable row with each seed."""
+        seeds = self.settings.seeds
         return [
-            (row, row.experiment.with_values({"seed": seed}))
+            Run(
+                row.label,
+                row.label if len(seeds) == 1 else f"{row.label} seed {seed}",
+                row.experiment.with_values({"seed": seed}),
+            )
             for row in self.rows
             if row.reason is None
-            for seed in self.settings.seeds
+            for seed in seeds
         ]
 
     @property
@@ -50,12 +75,6 @@ class Plan:
         """Folder name of the sweep: its design and a hash of what it runs."""
         content = [[identity(row.experiment), row.reason] for row in self.rows]
         return f"{self.settings.design.name}-{content_id([content, self.settings.seeds])[:8]}"
-
-    def overrides(self, row: Row, seed: int) -> list[str]:
-        """Hydra overrides that, after the command's own, compose the run."""
-        values = {key: levels[0] for key, levels in self.levels.items()} | row.changes
-        pairs = [f"{key}={checks.show(value)}" for key, value in values.items()]
-        return [*pairs, f"seeds=[{seed}]"]
 
 
 def make_plan(settings: Settings, given: Levels, fixed: Sequence[str], compose: Compose) -> Plan:
@@ -89,30 +108,15 @@ def make_plan(settings: Settings, given: Levels, fixed: Sequence[str], compose: 
         rest = {key: value for key, value in values.items() if key not in GROUPS}
         return bases[name].with_values(rest)
 
-    rows = designs.rows(design.name, levels, at_levels, design.baseline)
     default = at_levels({key: values[0] for key, values in levels.items()})
+
+    def at_changes(changes: Mapping[str, Any]) -> Experiment:
+        if not any(key in GROUPS for key in changes):
+            return default.with_values(changes)
+        return at_levels({key: values[0] for key, values in levels.items()} | dict(changes))
+
+    rows = designs.rows(design.name, levels, at_changes, design.baseline)
     reason = impossible(default, fixed)
     if reason:
         raise QbenchError(reason)
     return Plan(settings, levels, tuple(rows))
-
-
-def describe(plan: Plan) -> str:
-    """The plan as text: one line a run, with its steps."""
-    lines = [f"{'#':>4}  {'configuration':<44} {'seed':>6} {'float':>9} {'quantized':>9}"]
-    number, floats, quantized = 0, 0, 0
-    for row in plan.rows:
-        if row.reason is not None:
-            lines.append(f"{'-':>4}  {row.label:<44} not_applicable: {row.reason}")
-            continue
-        start, steps = row.experiment.quantization_start, row.experiment.train.steps
-        for seed in plan.settings.seeds:
-            number += 1
-            floats, quantized = floats + start, quantized + steps - start
-            lines.append(f"{number:>4}  {row.label:<44} {seed:>6} {start:>9,} {steps - start:>9,}")
-    settings = plan.settings
-    lines.append(
-        f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations, {number} runs,"
-        f" {floats + quantized:,} steps ({floats:,} float, {quantized:,} quantized)"
-    )
-    return "\n".join(lines)

@@ -79,8 +79,7 @@ class Watch:
     def _look(self) -> None:
         for run, label in self._arrived():
             del self._waiting[run]
-            record = records.existing_record(self._root, run)
-            assert record is not None
+            record = records.read_record(records.run_folder(self._root, run))
             number = self._total - len(self._waiting)
             say(
                 f"[{number:>{len(str(self._total))}}/{self._total}] {label:<40} "

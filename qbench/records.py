@@ -1,4 +1,4 @@
-"""The layout of results on disk; no other module knows it.
+"""The layout of results on disk.
 
     <root>/runs/<id>/   config.json        the whole configuration of one run
                         record.json        what came out; written last
@@ -21,7 +21,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def write_run(
             write_atomically(aside / RANGES, as_json(ranges))
         if weights is not None:
             weights(aside / WEIGHTS)
-        write_atomically(aside / RECORD, as_json(record))
+        write_atomically(aside / RECORD, as_json(_sealed(record, aside)))
         if folder.exists():
             if finished(root, run):
                 return
@@ -135,6 +135,22 @@ def write_run(
         os.rename(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The record with a checksum of every other file of the run, and one of itself."""
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    sealed = {**record, "files": files}
+    return {**sealed, "checksum": _checksum(sealed)}
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    return content_id({key: value for key, value in record.items() if key != "checksum"})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -156,24 +172,62 @@ def read_json(path: Path, what: str) -> Any:
         raise QbenchError(f"{path}: cannot be read as {what} ({error}).") from error
 
 
+class DamagedRun(QbenchError):
+    """A file of a run is not what was written."""
+
+
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record in a run's folder; QbenchError if there is none or it is of another schema."""
-    record: dict[str, Any] = read_json(folder / RECORD, "the record of a run")
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA or "status" not in record:
-        raise QbenchError(f"{folder / RECORD}: not a record of schema {SCHEMA}.")
+    """The record in a run's folder.
+
+    Raises:
+        QbenchError: there is none; DamagedRun if it, or a file it vouches for, is not what was
+            written. Weights alone may be missing: they are not kept with committed records.
+    """
+    path = folder / RECORD
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise QbenchError(f"{path}: no such file; expected the record of a run.") from error
+    except (OSError, ValueError) as error:
+        raise DamagedRun(f"{path}: cannot be read as the record of a run ({error}).") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise DamagedRun(f"{path}: not a record of schema {SCHEMA}.")
+    if record.get("checksum") != _checksum(record):
+        raise DamagedRun(f"{path}: its checksum is wrong.")
+    for name, expected in record["files"].items():
+        file = folder / name
+        if name == WEIGHTS and not file.exists():
+            continue
+        if not file.is_file() or _sha256(file) != expected:
+            raise DamagedRun(f"{file}: missing, or not what was written.")
     return record
 
 
 def existing_record(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run, or None where it has left none."""
+    """The record of a run, or None where it has left none; see `read_record`."""
     folder = run_folder(root, run)
     return read_record(folder) if (folder / RECORD).is_file() else None
 
 
 def finished(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run that need not be run again, or None."""
-    record = existing_record(root, run)
+    """The record of a run that need not be run again, or None; damaged ones do not count."""
+    try:
+        record = existing_record(root, run)
+    except DamagedRun:
+        return None
     return record if record and record["status"] in FINISHED else None
+
+
+def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
+    """Move a damaged run's folder out of the way, so that the run is made again."""
+    try:
+        existing_record(root, run)
+    except DamagedRun as error:
+        folder = run_folder(root, run)
+        aside = folder.with_name(f"{run}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(folder, aside)
+        say(f"{error} Set aside as {aside.name}; the run is made again.")
 
 
 def discard_failed(root: Path, run: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,42 @@ class Design:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine:
+    """How a sweep is carried out; none of it changes a result.
+
+    Attributes:
+        share: train steps that several runs have in common once.
+        keep_trunks: keep the states of shared segments after the last run that needs them.
+        retries: how often a job is tried again after it failed or its process died.
+        fail_fast: stop at the first job that fails for good.
+        isolate: train in worker processes; false trains where the launcher runs the job.
+        device: `auto`, `cpu` or `gpu`; the kind of device that the workers have.
+    """
+
+    share: bool = True
+    keep_trunks: bool = False
+    retries: int = 1
+    fail_fast: bool = False
+    isolate: bool = True
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        for key in ("share", "keep_trunks", "fail_fast", "isolate"):
+            checks.boolean(key, getattr(self, key))
+        checks.whole("retries", self.retries, 0, 100)
+        checks.one_of("device", self.device, ("auto", "cpu", "gpu"))
+
+
+_OF_EXPERIMENT = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
+_KEYS = (
+    *("study", "design", "seeds", "out", "job"),
+    *_OF_EXPERIMENT,
+    *(entry.name for entry in fields(Engine)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The whole configuration of a command, checked.
 
@@ -40,6 +76,7 @@ class Settings:
         seeds: every configuration is run once for each.
         design: the design of a sweep.
         out: the folder that was asked for, or None.
+        engine: how the work is done.
     """
 
     study: str
@@ -47,6 +84,7 @@ class Settings:
     seeds: tuple[int, ...]
     design: Design
     out: str | None
+    engine: Engine
 
     @property
     def root(self) -> Path:
@@ -60,11 +98,10 @@ class Settings:
         Raises:
             QbenchError: a key or a value that is not allowed.
         """
-        names = ("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads")
-        checks.known_keys("", config, (*names, "out"))
-        checks.required_keys("", config, (*names, "out"))
+        checks.known_keys("", config, _KEYS)
+        checks.required_keys("", config, [key for key in _KEYS if key != "job"])
         seeds = _seeds(config["seeds"])
-        parts = {key: config[key] for key in ("data", "model", "quant", "train", "eval", "threads")}
+        parts = {key: config[key] for key in _OF_EXPERIMENT}
         design = checks.group_of_settings("design", config["design"])
         checks.known_keys("design", design, ("name", "baseline", "factors"))
         checks.required_keys("design", design, ("name", "baseline", "factors"))
@@ -87,6 +124,7 @@ class Settings:
                 factors=None if factors is None else tuple(factors),
             ),
             out=config["out"],
+            engine=Engine(**{entry.name: config[entry.name] for entry in fields(Engine)}),
         )
 
 

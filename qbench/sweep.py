@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qbench import device, records, runner
-from qbench.data import load
+from qbench import records, runner
+from qbench.cleaning import clean
+from qbench.engine.client import STOP, worker_for
+from qbench.engine.prepare import Prepared, jobs_to_do, prepare
+from qbench.engine.spec import JobSpec
+from qbench.engine.store import Store
 from qbench.errors import QbenchError
-from qbench.experiment import Experiment
+from qbench.factors import cells
 from qbench.plan import Plan
 from qbench.progress import Watch, say
 from qbench.report.build import build_report
+from qbench.settings import Settings
 
 Launch = Callable[[list[list[str]], str], list[Any]]
 
@@ -37,104 +43,122 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     records.prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     records.prepare_folder(folder, "out")
-    device.start(settings.base.threads)
-    ids = _run_ids(plan)
-    records.write_manifest(folder, _manifest(plan, ids, root, folder))
-    jobs = _unfinished(plan, ids, root)
+    prepared = prepare(plan, device_kind(settings))
+    records.write_manifest(folder, manifest(prepared, root, folder))
+    store = Store(root, say)
+    store.forget_failures()
+    batches = jobs_to_do(prepared, root, store)
+    to_do = [job for batch in batches for job in batch if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
-        f" {len(ids)} runs, {len(jobs)} to do; results in {folder}"
+        f" {len(plan.runs)} runs, {len(to_do)} to do; results in {folder}"
     )
-    if jobs:
+    if batches:
         _check_models(plan)
-        with Watch(root, {name: label for name, (label, _) in jobs.items()}):
-            returns = launch([overrides for _, overrides in jobs.values()], str(folder))
-        _record_lost(plan, ids, root, jobs, returns)
+        _carry_out(prepared, batches, root, folder, launch)
     print(build_report(folder), flush=True)
-    bad = [row for row in _statuses(plan, ids, root) if row != "ok"]
+    statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
+    bad = [status for status in statuses if status != "ok"]
     if bad:
         raise SweepIncomplete(
-            f"{len(bad)} of {len(ids)} runs did not end well"
+            f"{len(bad)} of {len(statuses)} runs did not end well"
             f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
         )
 
 
-Ids = dict[tuple[str, int], str]
+def device_kind(settings: Settings) -> str:
+    """The kind of device that results will depend on; `auto` asks a worker on this machine."""
+    engine = settings.engine
+    if engine.device != "auto":
+        return engine.device.upper()
+    base = settings.base
+    if engine.isolate:
+        return worker_for(base.threads, base.deterministic).device["kind"]
+    from qbench import device
+
+    device.start(base.threads, base.deterministic)
+    return device.kind()
 
 
-def _run_ids(plan: Plan) -> Ids:
-    """The id of every run, by row and seed. Loads, and so checks, all data."""
-    return {
-        (row.label, experiment.seed): runner.run_id(
-            experiment, load(experiment.data.name, experiment.data.dir)
-        )
-        for row, experiment in plan.runs
-    }
+def _carry_out(
+    prepared: Prepared,
+    batches: list[list[JobSpec]],
+    root: Path,
+    folder: Path,
+    launch: Launch,
+) -> None:
+    """Hand the batches to the launcher, one after the other."""
+    settings = prepared.plan.settings
+    jobs = root / "jobs"
+    shutil.rmtree(jobs, ignore_errors=True)
+    jobs.mkdir()
+    labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
+    for name in labels:
+        records.discard_failed(root, name)
+    with Watch(root, labels):
+        for batch in batches:
+            for job in batch:
+                records.write_atomically(jobs / f"{job.id}.json", records.as_json(job.as_config()))
+            returns = launch([[f"job={job.id}"] for job in batch], str(folder))
+            _record_lost(root, batch, returns)
+            if not settings.engine.keep_trunks:
+                clean(root)
+            if settings.engine.fail_fast and (jobs / STOP).exists():
+                break
+    shutil.rmtree(jobs, ignore_errors=True)
+
+
+def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
+    """Give a record to every run whose job ended without leaving one."""
+    for job, result in zip(batch, returns, strict=True):
+        for run in job.runs:
+            if records.existing_record(root, run.id) is None and result is not None:
+                error = getattr(result, "_return_value", None)
+                if error == "stopped":
+                    continue
+                message = "its job left no record"
+                if isinstance(error, BaseException):
+                    message = runner.summary(error)
+                machine = {"kind": job.device, "name": job.device}
+                runner.write_failure(
+                    root, run.experiment, run.id, job.data, machine, {"message": message}
+                )
 
 
 def _check_models(plan: Plan) -> None:
     """Build every different model once, so that a wrong argument is known before training."""
-    from qbench.data import DATASETS
-    from qbench.models import build_model
+    models: list[Any] = []
+    for run in plan.runs:
+        model = run.experiment.model
+        entry = [model.name, dict(model.arguments), run.experiment.data.name]
+        if entry not in models:
+            models.append(entry)
+    base = plan.settings.base
+    if not plan.settings.engine.isolate:
+        from qbench.engine.worker import check_models
 
-    tried: list[Any] = []
-    for _, experiment in plan.runs:
-        if (experiment.model, experiment.data.name) not in tried:
-            tried.append((experiment.model, experiment.data.name))
-            source = DATASETS[experiment.data.name]
-            build_model(
-                experiment.model.name, experiment.model.arguments, source.shape, source.classes
-            )
-
-
-def _unfinished(plan: Plan, ids: Ids, root: Path) -> dict[str, tuple[str, list[str]]]:
-    """Label and overrides of every run that is to be done, by id."""
-    jobs: dict[str, tuple[str, list[str]]] = {}
-    for row, experiment in plan.runs:
-        name = ids[row.label, experiment.seed]
-        if name not in jobs and not records.finished(root, name):
-            records.discard_failed(root, name)
-            label = row.label
-            if len(plan.settings.seeds) > 1:
-                label += f" seed {experiment.seed}"
-            jobs[name] = (label, plan.overrides(row, experiment.seed))
-    return jobs
+        check_models(models)
+        return
+    for event in worker_for(base.threads, base.deterministic).ask(check=models):
+        if event["event"] == "failed":
+            raise QbenchError(event["message"])
 
 
-def _record_lost(
-    plan: Plan, ids: Ids, root: Path, jobs: dict[str, Any], returns: list[Any]
-) -> None:
-    """Give a record to every job that ended without leaving one."""
-    experiments = {ids[row.label, e.seed]: e for row, e in plan.runs}
-    for name, result in zip(jobs, returns, strict=True):
-        if records.existing_record(root, name) is None:
-            error = getattr(result, "_return_value", None)
-            message = runner.summary(error) if error else "the job left no record"
-            _write_failure(experiments[name], root, message)
+def _status(root: Path, run: str) -> str:
+    record = records.existing_record(root, run)
+    return str(record["status"]) if record else "missing"
 
 
-def _write_failure(experiment: Experiment, root: Path, message: str) -> None:
-    data = load(experiment.data.name, experiment.data.dir)
-    record = runner.header(experiment, data, runner.run_id(experiment, data))
-    record |= {"status": "failed", "error": {"message": message}}
-    records.write_run(root, record["run"], config=experiment.as_config(), record=record)
-    say(f"failed: {message}")
-
-
-def _statuses(plan: Plan, ids: Ids, root: Path) -> list[str]:
-    found = (records.existing_record(root, name) for name in dict.fromkeys(ids.values()))
-    return [record["status"] if record else "missing" for record in found]
-
-
-def _manifest(plan: Plan, ids: Ids, root: Path, folder: Path) -> dict[str, Any]:
-    """What belongs to this sweep's table; names runs by id and holds no absolute path."""
-    from qbench.factors import cells
-
-    settings = plan.settings
+def manifest(prepared: Prepared, root: Path, folder: Path) -> dict[str, Any]:
+    """What belongs to a sweep's table; names runs by id and holds no absolute path."""
+    settings = prepared.plan.settings
+    numbers = {
+        (run.row, run.experiment.seed): number for number, run in enumerate(prepared.plan.runs)
+    }
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": plan.levels},
+        "design": {"name": settings.design.name, "levels": prepared.plan.levels},
         "seeds": settings.seeds,
         "runs": "runs" if folder == root else "../runs",
         "rows": [
@@ -145,11 +169,15 @@ def _manifest(plan: Plan, ids: Ids, root: Path, folder: Path) -> dict[str, Any]:
                 "quantized": row.experiment.quant.enabled,
                 "factors": cells(row.experiment),
                 "runs": [
-                    {"seed": seed, "id": ids[row.label, seed]}
+                    {
+                        "seed": seed,
+                        "id": prepared.ids[numbers[row.label, seed]],
+                        "segments": prepared.path(numbers[row.label, seed]),
+                    }
                     for seed in settings.seeds
                     if row.reason is None
                 ],
             }
-            for row in plan.rows
+            for row in prepared.plan.rows
         ],
     }

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.hydra_app import explicit_keys, settings_of
-from qbench.plan import describe, make_plan
+from qbench.plan import make_plan
 
 
 class DesignSweeper(Sweeper):
@@ -32,9 +32,14 @@ class DesignSweeper(Sweeper):
     task_function: TaskFunction
     config: DictConfig
 
-    def __init__(self, action: str) -> None:
-        """`action` is `run` or `plan`."""
+    def __init__(
+        self, action: str, workers: int, step_seconds: float | None, as_json: bool
+    ) -> None:
+        """`action` is `run`, `plan` or `verify`; the others are options of `plan`."""
         self.action = action
+        self.workers = workers
+        self.step_seconds = step_seconds
+        self.as_json = as_json
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -61,7 +66,14 @@ class DesignSweeper(Sweeper):
 
         plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
         if self.action == "plan":
-            print(describe(plan))
+            from qbench.forecast import print_forecast
+
+            print_forecast(plan, self.workers, self.step_seconds, self.as_json)
+            return
+        if self.action == "verify":
+            from qbench.verify import verify
+
+            verify(plan)
             return
         from qbench.sweep import run_sweep
 

@@ -17,6 +17,9 @@ class OfatSweeperConf:
 
     _target_: str = "hydra_plugins.qbench_ofat.OfatSweeper"
     action: str = "run"
+    workers: int = 1
+    step_seconds: float | None = None
+    as_json: bool = False
 
 
 ConfigStore.instance().store(

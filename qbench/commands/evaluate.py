@@ -60,6 +60,7 @@ def evaluate(experiment: Experiment, record: dict[str, Any], folder: Path) -> di
     """
     from qbench import runner
     from qbench.data import load
+    from qbench.engine.execute import network_for
 
     if record["status"] == "failed":
         raise QbenchError(f"{folder}: this run failed; there is nothing to evaluate.")
@@ -68,7 +69,7 @@ def evaluate(experiment: Experiment, record: dict[str, Any], folder: Path) -> di
             f"{folder / records.WEIGHTS}: no such file; weights are not kept with committed"
             " records: train the run again."
         )
-    device.start(experiment.threads)
+    device.start(experiment.threads, experiment.deterministic)
     data = load(experiment.data.name, experiment.data.dir)
     if data.hash != record["data"]["hash"]:
         raise QbenchError(
@@ -77,7 +78,7 @@ def evaluate(experiment: Experiment, record: dict[str, Any], folder: Path) -> di
         )
     from qbench.training.inference import run_test_set
 
-    network = runner.network_for(experiment, data)
+    network = network_for(experiment, data)
     network.restore(
         folder / records.WEIGHTS, records.read_json(folder / records.RANGES, "range averages")
     )

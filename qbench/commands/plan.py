@@ -1,16 +1,46 @@
-"""usage: qbench plan [overrides]
+"""usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
 
-What `qbench sweep` with the same overrides would run: one line a run, with its float and quantized
-steps. Trains nothing and imports no TensorFlow.
+What `qbench sweep` with the same overrides would run: every run with its float and quantized steps,
+the tree of segments that runs share, and how long it takes. Trains nothing and imports no
+TensorFlow.
+
+  --workers N        length on N workers, as a launcher runs it: in batches, with a barrier between
+  --step-seconds S   seconds of one step; otherwise taken from the study's records, if there are any
+  --json             for programs: steps_unshared, steps_shared, ratio (shared / unshared), ...
 """
 
 from __future__ import annotations
 
+import argparse
+from typing import NoReturn
+
 from qbench import hydra_app
 from qbench.commands.sweep import run_job
+from qbench.errors import QbenchError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves overrides and Hydra's flags alone; mistakes are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise QbenchError(f"qbench plan: {message}.")
 
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(run_job, [*arguments, "hydra.sweeper.action=plan"], sweep=True)
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--step-seconds", type=float)
+    parser.add_argument("--json", action="store_true")
+    options, overrides = parser.parse_known_args(arguments)
+    if options.workers < 1:
+        raise QbenchError(f"--workers {options.workers}: expected a whole number of at least 1.")
+    given = [
+        "hydra.sweeper.action=plan",
+        f"hydra.sweeper.workers={options.workers}",
+        f"hydra.sweeper.as_json={str(options.json).lower()}",
+    ]
+    if options.step_seconds is not None:
+        given.append(f"hydra.sweeper.step_seconds={options.step_seconds}")
+    hydra_app.run(run_job, [*overrides, *given], sweep=True)
     return 0

@@ -11,8 +11,10 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
 
-Finished runs are found and not run again. Exit code: 0 if every run ended well, 1 if one failed or
-diverged (the others are in the table), 2 if nothing could be run.
+Steps that several runs have in common are trained once (share=false trains every run by itself,
+with the same result). Finished runs are found and not run again; an interrupted sweep goes on where
+it was. Exit code: 0 if every run ended well, 1 if one failed or diverged (the others are in the
+table), 2 if nothing could be run.
 """
 
 from __future__ import annotations
@@ -29,14 +31,13 @@ def main(arguments: list[str]) -> int:
 
 
 def run_job(config: Any) -> str:
-    """One job of a sweep, in whichever process the launcher chose; returns the run's status."""
-    from qbench import runner
-    from qbench.progress import run_bar
+    """One job of a sweep, in whichever process the launcher chose; returns how it went."""
+    from qbench.engine.client import STOP, do_job
 
     settings = hydra_app.settings_of(config)
-    status = "ok"
-    for seed in settings.seeds:
-        experiment = settings.base.with_values({"seed": seed})
-        with run_bar(experiment.train.steps, "run", position=1) as report:
-            status = str(runner.run(experiment, settings.root, report)["status"])
-    return status
+    engine = settings.engine
+    path = settings.root.absolute() / "jobs" / f"{config.job}.json"
+    outcome = do_job(path, engine.retries, engine.isolate)
+    if outcome == "failed" and engine.fail_fast:
+        (path.parent / STOP).touch()
+    return outcome

@@ -6,7 +6,9 @@ Runs one configuration, once for each of its seeds, and prints what came out.
   qbench train quant=none                          the float baseline
   qbench train data=mnist data.dir=DIR model=resnet8
 
-Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if nothing could be run.
+A finished run is found and not run again; with train.checkpoint_every=N an interrupted one goes on
+from its last checkpoint. Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if
+nothing could be run.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ def _train(config: Any) -> None:
         raise QbenchError(reason)
     records.prepare_folder(settings.root, "out")
 
-    from qbench import runner
+    from qbench.engine.single import run_single
     from qbench.progress import figures_line, run_bar
 
     bad = []
     for seed in settings.seeds:
         experiment = settings.base.with_values({"seed": seed})
         with run_bar(experiment.train.steps, f"seed {seed}") as report:
-            record = runner.run(experiment, settings.root, report)
+            record = run_single(experiment, settings.root, report)
         folder = records.run_folder(settings.root, record["run"])
         print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
         bad += [record["status"]] if record["status"] != "ok" else []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from qbench import records
 from qbench.factors import FACTORS
+from qbench.progress import say
 
 COLUMNS = [factor.column for factor in FACTORS]
 METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
@@ -45,8 +46,17 @@ def collect(folder: Path) -> Sweep:
     manifest = records.read_manifest(folder)
     root = (folder / manifest["runs"]).parent
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
-    found = {name: records.existing_record(root, name) for name in names}
+    found = {name: _record(root, name) for name in names}
     return Sweep(folder, manifest, {k: v for k, v in found.items() if v is not None})
+
+
+def _record(root: Path, run: str) -> dict[str, Any] | None:
+    """The record of a run; a damaged one is named and counts as missing."""
+    try:
+        return records.existing_record(root, run)
+    except records.DamagedRun as error:
+        say(f"{error} The run counts as missing.")
+        return None
 
 
 def runs_frame(sweep: Sweep) -> pd.DataFrame:

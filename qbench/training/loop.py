@@ -1,8 +1,8 @@
-"""The training loop: a float phase, then a quantized phase, over one set of variables."""
+"""The training loop: steps of one phase over a network's variables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ Report = Callable[[int, float], None]
 def train(
     network: Network, experiment: Experiment, data: Dataset, report: Report
 ) -> list[dict[str, Any]]:
-    """Train an initialised network for all steps of an experiment.
+    """Train an initialised network for all steps of an experiment, in one go.
 
     Args:
         network: set to the experiment's seed.
@@ -33,45 +33,60 @@ def train(
         report: called with (number of new steps, last loss) now and then.
 
     Returns:
-        Rows of the history: `step` (steps done), `phase` (`float` or `quantized`), `loss` (mean
-        softmax cross-entropy over the row's steps).
+        The training history, see `history`.
 
     Raises:
         Diverged: a loss was not finite.
     """
+    losses: list[float] = []
     start, end = experiment.quantization_start, experiment.train.steps
-    history = _phase(network, None, experiment, data, (0, start), report)
-    if end > start:
-        scheme = scheme_of(experiment.quant)
-        history += _phase(network, scheme, experiment, data, (start, end), report)
-    return history
+    train_phase(network, experiment, data, "float", (0, start), losses, report)
+    train_phase(network, experiment, data, "quantized", (start, end), losses, report)
+    return history(losses, start, experiment.train.log_every)
 
 
-def _phase(
+def train_phase(
     network: Network,
-    scheme: Any,
     experiment: Experiment,
     data: Dataset,
+    phase: str,
     span: tuple[int, int],
+    losses: list[float],
     report: Report,
-) -> list[dict[str, Any]]:
-    """The steps from span[0] up to but without span[1], in one phase."""
+    checkpoint: Callable[[], None] | None = None,
+) -> None:
+    """Train the steps from span[0] up to but without span[1], in one phase.
+
+    Args:
+        network: in the state after span[0] steps.
+        experiment: what to train.
+        data: its data.
+        phase: `float` or `quantized`.
+        span: first step and the one after the last.
+        losses: the losses so far; those of the new steps are appended.
+        report: called with (number of new steps, last loss) now and then.
+        checkpoint: called after every `train.checkpoint_every` steps, when `losses` is complete.
+
+    Raises:
+        Diverged: a loss was not finite.
+    """
     first, end = span
     if first == end:
-        return []
-    step = network.train_step(scheme)
+        return
+    step = network.train_step(scheme_of(experiment.quant) if phase == "quantized" else None)
     batches = Batches(len(data.train_images), experiment.train.batch_size, experiment.seed)
     seed = tf.constant(experiment.seed, tf.int64)
-    losses: list[float] = []
+    every = experiment.train.checkpoint_every or 0
     pending: list[Any] = []
     for number in range(first, end):
         pending.append(step(batches.indices(number), seed, tf.constant(number, tf.int64)))
-        if len(pending) == _BLOCK or number == end - 1:
+        save = every and (number + 1) % every == 0 and number + 1 < end
+        if len(pending) == _BLOCK or number == end - 1 or save:
             losses += _finite(pending, number + 1 - len(pending))
             report(len(pending), losses[-1])
             pending = []
-    phase = "float" if scheme is None else "quantized"
-    return _rows(losses, first, phase, experiment.train.log_every)
+        if save and checkpoint is not None:
+            checkpoint()
 
 
 def _finite(pending: list[Any], first: int) -> list[float]:
@@ -82,13 +97,25 @@ def _finite(pending: list[Any], first: int) -> list[float]:
     return values
 
 
-def _rows(losses: list[float], first: int, phase: str, every: int) -> list[dict[str, Any]]:
-    """One row for each `every` steps; the last one may cover fewer."""
-    return [
-        {
-            "step": first + min(k + every, len(losses)),
-            "phase": phase,
-            "loss": str(np.float32(np.mean(losses[k : k + every]))),
-        }
-        for k in range(0, len(losses), every)
-    ]
+def history(losses: Sequence[float], start: int, every: int) -> list[dict[str, Any]]:
+    """The training history as rows.
+
+    Args:
+        losses: of each step, from the first on.
+        start: the first quantized step.
+        every: steps averaged into one row; a phase's last row may cover fewer.
+
+    Returns:
+        Rows of `step` (steps done), `phase` (`float` or `quantized`) and `loss` (mean softmax
+        cross-entropy over the row's steps).
+    """
+    rows: list[dict[str, Any]] = []
+    for phase, first, end in (
+        ("float", 0, min(start, len(losses))),
+        ("quantized", start, len(losses)),
+    ):
+        for k in range(first, end, every):
+            last = min(k + every, end)
+            loss = str(np.float32(np.mean(losses[k:last])))
+            rows.append({"step": last, "phase": phase, "loss": loss})
+    return rows

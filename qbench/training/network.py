@@ -21,6 +21,7 @@ from qbench.quantize.quantizer import QuantizationScheme
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import View, rewrite
 from qbench.training.optimizers import build_optimizer
+from qbench.training.state import State
 
 
 class Network:
@@ -66,6 +67,30 @@ class Network:
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
 
+    @property
+    def _variables(self) -> dict[str, Any]:
+        """Everything that the next step depends on, by name."""
+        groups = {
+            "model": self.model.weights,
+            "optimizer": self.optimizer.variables,
+            "averages": self.averages.variables,
+        }
+        return {
+            f"{group}.{k}": variable
+            for group, variables in groups.items()
+            for k, variable in enumerate(variables)
+        }
+
+    def state(self, losses: Sequence[float]) -> State:
+        """The whole state after so many steps, with their losses."""
+        arrays = {name: variable.numpy() for name, variable in self._variables.items()}
+        return State(arrays, np.asarray(losses, np.float32))
+
+    def set_state(self, state: State) -> None:
+        """Go on from a state that `state` gave."""
+        for name, variable in self._variables.items():
+            variable.assign(state.arrays[name])
+
     def restore(self, weights: Path, ranges: Mapping[str, Sequence[float]]) -> None:
         """Set the weights and range averages to what a run saved.
 
@@ -80,6 +105,11 @@ class Network:
         if tuple(ranges) != self.averages.tensors:
             raise QbenchError(f"{weights.parent}: its range averages are of another network.")
         self.averages.averages.assign([ranges[name] for name in self.averages.tensors])
+
+    def ranges(self) -> dict[str, list[float]]:
+        """The range averages as (minimum, maximum) by tensor."""
+        values = self.averages.averages.numpy().tolist()
+        return dict(zip(self.averages.tensors, values, strict=True))
 
     def weights_hash(self) -> str:
         """SHA-256 over all weights of the model, in their order."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.factors import identity
+from qbench.identity import identity
 
 RANGE_GIVEN = {"quant.range_given": True}
 FAKE_QUANT = {"quant.op": "fake_quant"}

@@ -1,0 +1,215 @@
+"""The launcher's side of the workers: hands a job over, follows it, tries again if it dies."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from qbench import records, runner
+from qbench.engine.gpus import visible_gpu
+from qbench.engine.spec import JobSpec
+from qbench.engine.store import Store
+from qbench.progress import run_bar, say
+
+Event = dict[str, Any]
+
+
+class WorkerDied(Exception):
+    """A worker process ended in the middle of a job."""
+
+
+class Worker:
+    """A worker process; started when it is made."""
+
+    def __init__(self, threads: int, deterministic: bool) -> None:
+        """See `qbench.engine.worker` for the arguments."""
+        command = [sys.executable, "-m", "qbench.engine.worker", "--threads", str(threads)]
+        self._process = subprocess.Popen(
+            command + ["--deterministic"] * deterministic,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=visible_gpu(),
+        )
+        self._device: dict[str, str] | None = None
+
+    @property
+    def device(self) -> dict[str, str]:
+        """Kind and name of the device that the worker found; waits until it has started."""
+        if self._device is None:
+            hello = self._event()
+            self._device = {"kind": hello["kind"], "name": hello["name"]}
+        return self._device
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def ask(self, **request: Any) -> Iterator[Event]:
+        """Hand a request over (see `qbench.engine.worker`); yields its events to the last one.
+
+        Raises:
+            WorkerDied: the process ended.
+        """
+        _ = self.device
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise WorkerDied("it was gone before the job was handed over") from error
+        while True:
+            event = self._event()
+            yield event
+            if event["event"] in ("done", "failed"):
+                return
+
+    def _event(self) -> Event:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            code = self._process.wait()
+            raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
+        event: Event = json.loads(line)
+        return event
+
+    def close(self) -> None:
+        """End the process."""
+        with suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+
+_workers: dict[tuple[int, bool], Worker] = {}
+
+
+def worker_for(threads: int, deterministic: bool) -> Worker:
+    """This process' worker of a kind, started if it is not there or has died."""
+    key = (threads, deterministic)
+    if key in _workers and not _workers[key].alive():
+        _workers.pop(key).close()
+    if key not in _workers:
+        _workers[key] = Worker(threads, deterministic)
+    return _workers[key]
+
+
+@atexit.register
+def close_workers() -> None:
+    """End all workers of this process."""
+    while _workers:
+        _workers.popitem()[1].close()
+
+
+def do_job(path: Path, retries: int, isolate: bool) -> str:
+    """Do one job of a sweep; whatever happens to it, nothing is raised.
+
+    Args:
+        path: the job's file in `<root>/jobs/`.
+        retries: how often a job is tried again after its worker died or failed.
+        isolate: False does it in this process, without a worker.
+
+    Returns:
+        `done`, or `failed` after the failure has been recorded.
+    """
+    root = path.parent.parent
+    spec = JobSpec.from_config(records.read_json(path, "a job"))
+    if (path.parent / STOP).exists():
+        return "stopped"
+    error = _failed_trunk(spec, root)
+    attempts = 0 if error else 1 + retries
+    for attempt in range(attempts):
+        error = _attempt(spec, path, isolate)
+        if error is None:
+            return "done"
+        if error.pop("final", ""):
+            break
+        if attempt < retries:
+            say(f"{spec.label}: {error['message']}; tried again")
+    assert error is not None
+    _record_failure(spec, root, error)
+    return "failed"
+
+
+STOP = "stop"
+
+
+def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
+    """Why the job need not be tried: what it builds on has failed in this very sweep."""
+    store = Store(root, say)
+    for part in spec.parts:
+        failure = store.failure(part.id)
+        if failure and spec.runs:
+            return {**failure, "message": f"its trunk failed: {failure['message']}"}
+    return None
+
+
+def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
+    """Try a job once; returns the error, or None."""
+    steps = spec.parts[-1].end if spec.parts else 0
+    with run_bar(steps, spec.label[:30], position=1) as report:
+        if not isolate:
+            return _here(spec, path.parent.parent, report)
+        experiment = spec.experiment
+        worker = worker_for(experiment.threads, experiment.deterministic)
+        try:
+            for event in worker.ask(job=str(path)):
+                if event["event"] == "progress":
+                    report(event["new"], event["loss"])
+                elif event["event"] == "say":
+                    say(event["text"])
+                elif event["event"] == "failed":
+                    return _error(event)
+        except WorkerDied as error:
+            return {"message": f"the worker process ended {error}", "traceback": ""}
+    return None
+
+
+def _error(event: Event) -> dict[str, str]:
+    """What a `failed` event says; `final` means that trying again is of no use."""
+    error = {"message": str(event["message"]), "traceback": str(event["traceback"])}
+    return error | ({"final": "yes"} if event["final"] else {})
+
+
+def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> dict[str, str] | None:
+    """Try a job in this process."""
+    import traceback
+
+    from qbench.engine.execute import execute
+
+    try:
+        execute(spec, root, report, say)
+    except Exception as error:
+        return {"message": runner.summary(error), "traceback": traceback.format_exc()}
+    return None
+
+
+def _record_failure(spec: JobSpec, root: Path, error: dict[str, str]) -> None:
+    """Leave the error where the runs' records would be, or on the trunk's segments."""
+    store = Store(root, say)
+    if not spec.runs:
+        say(f"{spec.label}: failed. {error['message']}")
+        for part in spec.parts:
+            if part.keep and not store.has(part.id):
+                store.mark_failed(part.id, error)
+    for run in spec.runs:
+        machine = {"kind": spec.device, "name": spec.device}
+        runner.write_failure(root, run.experiment, run.id, spec.data, machine, error)
+
+
+@contextmanager
+def fresh_worker(threads: int, deterministic: bool) -> Iterator[Worker]:
+    """A worker that nobody else uses."""
+    worker = Worker(threads, deterministic)
+    try:
+        yield worker
+    finally:
+        worker.close()

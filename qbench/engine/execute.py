@@ -1,0 +1,211 @@
+"""Does one job, in whichever process it is called: trains its path, evaluates its runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qbench import device, records, runner
+from qbench.data import Dataset, load
+from qbench.deploy.sizes import folded_values
+from qbench.engine.locks import locked
+from qbench.engine.spec import JobSpec, Part
+from qbench.engine.store import Store
+from qbench.errors import Diverged, QbenchError
+from qbench.experiment import Experiment
+from qbench.training.state import State
+
+Report = Callable[[int, float], None]
+Say = Callable[[str], None]
+
+
+def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
+    """Do a job: afterwards its segments' states and its runs' records are on disk.
+
+    Args:
+        spec: the job.
+        root: holds `runs/` and `segments/`.
+        report: called with (new steps, last loss) while it trains.
+        say: told what a person should know.
+
+    Raises:
+        QbenchError: the device or the data are not those that the job was planned for.
+    """
+    experiment = spec.experiment
+    device.start(experiment.threads, experiment.deterministic)
+    if device.kind() != spec.device:
+        raise QbenchError(
+            f"device: planned for {spec.device}, but TensorFlow finds {device.kind()} here; set"
+            " device=cpu or device=gpu as the worker's machine has it."
+        )
+    if spec.runs and all(records.finished(root, run.id) for run in spec.runs):
+        return
+    data = load(experiment.data.name, experiment.data.dir)
+    if data.hash != spec.data["hash"]:
+        raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
+    job = _Execution(spec, root, data, report, say)
+    job.run()
+
+
+class _Execution:
+    """One job under way."""
+
+    def __init__(self, spec: JobSpec, root: Path, data: Dataset, report: Report, say: Say) -> None:
+        self.spec = spec
+        self.root = root
+        self.data = data
+        self.report = report
+        self.say = say
+        self.store = Store(root, say)
+        self.store.make_folder()
+        self.clock = runner.Clock()
+        self.seconds: dict[str, float] = {}
+        self.losses: list[float] = []
+        self.taken = 0  # steps taken over from stored states
+
+    def run(self) -> None:
+        spec = self.spec
+        self.network = network_for(spec.experiment, self.data)
+        self.seconds["set_up"] = self.clock.lap()
+        try:
+            self._train()
+        except Diverged as error:
+            self.seconds["train"] = self.clock.lap()
+            self._diverged(error.args[0])
+        else:
+            self.seconds["train"] = self.clock.lap()
+            for run in spec.runs:
+                self._evaluate(run.id, run.experiment)
+        if spec.runs and spec.parts:
+            self.store.drop_partial(spec.parts[-1].id)
+
+    def _train(self) -> None:
+        """Bring the network to the end of the path, from the last state that is stored."""
+        parts = self.spec.parts
+        done = self._resume(parts)
+        for part in parts[done:]:
+            with locked(self.store.lock(part.id), self.say):
+                if not self._take(self.store.load(part.id) if part.keep else None):
+                    self._train_part(part)
+
+    def _resume(self, parts: tuple[Part, ...]) -> int:
+        """Take the deepest stored state; returns how many parts it covers."""
+        for index in range(len(parts) - 1, -1, -1):
+            if self._take(self.store.load(parts[index].id)):
+                return index + 1
+        self.network.initialise(self.spec.experiment.seed)
+        return 0
+
+    def _take(self, state: State | None) -> bool:
+        """Go on from a stored state, if there is one."""
+        if state is None:
+            return False
+        self.losses = [float(loss) for loss in state.losses]
+        self.taken = state.step
+        if state.diverged is not None:
+            raise Diverged(state.diverged)
+        self.network.set_state(state)
+        return True
+
+    def _train_part(self, part: Part) -> None:
+        from qbench.training.loop import train_phase
+
+        partial = self.store.load_partial(part.id)
+        if partial is not None and part.first <= partial.step < part.end:
+            self._take(partial)
+        train_phase(
+            self.network,
+            self.spec.experiment,
+            self.data,
+            part.phase,
+            (len(self.losses), part.end),
+            self.losses,
+            self.report,
+            lambda: self.store.save_partial(part.id, self.network.state(self.losses)),
+        )
+        if part.keep:
+            self.store.save(part.id, self.network.state(self.losses))
+
+    def _diverged(self, step: int) -> None:
+        """Every run on the path has diverged; a trunk says so to the runs that share it."""
+        for part in self.spec.parts:
+            if part.keep and part.end > step:
+                losses = np.asarray(self.losses, np.float32)
+                self.store.save(part.id, State({}, losses, step))
+        error = {"message": f"the loss was not finite at step {step + 1}"}
+        for run in self.spec.runs:
+            record = self._header(run.id, run.experiment)
+            record |= {"status": "diverged", "error": error}
+            self._write(run.id, run.experiment, record)
+
+    def _header(self, run: str, experiment: Experiment) -> runner.Record:
+        machine = {"kind": device.kind(), "name": device.name()}
+        record = runner.header(experiment, run, self.spec.data, machine)
+        record["steps"]["taken_over"] = self.taken
+        return record
+
+    def _evaluate(self, run: str, experiment: Experiment) -> None:
+        """Run the test set and write the run's record."""
+        from qbench.training.inference import run_test_set
+
+        record = self._header(run, experiment)
+        logits, labels = run_test_set(self.network, experiment, self.data)
+        self.seconds["evaluate"] = self.clock.lap()
+        record["size"] = runner.size_of(folded_values(self.network.model), experiment)
+        record["weights_sha256"] = self.network.weights_hash()
+        files: dict[str, Any] = {
+            "ranges": self.network.ranges(),
+            "weights": self.network.model.save_weights,
+        }
+        if np.all(np.isfinite(logits)):
+            judged = runner.judge(logits, labels, self.data.classes)
+            record["metrics"], files["predictions"] = judged
+        else:
+            record["status"] = "diverged"
+            record["error"] = {"message": "the evaluation gave logits that are not finite"}
+        self._write(run, experiment, record, **files)
+
+    def _write(self, run: str, experiment: Experiment, record: runner.Record, **files: Any) -> None:
+        from qbench.training.loop import history
+
+        record["seconds"] = dict(self.seconds)
+        record["finished"] = runner.now()
+        rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
+        config = experiment.as_config()
+        records.write_run(self.root, run, config=config, record=record, history=rows, **files)
+
+
+def network_for(experiment: Experiment, data: Dataset) -> Any:
+    """A network for this experiment, the one of an earlier job where its graph is the same."""
+    config = experiment.as_config()
+    for group, key in (
+        ("data", "dir"),
+        ("data", "note"),
+        ("train", "log_every"),
+        ("train", "checkpoint_every"),
+    ):
+        del config[group][key]
+    parts = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
+    return _network(json.dumps([parts, data.hash], sort_keys=True), _Hidden((experiment, data)))
+
+
+class _Hidden(tuple[Any, ...]):
+    """Arguments that the cache does not look at."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hidden)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=2)
+def _network(key: str, arguments: _Hidden) -> Any:
+    from qbench.training.network import Network
+
+    return Network(*arguments)

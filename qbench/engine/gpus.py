@@ -1,0 +1,53 @@
+"""Handing GPUs out, one to a process, so that several processes on one machine do not share one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_held: dict[str, IO[str]] = {}  # a restarted worker gets the GPU of the one before
+
+
+def present() -> list[str]:
+    """The GPUs that this process may use: as CUDA_VISIBLE_DEVICES says, else all NVIDIA devices."""
+    visible = os.environ.get(VISIBLE)
+    if visible is not None:
+        return [name for name in visible.split(",") if name and name != "-1"]
+    devices = Path("/dev").glob("nvidia[0-9]*")
+    return sorted(path.name.removeprefix("nvidia") for path in devices)
+
+
+def visible_gpu(folder: Path | None = None) -> dict[str, str]:
+    """The environment for a worker: with one GPU that no other process of this user holds.
+
+    A GPU is held as long as the calling process lives (an advisory lock on a file, which the
+    kernel releases). Where all are held the worker shares the first one.
+
+    Args:
+        folder: for the lock files; the temporary folder by default.
+    """
+    gpus = present()
+    environment = dict(os.environ)
+    if len(gpus) < 2:
+        return environment
+    place = folder or Path(tempfile.gettempdir())
+    for gpu in gpus:
+        if gpu in _held:
+            environment[VISIBLE] = gpu
+            return environment
+    for gpu in gpus:
+        file = open(place / f"qbench-{os.getuid()}-gpu-{gpu}.lock", "w")  # noqa: SIM115 held open
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        _held[gpu] = file
+        environment[VISIBLE] = gpu
+        return environment
+    environment[VISIBLE] = gpus[0]
+    return environment

@@ -1,0 +1,119 @@
+"""From a plan to what is to be done: ids, the segment tree, jobs for a launcher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qbench import records, runner
+from qbench.data import load
+from qbench.engine.spec import JobSpec, Part, RunSpec
+from qbench.engine.store import Store
+from qbench.identity import stretches
+from qbench.plan import Plan, Run
+from qbench.progress import say
+from qbench.segments import Job, Tree, batches
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan on this data and device.
+
+    Attributes:
+        plan: the plan.
+        device: kind of device.
+        ids: the id of each run of the plan, in their order; equal runs have equal ids.
+        data: what records say of each run's data.
+        tree: the segments of all runs.
+    """
+
+    plan: Plan
+    device: str
+    ids: tuple[str, ...]
+    data: tuple[dict[str, Any], ...]
+    tree: Tree
+
+    def path(self, number: int) -> list[str]:
+        """The ids of the segments of one run, from step 0."""
+        return [segment.id for segment in self.tree.last[number].path]
+
+
+def prepare(plan: Plan, device: str) -> Prepared:
+    """Load and check all data, and name everything.
+
+    Raises:
+        QbenchError: data are missing or damaged.
+    """
+    facts = tuple(
+        runner.data_facts(run.experiment, load(run.experiment.data.name, run.experiment.data.dir))
+        for run in plan.runs
+    )
+    ids = tuple(
+        runner.run_id(run.experiment, data["hash"], device)
+        for run, data in zip(plan.runs, facts, strict=True)
+    )
+    tree = _tree(plan, range(len(ids)), ids, facts, device)
+    return Prepared(plan, device, ids, facts, tree)
+
+
+def _tree(
+    plan: Plan,
+    numbers: Sequence[int],
+    ids: Sequence[str],
+    facts: Sequence[dict[str, Any]],
+    device: str,
+) -> Tree:
+    """The tree of some of a plan's runs."""
+    schedules = [
+        stretches(
+            plan.runs[number].experiment,
+            runner.common_content(facts[number]["hash"], device),
+        )
+        for number in numbers
+    ]
+    share = plan.settings.engine.share
+    return Tree(schedules, None if share else [ids[number] for number in numbers])
+
+
+def jobs_to_do(prepared: Prepared, root: Path, store: Store) -> list[list[JobSpec]]:
+    """The jobs for whatever is not finished, in batches; empty where all is."""
+    seen: set[str] = set()
+    numbers = []
+    for number, name in enumerate(prepared.ids):
+        if name not in seen:
+            records.set_aside_damaged(root, name, say)
+        if name not in seen and not records.finished(root, name):
+            numbers.append(number)
+        seen.add(name)
+    tree = _tree(prepared.plan, numbers, prepared.ids, prepared.data, prepared.device)
+    specs = [
+        [_spec(prepared, tree, job, numbers) for job in batch if not _is_done(job, store)]
+        for batch in batches(tree)
+    ]
+    return [batch for batch in specs if batch]
+
+
+def _is_done(job: Job, store: Store) -> bool:
+    return not job.runs and all(store.has(segment.id) for segment in job.segments)
+
+
+def _spec(prepared: Prepared, tree: Tree, job: Job, numbers: Sequence[int]) -> JobSpec:
+    """A job as plain data. A trunk is trained under the configuration of one of its runs."""
+    last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
+    user = next(iter(tree.users(last)))
+    run: Run = prepared.plan.runs[numbers[user]]
+    runs = tuple(
+        RunSpec(prepared.ids[numbers[k]], prepared.plan.runs[numbers[k]].experiment)
+        for k in job.runs
+    )
+    parts = tuple(
+        Part(segment.id, segment.phase, segment.first, segment.end, segment.uses > 1)
+        for segment in last.path
+    )
+    label = run.label if runs else f"trunk to step {last.end:,}"
+    # A prefix, since Hydra would read some hexadecimal ids as numbers.
+    name = f"run-{runs[0].id}" if runs else f"trunk-{last.id}"
+    data = prepared.data[numbers[user]]
+    return JobSpec(name, label, run.experiment, parts, runs, prepared.device, data)

@@ -1,0 +1,60 @@
+"""One run in this process, without a launcher or a worker."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from qbench import device, records, runner
+from qbench.data import load
+from qbench.engine.execute import Report, execute
+from qbench.engine.spec import JobSpec, Part, RunSpec
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+from qbench.identity import stretches
+from qbench.progress import say
+from qbench.segments import Tree
+
+
+def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Record:
+    """Run an experiment, or find that it has been run.
+
+    Args:
+        experiment: what to run.
+        root: holds `runs/`.
+        report: called with (new steps, last loss) while it trains.
+
+    Returns:
+        The record. A run that fails or diverges has a record too; nothing is raised for it.
+
+    Raises:
+        QbenchError: the data or the configuration cannot be used; nothing was trained.
+    """
+    device.start(experiment.threads, experiment.deterministic)
+    spec = single_job(experiment, device.kind())
+    (run,) = spec.runs
+    records.set_aside_damaged(root, run.id, say)
+    done = records.finished(root, run.id)
+    if done:
+        return done
+    try:
+        execute(spec, root, report, say)
+    except QbenchError:
+        raise
+    except Exception as error:
+        failure = {"message": runner.summary(error), "traceback": traceback.format_exc()}
+        machine = {"kind": device.kind(), "name": device.name()}
+        runner.write_failure(root, experiment, run.id, spec.data, machine, failure)
+    return records.read_record(records.run_folder(root, run.id))
+
+
+def single_job(experiment: Experiment, kind: str) -> JobSpec:
+    """The job of one run by itself, on a kind of device."""
+    data = load(experiment.data.name, experiment.data.dir)
+    name = runner.run_id(experiment, data.hash, kind)
+    tree = Tree([stretches(experiment, runner.common_content(data.hash, kind))])
+    parts = tuple(Part(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)
+    facts = runner.data_facts(experiment, data)
+    return JobSpec(
+        f"run-{name}", "run", experiment, parts, (RunSpec(name, experiment),), kind, facts
+    )

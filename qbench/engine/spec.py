@@ -1,0 +1,82 @@
+"""A job as plain data: what a launcher's process hands to a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qbench.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Part:
+    """A segment of the path that a job follows; see `qbench.segments.Segment`.
+
+    Attributes:
+        keep: whether its state is stored: several runs share it.
+    """
+
+    id: str
+    phase: str
+    first: int
+    end: int
+    keep: bool
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run to evaluate at the end of the path."""
+
+    id: str
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Train a path of segments, then evaluate runs at its end.
+
+    Attributes:
+        id: names the job's file.
+        label: for people.
+        experiment: a configuration that all segments of the path belong to.
+        parts: the whole path from step 0; what is stored already is not trained again.
+        runs: empty for a trunk.
+        device: kind of device that the ids are valid for.
+        data: what records say of the data.
+    """
+
+    id: str
+    label: str
+    experiment: Experiment
+    parts: tuple[Part, ...]
+    runs: tuple[RunSpec, ...]
+    device: str
+    data: Mapping[str, Any]
+
+    def as_config(self) -> dict[str, Any]:
+        """Plain data, as `from_config` reads them."""
+        return {
+            "id": self.id,
+            "label": self.label,
+            "experiment": self.experiment.as_config(),
+            "parts": [asdict(part) for part in self.parts],
+            "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
+            "device": self.device,
+            "data": dict(self.data),
+        }
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> JobSpec:
+        """The job that plain data describe."""
+        return JobSpec(
+            id=config["id"],
+            label=config["label"],
+            experiment=Experiment.from_config(config["experiment"]),
+            parts=tuple(Part(**part) for part in config["parts"]),
+            runs=tuple(
+                RunSpec(r["id"], Experiment.from_config(r["experiment"])) for r in config["runs"]
+            ),
+            device=config["device"],
+            data=config["data"],
+        )

@@ -1,0 +1,109 @@
+"""The process that trains: reads requests from standard input, a line of JSON each.
+
+`{"job": path}` does a job, `{"check": models}` builds models to see whether they can be built.
+
+It lives for many jobs, so that TensorFlow is imported and steps are compiled once. What happens is
+told in lines of JSON on standard output; results go to disk. When its parent dies, however that
+may be, its standard input ends and so does the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from qbench import device
+from qbench.errors import QbenchError
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    parser = argparse.ArgumentParser(prog="qbench worker")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--deterministic", action="store_true")
+    arguments = parser.parse_args()
+    told = _keep_stdout()
+    jobs: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    device.start(arguments.threads, arguments.deterministic)
+    _tell(told, event="hello", kind=device.kind(), name=device.name())
+    while True:
+        _serve(jobs.get(), told)
+
+
+def _keep_stdout() -> TextIO:
+    """The real standard output, for events; whatever else is printed goes to standard error."""
+    told = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return told
+
+
+def _read(jobs: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        jobs.put(line.strip())
+    os._exit(0)
+
+
+def _tell(told: TextIO, **event: Any) -> None:
+    try:
+        told.write(json.dumps(event) + "\n")
+        told.flush()
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def check_models(models: list[Any]) -> None:
+    """Build models given as (name, arguments, data set).
+
+    Raises:
+        QbenchError: one of them cannot be built.
+    """
+    from qbench.data import DATASETS
+    from qbench.models import build_model
+
+    for name, arguments, data in models:
+        build_model(name, arguments, DATASETS[data].shape, DATASETS[data].classes)
+
+
+def _serve(line: str, told: TextIO) -> None:
+    """Do what one line of standard input asks for and tell how it went."""
+    from qbench.engine.execute import execute
+    from qbench.engine.spec import JobSpec
+    from qbench.records import read_json
+    from qbench.runner import summary
+
+    request = json.loads(line)
+    try:
+        if "check" in request:
+            check_models(request["check"])
+        else:
+            path = Path(request["job"])
+            execute(
+                JobSpec.from_config(read_json(path, "a job")),
+                path.parent.parent,
+                lambda new, loss: _tell(told, event="progress", new=new, loss=loss),
+                lambda text: _tell(told, event="say", text=text),
+            )
+    except Exception as error:
+        is_ours = isinstance(error, QbenchError)
+        _tell(
+            told,
+            event="failed",
+            message=str(error) if is_ours else summary(error),
+            traceback=traceback.format_exc(),
+            final=is_ours,
+        )
+    else:
+        _tell(told, event="done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The whole state of a training in progress, and its file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA = 1
+
+
+class Damaged(Exception):
+    """A state file is not what was written; the argument says how one can tell."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the next step depends on, and the losses of all steps so far.
+
+    Attributes:
+        arrays: weights, batch-norm statistics, optimizer slots and range averages, by name.
+        losses: (steps,) float32, from the first step on; their number is the step.
+        diverged: the step whose loss was not finite, or None.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    losses: NDArray[np.float32]
+    diverged: int | None = None
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return len(self.losses)
+
+
+def pack(state: State) -> bytes:
+    """A state as bytes: one line of JSON with a checksum, then a zip of arrays without pickles."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, losses=state.losses, **state.arrays)
+    body = buffer.getvalue()
+    head = {
+        "schema": SCHEMA,
+        "step": state.step,
+        "diverged": state.diverged,
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    return json.dumps(head).encode() + b"\n" + body
+
+
+def unpack(content: bytes) -> State:
+    """The state in bytes that `pack` made.
+
+    Raises:
+        Damaged: the checksum or the form is wrong; nothing of the content is used.
+    """
+    line, _, body = content.partition(b"\n")
+    try:
+        head = json.loads(line)
+        schema, expected = head["schema"], head["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged("its first line cannot be read") from error
+    if schema != SCHEMA:
+        raise Damaged(f"it is of schema {schema}, expected {SCHEMA}")
+    if hashlib.sha256(body).hexdigest() != expected:
+        raise Damaged("its checksum is wrong")
+    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return State(arrays, arrays.pop("losses"), head["diverged"])
