@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,15 +95,14 @@ def _segment(tree: Tree, segment: Segment) -> dict[str, Any]:
 
 def _measured(root: Path) -> dict[str, float]:
     """Seconds of a step and bytes of a state, from what the study has left on disk."""
-    seconds, steps, values = 0.0, 0, 0
+    seconds: list[float] = []
+    values = 0
     for path in sorted(root.glob("runs/*/record.json"))[:200]:
         record = json.loads(path.read_bytes())
         if record.get("schema") == records.SCHEMA and record["status"] == "ok":
-            seconds += record["seconds"]["train"]
-            steps += sum(record["steps"][phase] for phase in ("float", "quantized"))
-            steps -= record["steps"].get("taken_over", 0)
+            seconds += record["step_seconds"].values()
             values = max(values, record["size"]["values"])
-    measured: dict[str, float] = {"step_seconds": seconds / steps} if steps else {}
+    measured: dict[str, float] = {"step_seconds": statistics.median(seconds)} if seconds else {}
     if values:
         measured["state_bytes"] = 8 * values  # weights and one optimizer slot, float32
     return measured

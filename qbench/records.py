@@ -6,6 +6,7 @@
                         predictions.npz    label, predicted class and the label's rank
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
+    <root>/jobs.jsonl   a line for every job that was done: steps, seconds
     <sweep>/            manifest.json      which runs belong to this table, and as which rows
                         runs.csv, table.csv, table.md, figures/, report.html
 
@@ -40,6 +41,7 @@ PREDICTIONS = "predictions.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
 MANIFEST = "manifest.json"
+JOBS = "jobs.jsonl"
 
 
 def content_id(content: Any) -> str:
@@ -66,6 +68,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Append plain data as one line of JSON, in a single write."""
+    line = json.dumps(content, default=list).encode() + b"\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, line)
+    finally:
+        os.close(handle)
 
 
 def prepare_folder(folder: Path, key: str) -> None:

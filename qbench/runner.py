@@ -75,6 +75,7 @@ def header(
         "metrics": None,
         "size": None,
         "seconds": {},
+        "step_seconds": {},
         "data": dict(data),
         "device": dict(device),
         "deterministic": experiment.deterministic,

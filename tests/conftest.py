@@ -14,7 +14,8 @@ from qbench.cli import main
 # that is not the interpreter's own; under pytest it would be the stream that pytest captures.
 absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
-TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2"]
+# In this process, so that TensorFlow is started once; test_cli_engine.py has sweeps with workers.
+TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]
 
 
 @pytest.fixture(scope="session")

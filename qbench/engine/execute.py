@@ -65,6 +65,7 @@ class _Execution:
         self.store.make_folder()
         self.clock = runner.Clock()
         self.seconds: dict[str, float] = {}
+        self.step_seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.taken = 0  # steps taken over from stored states
 
@@ -83,6 +84,18 @@ class _Execution:
                 self._evaluate(run.id, run.experiment)
         if spec.runs and spec.parts:
             self.store.drop_partial(spec.parts[-1].id)
+        self._log()
+
+    def _log(self) -> None:
+        """Add the job to the study's log."""
+        line = {
+            "job": self.spec.id,
+            "label": self.spec.label,
+            "steps": len(self.losses) - self.taken,
+            "train_seconds": self.seconds["train"],
+            "finished": runner.now(),
+        }
+        records.append_line(self.root / records.JOBS, line)
 
     def _train(self) -> None:
         """Bring the network to the end of the path, from the last state that is stored."""
@@ -118,7 +131,7 @@ class _Execution:
         partial = self.store.load_partial(part.id)
         if partial is not None and part.first <= partial.step < part.end:
             self._take(partial)
-        train_phase(
+        step_seconds = train_phase(
             self.network,
             self.spec.experiment,
             self.data,
@@ -128,6 +141,8 @@ class _Execution:
             self.report,
             lambda: self.store.save_partial(part.id, self.network.state(self.losses)),
         )
+        if step_seconds is not None:
+            self.step_seconds[part.phase] = round(step_seconds, 6)
         if part.keep:
             self.store.save(part.id, self.network.state(self.losses))
 
@@ -174,6 +189,7 @@ class _Execution:
         from qbench.training.loop import history
 
         record["seconds"] = dict(self.seconds)
+        record["step_seconds"] = dict(self.step_seconds)
         record["finished"] = runner.now()
         rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
         config = experiment.as_config()

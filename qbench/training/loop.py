@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,7 +55,7 @@ def train_phase(
     losses: list[float],
     report: Report,
     checkpoint: Callable[[], None] | None = None,
-) -> None:
+) -> float | None:
     """Train the steps from span[0] up to but without span[1], in one phase.
 
     Args:
@@ -67,17 +68,22 @@ def train_phase(
         report: called with (number of new steps, last loss) now and then.
         checkpoint: called after every `train.checkpoint_every` steps, when `losses` is complete.
 
+    Returns:
+        Seconds of a step, without the first block of steps, in which the step is compiled; None
+        where there was no other.
+
     Raises:
         Diverged: a loss was not finite.
     """
     first, end = span
     if first == end:
-        return
+        return None
     step = network.train_step(scheme_of(experiment.quant) if phase == "quantized" else None)
     batches = Batches(len(data.train_images), experiment.train.batch_size, experiment.seed)
     seed = tf.constant(experiment.seed, tf.int64)
     every = experiment.train.checkpoint_every or 0
     pending: list[Any] = []
+    warm: tuple[int, float] | None = None
     for number in range(first, end):
         pending.append(step(batches.indices(number), seed, tf.constant(number, tf.int64)))
         save = every and (number + 1) % every == 0 and number + 1 < end
@@ -85,8 +91,12 @@ def train_phase(
             losses += _finite(pending, number + 1 - len(pending))
             report(len(pending), losses[-1])
             pending = []
+            warm = warm or (number, time.perf_counter())
         if save and checkpoint is not None:
             checkpoint()
+    if warm is None or warm[0] == end - 1:
+        return None
+    return (time.perf_counter() - warm[1]) / (end - 1 - warm[0])
 
 
 def _finite(pending: list[Any], first: int) -> list[float]:

@@ -39,12 +39,21 @@ PLAIN: dict[str, Any] = {
         "schedule": {"name": "cosine", "end_fraction": 0.0},
         "weight_decay": 0.0005,
         "log_every": 1,
+        "checkpoint_every": None,
     },
     "eval": {"batch_size": 100, "limit": None},
     "design": {"name": "ofat", "baseline": True, "factors": None},
     "seeds": [0],
     "threads": 2,
+    "deterministic": False,
     "out": None,
+    "share": True,
+    "keep_trunks": False,
+    "retries": 1,
+    "fail_fast": False,
+    "isolate": True,
+    "device": "auto",
+    "job": None,
 }
 
 OPTIMIZER_EXAMPLES: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from qbench.hydra_app import known_keys, settings_of
 from qbench.models import MODELS, build_model
 from qbench.paths import config_folder
 from qbench.quantize.ops import OPS
-from qbench.settings import Settings
+from qbench.settings import Engine, Settings
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
@@ -128,6 +128,16 @@ def test_the_default_configuration_is_the_paper_default_on_digits() -> None:
     assert (quant.signed, quant.range_given, quant.rounding) == (True, False, "half_to_even")
     assert quant.placement == ("conv", "activation")
     assert settings.seeds == (0,)
+    assert settings.engine == Engine(
+        share=True,
+        keep_trunks=False,
+        retries=1,
+        fail_fast=False,
+        isolate=True,
+        device="auto",
+    )
+    assert settings.base.deterministic is False
+    assert settings.base.train.checkpoint_every is None
 
 
 def test_quant_none_is_a_float_run() -> None:
@@ -142,4 +152,5 @@ def test_an_invalid_override_is_refused() -> None:
 def test_known_keys_are_those_of_the_default_configuration() -> None:
     keys = known_keys()
     assert {"quant.bits", "train.optimizer.momentum", "eval.limit", "seeds", "out"} <= keys
+    assert {"train.checkpoint_every", "deterministic", "share", "retries", "job"} <= keys
     assert not any(key.startswith("hydra") for key in keys)

@@ -48,6 +48,7 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "eval.batch_size", 50),
     ({}, "eval.limit", 10),
     ({}, "threads", 1),
+    ({}, "deterministic", True),
     ({}, "seeds", [1]),
     (FLOAT, "seeds", [1]),
     (FLOAT, "train.steps", 101),
@@ -80,6 +81,14 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "out", "elsewhere"),
     ({}, "study.name", "other"),
     ({}, "design.baseline", False),
+    ({}, "train.checkpoint_every", 10),
+    ({}, "share", False),
+    ({}, "keep_trunks", True),
+    ({}, "retries", 0),
+    ({}, "fail_fast", True),
+    ({}, "isolate", False),
+    ({}, "device", "cpu"),
+    ({}, "job", "run-0123"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import config_examples as examples
@@ -10,7 +11,8 @@ import pytest
 
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
-from qbench.plan import Plan, describe, make_plan
+from qbench.forecast import print_forecast
+from qbench.plan import Plan, make_plan
 
 
 def _compose(groups: Mapping[str, Any]) -> Experiment:
@@ -33,6 +35,19 @@ ERRORS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], str]] =
     ("study", {}, {"study": ("a", "b")}, (), "study: takes one value"),
     ("out", {}, {"out": ("a", "b")}, (), "out: takes one value"),
     ("design", {}, {"design.name": ("ofat", "factorial")}, (), "design.name: takes one value"),
+    *[
+        (key, {}, {key: levels}, (), f"{key}: takes one value")
+        for key, levels in {
+            "deterministic": (False, True),
+            "share": (False, True),
+            "keep_trunks": (False, True),
+            "retries": (0, 1),
+            "fail_fast": (False, True),
+            "isolate": (False, True),
+            "device": ("cpu", "gpu"),
+            "job": ("a", "b"),
+        }.items()
+    ],
     ("float", {"quant.enabled": False}, {}, (), "nothing is left for a sweep to vary"),
     ("unknown key", {}, {"quant.bitz": (1, 2)}, (), "quant.bitz is not a setting"),
     ("wrong level", {}, {"quant.bits": (8, 0)}, (), "quant.bits=0 is not allowed"),
@@ -90,9 +105,23 @@ def test_every_applicable_row_is_run_with_every_seed() -> None:
     plan = _plan(FAKE | {"seeds": [5, 3]})
     applicable = [row for row in plan.rows if row.reason is None]
     assert 0 < len(applicable) < len(plan.rows)
-    assert [(row.label, run.seed) for row, run in plan.runs] == [
-        (row.label, seed) for row in applicable for seed in (5, 3)
+    assert [(run.row, run.experiment) for run in plan.runs] == [
+        (row.label, row.experiment.with_values({"seed": seed}))
+        for row in applicable
+        for seed in (5, 3)
     ]
+    assert [run.experiment.seed for run in plan.runs[:3]] == [5, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "labels"),
+    [([3], ["baseline", "default"]), ([3, 1], ["baseline seed 3", "baseline seed 1"])],
+)
+def test_a_run_is_labelled_by_its_seed_where_there_are_several(
+    seeds: list[int], labels: list[str]
+) -> None:
+    plan = _plan({"design.factors": [], "seeds": seeds})
+    assert [run.label for run in plan.runs][:2] == labels
 
 
 def test_a_configuration_group_may_be_a_factor() -> None:
@@ -104,18 +133,6 @@ def test_a_configuration_group_may_be_a_factor() -> None:
     assert sorted(found) == [(8, 4), (8, 8), (32, 4), (32, 8)]
     assert plan.rows[0].label == "default"
     assert found[0] == (32, 8)
-
-
-def test_overrides_compose_the_row_again() -> None:
-    plan = _plan({"design.factors": ["quant.bits", "quant.placement"]})
-    by_label = {row.label: row for row in plan.rows}
-    assert plan.overrides(by_label["baseline"], 3) == [
-        *("quant.bits=8", "quant.placement=[conv,activation]"),
-        *("quant.enabled=false", "seeds=[3]"),
-    ]
-    assert plan.overrides(by_label["quant.bits=4"], 0) == [
-        *("quant.bits=4", "quant.placement=[conv,activation]", "seeds=[0]")
-    ]
 
 
 def test_name_is_the_design_and_a_hash_of_the_runs() -> None:
@@ -132,17 +149,25 @@ def test_name_is_the_design_and_a_hash_of_the_runs() -> None:
     assert len({name, *others}) == 5
 
 
-def test_describe_counts_runs_and_steps() -> None:
+def test_the_forecast_counts_runs_and_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     plan = _plan({"design.factors": ["quant.delay", "quant.bits"], "seeds": [0, 1]}, FAKE_LEVELS)
-    lines = describe(plan).splitlines()
-    assert sum("not_applicable: quant.bits=32" in line for line in lines) == 1
-    runs = [line for line in lines[1:-1] if "not_applicable" not in line]
-    assert [int(line.split()[0]) for line in runs] == list(range(1, len(runs) + 1))
+    print_forecast(plan, 1, None, False)
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[1 : lines.index("")]
+    assert sum("not_applicable: quant.bits=32" in line for line in table) == 1
+    runs = [line.split() for line in table if "not_applicable" not in line]
+    assert [int(run[0]) for run in runs] == list(range(1, len(runs) + 1))
     floats, quantized = 2 * (100 + 80 + 80 + 40), 2 * (20 + 20 + 60)
-    assert lines[-1] == (
+    assert sum(int(run[-2]) for run in runs) == floats
+    assert sum(int(run[-1]) for run in runs) == quantized
+    # With sharing each seed trains its float steps once.
+    assert (
         "digits, ofat: 5 configurations, 8 runs,"
-        f" {floats + quantized:,} steps ({floats:,} float, {quantized:,} quantized)"
-    )
+        f" {floats + quantized:,} steps; {2 * 100 + quantized:,} shared, ratio 0.500"
+    ) in lines
 
 
 FAKE_LEVELS = {"quant.op": ("fake_quant",), "quant.bits": (8, 4, 32), "quant.delay": (0.8, 0.4)}

@@ -30,6 +30,8 @@ VALUES = st.fixed_dictionaries(
         "train.optimizer": st.sampled_from(list(examples.OPTIMIZER_EXAMPLES.values())),
         "train.schedule": st.sampled_from(list(examples.SCHEDULE_EXAMPLES.values())),
         "train.learning_rate": st.floats(0, 1e300),
+        "train.checkpoint_every": st.none() | st.integers(1, 10**9),
+        "deterministic": st.booleans(),
         "eval.limit": st.none() | st.integers(1, 10**9),
     }
 )
@@ -45,7 +47,8 @@ def test_as_config_and_from_config_undo_each_other(values: dict[str, Any]) -> No
 
 
 def test_as_config_is_what_was_read() -> None:
-    shared = {k: examples.PLAIN[k] for k in ("data", "model", "quant", "train", "eval", "threads")}
+    keys = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
+    shared = {key: examples.PLAIN[key] for key in keys}
     assert examples.experiment().as_config() == shared | {"seed": 0}
 
 
@@ -58,6 +61,8 @@ def test_from_config_leaves_its_argument_alone() -> None:
 
 CHANGES: list[tuple[str, Any]] = [
     ("seed", 7),
+    ("deterministic", True),
+    ("train.checkpoint_every", 50),
     ("threads", 1),
     ("data.preprocessing", "inception"),
     ("model.name", "resnet8"),

@@ -77,6 +77,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.weight_decay", -1e-4, "-0.0001", FROM_0),
     ("train.weight_decay", None, "null", FROM_0),
     ("train.log_every", 0, "0", FROM_1),
+    ("train.checkpoint_every", 0, "0", FROM_1),
+    ("train.checkpoint_every", "often", "often", FROM_1),
     ("train.optimizer.name", "sdg", "sdg", "sgd, adam or rmsprop"),
     ("train.optimizer.name", None, "null", "a name"),
     ("train.optimizer.momentum", 1.5, "1.5", UP_TO_1),
@@ -102,9 +104,23 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("threads", 1025, "1025", "a whole number from 1 to 1024"),
     ("threads", "two", "two", "a whole number from 1 to 1024"),
     ("out", 7, "7", "a text or null"),
+    ("deterministic", "yes", "yes", SWITCH),
+    ("deterministic", None, "null", SWITCH),
+    ("share", 1, "1", SWITCH),
+    ("keep_trunks", "all", "all", SWITCH),
+    ("retries", -1, "-1", "a whole number from 0 to 100"),
+    ("retries", 1.0, "1.0", "a whole number from 0 to 100"),
+    ("retries", True, "true", "a whole number from 0 to 100"),
+    ("fail_fast", 0, "0", SWITCH),
+    ("isolate", None, "null", SWITCH),
+    ("device", "tpu", "tpu", "auto, cpu or gpu"),
+    ("device", 0, "0", "auto, cpu or gpu"),
 ]
-# A name whose meaning is looked up later, and arguments that belong to a model's builder.
-LOOKED_UP_LATER = {"data.name", "model.blocks", "model.width", "model.batch_norm_momentum"}
+# A name whose meaning is looked up later, arguments that belong to a model's builder, and the job
+# that qbench itself names for its launcher.
+LOOKED_UP_LATER = {
+    *("data.name", "model.blocks", "model.width", "model.batch_norm_momentum", "job"),
+}
 
 
 @pytest.mark.parametrize(
@@ -217,6 +233,7 @@ def test_unknown_key_of_an_experiment_itself() -> None:
 
 REQUIRED = [
     *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
+    *("deterministic", "share", "keep_trunks", "retries", "fail_fast", "isolate", "device"),
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors"),
@@ -234,7 +251,10 @@ def test_missing_key_is_named(key: str) -> None:
 OPTIONAL = ["data.dir", "data.note", "data.augment", "quant.bits", "train.weight_decay"]
 
 
-@pytest.mark.parametrize("key", [*OPTIONAL, "train.log_every", "eval.limit", "model.blocks"])
+@pytest.mark.parametrize(
+    "key",
+    [*OPTIONAL, "job", "train.log_every", "train.checkpoint_every", "eval.limit", "model.blocks"],
+)
 def test_key_with_a_default_may_be_left_out(key: str) -> None:
     assert isinstance(Settings.from_config(examples.without(key)), Settings)
 

@@ -14,6 +14,13 @@ def record(status: str = "ok", **more: Any) -> dict[str, Any]:
     return {"schema": records.SCHEMA, "status": status, **more}
 
 
+def unsealed(read: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A record that was read, as it was given: without what sealing it has added."""
+    if read is None:
+        return None
+    return {key: value for key, value in read.items() if key not in ("files", "checksum")}
+
+
 def write(root: Path, run: str, status: str = "ok", **more: Any) -> None:
     """A run with every kind of file; `more` wins."""
     parts: dict[str, Any] = {

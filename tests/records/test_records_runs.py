@@ -30,7 +30,7 @@ def test_a_run_has_its_six_files(tmp_path: Path) -> None:
     assert folder == tmp_path / "runs" / RUN
     assert {path.name for path in folder.iterdir()} == FILES
     assert _inside(tmp_path) == {RUN}
-    assert records.read_record(folder) == examples.record()
+    assert examples.unsealed(records.read_record(folder)) == examples.record()
     assert (folder / "history.csv").read_text() == "step,phase,loss\n1,float,2.5\n"
     with np.load(folder / "predictions.npz") as stored:
         np.testing.assert_array_equal(stored["label"], [1, 2])
@@ -108,17 +108,17 @@ def test_a_finished_run_is_never_overwritten(tmp_path: Path, status: str) -> Non
     examples.write(tmp_path, RUN, "ok", config={"seed": 2})
     assert examples.tree(tmp_path) == before
     assert _inside(tmp_path) == {RUN}
-    assert records.finished(tmp_path, RUN) == examples.record(status)
+    assert examples.unsealed(records.finished(tmp_path, RUN)) == examples.record(status)
 
 
 def test_a_failed_run_is_replaced(tmp_path: Path) -> None:
     examples.write(tmp_path, RUN, "failed")
     assert records.finished(tmp_path, RUN) is None
-    assert records.existing_record(tmp_path, RUN) == examples.record("failed")
+    assert examples.unsealed(records.existing_record(tmp_path, RUN)) == examples.record("failed")
     records.write_run(tmp_path, RUN, config={"seed": 9}, record=examples.record())
     folder = records.run_folder(tmp_path, RUN)
     assert {p.name for p in folder.iterdir()} == {"config.json", "record.json", "history.csv"}
-    assert records.finished(tmp_path, RUN) == examples.record()
+    assert examples.unsealed(records.finished(tmp_path, RUN)) == examples.record()
 
 
 def test_a_run_that_left_no_record_is_replaced(tmp_path: Path) -> None:
@@ -149,22 +149,39 @@ DAMAGED: list[tuple[str, bytes, str]] = [
     ("a list", b"[1]", "not a record of schema 1"),
     ("another schema", b'{"schema": 2, "status": "ok"}', "not a record of schema 1"),
     ("no schema", b"{}", "not a record of schema 1"),
-    ("no status", b'{"schema": 1}', "record"),
+    ("no status", b'{"schema": 1}', "its checksum is wrong"),
 ]
 
 
+def _existing(folder: Path) -> Any:
+    return records.existing_record(folder.parent.parent, folder.name)
+
+
 @pytest.mark.parametrize("raw_says", [d[1:] for d in DAMAGED], ids=[d[0] for d in DAMAGED])
-@pytest.mark.parametrize("read", [records.finished, records.discard_failed])
+@pytest.mark.parametrize("read", [records.read_record, _existing])
 def test_a_damaged_record_is_named(tmp_path: Path, raw_says: tuple[bytes, str], read: Any) -> None:
     raw, says = raw_says
     examples.write(tmp_path, RUN)
-    path = records.run_folder(tmp_path, RUN) / "record.json"
+    folder = records.run_folder(tmp_path, RUN)
+    path = folder / "record.json"
     path.write_bytes(raw)
-    with pytest.raises(QbenchError) as error:
-        read(tmp_path, RUN)
+    with pytest.raises(records.DamagedRun) as error:
+        read(folder)
     assert str(error.value).startswith(f"{path}: ")
     assert says in str(error.value)
     assert path.read_bytes() == raw
+
+
+@pytest.mark.parametrize("raw", [d[1] for d in DAMAGED], ids=[d[0] for d in DAMAGED])
+def test_a_damaged_record_does_not_count_as_finished_and_is_left_alone(
+    tmp_path: Path, raw: bytes
+) -> None:
+    examples.write(tmp_path, RUN)
+    path = records.run_folder(tmp_path, RUN) / "record.json"
+    path.write_bytes(raw)
+    before = examples.tree(tmp_path)
+    assert records.finished(tmp_path, RUN) is None
+    assert examples.tree(tmp_path) == before
 
 
 def test_a_missing_record_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import training_examples as examples
 
 from qbench.data.batches import Batches
 from qbench.errors import Diverged
-from qbench.training.loop import _finite, _rows, train
+from qbench.training.loop import _finite, history, train
 
 
 @pytest.fixture(scope="module")
@@ -40,31 +40,42 @@ def test_rows_of_several_steps_end_with_their_phase(
     every: int, rows: list[tuple[int, int]], logged_each_step: list[dict[str, Any]]
 ) -> None:
     chosen = examples.experiment({"train.log_every": every})
-    history = examples.trained(examples.fresh(chosen), chosen)
-    assert [row["step"] for row in history] == [end for _, end in rows]
-    assert [row["phase"] for row in history] == [
+    logged = examples.trained(examples.fresh(chosen), chosen)
+    assert [row["step"] for row in logged] == [end for _, end in rows]
+    assert [row["phase"] for row in logged] == [
         logged_each_step[start]["phase"] for start, _ in rows
     ]
-    for row, (start, end) in zip(history, rows, strict=True):
+    for row, (start, end) in zip(logged, rows, strict=True):
         losses = [float(line["loss"]) for line in logged_each_step[start:end]]
         assert float(row["loss"]) == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("count", "first", "every", "steps"),
+    ("count", "start", "every", "floats", "quantized"),
     [
-        (14, 0, 7, [7, 14]),
-        (15, 0, 7, [7, 14, 15]),
-        (15, 100, 7, [107, 114, 115]),
-        (3, 0, 7, [3]),
-        (3, 5, 1, [6, 7, 8]),
+        (14, 14, 7, [7, 14], []),
+        (15, 15, 7, [7, 14, 15], []),
+        (115, 100, 50, [50, 100], [115]),
+        (115, 100, 7, [*range(7, 100, 7), 100], [107, 114, 115]),
+        (3, 3, 7, [3], []),
+        (3, 100, 7, [3], []),
+        (8, 5, 1, [1, 2, 3, 4, 5], [6, 7, 8]),
+        (3, 0, 2, [], [2, 3]),
+        (0, 5, 2, [], []),
     ],
 )
-def test_steps_of_the_rows(count: int, first: int, every: int, steps: list[int]) -> None:
+def test_steps_of_the_rows(
+    count: int, start: int, every: int, floats: list[int], quantized: list[int]
+) -> None:
     losses = list(np.arange(count, dtype=float))
-    rows = _rows(losses, first, "float", every)
-    assert [row["step"] for row in rows] == steps
-    means = [np.mean(losses[k : k + every]) for k in range(0, count, every)]
+    rows = history(losses, start, every)
+    assert [row["step"] for row in rows] == floats + quantized
+    phases = ["float"] * len(floats) + ["quantized"] * len(quantized)
+    assert [row["phase"] for row in rows] == phases
+    means, first = [], 0
+    for last in floats + quantized:
+        means.append(np.mean(losses[first:last]))
+        first = last
     assert [float(row["loss"]) for row in rows] == pytest.approx(means)
 
 
@@ -74,14 +85,14 @@ def test_steps_of_the_rows(count: int, first: int, every: int, steps: list[int])
 )
 def test_phases_follow_the_delay(delay: float, phases: list[str]) -> None:
     chosen = examples.experiment({"quant.delay": delay, "train.steps": 3})
-    history = examples.trained(examples.fresh(chosen), chosen)
-    assert [row["phase"] for row in history] == phases
+    logged = examples.trained(examples.fresh(chosen), chosen)
+    assert [row["phase"] for row in logged] == phases
 
 
 def test_a_float_run_has_no_quantized_phase() -> None:
     chosen = examples.experiment({"quant.enabled": False, "train.steps": 3, "quant.delay": 0.0})
-    history = examples.trained(examples.fresh(chosen), chosen)
-    assert [row["phase"] for row in history] == ["float"] * 3
+    logged = examples.trained(examples.fresh(chosen), chosen)
+    assert [row["phase"] for row in logged] == ["float"] * 3
 
 
 @pytest.mark.parametrize("steps", [10, 60])
@@ -89,11 +100,11 @@ def test_every_step_is_reported_once(steps: int) -> None:
     chosen = examples.experiment({"train.steps": steps})
     reports: list[tuple[int, float]] = []
     network = examples.fresh(chosen)
-    history = train(
+    logged = train(
         network, chosen, examples.digits(), lambda new, loss: reports.append((new, loss))
     )
     assert sum(new for new, _ in reports) == steps
-    assert reports[-1][1] == pytest.approx(float(history[-1]["loss"]), rel=1e-6)
+    assert reports[-1][1] == pytest.approx(float(logged[-1]["loss"]), rel=1e-6)
 
 
 def _first_bad_step(chosen: Any) -> int:

@@ -1,0 +1,78 @@
+"""What the engine costs over a bare training loop on the same steps, checkpoints included.
+
+    python benchmarks/overhead.py [overrides]
+
+In one process, interleaved: the training loop alone, and the engine's execution of the same run
+(path, locks, checkpoints every tenth of the steps, state of the trunk), both after a warm-up that
+compiles the steps. Evaluation and records are in neither.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qbench import device
+from qbench.data import load
+from qbench.engine.execute import _Execution, network_for
+from qbench.engine.single import single_job
+from qbench.experiment import Experiment
+from qbench.hydra_app import settings_of
+
+ROUNDS = 10
+
+
+def experiment_of(overrides: list[str]) -> Experiment:
+    """The default experiment under these overrides."""
+    from hydra import compose, initialize_config_dir
+
+    from qbench.paths import config_folder
+
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        base = settings_of(compose("config", overrides=overrides)).base
+    return base.with_values({"train.checkpoint_every": max(base.train.steps // 10, 1)})
+
+
+def quiet(*_: Any) -> None:
+    """Reports nothing."""
+
+
+def main() -> None:
+    """Print the ratios."""
+    from qbench.training.loop import train
+
+    experiment = experiment_of(sys.argv[1:])
+    device.start(experiment.threads)
+    data = load(experiment.data.name, experiment.data.dir)
+    network = network_for(experiment, data)
+    job = single_job(experiment, device.kind())
+    job = replace(job, runs=(), parts=tuple(replace(part, keep=True) for part in job.parts))
+    network.initialise(0)
+    train(network, experiment, data, quiet)
+    ratios = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        network.initialise(experiment.seed)
+        train(network, experiment, data, quiet)
+        bare = time.perf_counter() - start
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            _Execution(job, Path(folder), data, quiet, quiet).run()
+            engine = time.perf_counter() - start
+        ratios.append(engine / bare)
+        print(
+            f"bare {bare:6.2f} s   engine {engine:6.2f} s   ratio {engine / bare:.4f}", flush=True
+        )
+    print(
+        f"median ratio {statistics.median(ratios):.4f} over {ROUNDS} rounds"
+        f" ({min(ratios):.4f} to {max(ratios):.4f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

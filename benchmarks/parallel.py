@@ -1,0 +1,54 @@
+"""Two processes with one thread each against one process with two threads, the same sweep.
+
+    pip install 'qbench-qat[joblib]'
+    python benchmarks/parallel.py [overrides]
+
+Whole wall-clock of `qbench sweep`, interleaved. The tables differ in last bits, since the number of
+threads is part of a run's identity.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROUNDS = 3
+CONTENDERS = {
+    "1 process, 2 threads": ["threads=2"],
+    "2 processes, 1 thread": ["threads=1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "1 process, 1 thread": ["threads=1"],
+}
+
+
+def seconds(arguments: list[str]) -> float:
+    """Wall-clock of one sweep into an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "qbench", "sweep", *arguments, f"out={folder}"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table."""
+    overrides = sys.argv[1:]
+    taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(ROUNDS):
+        for name, arguments in CONTENDERS.items():
+            taken[name].append(seconds([*arguments, *overrides]))
+    reference = taken["1 process, 2 threads"]
+    for name, times in taken.items():
+        ratio = statistics.median(t / r for t, r in zip(times, reference, strict=True))
+        rounds = ", ".join(f"{t:.1f}" for t in times)
+        print(f"{name:<24} median {statistics.median(times):6.1f} s  ratio {ratio:.3f}  ({rounds})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The paper's 16 rows with and without shared segments, interleaved in one process.
+
+    python benchmarks/sharing.py                                   # digits
+    python benchmarks/sharing.py study=cifar10_resnet8 data.dir=DIR train.steps=400
+
+Prints, for each round and as medians, the seconds of the training part (steps and compiling them)
+and the whole wall-clock of `qbench sweep` (start-up, evaluation and reports too), and their ratios.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = 3
+
+
+def sweep(folder: Path, share: bool, overrides: list[str]) -> tuple[float, float, int]:
+    """Seconds of training, seconds of the whole command, steps trained."""
+    arguments = [*overrides, f"share={str(share).lower()}", "keep_trunks=true", f"out={folder}"]
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "qbench", "sweep", *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    whole = time.perf_counter() - start
+    jobs = [json.loads(line) for line in (folder / "jobs.jsonl").read_text().splitlines()]
+    return sum(job["train_seconds"] for job in jobs), whole, sum(job["steps"] for job in jobs)
+
+
+def main() -> None:
+    """Print the table."""
+    overrides = sys.argv[1:]
+    print(
+        f"{'round':<7}{'shared: train':>14}{'whole':>8}{'alone: train':>14}{'whole':>8}"
+        f"{'train ratio':>13}{'whole ratio':>13}"
+    )
+    ratios = []
+    for number in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as place:
+            shared = sweep(Path(place) / "shared", True, overrides)
+            alone = sweep(Path(place) / "alone", False, overrides)
+        ratio = shared[0] / alone[0], shared[1] / alone[1]
+        ratios.append(ratio)
+        print(
+            f"{number + 1:<7}{shared[0]:>14.1f}{shared[1]:>8.1f}{alone[0]:>14.1f}{alone[1]:>8.1f}"
+            f"{ratio[0]:>13.3f}{ratio[1]:>13.3f}",
+            flush=True,
+        )
+    print(f"steps: {shared[2]:,} shared, {alone[2]:,} alone, ratio {shared[2] / alone[2]:.3f}")
+    print(
+        f"median ratios: training {statistics.median(r[0] for r in ratios):.3f}, whole"
+        f" {statistics.median(r[1] for r in ratios):.3f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""ResNet-50 v1 as TensorFlow-Slim builds it, the network of Kwasniewska et al. 2019."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from qbench.models.registry import MODELS
+
+# (channels of the 3x3 convolutions, units) of each block; a unit's output has 4 times as many.
+BLOCKS = ((64, 3), (128, 4), (256, 6), (512, 3))
+
+
+@MODELS.register("resnet50_v1")
+def resnet50_v1(
+    shape: tuple[int, int, int], classes: int, batch_norm_momentum: float = 0.997
+) -> Any:
+    """50 layers of bottleneck units (He et al. 2016), with slim's strides and padding.
+
+    Unlike torchvision's, the last unit of the first three blocks has the stride, in its 3x3
+    convolution, and its shortcut is a subsampling 1x1 max pool; projection shortcuts stand in
+    every block's first unit and have stride 1. With 10 classes: 54 convolutions, 49 ReLUs, 16
+    residual adds, 23,528,522 trainable parameters.
+
+    Args:
+        shape: (height, width, channels) of an image.
+        classes: number of logits.
+        batch_norm_momentum: share of the old moving statistics kept in a step.
+    """
+    parts = _Slim(batch_norm_momentum)
+    image = keras.Input(shape, name="image")
+    x = parts.activated(image, "conv1", 64, 7, 2)
+    x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
+    for number, (channels, units) in enumerate(BLOCKS, 1):
+        for unit in range(1, units + 1):
+            stride = 2 if unit == units and number < len(BLOCKS) else 1
+            x = parts.bottleneck(x, f"block{number}_unit{unit}", channels, stride)
+    x = layers.GlobalAveragePooling2D(keepdims=True, name="pool5")(x)
+    x = layers.Conv2D(classes, 1, kernel_initializer="he_normal", name="logits")(x)
+    return keras.Model(image, layers.Flatten(name="flat")(x), name="resnet50_v1")
+
+
+class _Slim:
+    """Layers with slim's settings."""
+
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+
+    def normalised(self, x: Any, name: str, channels: int, size: int, stride: int = 1) -> Any:
+        """Convolution and batch normalization; strided ones are padded alike on all sides."""
+        if stride > 1:
+            x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+        x = layers.Conv2D(
+            channels,
+            size,
+            strides=stride,
+            padding="valid" if stride > 1 else "same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=name,
+        )(x)
+        return layers.BatchNormalization(momentum=self._momentum, epsilon=1e-5, name=f"{name}_bn")(
+            x
+        )
+
+    def activated(self, x: Any, name: str, channels: int, size: int, stride: int = 1) -> Any:
+        """Convolution, batch normalization and ReLU."""
+        x = self.normalised(x, name, channels, size, stride)
+        return layers.ReLU(name=f"{name}_relu")(x)
+
+    def bottleneck(self, x: Any, name: str, channels: int, stride: int) -> Any:
+        """1x1, 3x3 and 1x1 convolution beside a shortcut."""
+        shortcut = x
+        if x.shape[-1] != 4 * channels:
+            shortcut = self.normalised(x, f"{name}_shortcut", 4 * channels, 1)
+        elif stride > 1:
+            shortcut = layers.MaxPooling2D(1, strides=stride, name=f"{name}_shortcut")(x)
+        y = self.activated(x, f"{name}_conv1", channels, 1)
+        y = self.activated(y, f"{name}_conv2", channels, 3, stride)
+        y = self.normalised(y, f"{name}_conv3", 4 * channels, 1)
+        return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([shortcut, y]))

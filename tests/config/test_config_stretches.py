@@ -1,0 +1,193 @@
+"""Which key of the configuration changes which steps of a run: sharing rests on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import config_examples as examples
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qbench.experiment import Experiment
+from qbench.factors import FACTORS, effects
+from qbench.identity import stretches
+
+FIRST, LATER, NOTHING = "from the first step", "quantized phase", "nothing"
+FLOAT = {"quant.enabled": False}
+
+# Key, another value of it, what it changes.
+TABLE: list[tuple[str, Any, str]] = [
+    ("study.name", "other", NOTHING),
+    ("data.name", "mnist", FIRST),
+    ("data.dir", "elsewhere", NOTHING),
+    ("data.preprocessing", "inception", FIRST),
+    ("data.augment", True, FIRST),
+    ("data.note", "a remark", NOTHING),
+    ("model.name", "resnet8", FIRST),
+    ("model.blocks", 2, FIRST),
+    ("model.width", 8, FIRST),
+    ("model.batch_norm_momentum", 0.99, FIRST),
+    ("quant.enabled", False, LATER),
+    ("quant.op", "fake_quant", LATER),
+    ("quant.rounding", "half_up", LATER),
+    ("quant.bits", 4, LATER),
+    ("quant.weight_bits", 4, LATER),
+    ("quant.activation_bits", 4, LATER),
+    ("quant.signed", False, LATER),
+    ("quant.placement", ["conv"], LATER),
+    ("quant.range_given", True, LATER),
+    ("quant.ema_decay", 0.9, FIRST),  # ranges are gathered from the first step on
+    ("quant.delay", 0.5, LATER),
+    ("train.steps", 101, FIRST),  # the schedule goes over all steps
+    ("train.batch_size", 32, FIRST),
+    ("train.learning_rate", 0.1, FIRST),
+    ("train.optimizer.name", examples.OPTIMIZER_EXAMPLES["adam"], FIRST),
+    ("train.optimizer.momentum", 0.8, FIRST),
+    ("train.optimizer.nesterov", True, FIRST),
+    ("train.schedule.name", examples.SCHEDULE_EXAMPLES["constant"], FIRST),
+    ("train.schedule.end_fraction", 0.1, FIRST),
+    ("train.weight_decay", 0.0, FIRST),
+    ("train.log_every", 2, NOTHING),
+    ("train.checkpoint_every", 10, NOTHING),
+    ("eval.batch_size", 50, NOTHING),
+    ("eval.limit", 10, NOTHING),
+    ("design.name", "factorial", NOTHING),
+    ("design.baseline", False, NOTHING),
+    ("design.factors", [], NOTHING),
+    ("seeds", [1], FIRST),
+    ("threads", 1, FIRST),
+    ("deterministic", True, FIRST),
+    ("out", "elsewhere", NOTHING),
+    ("share", False, NOTHING),
+    ("keep_trunks", True, NOTHING),
+    ("retries", 0, NOTHING),
+    ("fail_fast", True, NOTHING),
+    ("isolate", False, NOTHING),
+    ("device", "cpu", NOTHING),
+    ("job", "run-0123", NOTHING),
+]
+IDS = [key for key, *_ in TABLE]
+
+
+def _changed(key: str, value: Any, base: dict[str, Any] | None = None) -> Experiment:
+    group = key.removesuffix(".name")
+    if isinstance(value, dict):  # an optimizer or schedule comes with arguments of its own
+        key = group
+    return examples.experiment((base or {}) | {key: value})
+
+
+def test_every_key_is_in_the_table_with_another_value() -> None:
+    assert set(IDS) == examples.dotted_keys(examples.PLAIN)
+    assert all(examples.changed({key: value}) != examples.PLAIN for key, value, _ in TABLE)
+
+
+@pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
+def test_what_a_key_changes(key: str, value: Any, changes: str) -> None:
+    before = stretches(examples.experiment(), "common")
+    after = stretches(_changed(key, value), "common")
+    assert [stretch.phase for stretch in before] == ["float", "quantized"]
+    assert (before[0].content == after[0].content) is (changes != FIRST)
+    assert (before == after) is (changes == NOTHING)
+    if changes == FIRST:
+        assert before[1].content != after[1].content
+
+
+@pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
+def test_what_a_key_changes_in_a_float_run(key: str, value: Any, changes: str) -> None:
+    before = stretches(examples.experiment(FLOAT), "common")
+    after = stretches(_changed(key, value, FLOAT), "common")
+    assert [stretch.phase for stretch in after] == ["float"]
+    assert (before == after) is (changes != FIRST)
+
+
+@pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
+def test_baseline_and_quantized_runs_share_the_float_stretch(
+    key: str, value: Any, changes: str
+) -> None:
+    quantized = stretches(_changed(key, value), "common")
+    baseline = stretches(_changed(key, value, FLOAT), "common")
+    assert baseline[0].content == quantized[0].content
+    assert baseline[0].end == (101 if key == "train.steps" else 100)
+
+
+def test_the_factors_say_the_same_as_the_table() -> None:
+    told = {key: changes for key, _, changes in TABLE}
+    for factor in FACTORS:
+        assert told[factor.key] == factor.effect
+    for key, effect in effects().items():
+        assert told[key] == (NOTHING if effect == "evaluation" else effect)
+
+
+@pytest.mark.parametrize(
+    ("delay", "phases"),
+    [
+        (0.8, [("float", 80), ("quantized", 100)]),
+        (0.0, [("float", 0), ("quantized", 100)]),
+        (1.0, [("float", 100)]),
+        (0.999, [("float", 100)]),
+    ],
+)
+def test_ends_of_the_stretches(delay: float, phases: list[tuple[str, int]]) -> None:
+    found = stretches(examples.experiment({"quant.delay": delay}), None)
+    assert [(stretch.phase, stretch.end) for stretch in found] == phases
+
+
+def test_delays_share_the_content_of_both_phases() -> None:
+    one, two = (stretches(examples.experiment({"quant.delay": d}), None) for d in (0.4, 0.9))
+    assert [s.content for s in one] == [s.content for s in two]
+    assert [s.end for s in one] != [s.end for s in two]
+
+
+@pytest.mark.parametrize("common", [None, "other", {"data": "a", "device": "CPU"}])
+def test_what_runs_have_in_common_is_in_every_stretch(common: Any) -> None:
+    before = stretches(examples.experiment(), {"data": "a", "device": "GPU"})
+    after = stretches(examples.experiment(), common)
+    assert all(one.content != two.content for one, two in zip(before, after, strict=True))
+
+
+MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
+    ({"quant.op": "fake_quant"}, "quant.rounding", "half_up"),
+    ({"quant.op": "fake_quant"}, "quant.signed", False),
+    ({"quant.op": "fake_quant"}, "quant.range_given", True),
+    ({}, "quant.weight_bits", 8),
+    ({"quant.weight_bits": 4, "quant.activation_bits": 4}, "quant.bits", 16),
+]
+
+
+@pytest.mark.parametrize(("base", "key", "value"), MEANS_NOTHING, ids=[m[1] for m in MEANS_NOTHING])
+def test_what_means_nothing_splits_nothing(base: dict[str, Any], key: str, value: Any) -> None:
+    before = stretches(examples.experiment(base), None)
+    assert stretches(examples.experiment(base | {key: value}), None) == before
+
+
+@pytest.mark.parametrize("place", ["data", "model", "quant", "train", "eval", None])
+def test_an_unknown_setting_of_the_future_counts_from_the_first_step(
+    place: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sharing too little costs time; sharing too much would be a wrong result."""
+    as_config = Experiment.as_config
+
+    def later_version(self: Experiment) -> dict[str, Any]:
+        config = as_config(self)
+        (config[place] if place else config)["future"] = version[0]
+        return config
+
+    version = [1]
+    monkeypatch.setattr(Experiment, "as_config", later_version)
+    before = stretches(examples.experiment(), None)
+    version[0] = 2
+    after = stretches(examples.experiment(), None)
+    assert all(one.content != two.content for one, two in zip(before, after, strict=True))
+
+
+SINGLE = [row for row in TABLE if not row[0].startswith(("train.optimizer", "train.schedule"))]
+
+
+@given(rows=st.lists(st.sampled_from(SINGLE), max_size=6, unique_by=lambda row: row[0]))
+def test_several_changes_act_like_the_strongest(rows: list[tuple[str, Any, str]]) -> None:
+    before = stretches(examples.experiment(), None)
+    after = stretches(examples.experiment({key: value for key, value, _ in rows}), None)
+    effects_there = {changes for *_, changes in rows}
+    assert (before[0].content == after[0].content) is (FIRST not in effects_there)
+    assert (before == after) is (effects_there <= {NOTHING})

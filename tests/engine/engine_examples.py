@@ -1,0 +1,103 @@
+"""A tiny design on the digits, planned without Hydra, and its jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qbench import device, records
+from qbench.data import load
+from qbench.data.dataset import Dataset
+from qbench.designs import Row
+from qbench.engine.execute import execute
+from qbench.engine.prepare import Prepared, jobs_to_do, prepare
+from qbench.engine.spec import JobSpec
+from qbench.engine.store import Store
+from qbench.experiment import Experiment
+from qbench.plan import Plan
+from qbench.settings import Design, Engine, Settings
+
+CONFIG: dict[str, Any] = {
+    "data": {"name": "digits", "augment": False},
+    "model": {"name": "resnet_v1", "blocks": 1, "width": 4, "batch_norm_momentum": 0.9},
+    "quant": {"delay": 0.5, "placement": ["conv", "activation"]},
+    "train": {
+        "steps": 10,
+        "batch_size": 16,
+        "learning_rate": 0.05,
+        "optimizer": {"name": "sgd", "momentum": 0.9},
+        "schedule": {"name": "cosine"},
+        "weight_decay": 0.0005,
+        "log_every": 1,
+    },
+    "eval": {"batch_size": 100, "limit": 100},
+    "threads": 2,
+    "seed": 0,
+}
+
+
+def experiment(values: Mapping[str, Any] | None = None) -> Experiment:
+    """The tiny experiment with some values changed."""
+    return Experiment.from_config(CONFIG).with_values(values or {})
+
+
+def digits() -> Dataset:
+    device.start(2)
+    return load("digits", None)
+
+
+def prepared(*rows: Mapping[str, Any], share: bool = True) -> Prepared:
+    """The tiny experiment as a plan, with a row for each of the changes."""
+    device.start(2)
+    settings = Settings(
+        study="tiny",
+        base=experiment(),
+        seeds=(0,),
+        design=Design(name="ofat", baseline=False, factors=None),
+        out=None,
+        engine=Engine(share=share),
+    )
+    table = tuple(_row(changes) for changes in rows)
+    return prepare(Plan(settings, {}, table), device.kind())
+
+
+def _row(changes: Mapping[str, Any]) -> Row:
+    label = ",".join(f"{key}={value}" for key, value in changes.items()) or "default"
+    return Row(label, changes, experiment(changes), None)
+
+
+def jobs(work: Prepared, root: Path) -> list[JobSpec]:
+    """What is to be done, in an order that works."""
+    return [job for batch in jobs_to_do(work, root, Store(root, silent)) for job in batch]
+
+
+def silent(text: str) -> None:
+    """Told, and says nothing."""
+
+
+def nothing(new: int, loss: float) -> None:
+    """Reported to, and does nothing."""
+
+
+def do(spec: JobSpec, root: Path, say: Callable[[str], None] = silent) -> int:
+    """Do a job in this process; returns how many steps were trained."""
+    steps: list[int] = []
+    execute(spec, root, lambda new, loss: steps.append(new), say)
+    return sum(steps)
+
+
+def weights(root: Path, run: str) -> str:
+    """The hash of the weights that a run ended with."""
+    record = records.read_record(records.run_folder(root, run))
+    assert record["status"] == "ok", record["error"]
+    return str(record["weights_sha256"])
+
+
+def write_job(spec: JobSpec, root: Path) -> Path:
+    """The job as a file, where workers look for it."""
+    folder = root / "jobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{spec.id}.json"
+    records.write_atomically(path, records.as_json(spec.as_config()))
+    return path
