@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,8 @@ def _carry_out(
     """Hand the batches to the launcher, one after the other."""
     settings = prepared.plan.settings
     jobs = root / "jobs"
-    shutil.rmtree(jobs, ignore_errors=True)
-    jobs.mkdir()
+    jobs.mkdir(exist_ok=True)
+    (jobs / STOP).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
     for name in labels:
         records.discard_failed(root, name)
@@ -105,7 +105,12 @@ def _carry_out(
                 clean(root)
             if settings.engine.fail_fast and (jobs / STOP).exists():
                 break
-    shutil.rmtree(jobs, ignore_errors=True)
+    # Another sweep may have jobs of its own here; what is called alike is alike.
+    for job in (job for batch in batches for job in batch):
+        (jobs / f"{job.id}.json").unlink(missing_ok=True)
+    (jobs / STOP).unlink(missing_ok=True)
+    with suppress(OSError):
+        jobs.rmdir()
 
 
 def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,21 @@ class _Execution:
         self.step_seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.taken = 0  # steps taken over from stored states
+        self.held = ""  # the segment whose lock is held throughout
 
     def run(self) -> None:
-        spec = self.spec
-        self.network = network_for(spec.experiment, self.data)
+        """Train and evaluate, under the lock of the last segment if there are runs."""
+        if not (self.spec.runs and self.spec.parts):
+            self._run()
+            return
+        self.held = self.spec.parts[-1].id
+        with locked(self.store.lock(self.held), self.say):
+            if not all(records.finished(self.root, run.id) for run in self.spec.runs):
+                self._run()
+                self.store.drop_partial(self.held)
+
+    def _run(self) -> None:
+        self.network = network_for(self.spec.experiment, self.data)
         self.seconds["set_up"] = self.clock.lap()
         try:
             self._train()
@@ -80,10 +92,8 @@ class _Execution:
             self._diverged(error.args[0])
         else:
             self.seconds["train"] = self.clock.lap()
-            for run in spec.runs:
+            for run in self.spec.runs:
                 self._evaluate(run.id, run.experiment)
-        if spec.runs and spec.parts:
-            self.store.drop_partial(spec.parts[-1].id)
         self._log()
 
     def _log(self) -> None:
@@ -102,9 +112,13 @@ class _Execution:
         parts = self.spec.parts
         done = self._resume(parts)
         for part in parts[done:]:
-            with locked(self.store.lock(part.id), self.say):
+            lock = nullcontext() if part.id == self.held else self._lock(part)
+            with lock:
                 if not self._take(self.store.load(part.id) if part.keep else None):
                     self._train_part(part)
+
+    def _lock(self, part: Part) -> AbstractContextManager[None]:
+        return locked(self.store.lock(part.id), self.say)
 
     def _resume(self, parts: tuple[Part, ...]) -> int:
         """Take the deepest stored state; returns how many parts it covers."""

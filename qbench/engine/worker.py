@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--deterministic", action="store_true")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     told = _keep_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
