@@ -9,13 +9,14 @@ threads is part of a run's identity.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CONTENDERS = {
     "1 process, 2 threads": ["threads=2"],
     "2 processes, 1 thread": ["threads=1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],

@@ -10,6 +10,7 @@ and the whole wall-clock of `qbench sweep` (start-up, evaluation and reports too
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
 def sweep(folder: Path, share: bool, overrides: list[str]) -> tuple[float, float, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from qbench import records, runner
 from qbench.cleaning import clean
-from qbench.engine.client import STOP, worker_for
+from qbench.engine.client import STOP, WorkerDied, worker_for
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
@@ -73,7 +73,10 @@ def device_kind(settings: Settings) -> str:
         return engine.device.upper()
     base = settings.base
     if engine.isolate:
-        return worker_for(base.threads, base.deterministic).device["kind"]
+        try:
+            return worker_for(base.threads, base.deterministic).device["kind"]
+        except WorkerDied as error:
+            raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
     from qbench import device
 
     device.start(base.threads, base.deterministic)

@@ -32,14 +32,14 @@ def test_a_diverged_run_is_a_row_and_the_rest_goes_on(tmp_path, tiny, capsys):
 
 
 def test_a_failed_run_is_a_row_with_its_error_and_is_tried_again(tmp_path, tiny, monkeypatch):
-    original = loop.train
+    original = loop.train_phase
 
     def fails_at_four_bits(network, experiment, *rest):
         if experiment.quant.bits == 4:
             raise RuntimeError("the machine caught fire")
         return original(network, experiment, *rest)
 
-    monkeypatch.setattr(loop, "train", fails_at_four_bits)
+    monkeypatch.setattr(loop, "train_phase", fails_at_four_bits)
     arguments = [*tiny, "design.factors=[quant.bits]", "quant.bits=8,4", f"out={tmp_path}"]
     assert main(["sweep", *arguments]) == 1
     assert list(_table(tmp_path)["status"]) == ["ok", "ok", "failed"]
@@ -50,7 +50,7 @@ def test_a_failed_run_is_a_row_with_its_error_and_is_tried_again(tmp_path, tiny,
     )
     assert "Traceback" in record["error"]["traceback"]
 
-    monkeypatch.setattr(loop, "train", original)
+    monkeypatch.setattr(loop, "train_phase", original)
     assert main(["sweep", *arguments]) == 0
     assert list(_table(tmp_path)["status"]) == ["ok", "ok", "ok"]
 

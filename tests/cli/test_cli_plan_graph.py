@@ -8,19 +8,59 @@ def _plan(capsys, *arguments):
     return capsys.readouterr().out.splitlines()
 
 
+def _runs(lines):
+    """The lines of the runs: between the heading and the blank line before the segments."""
+    return lines[1 : lines.index("")]
+
+
+def _tree(lines):
+    """The lines of the segments: between their heading and the next blank line."""
+    below = lines[lines.index("") + 1 :]
+    assert below[0] == "segments (steps, in how many runs):"
+    return below[1 : below.index("")]
+
+
 def test_plan_has_a_line_a_run_with_its_steps(capsys):
     lines = _plan(capsys, "train.steps=350000")
-    assert len(lines) == 1 + 16 + 1
+    assert len(_runs(lines)) == 16
     assert lines[1].split() == ["1", "baseline", "0", "350,000", "0"]
     assert lines[2].split() == ["2", "default", "0", "280,000", "70,000"]
     assert lines[12].split() == ["12", "quant.delay=0.4", "0", "140,000", "210,000"]
     # Baseline + 10 rows at 80 % + the five other delays, in units of 350,000 steps.
-    assert f"{16 * 350_000:,} steps" in lines[-1]
+    (summary,) = [line for line in lines if line.startswith("digits, ofat: ")]
+    assert f"16 configurations, 16 runs, {16 * 350_000:,} steps;" in summary
+
+
+def test_plan_has_the_tree_of_segments_below_the_runs(capsys):
+    lines = _plan(capsys, "train.steps=350000", "design.factors=[quant.bits,quant.delay]")
+    assert len(lines) == 1 + 10 + 2 + 16 + 1 + 2
+    tree = [" ".join(line.split()) for line in _tree(lines)]
+    assert tree[:4] == [
+        "float 0 to 140,000 x10",
+        "quantized 140,000 to 350,000 x1 quant.delay=0.4",
+        "float 140,000 to 175,000 x9",
+        "quantized 175,000 to 350,000 x1 quant.delay=0.5",
+    ]
+    assert tree[8:] == [
+        "float 245,000 to 280,000 x6",
+        "quantized 280,000 to 350,000 x1 default",
+        *(f"quantized 280,000 to 350,000 x1 quant.bits={bits}" for bits in (4, 16, 32)),
+        "float 280,000 to 315,000 x2",
+        "quantized 315,000 to 350,000 x1 quant.delay=0.9",
+        "float 315,000 to 350,000 x1 baseline",
+    ]
+    assert "longest run: 350,000" in lines[-1]
+
+
+def test_without_sharing_every_run_has_segments_of_its_own(capsys):
+    lines = _plan(capsys, "share=false", "design.factors=[quant.bits]")
+    assert len(_runs(lines)) == 5
+    assert [line.split()[4] for line in _tree(lines)] == ["x1"] * 9
 
 
 def test_a_moved_default_is_the_level_all_others_vary_around(capsys):
     lines = _plan(capsys, "quant.bits=4")
-    labels = [line.split()[1] for line in lines[1:-1]]
+    labels = [line.split()[1] for line in _runs(lines)]
     assert "quant.bits=8" in labels
     assert "quant.bits=4" not in labels
     assert len(labels) == 16
@@ -28,7 +68,7 @@ def test_a_moved_default_is_the_level_all_others_vary_around(capsys):
 
 def test_given_levels_replace_the_papers(capsys):
     lines = _plan(capsys, "quant.bits=8,2,3,4", "design.factors=[quant.bits,quant.delay]")
-    labels = [line.split()[1] for line in lines[1:-1]]
+    labels = [line.split()[1] for line in _runs(lines)]
     assert labels == [
         "baseline",
         "default",
@@ -39,17 +79,17 @@ def test_given_levels_replace_the_papers(capsys):
 
 def test_factorial_is_the_full_cross_product(capsys):
     lines = _plan(capsys, "design=factorial", "quant.bits=4,8,16", "quant.op=qdq_v2,fake_quant")
-    assert len(lines) == 1 + 6 + 1
+    assert len(_runs(lines)) == 6
 
 
 def test_a_group_can_be_a_factor(capsys):
     lines = _plan(capsys, "design.factors=[]", "model=resnet_digits,resnet20")
-    assert [line.split()[1] for line in lines[1:-1]] == ["baseline", "default", "model=resnet20"]
+    assert [line.split()[1] for line in _runs(lines)] == ["baseline", "default", "model=resnet20"]
 
 
 def test_seeds_multiply_the_runs(capsys):
     lines = _plan(capsys, "seeds=[3,5]", "design.factors=[]")
-    assert [line.split()[1:3] for line in lines[1:-1]] == [
+    assert [line.split()[1:3] for line in _runs(lines)] == [
         ["baseline", "3"],
         ["baseline", "5"],
         ["default", "3"],

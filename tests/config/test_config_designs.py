@@ -93,7 +93,8 @@ def _rows(
 ) -> list[Row]:
     base = base or examples.experiment()
     levels = levels_of(base, chosen, given or {}, design == "ofat")
-    return rows(design, levels, base.with_values, baseline)
+    default = base.with_values({key: values[0] for key, values in levels.items()})
+    return rows(design, levels, default.with_values, baseline)
 
 
 FULL = "conv+activation"

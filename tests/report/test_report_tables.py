@@ -235,15 +235,20 @@ def test_runs_beside_the_manifest(tmp_path: Path) -> None:
     assert [line["status"] for line in _table(tmp_path)] == ["ok", "ok"]
 
 
-def test_a_damaged_record_stops_the_report(tmp_path: Path) -> None:
+def test_a_damaged_record_is_named_and_counts_as_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = examples.write(tmp_path, examples.rows())
     path = tmp_path / "runs" / examples.run_id(1, 0) / "record.json"
     path.write_text("{")
-    with pytest.raises(QbenchError) as error:
-        build_report(folder)
-    assert str(path.name) in str(error.value)
-    assert examples.run_id(1, 0) in str(error.value)
-    assert not (folder / "table.csv").exists()
+    build_report(folder)
+    said = capsys.readouterr().err
+    assert str(path.name) in said
+    assert examples.run_id(1, 0) in said
+    statuses = [line["status"] for line in _table(folder)]
+    assert statuses[1] == "missing"
+    assert set(statuses[:1] + statuses[2:]) == {"ok"}
+    assert _table(folder)[1]["accuracy"] == ""
 
 
 def test_a_folder_without_a_sweep(tmp_path: Path) -> None:
