@@ -102,27 +102,39 @@ def test_rows_that_cannot_be_run_are_named(capsys: pytest.CaptureFixture[str]) -
     assert "quant.bits=32" not in [run["label"] for run in facts["runs"]]
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
+    """A sweep of two runs that are long enough for their steps to be timed."""
+    folder = tmp_path_factory.mktemp("measured")
+    arguments = [*tiny, "design.factors=[]", "train.steps=400", "train.batch_size=16"]
+    assert main(["sweep", *arguments, f"out={folder}"]) == 0
+    return folder
+
+
 def test_seconds_and_bytes_come_from_the_studys_records(
-    tiny_sweep: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+    measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paths = tiny_sweep.glob("runs/*/record.json")
-    found = [json.loads(path.read_bytes()) for path in paths]
-    seconds = sum(record["seconds"]["train"] for record in found)
-    trained = sum(10 - record["steps"]["taken_over"] for record in found)
-    facts = _forecast(capsys, *tiny, f"out={tiny_sweep}")
-    assert facts["step_seconds"] == pytest.approx(seconds / trained)
-    assert facts["seconds"] == pytest.approx(facts["step_seconds"] * facts["steps_elapsed"], 0.1)
+    facts = _forecast(capsys, f"out={measured}", "train.steps=400")
+    assert 0 < facts["step_seconds"] < 10
+    elapsed = facts["steps_elapsed"]
+    assert facts["seconds"] == pytest.approx(facts["step_seconds"] * elapsed, abs=0.1)
     assert facts["disk_bytes"] > 0
+    given = _forecast(capsys, f"out={measured}", "--step-seconds=2")
+    assert given["step_seconds"] == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b'{"schema": 1, "status": "ok"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[1]", b'{"schema": 1, "status": "ok"}'],
+    ids=["empty", "a list", "incomplete"],
+)
 def test_a_damaged_record_does_not_stop_a_plan(
-    content: bytes, tiny_sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: bytes, measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(tiny_sweep, tmp_path / "copy")
+    shutil.copytree(measured, tmp_path / "copy")
     sorted((tmp_path / "copy").glob("runs/*/record.json"))[0].write_bytes(content)
     facts = _forecast(capsys, "out=copy")
-    assert facts["step_seconds"] > 0
+    assert facts["steps_unshared"] == 16 * 800
 
 
 def test_a_plan_of_ten_thousand_runs(capsys: pytest.CaptureFixture[str]) -> None:

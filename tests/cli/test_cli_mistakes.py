@@ -50,6 +50,13 @@ MISTAKES = {
     "report of two": (["report", "a", "b"], "qbench report takes", "one sweep"),
     "evaluate nothing": (["evaluate", "nowhere"], "record.json: no such file", "record of a run"),
     "odd group value": (["train", "data=3"], "Config group", "int"),
+    "share swept": (["sweep", "share=true,false"], "share", "not a factor"),
+    "no such device": (["sweep", "device=tpu"], "device=tpu", "auto, cpu or gpu"),
+    "no switch": (["sweep", "isolate=maybe"], "isolate=maybe", "true or false"),
+    "negative retries": (["sweep", "retries=-1"], "retries=-1", "from 0 to 100"),
+    "no checkpoint": (["train", "train.checkpoint_every=0"], "checkpoint_every=0", "at least 1"),
+    "status of nothing": (["status", "nowhere"], "manifest.json: no such file", "a sweep"),
+    "clean nothing": (["clean", "nowhere"], "nowhere: neither", "a study"),
 }
 
 
@@ -96,7 +103,10 @@ def test_help_and_plan_import_no_tensorflow(verb):
     assert _python(code, verb).stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("verb", ["sweep", "train", "plan", "graph", "evaluate", "report"])
+VERBS = ["sweep", "train", "plan", "graph", "evaluate", "status", "clean", "verify-sharing"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "report"])
 def test_every_verb_has_help_of_its_own(verb, capsys):
     assert main([verb, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: qbench {verb}")

@@ -73,7 +73,7 @@ def _stop_after(steps):
     return report
 
 
-@pytest.mark.parametrize("after", range(2, 11, 2))
+@pytest.mark.parametrize("after", (2, 6, 10))
 def test_going_on_from_a_checkpoint_equals_training_without_a_break(shared, tmp_path, after):
     chosen = experiment({"train.checkpoint_every": 2})
     spec = single_job(chosen, shared[0].device)
@@ -89,9 +89,9 @@ def test_going_on_from_a_checkpoint_equals_training_without_a_break(shared, tmp_
 
 def test_stopped_again_and_again_it_arrives(shared, tmp_path):
     spec = single_job(experiment({"train.checkpoint_every": 1}), shared[0].device)
-    for _ in range(40):
+    for _ in range(10):
         try:
-            execute(spec, tmp_path, _stop_after(2), silent)
+            execute(spec, tmp_path, _stop_after(4), silent)
         except Stopped:
             continue
         break
@@ -113,7 +113,7 @@ def trunk_and_branches(tmp_path):
     return work, trunk, branches
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "missing"])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "missing"])
 def test_a_damaged_parent_state_is_made_again_within_the_job(
     shared, trunk_and_branches, tmp_path, damage
 ):

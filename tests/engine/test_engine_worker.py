@@ -1,0 +1,205 @@
+"""Real worker processes: what they are told and tell, and what happens when they die."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import engine_worker_faults as faults
+import pytest
+from engine_examples import jobs, prepared, weights, write_job
+
+from qbench import records
+from qbench.engine import client
+from qbench.engine.client import Worker, WorkerDied, do_job, worker_for
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    """A function that gives this process' worker, which is started again if it has died."""
+    folder = tmp_path_factory.mktemp("site")
+    faults.install(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        client.close_workers()
+        yield lambda: worker_for(2, False)
+        client.close_workers()
+
+
+def _one_job(root, values=None):
+    """The file of a job with one run of ten steps."""
+    (spec,) = jobs(prepared(values or {}), root)
+    return spec, write_job(spec, root)
+
+
+def _failure(events):
+    assert [event["event"] for event in events] == ["failed"]
+    return events[0]
+
+
+def test_a_worker_says_hello_with_its_device(worker):
+    assert worker().device["kind"] in ("CPU", "GPU")
+    assert worker().device["name"]
+    assert worker().alive()
+
+
+def test_a_job_is_done_and_its_steps_are_told(worker, tmp_path):
+    spec, path = _one_job(tmp_path)
+    events = list(worker().ask(job=str(path)))
+    assert events[-1] == {"event": "done"}
+    assert {event["event"] for event in events[:-1]} == {"progress"}
+    assert sum(event["new"] for event in events[:-1]) == 10
+    assert weights(tmp_path, spec.runs[0].id)
+
+
+def test_what_a_job_prints_does_not_disturb_what_is_told(worker, tmp_path):
+    (tmp_path / "noisy").touch()
+    spec, path = _one_job(tmp_path)
+    events = list(worker().ask(job=str(path)))
+    assert sum(event.get("new", 0) for event in events) == 10
+    assert [event["event"] for event in events].count("done") == 1
+    assert weights(tmp_path, spec.runs[0].id)
+    assert list(worker().ask(job=str(path))) == [{"event": "done"}]
+
+
+def test_a_mistake_is_told_as_a_sentence_and_not_tried_again(worker, tmp_path, capfd):
+    spec, _ = _one_job(tmp_path)
+    path = write_job(replace(spec, data={**spec.data, "hash": "other"}), tmp_path)
+    failed = _failure(list(worker().ask(job=str(path))))
+    assert failed["final"] is True
+    assert "the data are not those planned with" in failed["message"]
+    assert do_job(path, 3, True) == "failed"
+    record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
+    assert record["status"] == "failed"
+    assert record["error"]["message"] == failed["message"]
+    assert "tried again" not in capfd.readouterr().err
+
+
+def test_any_other_error_is_told_with_its_traceback(worker, tmp_path):
+    _, path = _one_job(tmp_path)
+    (tmp_path / "segments").write_text("in the way")
+    failed = _failure(list(worker().ask(job=str(path))))
+    assert failed["final"] is False
+    assert failed["message"].startswith("FileExistsError: ")
+    assert "\n" not in failed["message"]
+    assert "Traceback" in failed["traceback"]
+    assert "make_folder" in failed["traceback"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"{}", b"[]", b"\xff\xfe", b'{"id": 1}'])
+def test_an_unreadable_job_file_is_an_error_and_the_worker_lives_on(worker, tmp_path, content):
+    path = tmp_path / "jobs" / "bad.json"
+    path.parent.mkdir()
+    if content is not None:
+        path.write_bytes(content)
+    pid = worker()._process.pid
+    failed = _failure(list(worker().ask(job=str(path))))
+    assert failed["message"]
+    assert worker()._process.pid == pid
+    assert worker().alive()
+
+
+def test_models_are_checked_without_training(worker):
+    good = ["resnet_v1", {"blocks": 1, "width": 4, "batch_norm_momentum": 0.9}, "digits"]
+    assert list(worker().ask(check=[good])) == [{"event": "done"}]
+    failed = _failure(list(worker().ask(check=[["resnet_v1", {"depth": 3}, "digits"]])))
+    assert failed["message"]
+
+
+def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
+    worker, tmp_path, capfd
+):
+    spec, path = _one_job(tmp_path)
+    pid = worker()._process.pid
+    faults.kill(tmp_path, spec.id, 1)
+    assert do_job(path, 1, True) == "done"
+    assert worker()._process.pid != pid
+    assert weights(tmp_path, spec.runs[0].id)
+    said = capfd.readouterr().err
+    assert "the worker process ended by signal 9; tried again" in said
+    assert "Traceback" not in said
+
+
+def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_path):
+    work = prepared({}, {"quant.bits": 4})
+    trunk, victim, other = jobs(work, tmp_path)
+    paths = {spec.id: write_job(spec, tmp_path) for spec in (trunk, victim, other)}
+    assert do_job(paths[trunk.id], 0, True) == "done"
+    faults.kill(tmp_path, victim.id, 100)
+    assert do_job(paths[victim.id], 1, True) == "failed"
+    assert (tmp_path / f"deaths-{victim.id}").read_text() == "98"
+    assert do_job(paths[other.id], 1, True) == "done"
+    record = records.read_record(records.run_folder(tmp_path, victim.runs[0].id))
+    assert (record["status"], record["metrics"]) == ("failed", None)
+    assert record["error"]["message"] == "the worker process ended by signal 9"
+    assert weights(tmp_path, other.runs[0].id)
+    # In the next sweep it is tried again, and goes on from the trunk.
+    faults.kill(tmp_path, victim.id, 0)
+    assert [spec.id for spec in jobs(work, tmp_path)] == [victim.id]
+    assert do_job(paths[victim.id], 0, True) == "done"
+    assert weights(tmp_path, victim.runs[0].id)
+
+
+def test_a_trunk_that_fails_fails_its_runs_at_once(worker, tmp_path):
+    trunk, *branches = jobs(prepared({}, {"quant.bits": 4}), tmp_path)
+    wrong = replace(trunk, data={**trunk.data, "hash": "other"})
+    assert do_job(write_job(wrong, tmp_path), 0, True) == "failed"
+    for spec in branches:
+        assert do_job(write_job(spec, tmp_path), 0, True) == "failed"
+        record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
+        assert record["error"]["message"].startswith("its trunk failed: ")
+
+
+def test_half_a_line_of_a_worker_that_was_killed_is_its_death():
+    half = Worker.__new__(Worker)
+    half._process = SimpleNamespace(
+        stdout=SimpleNamespace(readline=lambda: '{"event": "prog'),
+        wait=lambda *_: -9,
+        poll=lambda: -9,
+        stdin=None,
+    )
+    half._device = {"kind": "CPU", "name": "CPU"}
+    with pytest.raises(WorkerDied, match="by signal 9"):
+        half._event()
+
+
+PARENT = """
+import sys, time
+from qbench.engine.client import Worker
+worker = Worker(2, False)
+if sys.argv[1] == "ready":
+    worker.device
+print(worker._process.pid, flush=True)
+time.sleep(300)
+"""
+
+
+def _is_gone(pid):
+    """Whether a process has ended, be it that nobody has asked how."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
+
+
+@pytest.mark.parametrize("when", ["ready", "starting"])
+def test_a_worker_ends_when_its_parent_is_killed(when):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, when], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        pid = json.loads(parent.stdout.readline())
+        assert not _is_gone(pid)
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.communicate()
+    end = time.monotonic() + 30
+    while not _is_gone(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert _is_gone(pid)

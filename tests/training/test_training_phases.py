@@ -1,0 +1,97 @@
+"""Training in pieces, with states stored and read back, is training in one go."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import training_examples as examples
+
+from qbench.training.loop import history, train_phase
+from qbench.training.state import pack, unpack
+
+QUANTIZED: list[tuple[str, dict[str, Any]]] = [
+    ("measured", {}),
+    ("moving averages", {"quant.range_given": True}),
+    ("rmsprop", {"train.optimizer": {"name": "rmsprop"}}),
+    ("augmented", {"data.augment": True}),
+]
+
+
+def _ignore(new: int, loss: float) -> None:
+    """What a report is told matters not."""
+
+
+def _changed(values: dict[str, Any]) -> Any:
+    config = examples.experiment().as_config()
+    for key, value in values.items():
+        group, name = key.split(".")
+        config[group][name] = value
+    return type(examples.experiment()).from_config(config)
+
+
+def _pieces(chosen: Any, cuts: list[int]) -> tuple[Any, list[float]]:
+    """Trained with a new network after each cut, which has only the stored state."""
+    losses: list[float] = []
+    network = examples.fresh(chosen)
+    for first, end in pairwise(cuts):
+        phase = "float" if end <= chosen.quantization_start else "quantized"
+        train_phase(network, chosen, examples.digits(), phase, (first, end), losses, _ignore)
+        state = unpack(pack(network.state(losses)))
+        assert state.step == end
+        network = examples.fresh(chosen.with_values({"seed": 9}))
+        network.set_state(state)
+        losses = [float(loss) for loss in state.losses]
+    return network, losses
+
+
+@pytest.mark.parametrize("values", [q[1] for q in QUANTIZED], ids=[q[0] for q in QUANTIZED])
+def test_pieces_give_the_bits_of_the_whole(values: dict[str, Any]) -> None:
+    chosen = _changed(values)
+    whole = examples.fresh(chosen)
+    rows = examples.trained(whole, chosen)
+    network, losses = _pieces(chosen, [0, 2, 5, 9, 10])
+    assert network.weights_hash() == whole.weights_hash()
+    assert history(losses, chosen.quantization_start, 1) == rows
+    one, two = whole.state(losses), network.state(losses)
+    assert set(one.arrays) == set(two.arrays)
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, two.arrays[name])
+
+
+@pytest.mark.parametrize(
+    ("every", "span", "expected"),
+    [
+        (None, (0, 5), []),
+        (2, (0, 5), [2, 4]),
+        (5, (0, 5), []),
+        (3, (2, 10), [3, 6, 9]),
+        (1, (3, 5), [4]),
+        (2, (4, 4), []),
+    ],
+)
+def test_checkpoints_are_made_within_a_span_when_the_losses_are_there(
+    every: int | None, span: tuple[int, int], expected: list[int]
+) -> None:
+    chosen = examples.experiment({"train.checkpoint_every": every, "quant.enabled": False})
+    losses = [1.0] * span[0]
+    seen: list[int] = []
+    told: list[int] = []
+    train_phase(
+        *(examples.fresh(chosen), chosen, examples.digits(), "float", span, losses),
+        lambda new, loss: told.append(new),
+        lambda: seen.append(len(losses)),
+    )
+    assert seen == expected
+    assert sum(told) == span[1] - span[0]
+    assert len(losses) == span[1]
+
+
+def test_checkpoints_change_no_bit() -> None:
+    chosen = examples.experiment()
+    one, two = examples.fresh(chosen), examples.fresh(chosen)
+    rows = examples.trained(one, chosen)
+    assert examples.trained(two, chosen.with_values({"train.checkpoint_every": 1})) == rows
+    assert one.weights_hash() == two.weights_hash()
