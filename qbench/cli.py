@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ VERBS = {
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
 }
+
+# What the machine refuses and a person can mend.
+_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES)
 
 _USAGE = """usage: qbench VERB [arguments]
 
@@ -57,6 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"qbench: {where}{error.strerror}; the same command goes on from here.",
+            file=sys.stderr,
+        )
+        return 1
 
 
 def _run(verb: str, arguments: list[str]) -> int:

@@ -269,7 +269,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
             continuation: some of its runs would vanish from the table.
     """
     if (folder / MANIFEST).is_file():
-        lost = _runs_in(read_manifest(folder)) - _runs_in(manifest)
+        lost = runs_in(read_manifest(folder)) - runs_in(manifest)
         if lost:
             raise QbenchError(
                 f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
@@ -278,5 +278,6 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     write_atomically(folder / MANIFEST, as_json(manifest))
 
 
-def _runs_in(manifest: Mapping[str, Any]) -> set[str]:
+def runs_in(manifest: Mapping[str, Any]) -> set[str]:
+    """The ids of all runs of a sweep."""
     return {run["id"] for row in manifest["rows"] for run in row["runs"]}

@@ -160,9 +160,11 @@ class Tree:
 
     def users(self, segment: Segment) -> Iterator[int]:
         """The runs that pass through a segment or end with it."""
-        yield from segment.runs
-        for child in segment.children:
-            yield from self.users(child)
+        ahead = [segment]
+        while ahead:
+            node = ahead.pop()
+            yield from node.runs
+            ahead += reversed(node.children)
 
 
 @dataclass(eq=False)

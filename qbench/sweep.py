@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from qbench import records, runner
-from qbench.cleaning import clean
+from qbench.cleaning import clean, manifests
 from qbench.engine.client import STOP, WorkerDied, worker_for
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
 from qbench.engine.spec import JobSpec
@@ -100,6 +101,7 @@ def _carry_out(
         records.discard_failed(root, name)
     with Watch(root, labels):
         for batch in batches:
+            jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
                 records.write_atomically(jobs / f"{job.id}.json", records.as_json(job.as_config()))
             returns = launch([[f"job={job.id}"] for job in batch], str(folder))
@@ -112,6 +114,9 @@ def _carry_out(
     for job in (job for batch in batches for job in batch):
         (jobs / f"{job.id}.json").unlink(missing_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
+    every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
+    if all(records.finished(root, run) for run in every):
+        shutil.rmtree(jobs, ignore_errors=True)  # with those of sweeps that were killed
     with suppress(OSError):
         jobs.rmdir()
 

@@ -74,7 +74,7 @@ class Worker:
     def _event(self) -> Event:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if not line:
+        if not line.endswith("\n"):  # nothing, or what it was about to say
             code = self._process.wait()
             raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
         event: Event = json.loads(line)
@@ -87,6 +87,8 @@ class Worker:
                 self._process.stdin.close()
         self._process.kill()
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 _workers: dict[tuple[int, bool], Worker] = {}
@@ -121,9 +123,11 @@ def do_job(path: Path, retries: int, isolate: bool) -> str:
         `done`, or `failed` after the failure has been recorded.
     """
     root = path.parent.parent
-    spec = JobSpec.from_config(records.read_json(path, "a job"))
     if (path.parent / STOP).exists():
         return "stopped"
+    if not path.exists():
+        return "done"  # by another sweep in this folder, which has cleared up
+    spec = JobSpec.from_config(records.read_json(path, "a job"))
     error = _failed_trunk(spec, root)
     attempts = 0 if error else 1 + retries
     for attempt in range(attempts):

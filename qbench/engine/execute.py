@@ -80,6 +80,9 @@ class _Execution:
         with locked(self.store.lock(self.held), self.say):
             if not all(records.finished(self.root, run.id) for run in self.spec.runs):
                 self._run()
+                for part in self.spec.parts:
+                    if not part.keep:
+                        self.store.drop_partial(part.id)
                 self.store.drop_partial(self.held)
 
     def _run(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 10.0
@@ -27,8 +28,10 @@ def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     told = False
     while not _try(path):
         holder = read_holder(path)
-        if holder is None:
-            continue  # released, or being written, at this very moment
+        if holder is None:  # released at this very moment, or emptied by a power failure
+            if not _take_away(path):
+                time.sleep(_POLL_SECONDS / 10)
+            continue
         if _is_dead(path, holder):
             if _take_away(path):
                 say(
@@ -57,13 +60,13 @@ def _try(path: Path) -> bool:
     """Create the lock file, whole, unless it exists."""
     me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
     aside = path.with_name(f".{path.name}.{me['host']}.{me['pid']}.{threading.get_ident()}")
-    aside.write_text(json.dumps(me))
     try:
+        aside.write_text(json.dumps(me))
         os.link(aside, path)
     except FileExistsError:
         return False
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     return True
 
 
@@ -91,10 +94,7 @@ def _is_dead(path: Path, holder: Holder) -> bool:
     if holder["host"] == socket.gethostname():
         pid = int(holder["pid"])
         return not _exists(pid) or _started(pid) != holder["started"]
-    try:
-        return time.time() - path.stat().st_mtime > STALE_SECONDS
-    except OSError:
-        return False
+    return _is_stale(path)
 
 
 def _exists(pid: int) -> bool:
@@ -108,22 +108,42 @@ def _exists(pid: int) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's clock; empty where that is not known."""
+    """When a process started, in the kernel's clock; empty where that is not known.
+
+    One that has ended, and only waits for its parent to ask how, has not started.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return ""
+    return "ended" if facts[0] in "ZX" else facts[19]
 
 
 def _take_away(path: Path) -> bool:
-    """Remove a dead lock; of several that try, one succeeds."""
-    aside = path.with_name(f".{path.name}.dead.{os.getpid()}.{threading.get_ident()}")
+    """Remove a dead lock; of several that try, one succeeds.
+
+    Looked at again with the folder locked: between the look and the removal, another process may
+    have removed the dead lock and made its own.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.rename(path, aside)
-    except FileNotFoundError:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        holder = read_holder(path)
+        if not (_is_stale(path) if holder is None else _is_dead(path, holder)):
+            return False
+        path.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(folder)
+
+
+def _is_stale(path: Path) -> bool:
+    """Whether the lock has not been renewed for long."""
+    try:
+        return time.time() - path.stat().st_mtime > STALE_SECONDS
+    except OSError:
         return False
-    aside.unlink(missing_ok=True)
-    return True
 
 
 def _beat(path: Path, stop: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from qbench import records
 from qbench.designs import BASELINE, DEFAULT
 from qbench.factors import FACTORS, Factor
 from qbench.report.collect import Sweep
@@ -28,9 +30,6 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         The files of each figure by its title.
     """
     folder.mkdir(exist_ok=True)
-    for factor in FACTORS:
-        for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
-            old.unlink()
     drawn: dict[str, list[Path]] = {}
     for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
         varies = any(list(row["changes"]) == [factor.key] for row in sweep.manifest["rows"])
@@ -39,6 +38,11 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
             drawn[f"Training loss by {title}"] = _save(figure, folder / name)
+    kept = [path for files in drawn.values() for path in files]
+    for factor in FACTORS:
+        for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
+            if old not in kept:
+                old.unlink(missing_ok=True)
     return drawn
 
 
@@ -114,6 +118,11 @@ def _draw(curves: list[Curve], title: str) -> Figure:
 def _save(figure: Figure, stem: Path) -> list[Path]:
     """Write PNG and SVG, without dates or random ids: the same data give the same files."""
     with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
-        figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        for kind, metadata in (
+            ("png", {"Software": None}),
+            ("svg", {"Date": None, "Creator": None}),
+        ):
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=kind, dpi=130, metadata=metadata)
+            records.write_atomically(stem.with_suffix(f".{kind}"), drawn.getvalue())
     return [stem.with_suffix(".png"), stem.with_suffix(".svg")]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +45,9 @@ def pack(state: State) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, losses=state.losses, **state.arrays)
     body = buffer.getvalue()
-    head = {
-        "schema": SCHEMA,
-        "step": state.step,
-        "diverged": state.diverged,
-        "sha256": hashlib.sha256(body).hexdigest(),
-    }
-    return json.dumps(head).encode() + b"\n" + body
+    head = {"schema": SCHEMA, "step": state.step, "diverged": state.diverged}
+    rest = json.dumps(head).encode() + b"\n" + body
+    return hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
 
 
 def unpack(content: bytes) -> State:
@@ -59,16 +56,16 @@ def unpack(content: bytes) -> State:
     Raises:
         Damaged: the checksum or the form is wrong; nothing of the content is used.
     """
-    line, _, body = content.partition(b"\n")
+    expected, _, rest = content.partition(b"\n")
+    if hashlib.sha256(rest).hexdigest().encode() != expected:
+        raise Damaged("its checksum is wrong")
+    line, _, body = rest.partition(b"\n")
     try:
         head = json.loads(line)
-        schema, expected = head["schema"], head["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged("its first line cannot be read") from error
-    if schema != SCHEMA:
-        raise Damaged(f"it is of schema {schema}, expected {SCHEMA}")
-    if hashlib.sha256(body).hexdigest() != expected:
-        raise Damaged("its checksum is wrong")
-    with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return State(arrays, arrays.pop("losses"), head["diverged"])
+        if head["schema"] != SCHEMA:
+            raise Damaged(f"it is of schema {head['schema']}, expected {SCHEMA}")
+        with np.load(io.BytesIO(body), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return State(arrays, arrays.pop("losses"), head["diverged"])
+    except (ValueError, LookupError, TypeError, EOFError, OSError, BadZipFile) as error:
+        raise Damaged("its form is wrong") from error
