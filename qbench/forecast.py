@@ -98,10 +98,13 @@ def _measured(root: Path) -> dict[str, float]:
     seconds: list[float] = []
     values = 0
     for path in sorted(root.glob("runs/*/record.json"))[:200]:
-        record = json.loads(path.read_bytes())
-        if record.get("schema") == records.SCHEMA and record["status"] == "ok":
-            seconds += record["step_seconds"].values()
-            values = max(values, record["size"]["values"])
+        try:
+            record = json.loads(path.read_bytes())
+            if record["schema"] == records.SCHEMA and record["status"] == "ok":
+                seconds += record["step_seconds"].values()
+                values = max(values, record["size"]["values"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a plan is only an estimate; whoever reads results is told of damage
     measured: dict[str, float] = {"step_seconds": statistics.median(seconds)} if seconds else {}
     if values:
         measured["state_bytes"] = 8 * values  # weights and one optimizer slot, float32

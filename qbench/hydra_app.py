@@ -27,6 +27,7 @@ def run(task: Callable[[Any], Any], arguments: list[str], *, sweep: bool) -> Non
     """
     import hydra
 
+    _check_flags(arguments)
     _silence()
     flags = ["--multirun"] if sweep else []
     raised: list[Exception] = []
@@ -54,6 +55,25 @@ def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[A
             raised.append(error)
 
     return keeping
+
+
+# Hydra's own flags, which are handed on to it.
+_FLAGS = (
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"),
+    *("--package", "-p", "--resolve", "--info", "-i", "--multirun", "-m", "--run", "-r"),
+    *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
+)
+
+
+def _check_flags(arguments: list[str]) -> None:
+    """Hydra answers an unknown flag with its whole usage."""
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("-") and flag not in _FLAGS:
+            raise QbenchError(f"{flag} is not an option.{nearest(flag, (*_FLAGS, *_OPTIONS))}")
+
+
+_OPTIONS = ("--json", "--workers", "--step-seconds", "--help")
 
 
 def settings_of(config: Any) -> Settings:

@@ -12,6 +12,7 @@ TensorFlow.
 from __future__ import annotations
 
 import argparse
+import math
 from typing import NoReturn
 
 from qbench import hydra_app
@@ -35,12 +36,15 @@ def main(arguments: list[str]) -> int:
     options, overrides = parser.parse_known_args(arguments)
     if options.workers < 1:
         raise QbenchError(f"--workers {options.workers}: expected a whole number of at least 1.")
+    seconds = options.step_seconds
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise QbenchError(f"--step-seconds {seconds}: expected a number above 0.")
     given = [
         "hydra.sweeper.action=plan",
         f"hydra.sweeper.workers={options.workers}",
         f"hydra.sweeper.as_json={str(options.json).lower()}",
     ]
-    if options.step_seconds is not None:
-        given.append(f"hydra.sweeper.step_seconds={options.step_seconds}")
+    if seconds is not None:
+        given.append(f"hydra.sweeper.step_seconds={seconds}")
     hydra_app.run(run_job, [*overrides, *given], sweep=True)
     return 0

@@ -15,6 +15,7 @@ from qbench import records, runner
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
+from qbench.errors import QbenchError
 from qbench.progress import run_bar, say
 
 Event = dict[str, Any]
@@ -191,6 +192,8 @@ def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> di
 
     try:
         execute(spec, root, report, say)
+    except QbenchError as error:
+        return {"message": str(error), "traceback": traceback.format_exc(), "final": "yes"}
     except Exception as error:
         return {"message": runner.summary(error), "traceback": traceback.format_exc()}
     return None

@@ -124,10 +124,12 @@ class _Execution:
         return locked(self.store.lock(part.id), self.say)
 
     def _resume(self, parts: tuple[Part, ...]) -> int:
-        """Take the deepest stored state; returns how many parts it covers."""
+        """Take the deepest stored state or checkpoint; returns how many parts are complete."""
         for index in range(len(parts) - 1, -1, -1):
             if self._take(self.store.load(parts[index].id)):
                 return index + 1
+            if self._take_checkpoint(parts[index]):
+                return index
         self.network.initialise(self.spec.experiment.seed)
         return 0
 
@@ -142,12 +144,17 @@ class _Execution:
         self.network.set_state(state)
         return True
 
+    def _take_checkpoint(self, part: Part) -> bool:
+        """Go on from the last checkpoint within a part, if that is further than here."""
+        partial = self.store.load_partial(part.id)
+        if partial is None or not max(part.first, len(self.losses)) <= partial.step < part.end:
+            return False
+        return self._take(partial)
+
     def _train_part(self, part: Part) -> None:
         from qbench.training.loop import train_phase
 
-        partial = self.store.load_partial(part.id)
-        if partial is not None and part.first <= partial.step < part.end:
-            self._take(partial)
+        self._take_checkpoint(part)
         step_seconds = train_phase(
             self.network,
             self.spec.experiment,

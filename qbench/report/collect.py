@@ -42,7 +42,7 @@ class Sweep:
 
 
 def collect(folder: Path) -> Sweep:
-    """Read a sweep; QbenchError if the folder holds none or a record is damaged."""
+    """Read a sweep; QbenchError if the folder holds none. Damaged runs count as missing."""
     manifest = records.read_manifest(folder)
     root = (folder / manifest["runs"]).parent
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
