@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 
 import absl.logging
+import hypothesis
 import pytest
 
 from qbench.cli import main
+
+# The same examples everywhere: a suite must not fail on one machine alone.
+hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("qbench")
 
 # Hydra's logging set-up closes all handlers, and absl's (TensorFlow's) then closes its stream if
 # that is not the interpreter's own; under pytest it would be the stream that pytest captures.

@@ -107,7 +107,7 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
     wide = tf.clip_by_value(tf.sqrt(area * aspect), 2.0, float(width))
     top = draws[:, 2] * (height - tall)
     left = draws[:, 3] * (width - wide)
-    return tf.stack(
+    boxes = tf.stack(
         [
             top / (height - 1),
             left / (width - 1),
@@ -116,6 +116,8 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
         ],
         axis=1,
     )
+    # Rounding may put an end just outside the image, where crop_and_resize paints black.
+    return tf.clip_by_value(boxes, 0.0, 1.0)
 
 
 def _inception_scale(images: Any) -> Any:

@@ -166,3 +166,16 @@ def test_scale_maps_0_to_minus_1_and_255_to_1() -> None:
     result = np.asarray(PREPROCESSING["inception"].scale(images))
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.ravel(), [-1, -0.6, 1], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [(0.875, 0.0, 0.0, 0.99999994), (0.75, 0.75, 0.99999994, 0.0)],
+    ids=["right end", "lower end"],
+)
+def test_a_crop_that_rounding_puts_over_the_edge_paints_no_black(draws):
+    white = np.full((1, SIDE, SIDE, 1), 200, np.uint8)
+    values = np.zeros((1, 7), np.float32)
+    values[0, :4] = draws
+    made = PREPROCESSING["inception"].augment(white, values, False)
+    assert np.asarray(made).min() == pytest.approx(200)
