@@ -107,17 +107,21 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
     wide = tf.clip_by_value(tf.sqrt(area * aspect), 2.0, float(width))
     top = draws[:, 2] * (height - tall)
     left = draws[:, 3] * (width - wide)
-    boxes = tf.stack(
-        [
-            top / (height - 1),
-            left / (width - 1),
-            (top + tall - 1.0) / (height - 1),
-            (left + wide - 1.0) / (width - 1),
-        ],
-        axis=1,
-    )
-    # Rounding may put an end just outside the image, where crop_and_resize paints black.
-    return tf.clip_by_value(boxes, 0.0, 1.0)
+    rows = _inside(top / (height - 1), (top + tall - 1.0) / (height - 1))
+    columns = _inside(left / (width - 1), (left + wide - 1.0) / (width - 1))
+    return tf.stack([rows[0], columns[0], rows[1], columns[1]], axis=1)
+
+
+def _inside(first: Any, last: Any) -> tuple[Any, Any]:
+    """Ends of a crop that rounding in crop_and_resize cannot put outside, where it paints black.
+
+    A crop of the whole side keeps its ends: their arithmetic is exact.
+    """
+    import tensorflow as tf
+
+    whole = tf.logical_and(first <= 0.0, last >= 1.0)
+    margin = tf.where(whole, 0.0, 1e-6)
+    return tf.maximum(first, margin), tf.minimum(last, 1.0 - margin)
 
 
 def _inception_scale(images: Any) -> Any:
