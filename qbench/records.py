@@ -165,6 +165,16 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sweep_up(root: Path) -> None:
+    """Remove what processes that were killed left half written; only where all runs are done."""
+    for folder in (root / "runs", root / "segments"):
+        for path in folder.glob(".*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     table = list(rows)
     buffer = io.StringIO()

@@ -117,6 +117,7 @@ def _carry_out(
     every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(jobs, ignore_errors=True)  # with those of sweeps that were killed
+        records.sweep_up(root)
     with suppress(OSError):
         jobs.rmdir()
 
