@@ -57,6 +57,7 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     if batches:
         _check_models(plan)
         _carry_out(prepared, batches, root, folder, launch)
+    _tidy(root)
     print(build_report(folder), flush=True)
     statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
     bad = [status for status in statuses if status != "ok"]
@@ -114,12 +115,16 @@ def _carry_out(
     for job in (job for batch in batches for job in batch):
         (jobs / f"{job.id}.json").unlink(missing_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
-    every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
-    if all(records.finished(root, run) for run in every):
-        shutil.rmtree(jobs, ignore_errors=True)  # with those of sweeps that were killed
-        records.sweep_up(root)
     with suppress(OSError):
         jobs.rmdir()
+
+
+def _tidy(root: Path) -> None:
+    """Once every run is done, remove what sweeps that were killed left behind."""
+    every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
+    if all(records.finished(root, run) for run in every):
+        shutil.rmtree(root / "jobs", ignore_errors=True)
+        records.sweep_up(root)
 
 
 def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
