@@ -12,51 +12,71 @@ import keras
 import tensorflow as tf
 
 from qbench.quantize.placement import kernels
-from qbench.quantize.quantizer import CURRENT, MOVING, Quantizer
+from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 from qbench.quantize.ranges import RangeAverages, minimum_and_maximum
 
 
 class MeasureRange(keras.layers.Layer):
-    """The minimum and maximum of its input, shape (2,)."""
+    """The minimum and maximum of its input, () each, without a gradient."""
+
+    def __init__(self, minimum: float | None, name: str) -> None:
+        """`minimum` is taken for granted where it is known: a pass over the tensor less."""
+        super().__init__(name=name)
+        self.minimum = minimum
 
     def call(self, x: Any) -> Any:
         """X has any shape, float32."""
-        return minimum_and_maximum(x)
+        if self.minimum is None:
+            return minimum_and_maximum(x)
+        return tf.constant(self.minimum, x.dtype), tf.reduce_max(tf.stop_gradient(x))
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """Two scalars; the constant would look like something computed while building."""
+        return keras.KerasTensor((), x.dtype), keras.KerasTensor((), x.dtype)
 
 
 class StackRanges(keras.layers.Layer):
-    """Collects the ranges of n tensors, each (2,), into one (n, 2) tensor."""
+    """Collects the ranges of n tensors, two scalars each, into one (n, 2) tensor."""
 
     def call(self, ranges: list[Any]) -> Any:
         """See the class."""
-        return tf.stack(ranges)
+        ends = [end for pair in ranges for end in pair]
+        return tf.reshape(tf.stack(ends), (len(ranges), 2))
 
 
 class FakeQuantize(keras.layers.Layer):
     """Fake-quantizes a tensor of the network.
 
-    Called with the tensor and the range that was measured of it (or of the tensor whose values
-    it passes on), shape (2,). In training a moving average includes the current batch, as in
+    Called with the tensor and the ends of the range that was measured of it (or of the tensor
+    whose values it passes on). In training a moving average includes the current batch, as in
     TensorFlow 1's `MovingAvgQuantize`.
     """
 
-    def __init__(self, quantizer: Quantizer, averages: RangeAverages, row: int, name: str) -> None:
-        """`row` is the tensor's row in `averages`."""
+    def __init__(
+        self, quantizer: Quantizer, averages: RangeAverages, row: int, is_root: bool, name: str
+    ) -> None:
+        """`row` is the row in `averages` of the tensor or, unless `is_root`, of its root."""
         super().__init__(name=name)
         self.quantizer = quantizer
         self.averages = averages
         self.row = row
+        self.is_root = is_root
 
-    def call(self, x: Any, measured: Any, training: bool = False) -> Any:
+    def call(self, x: Any, low: Any, high: Any, training: bool = False) -> Any:
         """See the class."""
-        if self.quantizer.source == MOVING:
+        source = self.quantizer.source
+        if source == OWN and training and self.is_root and self.quantizer.takes_own_range:
+            # The step has measured this very tensor for the averages: twice would be for nothing.
+            return self.quantizer.given(x, low, high, name=self.name)
+        if source == MOVING:
             row = self.row
-            ends = self.averages.after(row, measured) if training else self.averages.stored(row)
-        elif self.quantizer.source == CURRENT:
-            ends = minimum_and_maximum(x)
+            ends = self.averages.after(row, low, high) if training else self.averages.stored(row)
+            low, high = ends[0], ends[1]
+        elif source == CURRENT:
+            low, high = minimum_and_maximum(x)
         else:
-            ends = tf.zeros(2)
-        return self.quantizer(x, ends[0], ends[1], name=self.name)
+            low = high = 0.0  # without a use, so that nothing is measured for them
+        return self.quantizer(x, low, high, name=self.name)
 
 
 class WithQuantizedKernel(keras.layers.Layer):
@@ -75,8 +95,8 @@ class WithQuantizedKernel(keras.layers.Layer):
     def _quantized(self, kernel: Any) -> Any:
         # One explicit read: what is derived from it must not race with the step's update.
         value = tf.convert_to_tensor(kernel.value)
-        ends = minimum_and_maximum(value) if self.quantizer.source == CURRENT else tf.zeros(2)
-        return self.quantizer(value, ends[0], ends[1], name=self.name)
+        ends = minimum_and_maximum(value) if self.quantizer.source == CURRENT else (0.0, 0.0)
+        return self.quantizer(value, *ends, name=self.name)
 
     def call(self, x: Any) -> Any:
         """X as the wrapped layer takes it."""

@@ -40,6 +40,8 @@ class Op:
         max_bits: (signed, unsigned) largest number of bits.
         min_bits: smallest number of bits.
         own_range: measures its input itself when no range is given.
+        takes_own_range: (bits, signed) -> whether, given exactly that range, it computes the same
+            bit for bit, so that a range measured already need not be measured again.
         lacks: for messages, why a setting is missing.
         apply: the function described in this module's docstring.
     """
@@ -50,6 +52,7 @@ class Op:
     min_bits: int
     max_bits: tuple[int, int]
     own_range: bool
+    takes_own_range: Callable[[int, bool], bool]
     lacks: dict[str, str]
     apply: Callable[..., Any]
 
@@ -126,6 +129,8 @@ OPS.add(
         min_bits=1,
         max_bits=(61, 62),
         own_range=True,
+        # Beyond 16 bits a scaled value's own last place counts, which the clamp may move.
+        takes_own_range=lambda bits, signed: signed and bits <= 16,
         lacks={},
         apply=_qdq_v2,
     ),
@@ -139,6 +144,7 @@ OPS.add(
         min_bits=2,
         max_bits=(16, 16),
         own_range=False,
+        takes_own_range=lambda bits, signed: False,
         lacks={
             "rounding": "it always rounds half up",
             "signed": "its codes are unsigned, with a zero point",

@@ -78,6 +78,24 @@ def is_activation(op: Any) -> bool:
     return function not in (None, keras.activations.linear, keras.activations.softmax)
 
 
+def smallest_output(op: Any) -> float | None:
+    """A number that no output of `op` is below and that stands for its minimum; None if unknown.
+
+    It is 0 for a plain ReLU. Where every output is positive the true minimum is larger, but no op's
+    grid depends on a minimum that is not negative.
+    """
+    import keras
+
+    if op is None:
+        return None
+    if not isinstance(op, keras.Layer):
+        return 0.0 if type(op).__name__ in ("Relu", "Relu6") else None
+    if isinstance(op, keras.layers.ReLU):
+        return None if op.negative_slope or op.threshold else 0.0
+    plain = (keras.activations.relu, keras.activations.relu6)
+    return 0.0 if getattr(op, "activation", None) in plain else None
+
+
 def is_add(op: Any) -> bool:
     """An addition: the layer Add, or `x + y`, which is one only where both are tensors."""
     import keras

@@ -38,6 +38,18 @@ class Quantizer:
 
         With source OWN both are ignored.
         """
+        return self._apply(x, low, high, self.source != OWN, name)
+
+    @property
+    def takes_own_range(self) -> bool:
+        """Whether `given` x's own range the op computes, bit for bit, what it computes alone."""
+        return OPS[self.op].takes_own_range(self.bits, self.signed)
+
+    def given(self, x: Any, low: Any, high: Any, *, name: str | None = None) -> Any:
+        """As a call, but with these ends whatever the source."""
+        return self._apply(x, low, high, True, name)
+
+    def _apply(self, x: Any, low: Any, high: Any, range_given: bool, name: str | None) -> Any:
         return OPS[self.op].apply(
             x,
             low,
@@ -45,7 +57,7 @@ class Quantizer:
             bits=self.bits,
             signed=self.signed,
             rounding=self.rounding,
-            range_given=self.source != OWN,
+            range_given=range_given,
             name=name,
         )
 

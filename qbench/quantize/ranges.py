@@ -44,10 +44,10 @@ class RangeAverages:
         updates = self.count.value + 1.0
         return self._one_minus_decay / -tf.math.expm1(updates * self._log_decay)
 
-    def after(self, row: int, measured: Any) -> Any:
-        """Row `row` of the averages once `measured`, (2,) float32, has been included."""
+    def after(self, row: int, low: Any, high: Any) -> Any:
+        """Row `row` of the averages, (2,) float32, once these ends have been included."""
         old = self.averages.value[row]
-        return old + self._weight() * (measured - old)
+        return old + self._weight() * (tf.stack([low, high]) - old)
 
     def stored(self, row: int) -> Any:
         """Row `row` of the averages as they stand, (2,) float32."""
@@ -60,7 +60,7 @@ class RangeAverages:
         self.count.assign(self.count.value + 1.0)
 
 
-def minimum_and_maximum(x: Any) -> Any:
-    """(2,) float32: the smallest and the largest value of x, without a gradient."""
+def minimum_and_maximum(x: Any) -> tuple[Any, Any]:
+    """The smallest and the largest value of x, () float32 each, without a gradient."""
     still = tf.stop_gradient(x)
-    return tf.stack([tf.reduce_min(still), tf.reduce_max(still)])
+    return tf.reduce_min(still), tf.reduce_max(still)

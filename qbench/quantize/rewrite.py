@@ -22,6 +22,7 @@ from qbench.quantize.placement import (
     kernels,
     passes_values_through,
     reads_to_add,
+    smallest_output,
 )
 from qbench.quantize.quantizer import QuantizationScheme
 from qbench.quantize.ranges import RangeAverages
@@ -104,7 +105,7 @@ class _Tensor:
         producer: that layer, None for the model's input.
         root: the tensor whose values this one passes on; itself for most.
         is_quantized: its values lie on a grid already.
-        range: () -> the (2,) Keras tensor measured of a root, once it is gathered.
+        range: the two scalar Keras tensors measured of a root, once it is gathered.
         row: the root's row among the gathered tensors.
         quantized: its quantized self, once somebody asked for it.
     """
@@ -205,8 +206,9 @@ class _Rewriter:
             assert self.scheme is not None and self.averages is not None
             name = self._layer_name(f"{tensor.name}.quantized")
             quantizer = self.scheme.activation
-            layer = FakeQuantize(quantizer, self.averages, tensor.root.row, name)
-            made = self._tensor(layer(tensor.value, tensor.root.range), tensor.name)
+            root = tensor.root
+            layer = FakeQuantize(quantizer, self.averages, root.row, tensor is root, name)
+            made = self._tensor(layer(tensor.value, *root.range), tensor.name)
             made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
             tensor.quantized = made
             self.insertions.append(Insertion(name, placement, tensor.name, False, quantizer.source))
@@ -215,7 +217,8 @@ class _Rewriter:
     def _gather(self, root: _Tensor) -> None:
         """Measure the range of `root` in every step."""
         if root.range is None:
-            root.range = MeasureRange(name=self._layer_name(f"{root.name}.range"))(root.value)
+            name = self._layer_name(f"{root.name}.range")
+            root.range = MeasureRange(smallest_output(root.producer), name)(root.value)
             root.row = len(self.gathered)
             self.gathered.append(root)
 

@@ -50,7 +50,7 @@ class Network:
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
         self._views: dict[QuantizationScheme | None, View] = {None: float_view}
-        self._steps: dict[QuantizationScheme | None, Any] = {}
+        self._steps: dict[tuple[QuantizationScheme | None, bool], Any] = {}
         self._forwards: dict[QuantizationScheme | None, Any] = {}
 
     def _build(self) -> Any:
@@ -124,14 +124,16 @@ class Network:
             self._views[scheme] = rewrite(self.model, scheme, self.averages)
         return self._views[scheme]
 
-    def train_step(self, scheme: QuantizationScheme | None) -> Any:
+    def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
         The loss is the mean softmax cross-entropy, without the weight decay that is trained too.
+        With `gather` the step's ranges are included in the averages.
         """
-        if scheme not in self._steps:
-            self._steps[scheme] = self._make_train_step(self.view(scheme).model)
-        return self._steps[scheme]
+        key = scheme, gather
+        if key not in self._steps:
+            self._steps[key] = self._make_train_step(self.view(scheme).model, gather)
+        return self._steps[key]
 
     def forward(self, scheme: QuantizationScheme | None) -> Any:
         """Compiled inference: images (B, H, W, C) uint8 -> logits (B, classes) float32."""
@@ -139,7 +141,7 @@ class Network:
             self._forwards[scheme] = self._make_forward(self.view(scheme).model)
         return self._forwards[scheme]
 
-    def _make_train_step(self, view: Any) -> Any:
+    def _make_train_step(self, view: Any, gather: bool) -> Any:
         images = tf.constant(self._data.train_images)
         labels = tf.constant(self._data.train_labels)
         variables = self.model.trainable_variables
@@ -156,7 +158,8 @@ class Network:
                 loss = tf.reduce_mean(entropies)
                 total = loss + self._penalty()
             self.optimizer.apply(tape.gradient(total, variables), variables)
-            self.averages.include(measured)
+            if gather:
+                self.averages.include(measured)
             return loss
 
         return train_step

@@ -57,9 +57,9 @@ SCHEDULES: Registry[Buildable] = Registry("train.schedule.name")
 
 def _sgd(learning_rate: Any, momentum: float, nesterov: bool) -> Any:
     """Stochastic gradient descent with momentum."""
-    import keras
+    from qbench.training.fused import FusedSGD
 
-    return keras.optimizers.SGD(learning_rate, momentum=momentum, nesterov=nesterov)
+    return FusedSGD(learning_rate, momentum=momentum, nesterov=nesterov)
 
 
 def _adam(learning_rate: Any, beta_1: float, beta_2: float, epsilon: float) -> Any:
@@ -71,7 +71,7 @@ def _adam(learning_rate: Any, beta_1: float, beta_2: float, epsilon: float) -> A
 
 def _rmsprop(learning_rate: Any, rho: float, momentum: float, epsilon: float) -> Any:
     """RMSProp in TensorFlow 1's form, which the paper's training script used."""
-    from qbench.training.rmsprop import TensorFlow1RMSprop
+    from qbench.training.fused import TensorFlow1RMSprop
 
     return TensorFlow1RMSprop(learning_rate, rho=rho, momentum=momentum, epsilon=epsilon)
 

@@ -61,7 +61,7 @@ def test_second_measurement_worked_out_by_hand():
 def test_after_equals_what_include_stores(decay):
     averages = RangeAverages(["a", "b", "c"], decay)
     for one in measurements(3)[:20]:
-        ahead = [averages.after(row, tf.constant(one[row])).numpy() for row in range(3)]
+        ahead = [averages.after(row, *tf.constant(one[row])).numpy() for row in range(3)]
         before = averages.averages.numpy()
         averages.include(tf.constant(one))
         np.testing.assert_array_equal(averages.averages.numpy(), ahead)

@@ -164,9 +164,10 @@ def relu_then_conv(image):
 @pytest.mark.parametrize("source", [OWN, CURRENT], ids=["own", "current"])
 def test_ranges_of_the_call_need_no_averages(source, training):
     x = images()
-    layer = FakeQuantize(Quantizer("qdq_v2", 4, True, "half_to_even", source), None, 0, "q")
+    quantizer = Quantizer("qdq_v2", 4, True, "half_to_even", source)
+    layer = FakeQuantize(quantizer, None, 0, is_root=False, name="q")
     expected = layer.quantizer(x, tf.reduce_min(x), tf.reduce_max(x))
-    actual = layer(x, tf.constant([-100.0, 100.0]), training=training)
+    actual = layer(x, tf.constant(-100.0), tf.constant(100.0), training=training)
     np.testing.assert_array_equal(actual, expected)
 
 

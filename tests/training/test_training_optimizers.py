@@ -11,7 +11,7 @@ import training_examples as examples
 
 from qbench import device
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES, build_optimizer
-from qbench.training.rmsprop import TensorFlow1RMSprop
+from qbench.training.fused import FusedSGD, TensorFlow1RMSprop
 
 GRADIENTS = [np.array([0.5, -2.0, 0.0]), np.array([1.5, 0.25, -3.0]), np.array([-1.0, 4.0, 0.125])]
 
@@ -53,6 +53,27 @@ def test_first_step_of_rmsprop_by_hand() -> None:
     optimizer = TensorFlow1RMSprop(0.1, rho=0.9, momentum=0.9, epsilon=1.0)
     (weights,) = _applied(optimizer, [np.array([2.0, 2.0, 2.0])])
     np.testing.assert_allclose(weights, 1 - 0.2 / np.sqrt(2.3), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_fused_sgd_is_that_of_keras_bit_for_bit(momentum: float, nesterov: bool) -> None:
+    if nesterov and not momentum:
+        pytest.skip("there is no momentum to look ahead along")
+    generator = np.random.default_rng(0)
+    start = generator.normal(size=10_007).astype(np.float32)
+    gradients = generator.normal(size=(5, len(start))).astype(np.float32)
+    ends = []
+    for kind in (FusedSGD, keras.optimizers.SGD):
+        schedule = keras.optimizers.schedules.CosineDecay(0.1, 5)
+        optimizer = kind(schedule, momentum=momentum, nesterov=nesterov)
+        variable = keras.Variable(start)
+        optimizer.build([variable])
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        ends.append([np.array(variable), *(np.array(v) for v in optimizer.variables)])
+    for mine, theirs in zip(*ends, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def _train(optimizer: dict[str, Any], schedule: dict[str, Any], steps: int = 100) -> Any:
