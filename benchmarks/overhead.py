@@ -9,13 +9,14 @@ compiles the steps. Evaluation and records are in neither.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from common import save, spread
 
 from qbench import device
 from qbench.data import load
@@ -68,10 +69,10 @@ def main() -> None:
         print(
             f"bare {bare:6.2f} s   engine {engine:6.2f} s   ratio {engine / bare:.4f}", flush=True
         )
-    print(
-        f"median ratio {statistics.median(ratios):.4f} over {ROUNDS} rounds"
-        f" ({min(ratios):.4f} to {max(ratios):.4f})"
-    )
+    result = spread(ratios)
+    print(f"median ratio {result['median']:.4f} over {ROUNDS} rounds")
+    command = " ".join(["python benchmarks/overhead.py", *sys.argv[1:]])
+    save("overhead", command, {"rounds": ROUNDS, "ratio": result})
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ threads is part of a run's identity.
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from common import ratios, save, spread
+from sharing import study_of
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CONTENDERS = {
@@ -38,17 +40,22 @@ def seconds(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table and keep its figures, under the study's name."""
     overrides = sys.argv[1:]
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
         for name, arguments in CONTENDERS.items():
             taken[name].append(seconds([*arguments, *overrides]))
     reference = taken["1 process, 2 threads"]
+    result = {}
     for name, times in taken.items():
-        ratio = statistics.median(t / r for t, r in zip(times, reference, strict=True))
+        result[name] = {"seconds": spread(times), "ratio": ratios(times, reference)}
         rounds = ", ".join(f"{t:.1f}" for t in times)
-        print(f"{name:<24} median {statistics.median(times):6.1f} s  ratio {ratio:.3f}  ({rounds})")
+        median, ratio = (result[name][part]["median"] for part in ("seconds", "ratio"))
+        print(f"{name:<24} median {median:6.1f} s  ratio {ratio:.3f}  ({rounds})")
+    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in overrides]
+    command = " ".join([f"ROUNDS={ROUNDS} python benchmarks/parallel.py", *shown])
+    save(f"parallel_{study_of(overrides)}", command, {"rounds": ROUNDS, "contenders": result})
 
 
 if __name__ == "__main__":

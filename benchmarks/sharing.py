@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from common import save, spread
+
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+Seconds = tuple[float, float, int]
 
 
-def sweep(folder: Path, share: bool, overrides: list[str]) -> tuple[float, float, int]:
+def sweep(folder: Path, share: bool, overrides: list[str]) -> Seconds:
     """Seconds of training, seconds of the whole command, steps trained."""
     arguments = [*overrides, f"share={str(share).lower()}", "keep_trunks=true", f"out={folder}"]
     start = time.perf_counter()
@@ -37,29 +39,51 @@ def sweep(folder: Path, share: bool, overrides: list[str]) -> tuple[float, float
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table and keep its figures, under the study's name."""
     overrides = sys.argv[1:]
     print(
         f"{'round':<7}{'shared: train':>14}{'whole':>8}{'alone: train':>14}{'whole':>8}"
         f"{'train ratio':>13}{'whole ratio':>13}"
     )
-    ratios = []
+    rounds = []
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory() as place:
             shared = sweep(Path(place) / "shared", True, overrides)
             alone = sweep(Path(place) / "alone", False, overrides)
+        rounds.append((shared, alone))
         ratio = shared[0] / alone[0], shared[1] / alone[1]
-        ratios.append(ratio)
         print(
             f"{number + 1:<7}{shared[0]:>14.1f}{shared[1]:>8.1f}{alone[0]:>14.1f}{alone[1]:>8.1f}"
             f"{ratio[0]:>13.3f}{ratio[1]:>13.3f}",
             flush=True,
         )
+    result = {
+        "rounds": ROUNDS,
+        "steps": {"shared": shared[2], "alone": alone[2], "ratio": shared[2] / alone[2]},
+        "training": compared(rounds, 0),
+        "whole": compared(rounds, 1),
+    }
     print(f"steps: {shared[2]:,} shared, {alone[2]:,} alone, ratio {shared[2] / alone[2]:.3f}")
-    print(
-        f"median ratios: training {statistics.median(r[0] for r in ratios):.3f}, whole"
-        f" {statistics.median(r[1] for r in ratios):.3f}"
-    )
+    for part in ("training", "whole"):
+        print(f"median ratio, {part}: {result[part]['ratio']['median']:.3f}")
+    study = study_of(overrides)
+    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in overrides]
+    command = " ".join([f"ROUNDS={ROUNDS} python benchmarks/sharing.py", *shown])
+    save(f"sharing_{study}", command, result)
+
+
+def compared(rounds: list[tuple[Seconds, Seconds]], part: int) -> dict[str, dict[str, float]]:
+    """Seconds with and without sharing, and their ratio in each round."""
+    return {
+        "shared_seconds": spread([shared[part] for shared, _ in rounds]),
+        "alone_seconds": spread([alone[part] for _, alone in rounds]),
+        "ratio": spread([shared[part] / alone[part] for shared, alone in rounds]),
+    }
+
+
+def study_of(overrides: list[str]) -> str:
+    """The study that the overrides choose."""
+    return next((text[6:] for text in overrides if text.startswith("study=")), "digits")
 
 
 if __name__ == "__main__":

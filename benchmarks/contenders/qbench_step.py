@@ -1,0 +1,74 @@
+"""qbench's own training step, as a run executes it: batch gathering and scaling included."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from protocol import REPOSITORY, batch_of, serve, task
+
+WANTED = task()
+sys.path.insert(0, str(REPOSITORY))
+
+import numpy as np  # noqa: E402
+
+from qbench import device  # noqa: E402
+from qbench.data.dataset import Dataset  # noqa: E402
+from qbench.experiment import Experiment  # noqa: E402
+
+# What a variant changes about the default configuration.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "float": {"quant.enabled": False},
+    "float, no ranges": {"quant.enabled": False},
+    "qdq_v2": {},
+    "qdq_v2, range given": {"quant.range_given": True},
+    "fake_quant": {"quant.op": "fake_quant"},
+}
+
+
+def experiment() -> Experiment:
+    """The contender's configuration."""
+    train = {
+        "steps": 10**6,
+        "batch_size": WANTED["batch"],
+        "learning_rate": 0.01,
+        "optimizer": {"name": "sgd", "momentum": 0.9},
+        "schedule": {"name": "constant"},
+    }
+    base = Experiment.from_config(
+        {
+            "data": {"name": "digits", "augment": False, "preprocessing": "inception"},
+            "model": {"name": WANTED["model"], **WANTED["arguments"]},
+            "quant": {},
+            "train": train,
+            "eval": {},
+            "threads": WANTED["threads"],
+        }
+    )
+    return base.with_values(VARIANTS[WANTED["variant"]])
+
+
+def main() -> None:
+    """Serve steps."""
+    chosen = experiment()
+    tf = device.start(WANTED["threads"])
+    from qbench.quantize.quantizer import scheme_of
+    from qbench.training.network import Network
+
+    images, labels = batch_of(WANTED)
+    data = Dataset("noise", images, labels, images, labels, 10, False, "", "")
+    network = Network(chosen, data)
+    network.initialise(0)
+    gather = WANTED["variant"] != "float, no ranges"
+    step = network.train_step(scheme_of(chosen.quant), gather)
+    indices = np.arange(len(images))
+    seed = tf.constant(0, tf.int64)
+
+    def steps(count: int) -> float:
+        losses = [step(indices, seed, tf.constant(k, tf.int64)) for k in range(count)]
+        return float(losses[-1])
+
+    serve(steps, ("tensorflow", "keras"), parameters=network.model.count_params())
+
+
+main()
