@@ -41,8 +41,13 @@ def test_so_it_is_on_a_large_tensor():
 
 @pytest.mark.parametrize(
     ("op", "bits", "signed", "same"),
-    [("qdq_v2", 8, True, True), ("qdq_v2", 16, True, True), ("qdq_v2", 17, True, False)]
-    + [("qdq_v2", 8, False, False), ("fake_quant", 8, True, False)],
+    [
+        ("qdq_v2", 8, True, True),
+        ("qdq_v2", 16, True, True),
+        ("qdq_v2", 17, True, False),
+        ("qdq_v2", 8, False, False),
+        ("fake_quant", 8, True, False),
+    ],
 )
 def test_only_then_is_the_measured_range_handed_over(op, bits, signed, same):
     assert Quantizer(op, bits, signed, "half_to_even", OWN).takes_own_range is same
