@@ -21,6 +21,9 @@ from qbench.quantize.placement import PLACEMENTS
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 
+JIT = ("auto", "on", "off")
+
+
 def _as_floats(group: Any, *names: str) -> None:
     """0 and 0.0 are the same setting and must have the same identity."""
     for name in names:
@@ -115,6 +118,7 @@ class Train:
     weight_decay: float = 0.0
     log_every: int = 1
     checkpoint_every: int | None = None
+    jit: str = "auto"
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -124,6 +128,9 @@ class Train:
         checks.number("train.weight_decay", self.weight_decay, 0)
         checks.whole("train.log_every", self.log_every, 1)
         checks.whole_or_null("train.checkpoint_every", self.checkpoint_every, 1)
+        if isinstance(self.jit, bool):  # YAML reads on and off as truth values
+            object.__setattr__(self, "jit", "on" if self.jit else "off")
+        checks.one_of("train.jit", self.jit, JIT)
         _as_floats(self, "learning_rate", "weight_decay")
         for key, choice, table in (
             ("train.optimizer", self.optimizer, OPTIMIZERS),
@@ -131,6 +138,15 @@ class Train:
         ):
             checks.one_of(f"{key}.name", choice.name, table.names())
             table[choice.name].check(key, choice.name, choice.arguments)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether steps are compiled by XLA; `auto` where it has been measured to be faster.
+
+        So far that is nowhere: on a CPU a step takes 2.2 times as long (docs/benchmarks.md), and
+        no GPU has been measured.
+        """
+        return self.jit == "on"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,9 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for group, keys in _IDLE.items():
         for key in keys:
             del config[group][key]
+    del config["train"]["jit"]
+    if experiment.train.compiles:  # changes last bits, whoever chose it
+        config["train"]["jit"] = True
     for key, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
         choice = getattr(experiment.train, key)
         arguments = table[choice.name].arguments(choice.arguments)

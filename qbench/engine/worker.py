@@ -34,6 +34,8 @@ def main() -> None:
     told = _keep_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    # Kernels are launched from threads of their own, wherever there is a GPU.
+    os.environ.setdefault("TF_GPU_THREAD_MODE", "gpu_private")
     device.start(arguments.threads, arguments.deterministic)
     _tell(told, event="hello", kind=device.kind(), name=device.name())
     while True:

@@ -147,9 +147,12 @@ class Network:
         variables = self.model.trainable_variables
         whole = tf.TensorSpec((), tf.int64)
 
-        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole])
+        @tf.function(
+            input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
+            jit_compile=self._experiment.train.compiles or None,
+        )
         def train_step(indices: Any, seed: Any, step: Any) -> Any:
-            x = self._augmented(tf.gather(images, indices), seed, step)
+            x = self.augmented(tf.gather(images, indices), seed, step)
             with tf.GradientTape() as tape:
                 logits, measured = view(x, training=True)
                 entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -174,8 +177,11 @@ class Network:
 
         return forward
 
-    def _augmented(self, images: Any, seed: Any, step: Any) -> Any:
-        """Training input; what is random in it follows from the seed and the step alone."""
+    def augmented(self, images: Any, seed: Any, step: Any) -> Any:
+        """Training input (B, H, W, C) float32 of images (B, H, W, C) uint8.
+
+        What is random in it follows from the seed and the step alone.
+        """
         settings = self._experiment.data
         preprocessing = PREPROCESSING[settings.preprocessing]
         if settings.augment:

@@ -40,6 +40,7 @@ PLAIN: dict[str, Any] = {
         "weight_decay": 0.0005,
         "log_every": 1,
         "checkpoint_every": None,
+        "jit": "auto",
     },
     "eval": {"batch_size": 100, "limit": None},
     "design": {"name": "ofat", "baseline": True, "factors": None},

@@ -50,6 +50,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("train.weight_decay", 0.0, FIRST),
     ("train.log_every", 2, NOTHING),
     ("train.checkpoint_every", 10, NOTHING),
+    ("train.jit", "on", FIRST),
+    ("train.jit", "off", NOTHING),
     ("eval.batch_size", 50, NOTHING),
     ("eval.limit", 10, NOTHING),
     ("design.name", "factorial", NOTHING),

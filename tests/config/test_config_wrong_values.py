@@ -79,6 +79,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.log_every", 0, "0", FROM_1),
     ("train.checkpoint_every", 0, "0", FROM_1),
     ("train.checkpoint_every", "often", "often", FROM_1),
+    ("train.jit", "fast", "fast", "auto, on or off"),
+    ("train.jit", None, "null", "auto, on or off"),
     ("train.optimizer.name", "sdg", "sdg", "sgd, adam or rmsprop"),
     ("train.optimizer.name", None, "null", "a name"),
     ("train.optimizer.momentum", 1.5, "1.5", UP_TO_1),

@@ -211,3 +211,15 @@ def test_weight_decay_is_trained_but_not_logged() -> None:
         histories.append(examples.trained(examples.fresh(chosen), chosen))
     assert histories[0][0] == histories[1][0]
     assert histories[0][1] != histories[1][1]
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", pytest.param("fake_quant", marks=pytest.mark.slow)])
+def test_steps_compiled_by_xla_train_the_same_but_for_rounding(op: str) -> None:
+    """Eight bits' steps magnify last bits a little; another computation would be far off."""
+    losses = []
+    for jit in ("off", "on"):
+        chosen = examples.experiment({"train.jit": jit, "train.steps": 6, "quant.op": op})
+        rows = examples.trained(examples.fresh(chosen), chosen)
+        losses.append([float(row["loss"]) for row in rows])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    assert losses[1] != losses[0]
