@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 OUT ?= outputs/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep tables results test test-slow lint format lock clean
+.PHONY: help setup sweep tables results test test-slow lint format lock clean bench bench-peers
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,26 @@ test: setup  ## the tests; at most 10 minutes on 2 cores
 
 test-slow: setup  ## the tests that take longer; at most 30 minutes
 	$(BIN)/python -m pytest -q -m slow
+
+bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; hours. CIFAR=DIR adds CIFAR-10
+	$(BIN)/python benchmarks/step.py --save
+	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/sharing.py
+	$(BIN)/python benchmarks/parallel.py
+ifdef CIFAR
+	ROUNDS=2 $(BIN)/python benchmarks/sharing.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=400
+	ROUNDS=2 $(BIN)/python benchmarks/parallel.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=100
+endif
+	$(BIN)/python scripts/benchmarks_page.py
+
+bench-peers: $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))  ## the tools that benchmarks compare with, each in an environment of its own
+
+.peers/%/.installed: benchmarks/peers/%.txt
+	$(PYTHON) -m venv .peers/$*
+	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

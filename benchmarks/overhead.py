@@ -25,7 +25,7 @@ from qbench.engine.single import single_job
 from qbench.experiment import Experiment
 from qbench.hydra_app import settings_of
 
-ROUNDS = 10
+ROUNDS = 20
 
 
 def experiment_of(overrides: list[str]) -> Experiment:
@@ -55,19 +55,27 @@ def main() -> None:
     job = replace(job, runs=(), parts=tuple(replace(part, keep=True) for part in job.parts))
     network.initialise(0)
     train(network, experiment, data, quiet)
-    ratios = []
-    for _ in range(ROUNDS):
+
+    def bare() -> float:
         start = time.perf_counter()
         network.initialise(experiment.seed)
         train(network, experiment, data, quiet)
-        bare = time.perf_counter() - start
+        return time.perf_counter() - start
+
+    def engine() -> float:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
             _Execution(job, Path(folder), data, quiet, quiet).run()
-            engine = time.perf_counter() - start
-        ratios.append(engine / bare)
+            return time.perf_counter() - start
+
+    ratios = []
+    for number in range(ROUNDS):
+        contenders = (bare, engine) if number % 2 else (engine, bare)  # neither always goes first
+        taken = {contender: contender() for contender in contenders}
+        ratios.append(taken[engine] / taken[bare])
         print(
-            f"bare {bare:6.2f} s   engine {engine:6.2f} s   ratio {engine / bare:.4f}", flush=True
+            f"bare {taken[bare]:6.2f} s   engine {taken[engine]:6.2f} s   ratio {ratios[-1]:.4f}",
+            flush=True,
         )
     result = spread(ratios)
     print(f"median ratio {result['median']:.4f} over {ROUNDS} rounds")

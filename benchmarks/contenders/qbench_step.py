@@ -22,7 +22,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "float, no ranges": {"quant.enabled": False},
     "qdq_v2": {},
     "qdq_v2, range given": {"quant.range_given": True},
+    "qdq_v2, XLA": {"train.jit": "on"},
     "fake_quant": {"quant.op": "fake_quant"},
+    "input alone, vgg": {"data.augment": True, "data.preprocessing": "vgg"},
+    "input alone, inception": {"data.augment": True, "data.preprocessing": "inception"},
 }
 
 
@@ -48,19 +51,33 @@ def experiment() -> Experiment:
     return base.with_values(VARIANTS[WANTED["variant"]])
 
 
+def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> Any:
+    """What the variant times: the whole step, or only the making of its input."""
+    from qbench.quantize.quantizer import scheme_of
+
+    if not WANTED["variant"].startswith("input alone"):
+        gather = WANTED["variant"] != "float, no ranges"
+        return network.train_step(scheme_of(chosen.quant), gather)
+    images = tf.constant(data.train_images)
+
+    @tf.function
+    def make_input(indices: Any, seed: Any, step: Any) -> Any:
+        return network.augmented(tf.gather(images, indices), seed, step)[0, 0, 0, 0]
+
+    return make_input
+
+
 def main() -> None:
     """Serve steps."""
     chosen = experiment()
     tf = device.start(WANTED["threads"])
-    from qbench.quantize.quantizer import scheme_of
     from qbench.training.network import Network
 
     images, labels = batch_of(WANTED)
-    data = Dataset("noise", images, labels, images, labels, 10, False, "", "")
+    data = Dataset("noise", images, labels, images, labels, 10, True, "", "")
     network = Network(chosen, data)
     network.initialise(0)
-    gather = WANTED["variant"] != "float, no ranges"
-    step = network.train_step(scheme_of(chosen.quant), gather)
+    step = training_step(tf, network, chosen, data)
     indices = np.arange(len(images))
     seed = tf.constant(0, tf.int64)
 

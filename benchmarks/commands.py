@@ -1,0 +1,122 @@
+"""Seconds of whole commands, and where the time of the default sweep goes.
+
+    python benchmarks/commands.py
+
+`qbench --help`, `qbench plan`, `qbench report` on 1,008 records (the 16 rows of a digits sweep
+under 63 seeds), and `qbench sweep` on digits from an empty folder to its report.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import save, spread
+
+from qbench import records
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SEEDS = 63
+
+
+def seconds(*arguments: str) -> float:
+    """Wall-clock of one run of Python with these arguments."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - start
+
+
+def repeated(*arguments: str) -> dict[str, float]:
+    """The spread over the rounds."""
+    return spread([seconds("-m", "qbench", *arguments) for _ in range(ROUNDS)])
+
+
+def many_records(sweep: Path, folder: Path) -> int:
+    """Write the sweep's runs once for each of many seeds; returns the number of records."""
+    manifest = records.read_manifest(sweep)
+    for row in manifest["rows"]:
+        (run,) = row["runs"]
+        old = sweep / manifest["runs"] / run["id"]
+        record = json.loads((old / records.RECORD).read_text())
+        config = json.loads((old / records.CONFIG).read_text())
+        with (old / records.HISTORY).open() as file:
+            history = list(csv.DictReader(file))
+        with np.load(old / records.PREDICTIONS) as arrays:
+            predictions = dict(arrays)
+        row["runs"] = []
+        for seed in range(SEEDS):
+            name = records.content_id([run["id"], seed])
+            row["runs"].append({**run, "seed": seed, "id": name})
+            records.write_run(
+                folder,
+                name,
+                config={**config, "seed": seed},
+                record={**record, "run": name, "seed": seed},
+                history=history,
+                predictions=predictions,
+            )
+    records.write_manifest(folder, {**manifest, "seeds": list(range(SEEDS)), "runs": "runs"})
+    return SEEDS * len(manifest["rows"])
+
+
+def jobs_of(sweep: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a sweep's log of jobs."""
+    for line in (sweep / "jobs.jsonl").read_text().splitlines():
+        yield json.loads(line)
+
+
+def breakdown(sweep: Path, whole: float) -> dict[str, float]:
+    """Seconds of a sweep by what they were spent on.
+
+    Steps are counted at the pace of each phase once compiled; what training took beyond that is
+    tracing and compiling. What is left at the end is planning, data, models, records and the
+    waiting of one process for the other.
+    """
+    every = [json.loads(p.read_text()) for p in sorted(sweep.glob("runs/*/record.json"))]
+    jobs = list(jobs_of(sweep))
+    paces = [pace for record in every for pace in record["step_seconds"].values()]
+    steps = sum(job["steps"] for job in jobs) * float(np.median(paces))
+    parts = {
+        "import of TensorFlow and Keras": seconds("-c", "import tensorflow, keras"),
+        "training steps": steps,
+        "tracing and compiling": sum(job["train_seconds"] for job in jobs) - steps,
+        "evaluation": sum(record["seconds"]["evaluate"] for record in every),
+        "tables and figures": seconds("-m", "qbench", "report", str(sweep)),
+    }
+    return {**parts, "the rest": whole - sum(parts.values())}
+
+
+def main() -> None:
+    """Print the figures and keep them."""
+    result: dict[str, Any] = {"--help": repeated("--help"), "plan": repeated("plan")}
+    with tempfile.TemporaryDirectory() as place:
+        sweep = Path(place) / "sweep"
+        whole = seconds("-m", "qbench", "sweep", f"out={sweep}")
+        parts = breakdown(sweep, whole)
+        count = many_records(sweep, Path(place) / "many")
+        result[f"report, {count:,} records"] = repeated("report", str(Path(place) / "many"))
+    for name, row in result.items():
+        print(f"qbench {name:<24} median {row['median']:.2f} s, best {row['best']:.2f} s")
+    print(f"qbench sweep on digits: {whole:.1f} s")
+    for name, taken in parts.items():
+        print(f"    {name:<32}{taken:6.1f} s")
+    figures = {"rounds": ROUNDS, "seconds": result, "sweep": {"seconds": whole, "parts": parts}}
+    save("commands", "python benchmarks/commands.py", figures)
+
+
+if __name__ == "__main__":
+    main()

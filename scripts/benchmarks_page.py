@@ -1,0 +1,170 @@
+"""Writes the tables of docs/benchmarks.md from benchmarks/figures/*.json.
+
+    python scripts/benchmarks_page.py
+
+The page's own text stays as it is: a table stands between `<!-- NAME -->` and `<!-- end -->`, NAME
+being that of a file of figures, and only what is between is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+FIGURES = ROOT / "benchmarks" / "figures"
+
+Figures = dict[str, Any]
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table, numbers to the right of the first column."""
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" + " ---: |" * (len(heads) - 1)]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def quartiles(row: Figures, form: str) -> str:
+    """Between which values half of the rounds lie."""
+    return f"{row['quarter']:{form}} to {row['three_quarters']:{form}}"
+
+
+def machine(figures: Figures) -> str:
+    """One line on where and how the figures were taken."""
+    where = figures["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
+    return (
+        f"`{figures['command']}` on {where['processor']}, {where['cores']} cores,"
+        f" {where['memory_gb']} GB, {where['system']}; {versions}."
+    )
+
+
+def step(figures: Figures) -> list[str]:
+    """Milliseconds and ratios of every network."""
+    lines = [f"{figures['rounds']} rounds, {figures['threads']} threads."]
+    for name, network in figures["networks"].items():
+        rows = [
+            (who, f"{row['median']:.1f}", f"{row['best']:.1f}", quartiles(row, ".1f"))
+            for who, row in network["milliseconds"].items()
+        ]
+        lines += ["", f"**{name}**", ""]
+        lines += table(("milliseconds a step", "median", "best", "quartiles"), rows)
+        rows = [
+            (what, f"{row['median']:.3f}", quartiles(row, ".3f"), f"{row['aim']:.2f}")
+            for what, row in network["ratios"].items()
+        ]
+        lines += ["", *table(("ratio within a round", "median", "quartiles", "aim"), rows)]
+    return lines
+
+
+def versions_of_peers(figures: Figures) -> list[str]:
+    """What the contenders ran on."""
+    found: dict[str, str] = {}
+    for network in figures["networks"].values():
+        for facts in network["contenders"].values():
+            found |= facts["versions"]
+    return ["", "Versions: " + ", ".join(f"{k} {v}" for k, v in sorted(found.items())) + "."]
+
+
+def sharing(figures: Figures) -> list[str]:
+    """Seconds with and without sharing."""
+    rows = []
+    for part in ("training", "whole"):
+        row = figures[part]
+        shared, alone = (row[f"{kind}_seconds"]["median"] for kind in ("shared", "alone"))
+        ratio = row["ratio"]
+        rows.append(
+            (
+                part,
+                f"{shared:.1f}",
+                f"{alone:.1f}",
+                f"{ratio['median']:.3f}",
+                quartiles(ratio, ".3f"),
+            )
+        )
+    steps = figures["steps"]
+    heads = (f"{figures['rounds']} rounds", "shared, s", "alone, s", "ratio", "quartiles")
+    counted = f"{steps['shared']:,} steps in place of {steps['alone']:,}: {steps['ratio']:.3f}."
+    return [*table(heads, rows), "", counted]
+
+
+def parallel(figures: Figures) -> list[str]:
+    """Whole sweeps by processes and threads."""
+    rows = [
+        (name, f"{row['seconds']['median']:.1f}", f"{row['ratio']['median']:.3f}")
+        for name, row in figures["contenders"].items()
+    ]
+    return table((f"{figures['rounds']} rounds", "median, s", "ratio"), rows)
+
+
+def planning(figures: Figures) -> list[str]:
+    """Seconds against runs."""
+    rows = [
+        (runs, f"{row['median']:.2f}", f"{row['best']:.2f}")
+        for runs, row in sorted(
+            figures["seconds"].items(), key=lambda item: int(item[0].replace(",", ""))
+        )
+    ]
+    return table(("runs", "median, s", "best, s"), rows)
+
+
+def overhead(figures: Figures) -> list[str]:
+    """The engine over the bare loop."""
+    row = figures["ratio"]
+    return [
+        f"Median ratio over {figures['rounds']} rounds **{row['median']:.3f}**, quartiles"
+        f" {quartiles(row, '.3f')}."
+    ]
+
+
+def commands(figures: Figures) -> list[str]:
+    """Whole commands, and the parts of a sweep."""
+    rows = [
+        (f"`qbench {name}`", f"{row['median']:.2f}", f"{row['best']:.2f}")
+        for name, row in figures["seconds"].items()
+    ]
+    sweep = figures["sweep"]
+    parts = [(name, f"{taken:.1f}") for name, taken in sweep["parts"].items()]
+    return [
+        *table((f"{figures['rounds']} rounds", "median, s", "best, s"), rows),
+        "",
+        *table(("`qbench sweep` on digits", "s"), [*parts, ("whole", f"{sweep['seconds']:.1f}")]),
+    ]
+
+
+WRITERS: dict[str, Callable[[Figures], list[str]]] = {
+    "step": lambda figures: step(figures) + versions_of_peers(figures),
+    "sharing_digits": sharing,
+    "sharing_cifar10_resnet8": sharing,
+    "parallel_digits": parallel,
+    "parallel_cifar10_resnet8": parallel,
+    "planning": planning,
+    "overhead": overhead,
+    "commands": commands,
+}
+
+
+def filled(page: str) -> str:
+    """The page with every table that has figures written anew."""
+
+    def fill(match: re.Match[str]) -> str:
+        path = FIGURES / f"{match[1]}.json"
+        if not path.exists():
+            return match[0]
+        figures = json.loads(path.read_text())
+        lines = [machine(figures), "", *WRITERS[match[1]](figures)]
+        return f"<!-- {match[1]} -->\n" + "\n".join(lines) + "\n<!-- end -->"
+
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", fill, page, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the page in place."""
+    PAGE.write_text(filled(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    main()
