@@ -20,7 +20,6 @@ from qbench.quantize.ops import OPS, ROUNDINGS
 from qbench.quantize.placement import PLACEMENTS
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
-
 JIT = ("auto", "on", "off")
 
 
