@@ -6,6 +6,8 @@
                         predictions.npz    label, predicted class and the label's rank
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
+                        model_*.tflite     what `qbench convert` made of it, and in
+                        deploy.json        what it measured of that
     <root>/jobs.jsonl   a line for every job that was done: steps, seconds
     <sweep>/            manifest.json      which runs belong to this table, and as which rows
                         runs.csv, table.csv, table.md, figures/, report.html
@@ -40,6 +42,7 @@ HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
+DEPLOY = "deploy.json"
 MANIFEST = "manifest.json"
 JOBS = "jobs.jsonl"
 
@@ -147,6 +150,12 @@ def write_run(
         os.rename(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_export(folder: Path, file: str, content: bytes, report: Mapping[str, Any]) -> None:
+    """Put a converted file, and then what was measured of it, into a run's folder."""
+    write_atomically(folder / file, content)
+    write_atomically(folder / DEPLOY, as_json(report))
 
 
 def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Insertion:
         tensor: what it quantizes: the layer whose output it is, or `<layer> kernel`.
         is_kernel: whether that is a kernel.
         source: where the range comes from (see `qbench.quantize.quantizer`).
+        root: the gathered tensor whose values it passes on; itself for most, empty for kernels.
     """
 
     layer: str
@@ -45,6 +46,7 @@ class Insertion:
     tensor: str
     is_kernel: bool
     source: str
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,19 @@ def rewrite(
                 f"the model {model.name} is or holds {inner.name}, a model of its own; qbench"
                 " rewrites one flat functional graph."
             )
-    return _Rewriter(scheme, averages).run(model)
+    return Rewriter(scheme, averages).run(model)
+
+
+def walk(model: Any, call: Any) -> Any:
+    """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers."""
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 
 
 _IMAGE = "image"
 
 
 @dataclass(eq=False)
-class _Tensor:
+class Tensor:
     """What the rewriter knows about one tensor of the view under construction.
 
     Attributes:
@@ -113,34 +120,33 @@ class _Tensor:
     value: Any
     name: str
     producer: Any = None
-    root: _Tensor = field(init=False)
+    root: Tensor = field(init=False)
     is_quantized: bool = False
     range: Any = None
     row: int = -1
-    quantized: _Tensor | None = None
+    quantized: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.root = self
 
 
-class _Rewriter:
+class Rewriter:
     """One rewrite: `call` is handed every layer of the model in the order of its graph."""
 
     def __init__(self, scheme: QuantizationScheme | None, averages: RangeAverages | None) -> None:
         self.scheme = scheme
         self.averages = averages
         self.rules = [(name, PLACEMENTS[name]) for name in (scheme.placement if scheme else ())]
-        self.known: dict[int, _Tensor] = {}
-        self.gathered: list[_Tensor] = []
+        self.known: dict[int, Tensor] = {}
+        self.gathered: list[Tensor] = []
         self.insertions: list[Insertion] = []
         self.tensor_names = {_IMAGE}
         self.layer_names: set[str] = set()
 
     def run(self, model: Any) -> View:
+        """The whole rewrite."""
         self.layer_names |= {op.name for op in model.operations}
-        clone = keras.models.clone_model(
-            model, clone_function=lambda layer: layer, call_function=self.call
-        )
+        clone = walk(model, self.call)
         (output,) = clone.outputs
         self._gather(self._tensor(output).root)
         ranges = StackRanges(name=self._layer_name("ranges"))(
@@ -152,7 +158,7 @@ class _Rewriter:
     def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls `op` or what stands in for it, on inputs that may have been quantized."""
         operands = sum(map(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))))
-        tensors: list[_Tensor] = []
+        tensors: list[Tensor] = []
 
         def read(value: Any) -> Any:
             if not keras.utils.is_keras_tensor(value):
@@ -182,15 +188,10 @@ class _Rewriter:
                 return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
         return op(*args, **kwargs)
 
-    def _input(self, op: Any, operands: int, tensor: _Tensor) -> _Tensor:
+    def _input(self, op: Any, operands: int, tensor: Tensor) -> Tensor:
         """What `op` reads in place of `tensor`: itself, or its quantized self."""
-        root = tensor.root
-        is_image = root.producer is None
-        if is_image or is_activation(root.producer):
-            self._gather(root)
-        if is_convolution(op) or reads_to_add(op, operands):
-            self._gather(root)
-        if is_image or tensor.is_quantized:
+        self._gather_read(op, operands, tensor.root)
+        if tensor.root.producer is None or tensor.is_quantized:
             return tensor
         for placement, rule in self.rules:
             if rule.outputs_of(tensor.producer):
@@ -200,7 +201,7 @@ class _Rewriter:
                 return self._quantize(tensor, placement)
         return tensor
 
-    def _quantize(self, tensor: _Tensor, placement: str) -> _Tensor:
+    def _quantize(self, tensor: Tensor, placement: str) -> Tensor:
         """The quantized self of `tensor`, made the first time somebody asks."""
         if tensor.quantized is None:
             assert self.scheme is not None and self.averages is not None
@@ -211,10 +212,19 @@ class _Rewriter:
             made = self._tensor(layer(tensor.value, *root.range), tensor.name)
             made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
             tensor.quantized = made
-            self.insertions.append(Insertion(name, placement, tensor.name, False, quantizer.source))
+            self.insertions.append(
+                Insertion(name, placement, tensor.name, False, quantizer.source, root.name)
+            )
         return tensor.quantized
 
-    def _gather(self, root: _Tensor) -> None:
+    def _gather_read(self, op: Any, operands: int, root: Tensor) -> None:
+        """Gather the range of a root that `op` reads, if any placement could quantize it."""
+        if root.producer is None or is_activation(root.producer):
+            self._gather(root)
+        if is_convolution(op) or reads_to_add(op, operands):
+            self._gather(root)
+
+    def _gather(self, root: Tensor) -> None:
         """Measure the range of `root` in every step."""
         if root.range is None:
             name = self._layer_name(f"{root.name}.range")
@@ -222,8 +232,8 @@ class _Rewriter:
             root.row = len(self.gathered)
             self.gathered.append(root)
 
-    def _tensor(self, value: Any, name: str = _IMAGE, producer: Any = None) -> _Tensor:
-        return self.known.setdefault(id(value), _Tensor(value, name, producer))
+    def _tensor(self, value: Any, name: str = _IMAGE, producer: Any = None) -> Tensor:
+        return self.known.setdefault(id(value), Tensor(value, name, producer))
 
     def _layer_name(self, name: str) -> str:
         return _unique(name, self.layer_names)

@@ -1,0 +1,55 @@
+"""usage: qbench convert RUN [overrides]
+
+Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
+model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
+what came out to deploy.json beside it.
+Overrides may change the test: eval.limit, data.dir.
+
+Exit code: 0 if a file was written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qbench import records
+from qbench.commands.overrides import values_of
+from qbench.errors import QbenchError
+
+_CHANGEABLE = ("eval.limit", "data.dir")
+_COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if not arguments:
+        raise QbenchError("qbench convert takes the folder of a run: qbench convert RUN.")
+    from qbench.engine.finished import bring_back
+
+    folder = Path(arguments[0])
+    run = bring_back(folder, values_of(arguments[1:], _CHANGEABLE))
+    from qbench.deploy.convert import export
+
+    exported = export(run.network, run.experiment, run.data)
+    records.write_export(folder, exported.kind.file, exported.content, exported.report)
+    print(describe(exported.report, run.record))
+    return 0
+
+
+def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
+    """The report as text, beside what the run's own evaluation gave."""
+    lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
+    if report["export_note"]:
+        lines.append(report["export_note"])
+    heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")
+    lines.append(f"{'kernels':<12}" + "".join(f"{head:>16}" for head in heads))
+    if record["metrics"]:
+        own = record["metrics"]
+        lines.append(f"{'simulation':<12}{own['accuracy']:>16.2f}{own['recall_at_5']:>16.2f}")
+    for path, row in report["kernels"].items():
+        figures = "".join(f"{row[key]:>16.2f}" for key in _COLUMNS) if "error" not in row else ""
+        lines.append(f"{path:<12}{figures or '  ' + row.get('error', '')}")
+    unit = "logits" if report["export"] == "float" else "steps of the output's grid"
+    lines.append(f"differences in {unit}, from the simulation with the file's fixed ranges")
+    return "\n".join(lines)

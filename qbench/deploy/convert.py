@@ -1,0 +1,125 @@
+"""A trained network as a LiteRT file that was run: its accuracy, its agreement with simulation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.data import Dataset
+from qbench.data.preprocessing import PREPROCESSING
+from qbench.deploy.export import export_model
+from qbench.deploy.kinds import Kind, kind_of
+from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.errors import QbenchError
+from qbench.evaluation import label_ranks, metrics
+from qbench.experiment import Experiment
+
+CALIBRATION_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A converted run.
+
+    Attributes:
+        kind: what kind of file.
+        content: the file.
+        report: what was measured; plain data, see `measure`.
+    """
+
+    kind: Kind
+    content: bytes
+    report: dict[str, Any]
+
+
+def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
+    """Convert a trained network and run the file over the test set, on every kernel path.
+
+    Args:
+        network: the `qbench.training.network.Network`, trained.
+        experiment: what it was trained by.
+        data: its data.
+
+    Raises:
+        QbenchError: the converter refuses the network.
+    """
+    quant = experiment.quant
+    kind = kind_of(quant)
+    on_grids = quant if kind.name == "int8" else replace(quant, enabled=False)
+    model, left_float = export_model(network.model, network.averages, on_grids)
+    scale = PREPROCESSING[experiment.data.preprocessing].scale
+    calibration = None
+    if kind.name == "16x8":
+        calibration = scale(data.train_images[:CALIBRATION_IMAGES]).numpy()
+    content = convert(model, kind.name, calibration)
+    notes = [kind.note] if kind.note else []
+    if left_float:
+        notes.append(f"float in the simulation: {', '.join(left_float)}")
+    limit = experiment.eval.limit
+    inputs = scale(data.test_images[:limit]).numpy()
+    labels = data.test_labels[:limit]
+    report = {
+        "export": kind.export,
+        "export_note": "; ".join(notes),
+        "file": kind.file,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "images": len(labels),
+        "kernels": measure(content, simulated(model, inputs), inputs, labels, data.classes),
+    }
+    return Exported(kind, content, report)
+
+
+def simulated(model: Any, inputs: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
+    """Logits (N, classes) of the graph that was converted, in TensorFlow's float arithmetic."""
+    parts = [
+        model([inputs[k : k + batch]], training=False).numpy() for k in range(0, len(inputs), batch)
+    ]
+    return np.concatenate(parts)
+
+
+def measure(
+    content: bytes,
+    expected: NDArray[np.float32],
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+) -> dict[str, Any]:
+    """What a file does on each kernel path that can run it.
+
+    Args:
+        content: the file.
+        expected: logits (N, classes) of the simulation with the same fixed ranges.
+        inputs: network inputs (N, H, W, C).
+        labels: (N,).
+        classes: number of classes.
+
+    Returns:
+        By kernel path: `accuracy` and `recall_at_5` in percent; `agreement`, the percentage of
+        images whose class is the simulation's; `largest_difference` and `mean_difference` of
+        logits, in steps of the output's grid (of a float file: in logits). A path that cannot run
+        the file has `error` alone.
+    """
+    found: dict[str, Any] = {}
+    for path in KERNELS:
+        try:
+            file = LiteFile(content, path)
+            logits = file.logits(inputs)
+        except (QbenchError, RuntimeError) as error:
+            found[path] = {"error": str(error).strip().split("\n")[0]}
+            continue
+        predicted = logits.argmax(axis=1)
+        figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
+        apart = np.abs(logits - expected) / (file.output_step() or 1.0)
+        found[path] = {
+            "accuracy": figures["accuracy"],
+            "recall_at_5": figures["recall_at_5"],
+            "agreement": 100.0 * float(np.mean(predicted == expected.argmax(axis=1))),
+            "largest_difference": float(apart.max()),
+            "mean_difference": float(apart.mean()),
+        }
+    return found

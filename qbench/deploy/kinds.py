@@ -1,0 +1,53 @@
+"""What kind of file a configuration becomes, and how near to it the file is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qbench.experiment import Quant
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        name: `int8`, `16x8` or `float`.
+        export: how the file stands to the simulation, as tables print it.
+        note: what is not as simulated, apart from tensors that the simulation left float.
+    """
+
+    name: str
+    export: str
+    note: str
+
+    @property
+    def file(self) -> str:
+        """The file's name in the run's folder."""
+        return f"model_{self.name}.tflite"
+
+
+def kind_of(quant: Quant) -> Kind:
+    """The kind of file that represents a configuration.
+
+    LiteRT has kernels for 8-bit weights with 8- or 16-bit activations and for float32; what lies
+    between is put on the next grid that has them.
+    """
+    if not quant.enabled:
+        return Kind("float", "float", "")
+    weights, activations = quant.bits_of_weights, quant.bits_of_activations
+    if activations > 16:
+        return Kind("float", "float", f"no kernels for {activations} bits; float32")
+    if activations > 8:
+        note = f"weights of {weights} bits on 8; ranges calibrated on training images"
+        return Kind("16x8", "approximate", note)
+    notes = []
+    if min(weights, activations) < 8:
+        notes.append(f"values of {_bits(weights, activations)} bits in an int8 file")
+    if weights > 8:
+        notes.append(f"weights of {weights} bits on 8")
+    return Kind("int8", "approximate", "; ".join(notes))
+
+
+def _bits(weights: int, activations: int) -> str:
+    return str(weights) if weights == activations else f"{weights} (weights) and {activations}"

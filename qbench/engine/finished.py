@@ -1,0 +1,71 @@
+"""A finished run brought back from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qbench import device, records
+from qbench.data import Dataset
+from qbench.errors import QbenchError
+from qbench.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with its trained network.
+
+    Attributes:
+        folder: where it lies.
+        experiment: its configuration, with the changes asked for.
+        record: as written.
+        data: its data.
+        network: with the run's weights and range averages.
+    """
+
+    folder: Path
+    experiment: Experiment
+    record: dict[str, Any]
+    data: Dataset
+    network: Any
+
+
+def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
+    """Load a run's configuration, data and weights, and check that they are the recorded ones.
+
+    Args:
+        folder: of the run.
+        changes: values of the configuration that are to differ, by dotted key.
+
+    Raises:
+        QbenchError: the weights are missing or damaged, or the data are not the run's.
+    """
+    record = records.read_record(folder)
+    config = records.read_json(folder / records.CONFIG, "the configuration of a run")
+    experiment = Experiment.from_config(config).with_values(changes)
+    if record["status"] == "failed":
+        raise QbenchError(f"{folder}: this run failed; it has no trained network.")
+    if not (folder / records.WEIGHTS).is_file():
+        raise QbenchError(
+            f"{folder / records.WEIGHTS}: no such file; weights are not kept with committed"
+            " records: train the run again."
+        )
+    device.start(experiment.threads, experiment.deterministic)
+    from qbench.data import load
+    from qbench.engine.execute import network_for
+
+    data = load(experiment.data.name, experiment.data.dir)
+    if data.hash != record["data"]["hash"]:
+        raise QbenchError(
+            f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"
+            f" recorded {record['data']['hash'][:12]})."
+        )
+    network = network_for(experiment, data)
+    network.restore(
+        folder / records.WEIGHTS, records.read_json(folder / records.RANGES, "range averages")
+    )
+    if network.weights_hash() != record["weights_sha256"]:
+        raise QbenchError(f"{folder / records.WEIGHTS}: not the weights that were recorded.")
+    return FinishedRun(folder, experiment, record, data, network)

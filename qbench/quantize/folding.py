@@ -1,0 +1,79 @@
+"""Batch normalization as part of the convolution before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.rewrite import walk
+
+Array = NDArray[np.float32]
+
+
+def foldable(model: Any) -> dict[str, Any]:
+    """The batch normalization behind each convolution that can take it up, by convolution.
+
+    It must be the only reader of a linear convolution's output and normalize its last axis.
+    """
+    producers: dict[int, Any] = {}
+    readers: dict[str, list[Any]] = {}
+    held = []  # the tensors, so that their ids stay their own
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
+            if id(tensor) in producers:
+                readers.setdefault(producers[id(tensor)].name, []).append(op)
+        output = op(*args, **kwargs)
+        held.append(output)
+        if keras.utils.is_keras_tensor(output) and is_convolution(op):
+            producers[id(output)] = op
+        return output
+
+    ends = {id(tensor) for tensor in walk(model, call).outputs}
+    found = {}
+    for tensor, convolution in producers.items():
+        reading = readers.get(convolution.name, [])
+        if len(reading) == 1 and tensor not in ends and _takes_up(convolution, reading[0]):
+            found[convolution.name] = reading[0]
+    return found
+
+
+def _takes_up(convolution: Any, reader: Any) -> bool:
+    return (
+        isinstance(reader, keras.layers.BatchNormalization)
+        and reader.axis in (-1, len(convolution.output.shape) - 1)
+        and getattr(convolution, "activation", None) in (None, keras.activations.linear)
+        and len(kernels(convolution)) == 1
+    )
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What a convolution and its batch normalization do to x, as factor * (kernel * x) + bias.
+
+    Attributes:
+        factor: (channels,) gamma / sqrt(moving variance + epsilon); ones without normalization.
+        bias: (channels,) beta + (bias - moving mean) * factor.
+    """
+
+    factor: Array
+    bias: Array
+
+
+def affine(convolution: Any, norm: Any | None, channels: int) -> Affine:
+    """The inference form of a layer, with moving statistics (Jacob et al. 2018, eq. 14)."""
+    own = getattr(convolution, "bias", None)
+    bias = np.zeros(channels, np.float32) if own is None else np.asarray(own)
+    if norm is None:
+        return Affine(np.ones(channels, np.float32), bias)
+    factor = 1 / np.sqrt(np.asarray(norm.moving_variance) + np.float32(norm.epsilon))
+    if norm.scale:
+        factor = factor * np.asarray(norm.gamma)
+    shift = np.asarray(norm.beta) if norm.center else np.float32(0)
+    bias = shift + (bias - np.asarray(norm.moving_mean)) * factor
+    return Affine(factor.astype(np.float32), bias.astype(np.float32))

@@ -1,0 +1,129 @@
+"""Converted files, run by the LiteRT interpreter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from deploy_examples import SHAPE, images, measured, network, quant
+
+from qbench.deploy.convert import measure, simulated
+from qbench.deploy.export import export_model
+from qbench.deploy.kinds import kind_of
+from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.errors import QbenchError
+
+INT8 = [
+    {},
+    {"rounding": "half_up"},
+    {"signed": False},
+    {"range_given": True},
+    {"bits": 4},
+    {"op": "fake_quant"},
+    {"op": "fake_quant", "bits": 3},
+    {"placement": ("conv",)},
+    {"weight_bits": 4},
+]
+
+
+def file_of(chosen):
+    model = network()
+    exported, left_float = export_model(model, measured(model), chosen)
+    return exported, convert(exported, "int8"), left_float
+
+
+@pytest.mark.parametrize("values", INT8, ids=str)
+def test_an_int8_file_is_integer_throughout_and_agrees(values):
+    model, content, _ = file_of(quant(**values))
+    chosen = quant(**values)
+    expected = simulated(model, images())
+    # One step for each of the few places where a tie may fall the other way; coarse ones with few
+    # bits.
+    steps = 4.5 * 2 ** (8 - min(chosen.bits_of_activations, 8))
+    for kernels in KERNELS:
+        file = LiteFile(content, kernels)
+        assert np.abs(file.logits(images()) - expected).max() <= steps * file.output_step()
+    plain = LiteFile(content, "builtin")
+    assert plain.dtypes() == {"int8", "int32"}
+    assert not {"QUANTIZE", "DEQUANTIZE", "DELEGATE"} & set(plain.operators())
+    assert plain.operators() == [
+        "CONV_2D", "MAX_POOL_2D", "CONV_2D", "CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED"
+    ]  # fmt: skip
+
+
+def test_tensors_that_only_the_file_quantizes_are_named():
+    assert file_of(quant())[2] == ["image", "logits"]
+    assert file_of(quant(placement=("conv",)))[2] == [
+        "image", "left_bn", "right", "sum_relu", "logits"
+    ]  # fmt: skip
+
+
+def test_a_float_file_computes_what_the_model_does():
+    model = network()
+    exported, _ = export_model(model, measured(model), quant(enabled=False))
+    file = LiteFile(convert(exported, "float"))
+    expected = model(images(), training=False)
+    np.testing.assert_allclose(file.logits(images()), expected, rtol=1e-3, atol=1e-3)
+    assert file.output_step() == 0
+
+
+def test_sixteen_bits_with_eight_bit_weights():
+    model = network()
+    exported, _ = export_model(model, measured(model), quant(enabled=False))
+    file = LiteFile(convert(exported, "16x8", images()))
+    assert {"int16", "int8"} <= file.dtypes() and "float32" not in file.dtypes()
+    expected = model(images(), training=False).numpy()
+    assert np.abs(file.logits(images()) - expected).max() < 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_results_do_not_depend_on_the_batch(batch):
+    file = LiteFile(file_of(quant())[1], "reference")
+    np.testing.assert_array_equal(file.logits(images(), batch), file.logits(images()))
+
+
+def test_measure_compares_with_what_is_given():
+    model, content, _ = file_of(quant())
+    expected = simulated(model, images())
+    labels = expected.argmax(axis=1)
+    row = measure(content, expected, images(), labels, 5)["reference"]
+    assert row["agreement"] == row["accuracy"] > 95
+    away = measure(content, -expected, images(), labels, 5)["reference"]
+    assert away["agreement"] < row["agreement"]
+    assert away["largest_difference"] > 10 > row["largest_difference"] > 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no file", b"\x00" * 4096])
+def test_a_foreign_file_is_refused_in_a_sentence(content):
+    with pytest.raises(QbenchError, match="not a LiteRT file"):
+        LiteFile(content)
+
+
+def test_a_cut_file_is_refused():
+    content = file_of(quant())[1]
+    with pytest.raises(QbenchError, match="not a LiteRT file"):
+        LiteFile(content[: len(content) // 2])
+
+
+KINDS = [
+    ({"enabled": False}, "float", "float", ""),
+    ({}, "int8", "approximate", ""),
+    ({"bits": 4}, "int8", "approximate", "values of 4 bits in an int8 file"),
+    ({"bits": 9}, "16x8", "approximate", "weights of 9 bits on 8"),
+    ({"bits": 16}, "16x8", "approximate", "weights of 16 bits on 8"),
+    ({"bits": 32}, "float", "float", "no kernels for 32 bits"),
+    ({"weight_bits": 3}, "int8", "approximate", "values of 3 (weights) and 8 bits"),
+    ({"weight_bits": 16}, "int8", "approximate", "weights of 16 bits on 8"),
+    ({"activation_bits": 16}, "16x8", "approximate", "weights of 8 bits"),
+]
+
+
+@pytest.mark.parametrize(("values", "name", "export", "note"), KINDS, ids=str)
+def test_kinds(values, name, export, note):
+    kind = kind_of(quant(**values))
+    assert (kind.name, kind.export) == (name, export)
+    assert note in kind.note
+    assert kind.file == f"model_{name}.tflite"
+
+
+def test_shape_of_the_examples():
+    assert network().input_shape == (None, *SHAPE)
