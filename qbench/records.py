@@ -154,8 +154,9 @@ def write_run(
 
 def write_export(folder: Path, file: str, content: bytes, report: Mapping[str, Any]) -> None:
     """Put a converted file, and then what was measured of it, into a run's folder."""
+    measured = as_json(report)
     write_atomically(folder / file, content)
-    write_atomically(folder / DEPLOY, as_json(report))
+    write_atomically(folder / DEPLOY, measured)
 
 
 def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Engine:
         fail_fast: stop at the first job that fails for good.
         isolate: train in worker processes; false trains where the launcher runs the job.
         device: `auto`, `cpu` or `gpu`; the kind of device that the workers have.
+        workers: how many jobs are done at once where Hydra's basic launcher is configured.
     """
 
     share: bool = True
@@ -49,12 +50,14 @@ class Engine:
     fail_fast: bool = False
     isolate: bool = True
     device: str = "auto"
+    workers: int = 1
 
     def __post_init__(self) -> None:
         """Checks every value."""
         for key in ("share", "keep_trunks", "fail_fast", "isolate"):
             checks.boolean(key, getattr(self, key))
         checks.whole("retries", self.retries, 0, 100)
+        checks.whole("workers", self.workers, 1, 1024)
         checks.one_of("device", self.device, ("auto", "cpu", "gpu"))
 
 

@@ -19,6 +19,9 @@ from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.hydra_app import explicit_keys, settings_of
 from qbench.plan import make_plan
+from qbench.progress import say
+
+_BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 class DesignSweeper(Sweeper):
@@ -33,7 +36,7 @@ class DesignSweeper(Sweeper):
     config: DictConfig
 
     def __init__(
-        self, action: str, workers: int, step_seconds: float | None, as_json: bool
+        self, action: str, workers: int | None, step_seconds: float | None, as_json: bool
     ) -> None:
         """`action` is `run`, `plan` or `verify`; the others are options of `plan`."""
         self.action = action
@@ -48,6 +51,7 @@ class DesignSweeper(Sweeper):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+        self._chosen_launcher: Any = OmegaConf.to_container(config.hydra.launcher)
 
     def sweep(self, arguments: list[str]) -> None:
         """Called by Hydra with the overrides of the command line."""
@@ -68,7 +72,8 @@ class DesignSweeper(Sweeper):
         if self.action == "plan":
             from qbench.forecast import print_forecast
 
-            print_forecast(plan, self.workers, self.step_seconds, self.as_json)
+            workers = self.workers or plan.settings.engine.workers
+            print_forecast(plan, workers, self.step_seconds, self.as_json)
             return
         if self.action == "verify":
             from qbench.verify import verify
@@ -88,6 +93,7 @@ class DesignSweeper(Sweeper):
 
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.sweep.dir = folder
+            self.config.hydra.launcher = self._launcher(len(jobs))
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
         )
@@ -95,6 +101,26 @@ class DesignSweeper(Sweeper):
             launcher.launch([[*fixed, *job] for job in jobs], initial_job_idx=0)
         )
         return returns
+
+    def _launcher(self, jobs: int) -> Any:
+        """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
+
+        A launcher that was chosen on purpose says itself how many jobs it does at once.
+        """
+        chosen = self._chosen_launcher
+        engine = settings_of(self.config).engine
+        at_once = min(engine.workers, jobs)
+        if at_once < 2 or not engine.isolate or chosen["_target_"] != _BASIC:
+            return chosen
+        try:
+            from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
+        except ImportError:
+            say(
+                f"workers={engine.workers}: several at once need joblib (pip install"
+                " 'qbench-qat[joblib]'); one job after the other it is, with the same results."
+            )
+            return chosen
+        return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
 
 
 def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ class OfatSweeperConf:
 
     _target_: str = "hydra_plugins.qbench_ofat.OfatSweeper"
     action: str = "run"
-    workers: int = 1
+    workers: int | None = None
     step_seconds: float | None = None
     as_json: bool = False
 

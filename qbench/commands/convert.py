@@ -28,7 +28,11 @@ def main(arguments: list[str]) -> int:
     from qbench.engine.finished import bring_back
 
     folder = Path(arguments[0])
-    run = bring_back(folder, values_of(arguments[1:], _CHANGEABLE))
+    values = values_of(arguments[1:], _CHANGEABLE)
+    status = records.read_record(folder)["status"]
+    if status != "ok":
+        raise QbenchError(f"{folder}: this run {status}; only one that ended well is converted.")
+    run = bring_back(folder, values)
     from qbench.deploy.convert import export
 
     exported = export(run.network, run.experiment, run.data)

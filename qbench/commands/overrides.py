@@ -22,6 +22,9 @@ def values_of(overrides: Sequence[str], allowed: Sequence[str]) -> dict[str, Any
         key, equals, value = text.partition("=")
         if not equals:
             raise QbenchError(f"{text}: expected key=value.")
-        values[key] = yaml.safe_load(value)
+        try:
+            values[key] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise QbenchError(f"{text}: the value cannot be read; quote it.") from error
     known_keys("", values, allowed)
     return values

@@ -33,7 +33,9 @@ def main(arguments: list[str]) -> int:
 def run_job(config: Any) -> str:
     """One job of a sweep, in whichever process the launcher chose; returns how it went."""
     from qbench.engine.client import STOP, do_job
+    from qbench.engine.orphans import leave_with_parent
 
+    leave_with_parent()
     settings = hydra_app.settings_of(config)
     engine = settings.engine
     path = settings.root.absolute() / "jobs" / f"{config.job}.json"

@@ -16,7 +16,8 @@ from qbench.deploy.kinds import Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.errors import QbenchError
 from qbench.evaluation import label_ranks, metrics
-from qbench.experiment import Experiment
+from qbench.experiment import Experiment, Quant
+from qbench.quantize.quantizer import MOVING, QuantizationScheme, scheme_of
 
 CALIBRATION_IMAGES = 200
 
@@ -49,8 +50,9 @@ def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
     """
     quant = experiment.quant
     kind = kind_of(quant)
-    on_grids = quant if kind.name == "int8" else replace(quant, enabled=False)
-    model, left_float = export_model(network.model, network.averages, on_grids)
+    model, left_float = export_model(
+        network.model, network.averages, quant, on_grids=kind.name == "int8"
+    )
     scale = PREPROCESSING[experiment.data.preprocessing].scale
     calibration = None
     if kind.name == "16x8":
@@ -59,9 +61,11 @@ def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
     notes = [kind.note] if kind.note else []
     if left_float:
         notes.append(f"float in the simulation: {', '.join(left_float)}")
+    notes += _float_parts(content) if kind.name == "int8" else []
     limit = experiment.eval.limit
     inputs = scale(data.test_images[:limit]).numpy()
     labels = data.test_labels[:limit]
+    expected = simulate(network, experiment, data)
     report = {
         "export": kind.export,
         "export_note": "; ".join(notes),
@@ -69,17 +73,36 @@ def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "images": len(labels),
-        "kernels": measure(content, simulated(model, inputs), inputs, labels, data.classes),
+        "kernels": measure(content, expected, inputs, labels, data.classes),
     }
     return Exported(kind, content, report)
 
 
-def simulated(model: Any, inputs: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
-    """Logits (N, classes) of the graph that was converted, in TensorFlow's float arithmetic."""
-    parts = [
-        model([inputs[k : k + batch]], training=False).numpy() for k in range(0, len(inputs), batch)
-    ]
-    return np.concatenate(parts)
+def _float_parts(content: bytes) -> list[str]:
+    """A note where an int8 file has operators that compute in float."""
+    types = LiteFile(content, "builtin").dtypes()
+    return ["parts of the network stay float"] if "float32" in types else []
+
+
+def fixed(quant: Quant) -> QuantizationScheme | None:
+    """The run's own quantization with its range averages in the place of measured ranges.
+
+    Unsigned codes over a given range cut negative values off, which they let through where the op
+    measures; it makes a difference to a placement that quantizes tensors with negative values.
+    """
+    scheme = scheme_of(quant)
+    if scheme is None:
+        return None
+    return replace(scheme, activation=replace(scheme.activation, source=MOVING))
+
+
+def simulate(network: Any, experiment: Experiment, data: Dataset) -> NDArray[np.float32]:
+    """Logits (N, classes) of the simulation with the ranges that the file has, fixed."""
+    forward = network.forward(fixed(experiment.quant))
+    images, size = data.test_images[: experiment.eval.limit], experiment.eval.batch_size
+    return np.concatenate(
+        [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
+    )
 
 
 def measure(

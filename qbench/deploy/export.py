@@ -15,56 +15,66 @@ import numpy as np
 import tensorflow as tf
 
 from qbench.deploy.grids import HIGHEST, Grid, kernel_step, tensor_grid
+from qbench.errors import QbenchError
 from qbench.experiment import Quant
 from qbench.quantize.folding import Affine, Array, affine, foldable
-from qbench.quantize.placement import is_convolution, kernels
-from qbench.quantize.quantizer import QuantizationScheme, scheme_of
+from qbench.quantize.placement import PLACEMENTS, is_convolution, kernels
+from qbench.quantize.quantizer import scheme_of
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter, Tensor, rewrite, walk
+from qbench.quantize.rewrite import Rewriter, Tensor, functional, rewrite, walk
+
+# Their kernels have the output channels last, as one scale a channel needs.
+CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense)
 
 
-def export_model(model: Any, averages: RangeAverages, quant: Quant) -> tuple[Any, list[str]]:
-    """The Keras model to convert, and the tensors that only the file quantizes.
+def export_model(
+    model: Any, averages: RangeAverages, quant: Quant, on_grids: bool = True
+) -> tuple[Any, list[str]]:
+    """The Keras model to convert, and what only the file quantizes.
 
     Args:
         model: the trained float model.
         averages: its range averages.
-        quant: how the run was quantized; not enabled gives the folded float model.
+        quant: how the run was quantized.
+        on_grids: put kernels and every gathered tensor on the grids of an int8 file. Otherwise
+            kernels have the values they had in the simulation, and all else is float.
+
+    Returns:
+        The model, and the names of tensors (and `kernels`) that the simulation left float and the
+        model does not.
+
+    Raises:
+        QbenchError: a layer of the model cannot be converted.
     """
-    scheme = scheme_of(quant)
-    exporter = _Exporter(model, averages, quant, scheme)
+    model = functional(model)
+    exporter = _Exporter(model, averages, quant, on_grids)
     return exporter.export(model), exporter.left_float
 
 
 class _Exporter(Rewriter):
     """Rewrites with constants in the place of variables, and every gathered tensor on a grid."""
 
-    def __init__(
-        self,
-        model: Any,
-        averages: RangeAverages,
-        quant: Quant,
-        scheme: QuantizationScheme | None,
-    ) -> None:
+    def __init__(self, model: Any, averages: RangeAverages, quant: Quant, on_grids: bool) -> None:
         super().__init__(None, averages)
         self.quant = quant
-        self.kernel = scheme.kernel if scheme else None
+        self.on_grids = on_grids
+        scheme = scheme_of(quant)
+        placed = [PLACEMENTS[name].kernels for name in scheme.placement] if scheme else []
+        self.kernel = scheme.kernel if scheme and any(placed) else None
+        self.rows = {name: row for row, name in enumerate(averages.tensors)}
         self.ranges = averages.averages.numpy()
         self.folds = foldable(model)
         self.folded = {norm.name for norm in self.folds.values()}
         view = rewrite(model, scheme, averages)
         self.simulated = {insertion.root for insertion in view.insertions}
-        self.left_float: list[str] = []
+        self.left_float = [] if self.kernel or not on_grids else ["kernels"]
 
     def export(self, model: Any) -> Any:
         """The model to convert."""
         self.layer_names |= {op.name for op in model.operations}
         clone = walk(model, self.call)
         (output,) = clone.outputs
-        tensor = self._tensor(output)
-        if self.kernel:
-            self._gather(tensor.root)
-            tensor = self._on_grid(tensor)
+        tensor = self._placed(self._tensor(output))
         return keras.Model(clone.inputs, tensor.value, name=model.name)
 
     def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
@@ -83,33 +93,33 @@ class _Exporter(Rewriter):
         return output
 
     def _baked(self, op: Any) -> Any:
+        if not isinstance(op, CONVERTIBLE):
+            raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
         kernel = np.asarray(kernels(op)[0])
-        whole = affine(op, self.folds.get(op.name), op.output.shape[-1])
-        step = None
+        whole = affine(op, self.folds.get(op.name), kernel.shape[-1])
+        step = 0.0  # without a trained step: the smallest that holds each channel
         if self.kernel:
             ends = float(kernel.min()), float(kernel.max())
             step = kernel_step(*ends, self.quant)
             kernel = self.kernel(tf.constant(kernel), *ends).numpy()
-        return BakedConvolution(op, kernel, whole, step, self._layer_name(f"{op.name}.baked"))
+        name = self._layer_name(f"{op.name}.baked")
+        return BakedConvolution(op, kernel, whole, step if self.on_grids else None, name)
 
     def _input(self, op: Any, operands: int, tensor: Tensor) -> Tensor:
-        self._gather_read(op, operands, tensor.root)
-        if self.kernel and tensor.root.row >= 0 and not tensor.is_quantized:
-            return self._on_grid(tensor)
-        return tensor
+        """Whoever reads a gathered tensor reads it on its grid."""
+        return self._placed(tensor)
 
-    def _gather(self, root: Tensor) -> None:
-        """Rows are counted as when ranges were gathered; nothing is measured."""
-        if root.row < 0:
-            root.row = len(self.gathered)
-            self.gathered.append(root)
+    def _placed(self, tensor: Tensor) -> Tensor:
+        if not self.on_grids or tensor.is_quantized or tensor.root.name not in self.rows:
+            return tensor
+        return self._on_grid(tensor)
 
     def _on_grid(self, tensor: Tensor) -> Tensor:
         if tensor.quantized is None:
             root = tensor.root
-            low, high = (float(end) for end in self.ranges[root.row])
+            low, high = (float(end) for end in self.ranges[self.rows[root.name]])
             simulated = root.name in self.simulated
-            if not simulated:
+            if not simulated and root.name not in self.left_float:
                 self.left_float.append(root.name)
             grid = tensor_grid(low, high, self.quant if simulated else None)
             layer = OnGrid(grid, self._layer_name(f"{tensor.name}.grid"))
@@ -136,7 +146,8 @@ class BakedConvolution(keras.layers.Layer):
     """A convolution or dense layer with constant, folded weights.
 
     With a step the kernel's codes are those trained on it; a channel whose codes do not fit into
-    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127.
+    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
+    kernel has one scale, which is the smallest too where folding gave its channels different steps.
     """
 
     def __init__(
@@ -147,9 +158,11 @@ class BakedConvolution(keras.layers.Layer):
         self.layer = layer
         self.bias = whole.bias
         self.kernel = kernel * whole.factor
-        self.ends = None if step is None else _ends(self.kernel, step * np.abs(whole.factor))
         # The converter transposes a dense kernel, which it cannot do with a scale for each channel.
         self.per_channel = self.kernel.ndim > 2
+        if step and not self.per_channel and np.ptp(np.abs(whole.factor)) > 0:
+            step = 0.0
+        self.ends = None if step is None else _ends(self.kernel, step * np.abs(whole.factor))
 
     def call(self, x: Any) -> Any:
         """X as the layer takes it."""
@@ -177,5 +190,6 @@ def _ends(kernel: Array, steps: Any) -> Array:
     largest = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
     fits = largest <= steps * (HIGHEST + 1.5)
     scales = np.where(fits, steps, largest / HIGHEST)
-    ends: Array = np.maximum(scales * HIGHEST, 1e-30).astype(np.float32)
+    # A channel of zeros has any scale, but its bias is stored in steps of it.
+    ends: Array = np.where(scales > 0, scales * HIGHEST, 1.0).astype(np.float32)
     return ends

@@ -52,10 +52,14 @@ def tensor_grid(low: float, high: float, quant: Quant | None) -> Grid:
     Args:
         low: the smaller end of its range.
         high: the larger end.
-        quant: how the run quantizes the tensor, None where it leaves it float. Unsigned codes
-            cannot hold negative values; a tensor that has some gets an 8-bit affine grid too.
+        quant: how the run quantizes the tensor, None where it leaves it float. Unsigned qdq_v2 lets
+            negative values through where it measures the range; such a tensor gets an 8-bit
+            affine grid too. Given a range it cuts them off, and so does the file.
     """
-    if quant is None or (quant.op == "qdq_v2" and not quant.signed and low < 0):
+    if quant is None:
+        return affine_grid(low, high, 8)
+    passes = quant.op == "qdq_v2" and not quant.signed and not quant.range_given
+    if passes and low < 0:
         return affine_grid(low, high, 8)
     bits = min(quant.bits_of_activations, 8)
     if quant.op == "fake_quant":

@@ -44,6 +44,8 @@ def kind_of(quant: Quant) -> Kind:
     notes = []
     if min(weights, activations) < 8:
         notes.append(f"values of {_bits(weights, activations)} bits in an int8 file")
+    if activations < 8:
+        notes.append("not cut at the trained range, since the file has codes beyond it")
     if weights > 8:
         notes.append(f"weights of {weights} bits on 8")
     return Kind("int8", "approximate", "; ".join(notes))

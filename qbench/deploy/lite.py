@@ -136,8 +136,9 @@ class LiteFile:
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
         if self._allocated != len(images):
-            interpreter.resize_tensor_input(entry.index, images.shape)
-            interpreter.allocate_tensors()
+            with _silenced():
+                interpreter.resize_tensor_input(entry.index, images.shape)
+                interpreter.allocate_tensors()
             self._allocated = len(images)
         values: Any = images
         if entry.scale:

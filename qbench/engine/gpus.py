@@ -32,6 +32,9 @@ def visible_gpu(folder: Path | None = None) -> dict[str, str]:
     """
     gpus = present()
     environment = dict(os.environ)
+    if gpus:
+        # TensorFlow would take all memory of a GPU that processes may have to share.
+        environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if len(gpus) < 2:
         return environment
     place = folder or Path(tempfile.gettempdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.placement import is_convolution
 from qbench.quantize.rewrite import walk
 
 Array = NDArray[np.float32]
@@ -18,13 +19,16 @@ Array = NDArray[np.float32]
 def foldable(model: Any) -> dict[str, Any]:
     """The batch normalization behind each convolution that can take it up, by convolution.
 
-    It must be the only reader of a linear convolution's output and normalize its last axis.
+    It must be the only reader of a linear convolution's output and normalize its last axis, and
+    neither may be called more than once.
     """
     producers: dict[int, Any] = {}
     readers: dict[str, list[Any]] = {}
+    calls: Counter[str] = Counter()
     held = []  # the tensors, so that their ids stay their own
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        calls[op.name] += 1
         for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
             if id(tensor) in producers:
                 readers.setdefault(producers[id(tensor)].name, []).append(op)
@@ -38,7 +42,8 @@ def foldable(model: Any) -> dict[str, Any]:
     found = {}
     for tensor, convolution in producers.items():
         reading = readers.get(convolution.name, [])
-        if len(reading) == 1 and tensor not in ends and _takes_up(convolution, reading[0]):
+        once = len(reading) == 1 and calls[convolution.name] == calls[reading[0].name] == 1
+        if once and tensor not in ends and _takes_up(convolution, reading[0]):
             found[convolution.name] = reading[0]
     return found
 
@@ -48,7 +53,7 @@ def _takes_up(convolution: Any, reader: Any) -> bool:
         isinstance(reader, keras.layers.BatchNormalization)
         and reader.axis in (-1, len(convolution.output.shape) - 1)
         and getattr(convolution, "activation", None) in (None, keras.activations.linear)
-        and len(kernels(convolution)) == 1
+        and isinstance(convolution, keras.layers.Conv2D | keras.layers.Dense)
     )
 
 

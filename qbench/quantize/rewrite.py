@@ -83,8 +83,7 @@ def rewrite(
     Raises:
         QbenchError: the model is of another kind.
     """
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+    model = functional(model)
     for inner in model.operations if hasattr(model, "operations") else [model]:
         if isinstance(inner, keras.Model):
             raise QbenchError(
@@ -94,8 +93,16 @@ def rewrite(
     return Rewriter(scheme, averages).run(model)
 
 
+def functional(model: Any) -> Any:
+    """A sequential model as the functional one that it is."""
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
+
+
 def walk(model: Any, call: Any) -> Any:
     """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers."""
+    model = functional(model)
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 
 
@@ -168,8 +175,8 @@ class Rewriter:
 
         args, kwargs = keras.tree.map_structure(read, (args, kwargs))
         output = self._apply(op, *args, **kwargs)
-        if keras.utils.is_keras_tensor(output):
-            made = self._tensor(output, _unique(op.name, self.tensor_names), op)
+        for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
+            made = self._tensor(value, _unique(op.name, self.tensor_names), op)
             if passes_values_through(op) and tensors:
                 made.root = tensors[0].root
                 made.is_quantized = tensors[0].is_quantized

@@ -1,12 +1,19 @@
 """Every launcher gives the table that Hydra's own gives, byte for byte."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from qbench.cli import main
 
-SWEEP = ["train.steps=20", "model.width=4", "eval.limit=150", "threads=2"]
+SWEEP = ["train.steps=20", "model.width=4", "eval.limit=150", "threads=2", "workers=1"]
 DESIGN = "design.factors=[quant.bits]"
 LAUNCHERS = {
+    "workers": ["workers=2"],
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "ray": [
         "hydra/launcher=ray",
@@ -15,6 +22,9 @@ LAUNCHERS = {
     ],
     "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
 }
+
+
+PLUGINS = {"workers": "joblib"}  # the others are called like their plugin
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +37,53 @@ def basic(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAUNCHERS)
 def test_a_launcher_changes_nothing(name, basic, tmp_path):
-    pytest.importorskip(f"hydra_plugins.hydra_{name}_launcher")
+    pytest.importorskip(f"hydra_plugins.hydra_{PLUGINS.get(name, name)}_launcher")
     assert main(["sweep", *SWEEP, DESIGN, *LAUNCHERS[name], f"out={tmp_path}"]) == 0
     for file in ("table.csv", "table.md", "manifest.json"):
         assert (tmp_path / file).read_bytes() == (basic / file).read_bytes()
     assert not list(tmp_path.glob("segments/*"))
     assert not (tmp_path / "jobs").exists()
+
+
+def processes_of(folder) -> list[int]:
+    """The processes whose command line or parent's names the folder, joblib's and workers too."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if str(folder).encode() in environment and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
+def test_nothing_of_a_killed_sweep_lives_on(basic, tmp_path):
+    arguments = [*SWEEP, DESIGN, "workers=2", f"out={tmp_path / 'sweep'}"]
+    command = [sys.executable, "-m", "qbench", "sweep", *arguments]
+    sweep = subprocess.Popen(
+        command,
+        env={**os.environ, "MARK": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # The sweep itself, two of joblib's processes and a worker for each.
+    until(lambda: len(processes_of(tmp_path)) >= 5)
+    sweep.kill()
+    sweep.wait()
+    until(lambda: not processes_of(tmp_path))
+    assert main(["sweep", *arguments]) == 0
+    table = (tmp_path / "sweep" / "table.csv").read_bytes()
+    assert table == (basic / "table.csv").read_bytes()
+
+
+def until(holds, seconds=60.0):
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

@@ -54,6 +54,7 @@ PLAIN: dict[str, Any] = {
     "fail_fast": False,
     "isolate": True,
     "device": "auto",
+    "workers": 1,
     "job": None,
 }
 

@@ -135,7 +135,9 @@ def test_the_default_configuration_is_the_paper_default_on_digits() -> None:
         fail_fast=False,
         isolate=True,
         device="auto",
+        workers=2,
     )
+    assert settings.base.threads == 1
     assert settings.base.deterministic is False
     assert settings.base.train.checkpoint_every is None
 

@@ -92,6 +92,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "fail_fast", True),
     ({}, "isolate", False),
     ({}, "device", "cpu"),
+    ({}, "workers", 2),
     ({}, "job", "run-0123"),
 ]
 

@@ -45,6 +45,7 @@ ERRORS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], str]] =
             "fail_fast": (False, True),
             "isolate": (False, True),
             "device": ("cpu", "gpu"),
+            "workers": (1, 2),
             "job": ("a", "b"),
         }.items()
     ],

@@ -67,6 +67,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("fail_fast", True, NOTHING),
     ("isolate", False, NOTHING),
     ("device", "cpu", NOTHING),
+    ("workers", 2, NOTHING),
     ("job", "run-0123", NOTHING),
 ]
 IDS = [key for key, *_ in TABLE]

@@ -78,6 +78,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.weight_decay", None, "null", FROM_0),
     ("train.log_every", 0, "0", FROM_1),
     ("train.checkpoint_every", 0, "0", FROM_1),
+    ("workers", 0, "0", "a whole number from 1 to 1024"),
+    ("workers", "all", "all", "a whole number from 1 to 1024"),
     ("train.checkpoint_every", "often", "often", FROM_1),
     ("train.jit", "fast", "fast", "auto, on or off"),
     ("train.jit", None, "null", "auto, on or off"),
@@ -236,6 +238,7 @@ def test_unknown_key_of_an_experiment_itself() -> None:
 REQUIRED = [
     *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
     *("deterministic", "share", "keep_trunks", "retries", "fail_fast", "isolate", "device"),
+    "workers",
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors"),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from deploy_examples import SHAPE, images, measured, network, quant
+from keras import layers
 
-from qbench.deploy.convert import measure, simulated
+from qbench.deploy.convert import fixed, measure
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.errors import QbenchError
+from qbench.quantize.rewrite import rewrite
 
 INT8 = [
     {},
     {"rounding": "half_up"},
-    {"signed": False},
+    {"signed": False, "placement": ("conv", "activation")},
     {"range_given": True},
     {"bits": 4},
     {"op": "fake_quant"},
@@ -35,7 +38,7 @@ def file_of(chosen):
 def test_an_int8_file_is_integer_throughout_and_agrees(values):
     model, content, _ = file_of(quant(**values))
     chosen = quant(**values)
-    expected = simulated(model, images())
+    expected = model(images(), training=False).numpy()
     # One step for each of the few places where a tie may fall the other way; coarse ones with few
     # bits.
     steps = 4.5 * 2 ** (8 - min(chosen.bits_of_activations, 8))
@@ -57,9 +60,91 @@ def test_tensors_that_only_the_file_quantizes_are_named():
     ]  # fmt: skip
 
 
+def test_kernels_that_the_simulation_left_float_are_named():
+    # Of three bits the kernels' grid would be far too coarse for what was trained in float.
+    model, _, left_float = file_of(quant(placement=("activation",), bits=3))
+    assert left_float[0] == "kernels"
+    kernels = [layer for layer in model.layers if hasattr(layer, "per_channel")]
+    for layer in kernels:
+        ends = np.abs(layer.kernel).reshape(-1, layer.kernel.shape[-1]).max(axis=0)
+        np.testing.assert_allclose(layer.ends, ends, rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", INT8, ids=str)
+def test_the_converted_graph_computes_what_the_simulation_does(values):
+    """All but what the file alone quantizes: an independent path through views and ops."""
+    chosen = quant(**values)
+    model = network()
+    averages = measured(model)
+    graph, left_float = export_model(model, averages, chosen)
+    view = rewrite(model, fixed(chosen), averages).model
+    expected = view(images(), training=False)[0].numpy()
+    got = graph(images(), training=False).numpy()
+    steps = LiteFile(convert(graph, "int8"), "builtin").output_step()
+    worst = 3 + 2 * len(left_float)
+    coarse = 2 ** (8 - min(chosen.bits_of_activations, 8))
+    assert np.abs(got - expected).mean() < worst * coarse * steps / 2
+
+
+def of_layer(layer):
+    return lambda image: layers.Dense(3)(layers.Flatten()(layer(image)))
+
+
+REFUSED = [
+    layers.DepthwiseConv2D(3, name="odd"),
+    layers.Conv2DTranspose(4, 3, name="odd"),
+    layers.SeparableConv2D(4, 3, name="odd"),
+]
+
+
+@pytest.mark.parametrize("layer", REFUSED, ids=lambda layer: type(layer).__name__)
+def test_layers_that_cannot_be_converted_are_refused(layer):
+    model = network(of_layer(layer))
+    with pytest.raises(QbenchError, match=f"odd: a {type(layer).__name__} cannot be converted"):
+        export_model(model, measured(model), quant())
+
+
+def test_a_sequential_model_is_converted():
+    stack = [layers.Conv2D(3, 3), layers.ReLU(), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input(SHAPE, name="image"), *stack])
+    graph, _ = export_model(model, measured(model), quant())
+    assert LiteFile(convert(graph, "int8"), "builtin").dtypes() == {"int8", "int32"}
+
+
+def test_dense_kernels_of_few_bits_survive_folding():
+    """One scale for all channels, whose factors differ: codes of 4 bits alone would not do."""
+
+    def build(image):
+        x = layers.Dense(6, use_bias=False)(layers.Flatten()(image))
+        return layers.Dense(3)(layers.ReLU()(layers.BatchNormalization(name="bn")(x)))
+
+    model = network(build)
+    model.get_layer("bn").gamma.assign(np.geomspace(0.25, 4, 6))
+    graph, _ = export_model(model, measured(model), quant(weight_bits=4, placement=("conv",)))
+    plain, _ = export_model(
+        model, measured(model), quant(weight_bits=4, placement=("conv",)), False
+    )
+    apart = graph(images(), training=False) - plain(images(), training=False)
+    assert np.abs(apart).mean() < 0.03 * np.abs(plain(images(), training=False)).max()
+
+
+def test_a_channel_of_zeros_keeps_its_bias():
+    def build(image):
+        x = layers.BatchNormalization(name="bn")(layers.Conv2D(4, 1, name="conv")(image))
+        return layers.Dense(3)(layers.Flatten()(layers.ReLU()(x)))
+
+    model = network(build)
+    model.get_layer("bn").gamma.assign([0, 1, 1, 1])
+    model.get_layer("bn").beta.assign([2.5, 0, 0, 0])
+    graph, _ = export_model(model, measured(model), quant())
+    file = LiteFile(convert(graph, "int8"), "reference")
+    expected = graph(images(), training=False).numpy()
+    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
+
+
 def test_a_float_file_computes_what_the_model_does():
     model = network()
-    exported, _ = export_model(model, measured(model), quant(enabled=False))
+    exported, _ = export_model(model, measured(model), quant(enabled=False), False)
     file = LiteFile(convert(exported, "float"))
     expected = model(images(), training=False)
     np.testing.assert_allclose(file.logits(images()), expected, rtol=1e-3, atol=1e-3)
@@ -68,7 +153,7 @@ def test_a_float_file_computes_what_the_model_does():
 
 def test_sixteen_bits_with_eight_bit_weights():
     model = network()
-    exported, _ = export_model(model, measured(model), quant(enabled=False))
+    exported, _ = export_model(model, measured(model), quant(enabled=False), False)
     file = LiteFile(convert(exported, "16x8", images()))
     assert {"int16", "int8"} <= file.dtypes() and "float32" not in file.dtypes()
     expected = model(images(), training=False).numpy()
@@ -83,7 +168,7 @@ def test_results_do_not_depend_on_the_batch(batch):
 
 def test_measure_compares_with_what_is_given():
     model, content, _ = file_of(quant())
-    expected = simulated(model, images())
+    expected = model(images(), training=False).numpy()
     labels = expected.argmax(axis=1)
     row = measure(content, expected, images(), labels, 5)["reference"]
     assert row["agreement"] == row["accuracy"] > 95

@@ -44,7 +44,21 @@ def over_another_axis(image):
     return layers.BatchNormalization(axis=1, name="bn")(layers.Conv2D(2, 1, name="a")(image))
 
 
-@pytest.mark.parametrize("build", [activated, read_twice, also_the_output, over_another_axis])
+def a_shared_normalization(image):
+    norm = layers.BatchNormalization(name="bn")
+    return norm(layers.ReLU()(norm(layers.Conv2D(2, 1, name="a")(image))))
+
+
+def a_shared_convolution(image):
+    conv = layers.Conv2D(2, 1, name="a")
+    return layers.Add()([layers.BatchNormalization()(conv(image)), conv(conv(image))])
+
+
+UNFOLDED = [activated, read_twice, also_the_output, over_another_axis]
+UNFOLDED += [a_shared_normalization, a_shared_convolution]
+
+
+@pytest.mark.parametrize("build", UNFOLDED)
 def test_what_cannot_be_folded_is_left(build):
     assert names(build) == {}
 
@@ -68,7 +82,7 @@ def dense(image):
 )
 def test_the_folded_model_computes_what_the_model_does(build):
     model = network() if build is None else network(build)
-    folded, left_float = export_model(model, measured(model), quant(enabled=False))
+    folded, left_float = export_model(model, measured(model), quant(enabled=False), False)
     expected = model(images(), training=False)
     np.testing.assert_allclose(folded([images()]), expected, rtol=2e-4, atol=2e-4)
     assert left_float == []

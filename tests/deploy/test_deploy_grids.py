@@ -27,6 +27,10 @@ def test_unsigned_codes_cannot_hold_negative_values():
     assert tensor_grid(-1.0, 1.0, quant(signed=False)) == affine_grid(-1.0, 1.0, 8)
 
 
+def test_unless_a_given_range_cuts_them_off_anyway():
+    assert tensor_grid(-1.0, 5.1, quant(signed=False, range_given=True)) == Grid(5.1 / 255, -128)
+
+
 def test_fake_quant_keeps_its_own_zero_point():
     # Step 8 / 255; -low / step = 95.6, nudged to 96.
     assert affine_grid(-3.0, 5.0, 8) == Grid(8 / 255, -32)
@@ -58,9 +62,7 @@ def test_odd_ranges_give_a_grid_that_holds_them(low, high, op, signed):
 @pytest.mark.parametrize("op", OPS.names())
 @pytest.mark.parametrize(("low", "high"), [(-1.3, 2.7), (-3.1, 0.4), (0.0, 1.9)])
 def test_every_value_of_the_simulated_op_lies_on_the_grid(low, high, op, signed, bits):
-    if op == "qdq_v2" and not signed and low < 0:
-        return  # an affine grid, see above
-    chosen = quant(op=op, signed=signed, bits=bits)
+    chosen = quant(op=op, signed=signed, bits=bits, range_given=True)
     x = tf.constant(np.linspace(low, high, 999), tf.float32)
     settings = {"bits": bits, "signed": signed, "rounding": "half_to_even", "range_given": True}
     values = OPS[op].apply(x, low, high, **settings).numpy()

@@ -19,6 +19,8 @@ SWEEP = [
     "eval.limit=100",
     "train.checkpoint_every=7",
     "design.factors=[quant.bits,quant.delay]",
+    "threads=2",
+    "workers=1",  # what a stub does in this process must be all there is
 ]
 RUNS = 10
 PATIENCE = 150.0  # seconds; a sweep takes 15, more on a busy machine

@@ -265,3 +265,13 @@ def test_linear_and_softmax_are_no_activations(name):
         return layers.AveragePooling2D(2)(layers.Conv2D(2, 1, activation=name)(image))
 
     assert inserted(quantized(network(build), ("activation",))) == []
+
+
+def test_every_output_of_an_op_is_a_tensor_of_its_own():
+    def build(image):
+        left, right = keras.ops.split(layers.Conv2D(4, 1, name="conv")(image), 2, axis=-1)
+        return layers.Add(name="sum")([layers.Conv2D(2, 1, name="a")(left), right])
+
+    tensors = quantized(network(build), ("conv", "activation", "add")).tensors
+    assert len(set(tensors)) == len(tensors)
+    assert tensors.count("image") == 1
