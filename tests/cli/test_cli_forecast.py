@@ -79,7 +79,7 @@ def test_seconds_are_those_of_the_elapsed_steps(capsys: pytest.CaptureFixture[st
     facts = _forecast(capsys, "--step-seconds", "0.5", "--workers=100")
     assert facts["step_seconds"] == 0.5
     assert facts["seconds"] == 0.5 * (800 + 480)
-    assert main(["plan", "--step-seconds=0.5"]) == 0
+    assert main(["plan", "--step-seconds=0.5", "--workers=1"]) == 0
     assert "about 38 minutes at 0.5000 s a step" in capsys.readouterr().out
 
 

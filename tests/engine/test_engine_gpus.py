@@ -66,19 +66,35 @@ def nothing_held(monkeypatch):
     monkeypatch.setattr(gpus, "_held", {})
 
 
-@pytest.mark.parametrize("visible", ["", "-1", "0", "3"])
-def test_one_gpu_or_none_leaves_the_environment_alone(nothing_held, monkeypatch, tmp_path, visible):
+GROWTH = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # processes may have to share a GPU
+
+
+@pytest.mark.parametrize("visible", ["", "-1"])
+def test_no_gpu_leaves_the_environment_alone(nothing_held, monkeypatch, tmp_path, visible):
     monkeypatch.setenv(VISIBLE, visible)
     assert visible_gpu(tmp_path) == dict(os.environ)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("visible", ["0", "3"])
+def test_one_gpu_is_shared(nothing_held, monkeypatch, tmp_path, visible):
+    monkeypatch.setenv(VISIBLE, visible)
+    assert visible_gpu(tmp_path) == {**os.environ, **GROWTH}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_users_choice_of_memory_stays(nothing_held, monkeypatch, tmp_path):
+    monkeypatch.setenv(VISIBLE, "0")
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    assert visible_gpu(tmp_path) == dict(os.environ)
+
+
 def test_without_the_variable_the_devices_are_counted(nothing_held, monkeypatch, tmp_path):
     monkeypatch.delenv(VISIBLE, raising=False)
     monkeypatch.setattr(gpus, "present", lambda: ["0"])
-    assert visible_gpu(tmp_path) == dict(os.environ)
+    assert visible_gpu(tmp_path) == {**os.environ, **GROWTH}
     monkeypatch.setattr(gpus, "present", lambda: ["0", "1"])
-    assert visible_gpu(tmp_path) == {**os.environ, VISIBLE: "0"}
+    assert visible_gpu(tmp_path) == {**os.environ, **GROWTH, VISIBLE: "0"}
     for file in gpus._held.values():
         file.close()
 
