@@ -39,6 +39,7 @@ test-slow: setup  ## the tests that take longer; at most 30 minutes
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; hours. CIFAR=DIR adds CIFAR-10
 	$(BIN)/python benchmarks/step.py --save
+	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py

@@ -60,6 +60,27 @@ def step(figures: Figures) -> list[str]:
     return lines
 
 
+def profile(figures: Figures) -> list[str]:
+    """Op by op, one column a variant."""
+    variants = figures["variants"]
+    ops = list(dict.fromkeys(op for variant in variants.values() for op in variant["ops"]))
+    rows = []
+    for op in ops:
+        found = [variant["ops"].get(op) for variant in variants.values()]
+        shown = [f"{f['milliseconds']:.1f} ({f['calls']:.0f})" if f else "-" for f in found]
+        rows.append((f"`{op}`", *shown))
+    whole = ("the step, wall-clock", *(f"{variant['step']:.1f}" for variant in variants.values()))
+    facts = variants["float"]
+    limit = facts["gflop"] / facts["gemm_gflop_per_second"] * 1000
+    return [
+        *table(("milliseconds (calls)", *variants), [whole, *rows]),
+        "",
+        f"The convolutions are {facts['gflop']:.1f} GFLOP a step; a large matrix product reaches"
+        f" {facts['gemm_gflop_per_second']:.0f} GFLOP/s here, so that the arithmetic alone takes"
+        f" {limit:.0f} ms.",
+    ]
+
+
 def versions_of_peers(figures: Figures) -> list[str]:
     """What the contenders ran on."""
     found: dict[str, str] = {}
@@ -137,6 +158,7 @@ def commands(figures: Figures) -> list[str]:
 
 WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "step": lambda figures: step(figures) + versions_of_peers(figures),
+    "profile_resnet20": profile,
     "sharing_digits": sharing,
     "sharing_cifar10_resnet8": sharing,
     "parallel_digits": parallel,

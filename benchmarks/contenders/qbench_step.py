@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocol import REPOSITORY, batch_of, serve, task
 
@@ -15,6 +15,9 @@ import numpy as np  # noqa: E402
 from qbench import device  # noqa: E402
 from qbench.data.dataset import Dataset  # noqa: E402
 from qbench.experiment import Experiment  # noqa: E402
+
+if TYPE_CHECKING:
+    from qbench.training.network import Network
 
 # What a variant changes about the default configuration.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -67,18 +70,28 @@ def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> A
     return make_input
 
 
+def data_of_noise() -> Dataset:
+    """One batch as a data set."""
+    images, labels = batch_of(WANTED)
+    return Dataset("noise", images, labels, images, labels, 10, True, "", "")
+
+
+def network_of(chosen: Experiment) -> Network:
+    """A network set to start."""
+    from qbench.training.network import Network
+
+    network = Network(chosen, data_of_noise())
+    network.initialise(0)
+    return network
+
+
 def main() -> None:
     """Serve steps."""
     chosen = experiment()
     tf = device.start(WANTED["threads"])
-    from qbench.training.network import Network
-
-    images, labels = batch_of(WANTED)
-    data = Dataset("noise", images, labels, images, labels, 10, True, "", "")
-    network = Network(chosen, data)
-    network.initialise(0)
-    step = training_step(tf, network, chosen, data)
-    indices = np.arange(len(images))
+    network = network_of(chosen)
+    step = training_step(tf, network, chosen, data_of_noise())
+    indices = np.arange(WANTED["batch"])
     seed = tf.constant(0, tf.int64)
 
     def steps(count: int) -> float:
