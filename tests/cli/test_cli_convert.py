@@ -49,8 +49,10 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
         ("quant.op=fake_quant", "model_int8.tflite", "approximate"),
     ],
 )
-def test_a_row_becomes_the_kind_of_file_that_has_kernels(tiny_sweep, label, file, export, capsys):
-    folder = run_of(tiny_sweep, label)
+def test_a_row_becomes_the_kind_of_file_that_has_kernels(
+    tiny_sweep, tmp_path, label, file, export, capsys
+):
+    folder = Path(shutil.copytree(run_of(tiny_sweep, label), tmp_path / "run"))
     assert main(["convert", str(folder), "eval.limit=20"]) == 0
     assert capsys.readouterr().out.startswith(f"{file}: ")
     assert json.loads((folder / "deploy.json").read_text())["export"] == export
