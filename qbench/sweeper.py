@@ -91,6 +91,9 @@ class DesignSweeper(Sweeper):
         """Hand the jobs to the launcher; its own files go to `folder`."""
         from hydra.core.plugins import Plugins
 
+        from qbench.engine.orphans import announce
+
+        announce()
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.sweep.dir = folder
             self.config.hydra.launcher = self._launcher(len(jobs))
