@@ -20,9 +20,9 @@ from sharing import study_of
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CONTENDERS = {
-    "1 process, 2 threads": ["threads=2"],
-    "2 processes, 1 thread": ["threads=1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
-    "1 process, 1 thread": ["threads=1"],
+    "1 process, 2 threads": ["threads=2", "workers=1"],
+    "2 processes, 1 thread": ["threads=1", "workers=2"],
+    "1 process, 1 thread": ["threads=1", "workers=1"],
 }
 
 

@@ -25,7 +25,8 @@ Seconds = tuple[float, float, int]
 
 def sweep(folder: Path, share: bool, overrides: list[str]) -> Seconds:
     """Seconds of training, seconds of the whole command, steps trained."""
-    arguments = [*overrides, f"share={str(share).lower()}", "keep_trunks=true", f"out={folder}"]
+    fixed = ["workers=1", f"share={str(share).lower()}", "keep_trunks=true", f"out={folder}"]
+    arguments = [*fixed, *overrides]
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "qbench", "sweep", *arguments],
