@@ -26,6 +26,10 @@ RUNS = 10
 PATIENCE = 150.0  # seconds; a sweep takes 15, more on a busy machine
 
 
+# A shell's background jobs ignore SIGINT, and so would what they start: be as in the foreground.
+_HEAD = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a process ended."""
@@ -43,7 +47,7 @@ class Process:
         scratch.mkdir(parents=True, exist_ok=True)
         number = len(list(scratch.iterdir()))
         self._files = scratch / f"out{number}", scratch / f"err{number}"
-        code = f"{stub}\nimport sys\nfrom qbench.cli import main\nsys.exit(main(sys.argv[1:]))"
+        code = f"{_HEAD}{stub}\nfrom qbench.cli import main\nsys.exit(main(sys.argv[1:]))"
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
             self.popen = subprocess.Popen(
                 [sys.executable, "-c", code, *arguments],
