@@ -16,6 +16,7 @@ from typing import Any
 from qbench import records
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
+from qbench.progress import remarks
 
 _CHANGEABLE = ("eval.limit", "data.dir")
 _COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
@@ -56,4 +57,4 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
         lines.append(f"{path:<12}{figures or '  ' + row.get('error', '')}")
     unit = "logits" if report["export"] == "float" else "steps of the output's grid"
     lines.append(f"differences in {unit}, from the simulation with the file's fixed ranges")
-    return "\n".join(lines)
+    return "\n".join([*lines, *remarks([record["data"]])])

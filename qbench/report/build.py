@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qbench import records
+from qbench.progress import remarks
 from qbench.report import tables
 from qbench.report.collect import collect, runs_frame, table_frame
 from qbench.report.figures import draw_figures
@@ -36,7 +37,8 @@ def build_report(folder: Path) -> str:
     }
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
-    return "\n".join([tables.terminal(table), *(f"! {line}" for line in wrong)])
+    remarked = remarks(record["data"] for record in sweep.records.values())
+    return "\n".join([tables.terminal(table), *remarked, *(f"! {line}" for line in wrong)])
 
 
 def _markdown(title: str, table: str, lines: list[str]) -> str:

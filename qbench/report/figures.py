@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from qbench import records
 from qbench.designs import BASELINE, DEFAULT
 from qbench.factors import FACTORS, Factor
+from qbench.progress import remarks
 from qbench.report.collect import Sweep
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
@@ -37,6 +39,7 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         if factor.figure and len(curves) > 1:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
+            _remark(figure, remarks(record["data"] for record in sweep.records.values()))
             drawn[f"Training loss by {title}"] = _save(figure, folder / name)
     kept = [path for files in drawn.values() for path in files]
     for factor in FACTORS:
@@ -113,6 +116,12 @@ def _draw(curves: list[Curve], title: str) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     return figure
+
+
+def _remark(figure: Figure, lines: list[str]) -> None:
+    """What must be said of the data, below the axes."""
+    if lines:
+        figure.supxlabel("\n".join(textwrap.fill(line, 110) for line in lines), fontsize="x-small")
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:
