@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import time
@@ -133,9 +134,17 @@ class Running:
 
     def turn(self, steps: int) -> None:
         """One round: `steps` training steps."""
+        self.seconds.append(self._steps(steps) / steps)
+
+    def _steps(self, steps: int) -> float:
+        """Seconds of so many steps."""
         assert self._process.stdin is not None
         print(steps, file=self._process.stdin, flush=True)
-        self.seconds.append(float(self._answer("took")) / steps)
+        return float(self._answer("took"))
+
+    def warm_up(self) -> None:
+        """One step that does not count: caches and threads were another's."""
+        self._steps(1)
 
     def stop(self) -> None:
         """Ends the process."""
@@ -163,9 +172,13 @@ def measure(network: Network, chosen: Sequence[Contender], rounds: int, threads:
             except RuntimeError as error:
                 print(error, flush=True)
                 running.pop().stop()
+        shuffle = random.Random(0).shuffle
+        order = list(running)
         for _ in range(rounds):
-            for one in running:
+            shuffle(order)  # nobody always follows the same one
+            for one in order:
                 time.sleep(0.3)  # until the threads of the one before have gone to sleep
+                one.warm_up()
                 one.turn(network.steps)
     finally:
         for one in running:
