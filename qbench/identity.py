@@ -11,6 +11,19 @@ from qbench.quantize.ops import OPS
 from qbench.segments import Stretch
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
+# Settings that came after the first records. A value that does what was done before them is left
+# out, so that a record keeps its id when qbench learns something new.
+_NEUTRAL = {
+    "weight_range": "op",
+    "granularity": "tensor",
+    "first_last": "same",
+    "fold_batch_norm": False,
+    "freeze_batch_norm": False,
+    "tie_inputs": False,
+}
+
+_ALWAYS = object()
+
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
 
@@ -74,7 +87,9 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for key in ("bits", "enabled", "delay"):
         del quant[key]
     config["quant"] = {
-        name: value for name, value in quant.items() if has_setting(experiment, f"quant.{name}")
+        name: value
+        for name, value in quant.items()
+        if has_setting(experiment, f"quant.{name}") and _NEUTRAL.get(name, _ALWAYS) != value
     }
     return config
 

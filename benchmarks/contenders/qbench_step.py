@@ -56,7 +56,7 @@ def experiment() -> Experiment:
 
 def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> Any:
     """What the variant times: the whole step, or only the making of its input."""
-    from qbench.quantize.quantizer import scheme_of
+    from qbench.quantize.scheme import scheme_of
 
     if not WANTED["variant"].startswith("input alone"):
         gather = WANTED["variant"] != "float, no ranges"

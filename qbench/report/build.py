@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qbench import records
-from qbench.progress import remarks
-from qbench.report import tables
+from qbench.report import deployed, tables
 from qbench.report.collect import collect, runs_frame, table_frame
 from qbench.report.figures import draw_figures
 from qbench.report.notes import notes, troubles
@@ -29,6 +28,8 @@ def build_report(folder: Path) -> str:
     said, wrong = notes(sweep), troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
     figures = draw_figures(sweep, folder / "figures")
+    if sweep.exports:
+        figures |= deployed.draw(table, folder / "figures" / "deployed", sweep.remarks)
     texts = {
         "runs.csv": runs_frame(sweep).round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
         "table.csv": table.round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
@@ -37,8 +38,8 @@ def build_report(folder: Path) -> str:
     }
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
-    remarked = remarks(record["data"] for record in sweep.records.values())
-    return "\n".join([tables.terminal(table), *remarked, *(f"! {line}" for line in wrong)])
+    said = [*deployed.reference(sweep.references), *sweep.remarks]
+    return "\n".join([tables.terminal(table), *said, *(f"! {line}" for line in wrong)])
 
 
 def _markdown(title: str, table: str, lines: list[str]) -> str:
