@@ -3,8 +3,8 @@
     python benchmarks/commands.py
 
 `qbench --help`, `qbench plan`, `qbench report` on 1,008 records (the 16 rows of a digits sweep
-under 63 seeds), and `qbench sweep` on digits from an empty folder to its report; its breakdown is of
-the same sweep with one worker, where the parts add up.
+under 63 seeds), and `qbench sweep` on digits from an empty folder to its report; its breakdown
+is of the same sweep with one worker, where the parts add up.
 """
 
 from __future__ import annotations
@@ -116,12 +116,8 @@ def main() -> None:
     print(f"qbench sweep on digits: {whole:.1f} s; with workers=1 {one_worker:.1f} s, of these:")
     for name, taken in parts.items():
         print(f"    {name:<32}{taken:6.1f} s")
-    figures = {
-        "rounds": ROUNDS,
-        "seconds": result,
-        "sweep": {"seconds": whole, "one_worker": one_worker},
-    }
-    figures["sweep"]["parts"] = parts
+    sweeps = {"seconds": whole, "one_worker": one_worker, "parts": parts}
+    figures = {"rounds": ROUNDS, "seconds": result, "sweep": sweeps}
     save("commands", "python benchmarks/commands.py", figures)
 
 
