@@ -13,6 +13,12 @@ from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
+# Keys that came later, at the value that says what was done before there were any: left out, so
+# that finished runs keep their ids. Every builder of a model means the same by their absence.
+_CAME_LATER: dict[str, dict[str, Any]] = {
+    "data": {"resolution": None},
+    "model": {"activation": "relu"},
+}
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -58,6 +64,10 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for group, keys in _IDLE.items():
         for key in keys:
             del config[group][key]
+    for group, defaults in _CAME_LATER.items():
+        for key, default in defaults.items():
+            if config[group].get(key) == default:
+                config[group].pop(key, None)
     del config["train"]["jit"]
     if experiment.train.compiles:  # changes last bits, whoever chose it
         config["train"]["jit"] = True
