@@ -37,7 +37,7 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         if factor.figure and len(curves) > 1:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
-            drawn[f"Training loss by {title}"] = _save(figure, folder / name)
+            drawn[f"Training loss by {title}"] = save(figure, folder / name)
     kept = [path for files in drawn.values() for path in files]
     for factor in FACTORS:
         for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
@@ -115,7 +115,7 @@ def _draw(curves: list[Curve], title: str) -> Figure:
     return figure
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path) -> list[Path]:
     """Write PNG and SVG, without dates or random ids: the same data give the same files."""
     with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
         for kind, metadata in (
