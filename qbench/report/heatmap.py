@@ -17,7 +17,7 @@ from qbench.report.figures import save
 
 NAME = "bits_grid"
 # Colours end here at least, in percentage points, so that noise alone does not look like much.
-_LEAST_SPAN = 1.0
+_LEAST_SPAN = 2.0
 _DARK = 0.6  # of the span: from here on the text is white
 _SIDE = 0.85  # of a cell, in inches
 
