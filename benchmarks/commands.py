@@ -3,7 +3,8 @@
     python benchmarks/commands.py
 
 `qbench --help`, `qbench plan`, `qbench report` on 1,008 records (the 16 rows of a digits sweep
-under 63 seeds), and `qbench sweep` on digits from an empty folder to its report.
+under 63 seeds), and `qbench sweep` on digits from an empty folder to its report; its breakdown
+is of the same sweep with one worker, where the parts add up.
 """
 
 from __future__ import annotations
@@ -83,8 +84,7 @@ def breakdown(sweep: Path, whole: float) -> dict[str, float]:
     """Seconds of a sweep by what they were spent on.
 
     Steps are counted at the pace of each phase once compiled; what training took beyond that is
-    tracing and compiling. What is left at the end is planning, data, models, records and the
-    waiting of one process for the other.
+    tracing and compiling. What is left at the end is planning, data, models and records.
     """
     every = [json.loads(p.read_text()) for p in sorted(sweep.glob("runs/*/record.json"))]
     jobs = list(jobs_of(sweep))
@@ -106,15 +106,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         sweep = Path(place) / "sweep"
         whole = seconds("-m", "qbench", "sweep", f"out={sweep}")
-        parts = breakdown(sweep, whole)
+        alone = Path(place) / "alone"
+        one_worker = seconds("-m", "qbench", "sweep", "workers=1", f"out={alone}")
+        parts = breakdown(alone, one_worker)
         count = many_records(sweep, Path(place) / "many")
         result[f"report, {count:,} records"] = repeated("report", str(Path(place) / "many"))
     for name, row in result.items():
         print(f"qbench {name:<24} median {row['median']:.2f} s, best {row['best']:.2f} s")
-    print(f"qbench sweep on digits: {whole:.1f} s")
+    print(f"qbench sweep on digits: {whole:.1f} s; with workers=1 {one_worker:.1f} s, of these:")
     for name, taken in parts.items():
         print(f"    {name:<32}{taken:6.1f} s")
-    figures = {"rounds": ROUNDS, "seconds": result, "sweep": {"seconds": whole, "parts": parts}}
+    sweeps = {"seconds": whole, "one_worker": one_worker, "parts": parts}
+    figures = {"rounds": ROUNDS, "seconds": result, "sweep": sweeps}
     save("commands", "python benchmarks/commands.py", figures)
 
 

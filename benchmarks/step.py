@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 import time
@@ -55,6 +56,8 @@ CONTENDERS = (
     Contender("qbench", "qdq_v2, range given", "qbench_step.py"),
     Contender("qbench", "qdq_v2, XLA", "qbench_step.py"),
     Contender("qbench", "fake_quant", "qbench_step.py"),
+    Contender("qbench", "deploy", "qbench_step.py"),
+    Contender("qbench", "deploy, frozen", "qbench_step.py"),
     Contender("qbench", "input alone, vgg", "qbench_step.py"),
     Contender("qbench", "input alone, inception", "qbench_step.py"),
     Contender("keras", "as it comes", "keras_step.py"),
@@ -93,11 +96,14 @@ TARGETS = (
     ("qbench, qdq_v2", "qbench, float", 1.15),
     ("qbench, qdq_v2, range given", "qbench, float", 1.15),
     ("qbench, fake_quant", "qbench, float", 1.15),
+    ("qbench, deploy", "qbench, float", 1.15),
+    ("qbench, deploy, frozen", "qbench, float", 1.15),
     ("qbench, qdq_v2, XLA", "qbench, qdq_v2", 1.0),
     ("qbench, input alone, vgg", "qbench, float", 0.2),
     ("qbench, input alone, inception", "qbench, float", 0.2),
     ("qbench, fake_quant", "tfmot, quantize_model", 0.85),
     ("qbench, qdq_v2", "tfmot, quantize_model", 0.85),
+    ("qbench, deploy, frozen", "tfmot, quantize_model", 0.85),
     ("qbench, float", "torch, float", 1.0),
     ("qbench, qdq_v2", "torch, prepare_qat_fx", 1.0),
 )
@@ -133,9 +139,17 @@ class Running:
 
     def turn(self, steps: int) -> None:
         """One round: `steps` training steps."""
+        self.seconds.append(self._steps(steps) / steps)
+
+    def _steps(self, steps: int) -> float:
+        """Seconds of so many steps."""
         assert self._process.stdin is not None
         print(steps, file=self._process.stdin, flush=True)
-        self.seconds.append(float(self._answer("took")) / steps)
+        return float(self._answer("took"))
+
+    def warm_up(self) -> None:
+        """One step that does not count: caches and threads were another's."""
+        self._steps(1)
 
     def stop(self) -> None:
         """Ends the process."""
@@ -163,9 +177,13 @@ def measure(network: Network, chosen: Sequence[Contender], rounds: int, threads:
             except RuntimeError as error:
                 print(error, flush=True)
                 running.pop().stop()
+        shuffle = random.Random(0).shuffle
+        order = list(running)
         for _ in range(rounds):
-            for one in running:
+            shuffle(order)  # nobody always follows the same one
+            for one in order:
                 time.sleep(0.3)  # until the threads of the one before have gone to sleep
+                one.warm_up()
                 one.turn(network.steps)
     finally:
         for one in running:

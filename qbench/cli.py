@@ -19,6 +19,7 @@ VERBS = {
     "graph": ("[overrides]", "the quantization ops that a configuration inserts"),
     "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
     "convert": ("RUN [overrides]", "write a finished run as a LiteRT file and measure the file"),
+    "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
     "status": ("DIR", "which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR", "remove shared states that no unfinished run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),

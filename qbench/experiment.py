@@ -7,6 +7,7 @@ sense (an op and a setting it does not have) is said by `qbench.factors`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
@@ -21,6 +22,9 @@ from qbench.quantize.placement import PLACEMENTS
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 JIT = ("auto", "on", "off")
+WEIGHT_RANGES = ("op", "symmetric_narrow")
+GRANULARITIES = ("tensor", "channel")
+FIRST_LAST = ("same", "8", "float")
 
 
 def _as_floats(group: Any, *names: str) -> None:
@@ -56,6 +60,10 @@ class Model:
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def as_key(self) -> str:
+        """The same text for the same model."""
+        return json.dumps([self.name, self.arguments], sort_keys=True, default=list)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quant:
@@ -70,6 +78,12 @@ class Quant:
     signed: bool = True
     placement: tuple[str, ...] = ("conv", "activation")
     range_given: bool = False
+    weight_range: str = "op"
+    granularity: str = "tensor"
+    first_last: str = "same"
+    fold_batch_norm: bool = False
+    freeze_batch_norm: bool = False
+    tie_inputs: bool = False
     ema_decay: float = 0.999
     delay: float = 0.8
 
@@ -84,6 +98,14 @@ class Quant:
         checks.boolean("quant.signed", self.signed)
         checks.list_of("quant.placement", self.placement, PLACEMENTS.names())
         checks.boolean("quant.range_given", self.range_given)
+        if isinstance(self.first_last, int):  # as YAML reads 8
+            object.__setattr__(self, "first_last", str(self.first_last))
+        checks.one_of("quant.weight_range", self.weight_range, WEIGHT_RANGES)
+        checks.one_of("quant.granularity", self.granularity, GRANULARITIES)
+        checks.one_of("quant.first_last", self.first_last, FIRST_LAST)
+        checks.boolean("quant.fold_batch_norm", self.fold_batch_norm)
+        checks.boolean("quant.freeze_batch_norm", self.freeze_batch_norm)
+        checks.boolean("quant.tie_inputs", self.tie_inputs)
         checks.number("quant.ema_decay", self.ema_decay, 0, 1, open_end=True)
         checks.number("quant.delay", self.delay, 0, 1)
         _as_floats(self, "ema_decay", "delay")

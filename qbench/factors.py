@@ -115,6 +115,12 @@ FACTORS: tuple[Factor, ...] = (
 _LATE_SETTINGS: dict[str, Effect] = {
     "quant.weight_bits": "quantized phase",
     "quant.activation_bits": "quantized phase",
+    "quant.weight_range": "quantized phase",
+    "quant.granularity": "quantized phase",
+    "quant.first_last": "quantized phase",
+    "quant.fold_batch_norm": "quantized phase",
+    "quant.freeze_batch_norm": "quantized phase",
+    "quant.tie_inputs": "quantized phase",
     "train.log_every": "evaluation",
     "eval.batch_size": "evaluation",
     "eval.limit": "evaluation",
@@ -171,6 +177,14 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         if key.startswith("quant.") and not has_setting(experiment, key):
             value = show(getattr(quant, setting))
             return f"{key}={value}: {quant.op} has no such setting, {op.lacks[setting]}."
+    symmetric = quant.weight_range == "symmetric_narrow"
+    if symmetric and quant.bits_of_weights < 2:
+        return "quant.weight_range=symmetric_narrow: takes kernels of 2 bits or more."
+    if quant.tie_inputs and op.own_range and not quant.range_given:
+        return (
+            "quant.tie_inputs=true: needs moving averages; set quant.range_given=true or"
+            " quant.op=fake_quant."
+        )
     low, high = op.bits_allowed(quant.signed)
     for key, bits in (
         ("quant.weight_bits", quant.bits_of_weights),

@@ -11,14 +11,23 @@ from qbench.quantize.ops import OPS
 from qbench.segments import Stretch
 from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
+# Settings that came after the first records. A value that does what was done before them is left
+# out, so that a record keeps its id when qbench learns something new.
+_NEUTRAL: dict[str, dict[str, Any]] = {
+    "data": {"resolution": None},
+    "model": {"activation": "relu"},  # so means every builder whose activation is not given
+    "quant": {
+        "weight_range": "op",
+        "granularity": "tensor",
+        "first_last": "same",
+        "fold_batch_norm": False,
+        "freeze_batch_norm": False,
+        "tie_inputs": False,
+    },
+}
+
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
-# Keys that came later, at the value that says what was done before there were any: left out, so
-# that finished runs keep their ids. Every builder of a model means the same by their absence.
-_CAME_LATER: dict[str, dict[str, Any]] = {
-    "data": {"resolution": None},
-    "model": {"activation": "relu"},
-}
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -64,10 +73,12 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for group, keys in _IDLE.items():
         for key in keys:
             del config[group][key]
-    for group, defaults in _CAME_LATER.items():
-        for key, default in defaults.items():
-            if config[group].get(key) == default:
-                config[group].pop(key, None)
+    for group, neutral in _NEUTRAL.items():
+        config[group] = {
+            key: value
+            for key, value in config[group].items()
+            if key not in neutral or neutral[key] != value
+        }
     del config["train"]["jit"]
     if experiment.train.compiles:  # changes last bits, whoever chose it
         config["train"]["jit"] = True

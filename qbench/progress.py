@@ -48,6 +48,15 @@ def figures_line(record: Mapping[str, Any]) -> str:
     )
 
 
+def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What must be said wherever figures of these data are shown, a sentence for each set.
+
+    Args:
+        data: what records say of their data.
+    """
+    return sorted({f"Note on {one['name']}: {one['note']}." for one in data if one["note"]})
+
+
 class Watch:
     """Follows the runs of a sweep through the records they leave, wherever they are run."""
 

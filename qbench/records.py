@@ -42,7 +42,6 @@ HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
-DEPLOY = "deploy.json"
 MANIFEST = "manifest.json"
 JOBS = "jobs.jsonl"
 
@@ -152,11 +151,42 @@ def write_run(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_export(folder: Path, file: str, content: bytes, report: Mapping[str, Any]) -> None:
-    """Put a converted file, and then what was measured of it, into a run's folder."""
+def write_export(
+    folder: Path,
+    report: Mapping[str, Any],
+    content: bytes | None = None,
+    calibration: str | None = None,
+) -> None:
+    """Put a converted file, if there is one, and what is known of it into a run's folder.
+
+    Args:
+        folder: of the run.
+        report: plain data; with content its `file` is the file's name.
+        content: the file.
+        calibration: see `deploy_name`.
+    """
     measured = as_json(report)
-    write_atomically(folder / file, content)
-    write_atomically(folder / DEPLOY, measured)
+    if content is not None:
+        write_atomically(folder / report["file"], content)
+    write_atomically(folder / deploy_name(calibration), measured)
+
+
+def read_export(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
+    """What is known of a run's converted file; None where it has none, or a damaged report."""
+    try:
+        report = json.loads((folder / deploy_name(calibration)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and "export" in report else None
+
+
+def deploy_name(calibration: str | None) -> str:
+    """The file that says what is known of a run's converted file.
+
+    Args:
+        calibration: how its ranges were found where training did not gather them.
+    """
+    return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:

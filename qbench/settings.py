@@ -12,6 +12,8 @@ from qbench.designs import DESIGNS, EACH, Levels
 from qbench.experiment import Experiment
 
 OUTPUTS = "outputs"
+REPRESENTATIVE = "representative"
+CALIBRATIONS = (REPRESENTATIVE,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +73,29 @@ class Engine:
         checks.one_of("device", self.device, ("auto", "cpu", "gpu"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """`deploy`: what becomes of runs after they are trained.
+
+    Attributes:
+        enabled: convert every run of a sweep to a LiteRT file and measure it.
+        calibration: `representative` also quantizes float runs after training, with ranges found
+            on training images, as the reference for quantized training; None does not.
+    """
+
+    enabled: bool
+    calibration: str | None
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        checks.boolean("deploy.enabled", self.enabled)
+        if self.calibration is not None:
+            checks.one_of("deploy.calibration", self.calibration, CALIBRATIONS)
+
+
 _OF_EXPERIMENT = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
 _KEYS = (
-    *("study", "design", "seeds", "out", "job"),
+    *("study", "design", "seeds", "out", "job", "deploy"),
     *_OF_EXPERIMENT,
     *(entry.name for entry in fields(Engine)),
 )
@@ -90,6 +112,7 @@ class Settings:
         design: the design of a sweep.
         out: the folder that was asked for, or None.
         engine: how the work is done.
+        deploy: what becomes of trained runs.
     """
 
     study: str
@@ -98,6 +121,7 @@ class Settings:
     design: Design
     out: str | None
     engine: Engine
+    deploy: Deploy
 
     @property
     def root(self) -> Path:
@@ -125,6 +149,7 @@ class Settings:
             seeds=seeds,
             design=_design(config["design"]),
             out=config["out"],
+            deploy=_deploy(config["deploy"]),
             engine=Engine(**{entry.name: config[entry.name] for entry in fields(Engine)}),
         )
 
@@ -151,6 +176,14 @@ def _design(value: Any) -> Design:
         factors=None if factors is None else tuple(factors),
         levels={str(key): tuple(values) for key, values in levels.items()},
     )
+
+
+def _deploy(value: Any) -> Deploy:
+    values = checks.group_of_settings("deploy", value)
+    keys = [entry.name for entry in fields(Deploy)]
+    checks.known_keys("deploy", values, keys)
+    checks.required_keys("deploy", values, keys)
+    return Deploy(**values)
 
 
 def _seeds(value: Any) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from qbench import records, runner
 from qbench.cleaning import clean, manifests
 from qbench.engine.client import STOP, WorkerDied, worker_for
+from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
@@ -56,8 +57,13 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     )
     if batches:
         _check_models(plan)
+        if settings.deploy.enabled:
+            try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
         _carry_out(prepared, batches, root, folder, launch)
     _tidy(root)
+    if settings.deploy.enabled:
+        runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
+        export_runs(root, runs, settings.deploy, settings.engine.isolate)
     print(build_report(folder), flush=True)
     statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
     bad = [status for status in statuses if status != "ok"]

@@ -19,6 +19,14 @@ from qbench.experiment import Experiment  # noqa: E402
 if TYPE_CHECKING:
     from qbench.training.network import Network
 
+# As conf/quant/deploy.yaml: LiteRT's grid, batch normalization folded.
+DEPLOY: dict[str, Any] = {
+    "quant.op": "fake_quant",
+    "quant.placement": ["deploy"],
+    "quant.weight_range": "symmetric_narrow",
+    "quant.granularity": "channel",
+    "quant.fold_batch_norm": True,
+}
 # What a variant changes about the default configuration.
 VARIANTS: dict[str, dict[str, Any]] = {
     "float": {"quant.enabled": False},
@@ -27,6 +35,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "qdq_v2, range given": {"quant.range_given": True},
     "qdq_v2, XLA": {"train.jit": "on"},
     "fake_quant": {"quant.op": "fake_quant"},
+    "deploy": DEPLOY,
+    "deploy, frozen": {**DEPLOY, "quant.freeze_batch_norm": True},
     "input alone, vgg": {"data.augment": True, "data.preprocessing": "vgg"},
     "input alone, inception": {"data.augment": True, "data.preprocessing": "inception"},
 }
@@ -56,7 +66,7 @@ def experiment() -> Experiment:
 
 def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> Any:
     """What the variant times: the whole step, or only the making of its input."""
-    from qbench.quantize.quantizer import scheme_of
+    from qbench.quantize.scheme import scheme_of
 
     if not WANTED["variant"].startswith("input alone"):
         gather = WANTED["variant"] != "float, no ranges"

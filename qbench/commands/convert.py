@@ -3,7 +3,9 @@
 Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
 model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
 what came out to deploy.json beside it.
-Overrides may change the test: eval.limit, data.dir.
+Overrides may change the test: eval.limit, data.dir. deploy.calibration=representative quantizes a
+float run after training, with ranges found on training images (model_int8.tflite and
+deploy_representative.json).
 
 Exit code: 0 if a file was written.
 """
@@ -13,11 +15,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qbench import records
+from qbench import checks, records
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
+from qbench.progress import remarks
+from qbench.settings import CALIBRATIONS
 
-_CHANGEABLE = ("eval.limit", "data.dir")
+CALIBRATION = "deploy.calibration"
+_CHANGEABLE = ("eval.limit", "data.dir", CALIBRATION)
 _COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
 
 
@@ -25,19 +30,15 @@ def main(arguments: list[str]) -> int:
     """Run the verb."""
     if not arguments:
         raise QbenchError("qbench convert takes the folder of a run: qbench convert RUN.")
-    from qbench.engine.finished import bring_back
+    from qbench.engine.exporting import convert_folder
 
     folder = Path(arguments[0])
-    values = values_of(arguments[1:], _CHANGEABLE)
-    status = records.read_record(folder)["status"]
-    if status != "ok":
-        raise QbenchError(f"{folder}: this run {status}; only one that ended well is converted.")
-    run = bring_back(folder, values)
-    from qbench.deploy.convert import export
-
-    exported = export(run.network, run.experiment, run.data)
-    records.write_export(folder, exported.kind.file, exported.content, exported.report)
-    print(describe(exported.report, run.record))
+    changes = values_of(arguments[1:], _CHANGEABLE)
+    calibration = changes.pop(CALIBRATION, None)
+    if calibration is not None:
+        checks.one_of(CALIBRATION, calibration, CALIBRATIONS)
+    report = convert_folder(folder, changes, calibration)
+    print(describe(report, records.read_record(folder)))
     return 0
 
 
@@ -56,4 +57,4 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
         lines.append(f"{path:<12}{figures or '  ' + row.get('error', '')}")
     unit = "logits" if report["export"] == "float" else "steps of the output's grid"
     lines.append(f"differences in {unit}, from the simulation with the file's fixed ranges")
-    return "\n".join(lines)
+    return "\n".join([*lines, *remarks([record["data"]])])

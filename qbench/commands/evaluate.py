@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
+from qbench.progress import remarks
 
 _CHANGEABLE = ("eval.batch_size", "eval.limit", "data.dir")
 
@@ -34,4 +35,6 @@ def main(arguments: list[str]) -> int:
         old = f"{recorded[key]:12.4f}" if key in recorded else f"{'-':>12}"
         print(f"{key:<16} {value:12.4f} {old}")
     print("same as recorded" if figures == recorded else "differs from what is recorded")
+    for line in remarks([run.record["data"]]):
+        print(line)
     return 0

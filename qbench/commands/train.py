@@ -38,15 +38,17 @@ def _train(config: Any) -> None:
     records.prepare_folder(settings.root, "out")
 
     from qbench.engine.single import run_single
-    from qbench.progress import figures_line, run_bar
+    from qbench.progress import figures_line, remarks, run_bar
 
-    bad = []
+    bad, data = [], []
     for seed in settings.seeds:
         experiment = settings.base.with_values({"seed": seed})
         with run_bar(experiment.train.steps, f"seed {seed}") as report:
             record = run_single(experiment, settings.root, report)
         folder = records.run_folder(settings.root, record["run"])
         print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
+        data.append(record["data"])
         bad += [record["status"]] if record["status"] != "ok" else []
+    print(*remarks(data), sep="\n", end="\n" if remarks(data) else "")
     if bad:
         raise RunFailed(f"{len(bad)} of {len(settings.seeds)} runs did not end well.")

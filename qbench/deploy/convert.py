@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qbench.data import Dataset
-from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.preprocessing import network_input
 from qbench.deploy.export import export_model
-from qbench.deploy.kinds import Kind, kind_of
+from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.errors import QbenchError
 from qbench.evaluation import label_ranks, metrics
 from qbench.experiment import Experiment, Quant
-from qbench.quantize.quantizer import MOVING, QuantizationScheme, scheme_of
+from qbench.quantize.scheme import QuantizationScheme, scheme_of
 
 CALIBRATION_IMAGES = 200
 
@@ -37,33 +37,32 @@ class Exported:
     report: dict[str, Any]
 
 
-def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
+def export(
+    network: Any, experiment: Experiment, data: Dataset, calibration: str | None = None
+) -> Exported:
     """Convert a trained network and run the file over the test set, on every kernel path.
 
     Args:
         network: the `qbench.training.network.Network`, trained.
         experiment: what it was trained by.
         data: its data.
+        calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
         QbenchError: the converter refuses the network.
     """
-    quant = experiment.quant
-    kind = kind_of(quant)
-    model, left_float = export_model(
-        network.model, network.averages, quant, on_grids=kind.name == "int8"
-    )
-    scale = PREPROCESSING[experiment.data.preprocessing].scale
-    calibration = None
-    if kind.name == "16x8":
-        calibration = scale(data.train_images[:CALIBRATION_IMAGES]).numpy()
-    content = convert(model, kind.name, calibration)
+    if calibration and experiment.quant.enabled:
+        raise QbenchError(
+            f"deploy.calibration={calibration}: is for float runs; this one is quantized already."
+        )
+    kind = POST_TRAINING if calibration else kind_of(experiment.quant)
+    content, left_float = _content(network, experiment, data, kind)
     notes = [kind.note] if kind.note else []
     if left_float:
         notes.append(f"float in the simulation: {', '.join(left_float)}")
     notes += _float_parts(content) if kind.name == "int8" else []
     limit = experiment.eval.limit
-    inputs = scale(data.test_images[:limit]).numpy()
+    inputs = _inputs(experiment, data.test_images[:limit])
     labels = data.test_labels[:limit]
     expected = simulate(network, experiment, data)
     report = {
@@ -76,6 +75,41 @@ def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
         "kernels": measure(content, expected, inputs, labels, data.classes),
     }
     return Exported(kind, content, report)
+
+
+def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
+    """Convert a network whatever its weights, with made-up ranges, to see whether it can be done.
+
+    Raises:
+        QbenchError: the converter refuses the network.
+    """
+    network.initialise(experiment.seed)
+    averages = network.averages.averages
+    averages.assign(np.tile(np.array([-1, 1], np.float32), (averages.shape[0], 1)))
+    _content(network, experiment, data, kind_of(experiment.quant))
+
+
+def _content(
+    network: Any, experiment: Experiment, data: Dataset, kind: Kind
+) -> tuple[bytes, list[str]]:
+    """The file, and what only the file quantizes."""
+    calibrated = kind.name == "16x8" or kind == POST_TRAINING
+    on_grids = kind.name == "int8" and not calibrated
+    model, left_float = export_model(
+        network.model, network.averages, experiment.quant, on_grids=on_grids
+    )
+    images = None
+    if calibrated:
+        images = _inputs(experiment, data.train_images[:CALIBRATION_IMAGES])
+    return convert(model, kind.name, images), left_float
+
+
+def _inputs(experiment: Experiment, images: Any) -> NDArray[np.float32]:
+    """What the file reads of (N, H, W, C) uint8 images."""
+    settings = experiment.data
+    read = network_input(images, settings.preprocessing, settings.resolution)
+    result: NDArray[np.float32] = read.numpy()
+    return result
 
 
 def _float_parts(content: bytes) -> list[str]:
@@ -93,7 +127,7 @@ def fixed(quant: Quant) -> QuantizationScheme | None:
     scheme = scheme_of(quant)
     if scheme is None:
         return None
-    return replace(scheme, activation=replace(scheme.activation, source=MOVING))
+    return scheme.with_fixed_ranges()
 
 
 def simulate(network: Any, experiment: Experiment, data: Dataset) -> NDArray[np.float32]:

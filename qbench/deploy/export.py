@@ -8,23 +8,24 @@ without the lowest code).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from qbench.deploy.grids import HIGHEST, Grid, kernel_step, tensor_grid
+from qbench.deploy.baking import Baked, bake
+from qbench.deploy.grids import Grid, tensor_grid
 from qbench.errors import QbenchError
 from qbench.experiment import Quant
-from qbench.quantize.folding import Affine, Array, affine, foldable
-from qbench.quantize.placement import PLACEMENTS, is_convolution, kernels
-from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.folding import foldable
+from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter, Tensor, functional, rewrite, walk
+from qbench.quantize.rewrite import Reader, Rewriter, Tensor
+from qbench.quantize.scheme import EDGE_BITS, scheme_of
+from qbench.quantize.walk import functional
 
-# Their kernels have the output channels last, as one scale a channel needs.
-CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense)
+CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)
 
 
 def export_model(
@@ -58,75 +59,71 @@ class _Exporter(Rewriter):
         super().__init__(None, averages)
         self.quant = quant
         self.on_grids = on_grids
-        scheme = scheme_of(quant)
-        placed = [PLACEMENTS[name].kernels for name in scheme.placement] if scheme else []
-        self.kernel = scheme.kernel if scheme and any(placed) else None
-        self.rows = {name: row for row, name in enumerate(averages.tensors)}
         self.ranges = averages.averages.numpy()
-        self.folds = foldable(model)
-        self.folded = {norm.name for norm in self.folds.values()}
-        view = rewrite(model, scheme, averages)
-        self.simulated = {insertion.root for insertion in view.insertions}
-        self.left_float = [] if self.kernel or not on_grids else ["kernels"]
+        simulation = Rewriter(scheme_of(quant), averages)
+        insertions = simulation.run(model).insertions
+        self.simulated = {insertion.root for insertion in insertions}
+        self.quantizes_kernels = any(insertion.is_kernel for insertion in insertions)
+        self.simulation = simulation
+        self.left_float: list[str] = []
 
     def export(self, model: Any) -> Any:
         """The model to convert."""
-        self.layer_names |= {op.name for op in model.operations}
-        clone = walk(model, self.call)
+        clone = self._walk(model)
         (output,) = clone.outputs
-        tensor = self._placed(self._tensor(output))
+        tensor = self._placed(self._tensor(output), edge=True)
         return keras.Model(clone.inputs, tensor.value, name=model.name)
 
-    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
-        if op.name in self.folded:
-            return args[0]
-        if not is_convolution(op):
-            return op(*args, **kwargs)
-        return self._baked(op)(*args, **kwargs)
+    def _foldings(self, model: Any) -> dict[str, Any]:
+        return foldable(model)
 
-    def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
-        """As in every rewrite; a folded normalization gives its name to what it normalized."""
-        output = super().call(op, *args, **kwargs)
-        if op.name in self.folded:
-            tensor = self._tensor(output)
-            tensor.name, tensor.producer = op.name, op
-        return output
+    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        return (self._baked(op) if is_convolution(op) else op)(*args, **kwargs)
 
     def _baked(self, op: Any) -> Any:
         if not isinstance(op, CONVERTIBLE):
             raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
-        kernel = np.asarray(kernels(op)[0])
-        whole = affine(op, self.folds.get(op.name), kernel.shape[-1])
-        step = 0.0  # without a trained step: the smallest that holds each channel
-        if self.kernel:
-            ends = float(kernel.min()), float(kernel.max())
-            step = kernel_step(*ends, self.quant)
-            kernel = self.kernel(tf.constant(kernel), *ends).numpy()
-        name = self._layer_name(f"{op.name}.baked")
-        return BakedConvolution(op, kernel, whole, step if self.on_grids else None, name)
+        simulated = self.simulation.kernel_rule(op.name)
+        if simulated is None and self.on_grids:
+            self._is_left_float(f"{op.name} kernel" if self.quantizes_kernels else "kernels")
+        weights = bake(
+            op,
+            self.folds.get(op.name),
+            simulated[1] if simulated else None,
+            folded=op.name in self.simulation.folds,
+        )
+        return BakedConvolution(op, weights, self.on_grids, self._layer_name(f"{op.name}.baked"))
 
-    def _input(self, op: Any, operands: int, tensor: Tensor) -> Tensor:
+    def _is_left_float(self, name: str) -> None:
+        if name not in self.left_float:
+            self.left_float.append(name)
+
+    def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
         """Whoever reads a gathered tensor reads it on its grid."""
-        return self._placed(tensor)
+        return self._placed(tensor, edge=tensor.root.producer is None)
 
-    def _placed(self, tensor: Tensor) -> Tensor:
+    def _placed(self, tensor: Tensor, edge: bool) -> Tensor:
         if not self.on_grids or tensor.is_quantized or tensor.root.name not in self.rows:
             return tensor
-        return self._on_grid(tensor)
-
-    def _on_grid(self, tensor: Tensor) -> Tensor:
         if tensor.quantized is None:
-            root = tensor.root
-            low, high = (float(end) for end in self.ranges[self.rows[root.name]])
-            simulated = root.name in self.simulated
-            if not simulated and root.name not in self.left_float:
-                self.left_float.append(root.name)
-            grid = tensor_grid(low, high, self.quant if simulated else None)
+            grid = self._grid(tensor.root, edge)
             layer = OnGrid(grid, self._layer_name(f"{tensor.name}.grid"))
             made = self._tensor(layer(tensor.value), tensor.name)
-            made.producer, made.root, made.is_quantized = tensor.producer, root, True
+            made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
             tensor.quantized = made
         return tensor.quantized
+
+    def _grid(self, root: Tensor, edge: bool) -> Grid:
+        names = self.simulation.ties.get(root.name, (root.name,))
+        rows = [self.rows[name] for name in names if name in self.rows]
+        low, high = float(self.ranges[rows, 0].min()), float(self.ranges[rows, 1].max())
+        if root.name not in self.simulated:
+            self._is_left_float(root.name)
+            return tensor_grid(low, high, None)
+        quant = self.quant
+        if edge and quant.first_last != "same":
+            quant = replace(quant, activation_bits=EDGE_BITS)
+        return tensor_grid(low, high, quant)
 
 
 class OnGrid(keras.layers.Layer):
@@ -143,53 +140,39 @@ class OnGrid(keras.layers.Layer):
 
 
 class BakedConvolution(keras.layers.Layer):
-    """A convolution or dense layer with constant, folded weights.
+    """A convolution or dense layer with constant, folded weights."""
 
-    With a step the kernel's codes are those trained on it; a channel whose codes do not fit into
-    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
-    kernel has one scale, which is the smallest too where folding gave its channels different steps.
-    """
-
-    def __init__(
-        self, layer: Any, kernel: Array, whole: Affine, step: float | None, name: str
-    ) -> None:
-        """`kernel` is not folded yet; `step` None leaves it float."""
+    def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
+        """With `on_grid` the kernel is put on the int8 grid that `baked` names."""
         super().__init__(name=name)
         self.layer = layer
-        self.bias = whole.bias
-        self.kernel = kernel * whole.factor
-        # The converter transposes a dense kernel, which it cannot do with a scale for each channel.
-        self.per_channel = self.kernel.ndim > 2
-        if step and not self.per_channel and np.ptp(np.abs(whole.factor)) > 0:
-            step = 0.0
-        self.ends = None if step is None else _ends(self.kernel, step * np.abs(whole.factor))
+        self.baked = baked
+        self.on_grid = on_grid
 
     def call(self, x: Any) -> Any:
         """X as the layer takes it."""
-        kernel = tf.constant(self.kernel)
-        if self.ends is not None and self.per_channel:
-            kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-                kernel, -self.ends, self.ends, num_bits=8, narrow_range=True
-            )
-        elif self.ends is not None:
-            end = float(self.ends.max())
-            kernel = tf.quantization.fake_quant_with_min_max_args(
-                kernel, -end, end, num_bits=8, narrow_range=True
-            )
+        kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
+        if self.on_grid:
+            kernel = self._quantized(kernel)
         mapping = [(kernels(self.layer)[0], kernel)]
         own = getattr(self.layer, "bias", None)
         if own is not None:
-            mapping.append((own, tf.constant(self.bias)))
+            mapping.append((own, tf.constant(bias)))
         with keras.StatelessScope(state_mapping=mapping):
             y = self.layer.call(x)
-        return y if own is not None or not self.bias.any() else y + tf.constant(self.bias)
+        return y if own is not None or not bias.any() else y + tf.constant(bias)
 
-
-def _ends(kernel: Array, steps: Any) -> Array:
-    """The largest value of each channel's symmetric narrow grid."""
-    largest = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
-    fits = largest <= steps * (HIGHEST + 1.5)
-    scales = np.where(fits, steps, largest / HIGHEST)
-    # A channel of zeros has any scale, but its bias is stored in steps of it.
-    ends: Array = np.where(scales > 0, scales * HIGHEST, 1.0).astype(np.float32)
-    return ends
+    def _quantized(self, kernel: Any) -> Any:
+        ends = self.baked.ends
+        if ends.ndim == 0:
+            end = float(ends)
+            return tf.quantization.fake_quant_with_min_max_args(
+                kernel, -end, end, num_bits=8, narrow_range=True
+            )
+        # A depthwise kernel is (height, width, inputs, multiplier); the op takes channels last.
+        *outer, channels = kernel.shape
+        columns = kernel if len(ends) == channels else tf.reshape(kernel, (*outer[:2], len(ends)))
+        columns = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            columns, -ends, ends, num_bits=8, narrow_range=True
+        )
+        return tf.reshape(columns, kernel.shape)

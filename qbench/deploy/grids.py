@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qbench.experiment import Quant
+from qbench.quantize.quantizer import Quantizer
 
 LOWEST, HIGHEST = -128, 127
 
@@ -70,9 +71,8 @@ def tensor_grid(low: float, high: float, quant: Quant | None) -> Grid:
     return Grid(scale, 0 if quant.signed else LOWEST)
 
 
-def kernel_step(low: float, high: float, quant: Quant) -> float:
-    """The step of the grid that a kernel with this range was trained on."""
-    bits = min(quant.bits_of_weights, 8)
-    if quant.op == "fake_quant":
-        return affine_grid(low, high, bits).scale
-    return symmetric_scale(low, high, bits, quant.signed)
+def kernel_step(low: float, high: float, quantizer: Quantizer) -> float:
+    """The step of the grid that the op chooses for a kernel with this range."""
+    if quantizer.op == "fake_quant":
+        return affine_grid(low, high, quantizer.bits).scale
+    return symmetric_scale(low, high, quantizer.bits, quantizer.signed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qbench.experiment import Quant
+from qbench.quantize.ops import OPS
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Kind:
         return f"model_{self.name}.tflite"
 
 
+POST_TRAINING = Kind("int8", "post-training", "ranges calibrated on training images")
+
+
 def kind_of(quant: Quant) -> Kind:
     """The kind of file that represents a configuration.
 
@@ -41,6 +45,8 @@ def kind_of(quant: Quant) -> Kind:
     if activations > 8:
         note = f"weights of {weights} bits on 8; ranges calibrated on training images"
         return Kind("16x8", "approximate", note)
+    if _is_exact(quant):
+        return Kind("int8", "exact", "")
     notes = []
     if min(weights, activations) < 8:
         notes.append(f"values of {_bits(weights, activations)} bits in an int8 file")
@@ -49,6 +55,18 @@ def kind_of(quant: Quant) -> Kind:
     if weights > 8:
         notes.append(f"weights of {weights} bits on 8")
     return Kind("int8", "approximate", "; ".join(notes))
+
+
+def _is_exact(quant: Quant) -> bool:
+    """Whether the simulation used the grids of the file, everywhere."""
+    return (
+        quant.bits_of_weights == quant.bits_of_activations == 8
+        and quant.placement == ("deploy",)
+        and quant.weight_range == "symmetric_narrow"
+        and quant.first_last != "float"
+        and quant.fold_batch_norm
+        and (quant.range_given or not OPS[quant.op].own_range)
+    )
 
 
 def _bits(weights: int, activations: int) -> str:

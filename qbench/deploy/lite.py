@@ -91,11 +91,35 @@ class Detail:
     dtype: Any
 
 
+INPUT, OUTPUT = "the file's input", "the file's output"
+
+
+@dataclass(frozen=True)
+class FileTensor:
+    """A tensor that an operator of the file has made, or its input.
+
+    Attributes:
+        layers: scopes of the last op that the converter fused into the operator; INPUT or OUTPUT
+            among them if it is the file's.
+        scale: of its grid; 0 for float32.
+        values: (N, ...) float32, dequantized.
+    """
+
+    layers: tuple[str, ...]
+    scale: float
+    values: NDArray[np.float32]
+
+
 class LiteFile:
     """A file, ready to be run on one kernel path."""
 
-    def __init__(self, content: bytes, kernels: str = "xnnpack", threads: int = 1) -> None:
-        """Raises QbenchError if the content is not a LiteRT file."""
+    def __init__(
+        self, content: bytes, kernels: str = "xnnpack", threads: int = 1, keep_all: bool = False
+    ) -> None:
+        """Raises QbenchError if the content is not a LiteRT file.
+
+        With `keep_all` the values of all tensors can be read, where the kernel path leaves them.
+        """
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         try:
@@ -104,6 +128,7 @@ class LiteFile:
                     model_content=content,
                     num_threads=threads,
                     experimental_op_resolver_type=OpResolverType[KERNELS[kernels]],
+                    experimental_preserve_all_tensors=keep_all,
                 )
         except ValueError as error:
             reason = str(error).strip().split("\n")[0]
@@ -114,6 +139,22 @@ class LiteFile:
         """Dequantized outputs (N, classes) of network inputs (N, H, W, C)."""
         parts = [self._run(images[k : k + batch]) for k in range(0, len(images), batch)]
         return np.concatenate(parts)
+
+    def tensors(self, images: NDArray[np.float32]) -> list[FileTensor]:
+        """The input and what every operator makes of network inputs (N, H, W, C)."""
+        self._run(images)
+        interpreter = self._interpreter
+        details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+        found = []
+        for index in self._made():
+            scale, zero_point = details[index]["quantization"]
+            values = interpreter.get_tensor(index).astype(np.float32)
+            if scale:
+                values = (values - zero_point) * np.float32(scale)
+            layers = details[index]["name"].partition(";")[0].split("/")
+            roles = [role for role, ends in self._ends().items() if index in ends]
+            found.append(FileTensor((*layers, *roles), float(scale), values))
+        return found
 
     def output_step(self) -> float:
         """The output's scale; 0 for a float file."""
@@ -126,6 +167,24 @@ class LiteFile:
     def dtypes(self) -> set[str]:
         """The types of all tensors."""
         return {np.dtype(t["dtype"]).name for t in self._interpreter.get_tensor_details()}
+
+    def activation_grids(self) -> list[tuple[float, int]]:
+        """(scale, zero point) of every tensor of the file's graph that is no weight or bias."""
+        interpreter = self._interpreter
+        interpreter.allocate_tensors()
+        found = {t["index"]: t["quantization"] for t in interpreter.get_tensor_details()}
+        return [(float(found[k][0]), int(found[k][1])) for k in self._made()]
+
+    def _ends(self) -> dict[str, list[int]]:
+        """The indices of the file's input and output."""
+        entry, leave = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        return {INPUT: [t["index"] for t in entry], OUTPUT: [t["index"] for t in leave]}
+
+    def _made(self) -> list[int]:
+        """The indices of the input and of every operator's output, in their order."""
+        entry = self._interpreter.get_input_details()[0]["index"]
+        ops = self._interpreter._get_ops_details()
+        return list(dict.fromkeys([entry, *(int(k) for op in ops for k in op["outputs"])]))
 
     def _detail(self, details: list[dict[str, Any]]) -> Detail:
         (one,) = details

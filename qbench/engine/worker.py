@@ -1,6 +1,8 @@
 """The process that trains: reads requests from standard input, a line of JSON each.
 
-`{"job": path}` does a job, `{"check": models}` builds models to see whether they can be built.
+`{"job": path}` does a job, `{"check": models}` builds models to see whether they can be built,
+`{"convert": folder, "changes": values, "calibration": how}` converts a finished run, and
+`{"trial": experiment}` an untrained network of its kind.
 
 It lives for many jobs, so that TensorFlow is imported and steps are compiled once. What happens is
 told in lines of JSON on standard output; results go to disk. When its parent dies, however that
@@ -81,6 +83,7 @@ def _serve(line: str, told: TextIO) -> None:
     """Do what one line of standard input asks for and tell how it went."""
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
+    from qbench.experiment import Experiment
     from qbench.records import read_json
     from qbench.runner import summary
 
@@ -88,6 +91,15 @@ def _serve(line: str, told: TextIO) -> None:
     try:
         if "check" in request:
             check_models(request["check"])
+        elif "convert" in request:
+            from qbench.engine.exporting import convert_folder
+
+            folder, calibration = Path(request["convert"]), request["calibration"]
+            convert_folder(folder, request["changes"], calibration)
+        elif "trial" in request:
+            from qbench.engine.exporting import try_conversion
+
+            try_conversion(Experiment.from_config(request["trial"]))
         else:
             path = Path(request["job"])
             execute(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.quantize.placement import is_convolution
-from qbench.quantize.rewrite import walk
+from qbench.quantize.walk import walk
 
 Array = NDArray[np.float32]
 
@@ -53,8 +53,17 @@ def _takes_up(convolution: Any, reader: Any) -> bool:
         isinstance(reader, keras.layers.BatchNormalization)
         and reader.axis in (-1, len(convolution.output.shape) - 1)
         and getattr(convolution, "activation", None) in (None, keras.activations.linear)
-        and isinstance(convolution, keras.layers.Conv2D | keras.layers.Dense)
+        and isinstance(
+            convolution, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+        )
     )
+
+
+def scaled(layer: Any, kernel: Any, factor: Any) -> Any:
+    """A kernel times a factor for each output channel, (channels,)."""
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # (height, width, inputs, multiplier)
+        factor = keras.ops.reshape(factor, kernel.shape[-2:])
+    return kernel * factor
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ one view to another moves nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 from qbench.quantize.ranges import RangeAverages, minimum_and_maximum
@@ -44,39 +46,60 @@ class StackRanges(keras.layers.Layer):
         return tf.reshape(tf.stack(ends), (len(ranges), 2))
 
 
+@dataclass(frozen=True)
+class Row:
+    """Where a tensor's range stands in the averages.
+
+    Attributes:
+        own: the row of the tensor or, unless `is_root`, of its root.
+        is_root: whether the range is this very tensor's.
+        tied: the rows of other tensors that share the range.
+    """
+
+    own: int
+    is_root: bool
+    tied: tuple[int, ...] = ()
+
+
 class FakeQuantize(keras.layers.Layer):
     """Fake-quantizes a tensor of the network.
 
     Called with the tensor and the ends of the range that was measured of it (or of the tensor
     whose values it passes on). In training a moving average includes the current batch, as in
-    TensorFlow 1's `MovingAvgQuantize`.
+    TensorFlow 1's `MovingAvgQuantize`; those of tensors tied to it are as they were before the
+    step, since some of them are computed later.
     """
 
-    def __init__(
-        self, quantizer: Quantizer, averages: RangeAverages, row: int, is_root: bool, name: str
-    ) -> None:
-        """`row` is the row in `averages` of the tensor or, unless `is_root`, of its root."""
+    def __init__(self, quantizer: Quantizer, averages: RangeAverages, row: Row, name: str) -> None:
+        """Tied tensors need a quantizer whose source is MOVING."""
         super().__init__(name=name)
         self.quantizer = quantizer
         self.averages = averages
         self.row = row
-        self.is_root = is_root
 
     def call(self, x: Any, low: Any, high: Any, training: bool = False) -> Any:
         """See the class."""
         source = self.quantizer.source
-        if source == OWN and training and self.is_root and self.quantizer.takes_own_range:
+        if source == OWN and training and self.row.is_root and self.quantizer.takes_own_range:
             # The step has measured this very tensor for the averages: twice would be for nothing.
             return self.quantizer.given(x, low, high, name=self.name)
         if source == MOVING:
-            row = self.row
-            ends = self.averages.after(row, low, high) if training else self.averages.stored(row)
-            low, high = ends[0], ends[1]
+            low, high = self._moving(low, high, training)
         elif source == CURRENT:
             low, high = minimum_and_maximum(x)
         else:
             low = high = 0.0  # without a use, so that nothing is measured for them
         return self.quantizer(x, low, high, name=self.name)
+
+    def _moving(self, low: Any, high: Any, training: bool) -> tuple[Any, Any]:
+        """The ends of the averaged range, those of tied tensors included."""
+        row = self.row.own
+        ends = self.averages.after(row, low, high) if training else self.averages.stored(row)
+        low, high = ends[0], ends[1]
+        for other in self.row.tied:
+            ends = self.averages.stored(other)
+            low, high = tf.minimum(low, ends[0]), tf.maximum(high, ends[1])
+        return low, high
 
 
 class WithQuantizedKernel(keras.layers.Layer):
@@ -86,7 +109,7 @@ class WithQuantizedKernel(keras.layers.Layer):
     works for every layer and lets the gradient through to the variable.
     """
 
-    def __init__(self, layer: Any, quantizer: Quantizer, name: str) -> None:
+    def __init__(self, layer: Any, quantizer: KernelQuantizer, name: str) -> None:
         """`layer` stays the owner of its variables."""
         super().__init__(name=name)
         self.layer = layer
@@ -94,9 +117,7 @@ class WithQuantizedKernel(keras.layers.Layer):
 
     def _quantized(self, kernel: Any) -> Any:
         # One explicit read: what is derived from it must not race with the step's update.
-        value = tf.convert_to_tensor(kernel.value)
-        ends = minimum_and_maximum(value) if self.quantizer.source == CURRENT else (0.0, 0.0)
-        return self.quantizer(value, *ends, name=self.name)
+        return self.quantizer(self.layer, kernel, tf.convert_to_tensor(kernel.value), self.name)
 
     def call(self, x: Any) -> Any:
         """X as the wrapped layer takes it."""
@@ -112,10 +133,14 @@ class FusedBatchNormalization(keras.layers.Layer):
     TensorFlow 1's fused op, the moving variance is fed the Bessel-corrected batch variance.
     """
 
-    def __init__(self, layer: Any, name: str) -> None:
-        """`layer` is a BatchNormalization for which `can_fuse` holds; it keeps its variables."""
+    def __init__(self, layer: Any, name: str, freeze: bool = False) -> None:
+        """`layer` is a BatchNormalization for which `can_fuse` holds; it keeps its variables.
+
+        With `freeze` it normalizes by its moving statistics in training too.
+        """
         super().__init__(name=name)
         self.layer = layer
+        self.freeze = freeze
 
     @staticmethod
     def can_fuse(layer: Any, x: Any) -> bool:
@@ -131,7 +156,7 @@ class FusedBatchNormalization(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         """X is (N, H, W, C) float32."""
         layer = self.layer
-        training = training and layer.trainable
+        training = training and layer.trainable and not self.freeze
         empty = tf.constant([], tf.float32)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
@@ -143,7 +168,25 @@ class FusedBatchNormalization(keras.layers.Layer):
             is_training=training,
         )
         if training:
-            for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-                kept = tf.stop_gradient(batch)
-                moving.assign(moving.value * layer.momentum + kept * (1.0 - layer.momentum))
+            move_statistics(layer, mean, variance)
         return y
+
+
+class FrozenNormalization(keras.layers.Layer):
+    """Runs a normalization as in inference, in training too."""
+
+    def __init__(self, layer: Any, name: str) -> None:
+        """`layer` keeps its variables."""
+        super().__init__(name=name)
+        self.layer = layer
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        """X as the layer takes it."""
+        return self.layer(x, training=False, mask=mask)
+
+
+def move_statistics(norm: Any, mean: Any, variance: Any) -> None:
+    """Include a batch's mean and (Bessel-corrected) variance, (channels,), in the moving ones."""
+    for moving, batch in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+        kept = tf.stop_gradient(batch)
+        moving.assign(moving.value * norm.momentum + kept * (1.0 - norm.momentum))

@@ -14,9 +14,9 @@ from qbench.experiment import Experiment
 from qbench.models import build_model
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
-from qbench.quantize.quantizer import scheme_of
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Insertion, rewrite
+from qbench.quantize.scheme import scheme_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def list_graph(experiment: Experiment) -> Listing:
         .graph
     )
     by_layer = {insertion.layer: insertion for insertion in view.insertions}
-    types = {OPS[name].graph_op for name in OPS.names()}
+    types = {kind for name in OPS.names() for kind in OPS[name].graph_ops}
     found = tuple(
         Found(by_layer[_layer(op.name)], op.type, int(op.get_attr("num_bits")))
         for op in graph.get_operations()

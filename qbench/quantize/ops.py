@@ -1,7 +1,8 @@
 """The fake-quantization ops that a configuration can choose.
 
 Each op is a pure function `(x, low, high) -> x_hat` with x of any shape, float32, and scalar
-float32 ends of the range; x_hat has x's shape. With n bits:
+float32 ends of the range; x_hat has x's shape. With `per_channel` x is (n, channels) and the ends
+are (channels,). `narrow` leaves out the lowest code. With n bits:
 
 | op         | scale                                        | zero point | rounding   | clamps |
 |------------|----------------------------------------------|------------|------------|--------|
@@ -35,7 +36,7 @@ class Op:
 
     Attributes:
         label: the op's name in tables, as in the paper.
-        graph_op: TensorFlow's op type, by which a traced graph is searched.
+        graph_ops: TensorFlow's op types, by which a traced graph is searched.
         settings: keys under `quant` that the op has; it always has bits.
         max_bits: (signed, unsigned) largest number of bits.
         min_bits: smallest number of bits.
@@ -47,7 +48,7 @@ class Op:
     """
 
     label: str
-    graph_op: str
+    graph_ops: tuple[str, ...]
     settings: frozenset[str]
     min_bits: int
     max_bits: tuple[int, int]
@@ -73,6 +74,8 @@ def _qdq_v2(
     signed: bool,
     rounding: str,
     range_given: bool,
+    narrow: bool = False,
+    per_channel: bool = False,
     name: str | None = None,
 ) -> Any:
     """QuantizeAndDequantizeV2 with its straight-through gradient (all ones, clipped nowhere).
@@ -90,6 +93,8 @@ def _qdq_v2(
         num_bits=bits,
         range_given=range_given,
         round_mode=ROUNDINGS[rounding],
+        narrow_range=narrow,
+        axis=1 if per_channel else -1,
         name=name,
     )
 
@@ -100,6 +105,8 @@ def _fake_quant(
     high: Any,
     *,
     bits: int,
+    narrow: bool = False,
+    per_channel: bool = False,
     name: str | None = None,
     **_absent: Any,
 ) -> Any:
@@ -110,12 +117,15 @@ def _fake_quant(
     """
     import tensorflow as tf
 
-    return tf.raw_ops.FakeQuantWithMinMaxVars(
+    op = tf.raw_ops.FakeQuantWithMinMaxVars
+    if per_channel:
+        op = tf.raw_ops.FakeQuantWithMinMaxVarsPerChannel
+    return op(
         inputs=x,
         min=tf.stop_gradient(tf.minimum(low, 0.0)),
         max=tf.stop_gradient(tf.maximum(high, 0.0)),
         num_bits=bits,
-        narrow_range=False,
+        narrow_range=narrow,
         name=name,
     )
 
@@ -124,7 +134,7 @@ OPS.add(
     "qdq_v2",
     Op(
         label="QDQv2",
-        graph_op="QuantizeAndDequantizeV2",
+        graph_ops=("QuantizeAndDequantizeV2",),
         settings=frozenset({"rounding", "signed", "range_given"}),
         min_bits=1,
         max_bits=(61, 62),
@@ -139,7 +149,7 @@ OPS.add(
     "fake_quant",
     Op(
         label="FakeQuant",
-        graph_op="FakeQuantWithMinMaxVars",
+        graph_ops=("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"),
         settings=frozenset(),
         min_bits=2,
         max_bits=(16, 16),

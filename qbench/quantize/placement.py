@@ -149,15 +149,23 @@ class Placement:
     Attributes:
         inputs_of: quantizes the data inputs of these ops, given how many tensors they read.
         outputs_of: quantizes the outputs of these ops, for whoever reads them.
+        shortcuts_of: of what these ops read, quantizes all that fewer convolutions lead to than to
+            the deepest.
         kernels: quantizes the kernels of convolutions and dense layers.
+        gathered: quantizes, for whoever reads it, every tensor whose range is gathered: the image,
+            the output, and all that any other placement could quantize.
     """
 
     inputs_of: Callable[[Any, int], bool] = _never
     outputs_of: Callable[[Any], bool] = _never
+    shortcuts_of: Callable[[Any, int], bool] = _never
     kernels: bool = False
+    gathered: bool = False
 
 
 PLACEMENTS: Registry[Placement] = Registry("quant.placement")
 PLACEMENTS.add("conv", Placement(inputs_of=reads_to_multiply, kernels=True))
 PLACEMENTS.add("activation", Placement(outputs_of=is_activation))
 PLACEMENTS.add("add", Placement(inputs_of=reads_to_add))
+PLACEMENTS.add("shortcut", Placement(shortcuts_of=reads_to_add))
+PLACEMENTS.add("deploy", Placement(kernels=True, gathered=True))

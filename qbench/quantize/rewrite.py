@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from qbench.errors import QbenchError
+from qbench.quantize.folded import WithFoldedKernel
+from qbench.quantize.folding import foldable
+from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.layers import (
     FakeQuantize,
+    FrozenNormalization,
     FusedBatchNormalization,
     MeasureRange,
+    Row,
     StackRanges,
     WithQuantizedKernel,
 )
@@ -24,8 +30,11 @@ from qbench.quantize.placement import (
     reads_to_add,
     smallest_output,
 )
-from qbench.quantize.quantizer import QuantizationScheme
+from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.ties import groups
+from qbench.quantize.walk import functional, walk
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,9 @@ def rewrite(
         averages: needed with a scheme: the averages gathered by the model's float view.
 
     Ranges are gathered of the image, of every tensor that some placement could quantize, and of
-    the output, whatever the scheme says. Batch normalization is fused. A tensor is quantized at
-    most once, and not again behind an op that passes its values through.
+    the output, whatever the scheme says. Batch normalization is fused, or folded into quantized
+    kernels where the scheme says so. A tensor is quantized at most once, and not again behind an
+    op that passes its values through.
 
     Raises:
         QbenchError: the model is of another kind.
@@ -93,20 +103,7 @@ def rewrite(
     return Rewriter(scheme, averages).run(model)
 
 
-def functional(model: Any) -> Any:
-    """A sequential model as the functional one that it is."""
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    return model
-
-
-def walk(model: Any, call: Any) -> Any:
-    """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers."""
-    model = functional(model)
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
-
-
-_IMAGE = "image"
+IMAGE = "image"
 
 
 @dataclass(eq=False)
@@ -121,6 +118,7 @@ class Tensor:
         is_quantized: its values lie on a grid already.
         range: the two scalar Keras tensors measured of a root, once it is gathered.
         row: the root's row among the gathered tensors.
+        depth: the largest number of convolutions on a way from the image.
         quantized: its quantized self, once somebody asked for it.
     """
 
@@ -131,10 +129,31 @@ class Tensor:
     is_quantized: bool = False
     range: Any = None
     row: int = -1
+    depth: int = 0
     quantized: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.root = self
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An op and what it reads.
+
+    Attributes:
+        op: the layer or operation.
+        operands: how many tensors it reads.
+        depth: of the deepest of them.
+    """
+
+    op: Any
+    operands: int
+    depth: int
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is an addition or a concatenation of several tensors."""
+        return reads_to_add(self.op, self.operands) or isinstance(self.op, keras.layers.Concatenate)
 
 
 class Rewriter:
@@ -144,78 +163,151 @@ class Rewriter:
         self.scheme = scheme
         self.averages = averages
         self.rules = [(name, PLACEMENTS[name]) for name in (scheme.placement if scheme else ())]
+        self.rows = {name: row for row, name in enumerate(averages.tensors)} if averages else {}
+        self.folds: dict[str, Any] = {}
+        self.ends: set[str] = set()
+        self.joined: list[list[str]] = []
+        self.ties: Mapping[str, tuple[str, ...]] = {}
         self.known: dict[int, Tensor] = {}
         self.gathered: list[Tensor] = []
         self.insertions: list[Insertion] = []
-        self.tensor_names = {_IMAGE}
+        self.tensor_names = {IMAGE}
         self.layer_names: set[str] = set()
 
     def run(self, model: Any) -> View:
         """The whole rewrite."""
-        self.layer_names |= {op.name for op in model.operations}
-        clone = walk(model, self.call)
+        clone = self._walk(model)
         (output,) = clone.outputs
-        self._gather(self._tensor(output).root)
+        tensor = self._tensor(output)
+        self._gather(tensor.root)
+        tensor = self._wanted(tensor, self.scheme.edge if self.scheme else None)
+        self.gathered.sort(key=lambda tensor: tensor.row)
         ranges = StackRanges(name=self._layer_name("ranges"))(
             [tensor.range for tensor in self.gathered]
         )
-        view = keras.Model(clone.inputs, [output, ranges], name=model.name)
+        view = keras.Model(clone.inputs, [tensor.value, ranges], name=model.name)
         return View(view, tuple(tensor.name for tensor in self.gathered), tuple(self.insertions))
+
+    def _walk(self, model: Any) -> Any:
+        """Every layer called in its turn."""
+        self.layer_names |= {op.name for op in model.operations}
+        names = [op.name for op in model.operations if is_convolution(op)]
+        self.ends = {*names[:1], *names[-1:]}
+        self.folds = self._foldings(model)
+        if self.scheme is not None and self.scheme.tie:
+            plain = Rewriter(None, self.averages)
+            plain.run(model)
+            self.ties = groups(plain.joined)
+        return walk(model, self.call)
+
+    def _foldings(self, model: Any) -> dict[str, Any]:
+        """The batch normalizations that are folded into kernels, by convolution."""
+        if self.scheme is None or not self.scheme.fold:
+            return {}
+        return {name: norm for name, norm in foldable(model).items() if self.kernel_rule(name)}
+
+    def kernel_rule(self, name: str) -> tuple[str, KernelQuantizer] | None:
+        """The placement that wants the kernels of a layer quantized, and the quantizer."""
+        if self.scheme is None:
+            return None
+        kernel = self.scheme.edge_kernel if name in self.ends else self.scheme.kernel
+        wanting = (placement for placement, rule in self.rules if rule.kernels)
+        placement = next(wanting, None)
+        return (placement, kernel) if placement and kernel else None
 
     def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls `op` or what stands in for it, on inputs that may have been quantized."""
-        operands = sum(map(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))))
+        flat = keras.tree.flatten((args, kwargs))
+        read = [self._tensor(value) for value in flat if keras.utils.is_keras_tensor(value)]
+        depth = max((tensor.depth for tensor in read), default=0)
+        reader = Reader(op, len(read), depth)
+        if reader.joins:
+            self.joined.append([tensor.root.name for tensor in read])
         tensors: list[Tensor] = []
 
-        def read(value: Any) -> Any:
+        def in_place_of(value: Any) -> Any:
             if not keras.utils.is_keras_tensor(value):
                 return value
-            tensors.append(self._input(op, operands, self._tensor(value)))
+            tensors.append(self._input(reader, self._tensor(value)))
             return tensors[-1].value
 
-        args, kwargs = keras.tree.map_structure(read, (args, kwargs))
+        args, kwargs = keras.tree.map_structure(in_place_of, (args, kwargs))
+        if self._is_folded(op):
+            tensors[0].name, tensors[0].producer = _unique(op.name, self.tensor_names), op
+            return tensors[0].value
         output = self._apply(op, *args, **kwargs)
         for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
             made = self._tensor(value, _unique(op.name, self.tensor_names), op)
+            made.depth = depth + is_convolution(op)
             if passes_values_through(op) and tensors:
                 made.root = tensors[0].root
                 made.is_quantized = tensors[0].is_quantized
         return output
 
+    def _is_folded(self, op: Any) -> bool:
+        """Whether `op` is a normalization that its convolution has done already."""
+        return any(op is norm for norm in self.folds.values())
+
     def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        freeze = self.scheme is not None and self.scheme.freeze
         if FusedBatchNormalization.can_fuse(op, args[0]) and kwargs.get("mask") is None:
-            return FusedBatchNormalization(op, self._layer_name(f"{op.name}.fused"))(args[0])
-        for placement, rule in self.rules:
-            if rule.kernels and is_convolution(op):
-                assert self.scheme is not None
-                name = self._layer_name(f"{op.name}.kernel.quantized")
-                quantizer = self.scheme.kernel
-                one = Insertion(name, placement, f"{op.name} kernel", True, quantizer.source)
-                self.insertions += [one] * len(kernels(op))
-                return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
-        return op(*args, **kwargs)
+            name = self._layer_name(f"{op.name}.fused")
+            return FusedBatchNormalization(op, name, freeze)(args[0])
+        if freeze and isinstance(op, keras.layers.BatchNormalization):
+            return FrozenNormalization(op, self._layer_name(f"{op.name}.frozen"))(*args, **kwargs)
+        wanted = self.kernel_rule(op.name) if is_convolution(op) else None
+        if wanted is None:
+            return op(*args, **kwargs)
+        placement, quantizer = wanted
+        name = self._layer_name(f"{op.name}.kernel.quantized")
+        source = quantizer.quantizer.source
+        one = Insertion(name, placement, f"{op.name} kernel", True, source)
+        self.insertions += [one] * len(kernels(op))
+        if op.name in self.folds:
+            norm = self.folds[op.name]
+            return WithFoldedKernel(op, norm, quantizer, freeze, name)(*args, **kwargs)
+        return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
 
-    def _input(self, op: Any, operands: int, tensor: Tensor) -> Tensor:
-        """What `op` reads in place of `tensor`: itself, or its quantized self."""
-        self._gather_read(op, operands, tensor.root)
-        if tensor.root.producer is None or tensor.is_quantized:
+    def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
+        """What a reader reads in place of `tensor`: itself, or its quantized self."""
+        root = tensor.root
+        self._gather_read(reader, root)
+        if self.scheme is None or tensor.is_quantized:
             return tensor
-        for placement, rule in self.rules:
-            if rule.outputs_of(tensor.producer):
-                return self._quantize(tensor, placement)
-        for placement, rule in self.rules:
-            if rule.inputs_of(op, operands):
-                return self._quantize(tensor, placement)
-        return tensor
+        if root.producer is None:
+            return self._wanted(tensor, self.scheme.edge)
+        placement = self._placement(reader, tensor)
+        return self._quantize(tensor, placement, self.scheme.activation) if placement else tensor
 
-    def _quantize(self, tensor: Tensor, placement: str) -> Tensor:
+    def _placement(self, reader: Reader, tensor: Tensor) -> str | None:
+        """The placement that wants `tensor` quantized where it is read."""
+        rules, read = self.rules, (reader.op, reader.operands)
+        wanting = [name for name, rule in rules if rule.gathered and tensor.root.name in self.rows]
+        wanting += [name for name, rule in rules if rule.outputs_of(tensor.producer)]
+        wanting += [name for name, rule in rules if rule.inputs_of(*read)]
+        if tensor.depth < reader.depth:
+            wanting += [name for name, rule in rules if rule.shortcuts_of(*read)]
+        return wanting[0] if wanting else None
+
+    def _wanted(self, tensor: Tensor, quantizer: Quantizer | None) -> Tensor:
+        """The image or the output, quantized if a placement wants that."""
+        wanting = [name for name, rule in self.rules if rule.gathered]
+        if tensor.is_quantized or not wanting or quantizer is None:
+            return tensor
+        return self._quantize(tensor, wanting[0], quantizer)
+
+    def _quantize(self, tensor: Tensor, placement: str, quantizer: Quantizer) -> Tensor:
         """The quantized self of `tensor`, made the first time somebody asks."""
         if tensor.quantized is None:
-            assert self.scheme is not None and self.averages is not None
+            assert self.averages is not None
+            self._gather(tensor.root)
             name = self._layer_name(f"{tensor.name}.quantized")
-            quantizer = self.scheme.activation
             root = tensor.root
-            layer = FakeQuantize(quantizer, self.averages, root.row, tensor is root, name)
+            tied = [
+                self.rows[other] for other in self.ties.get(root.name, ()) if other in self.rows
+            ]
+            row = Row(root.row, tensor is root, tuple(other for other in tied if other != root.row))
+            layer = FakeQuantize(quantizer, self.averages, row, name)
             made = self._tensor(layer(tensor.value, *root.range), tensor.name)
             made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
             tensor.quantized = made
@@ -224,11 +316,11 @@ class Rewriter:
             )
         return tensor.quantized
 
-    def _gather_read(self, op: Any, operands: int, root: Tensor) -> None:
-        """Gather the range of a root that `op` reads, if any placement could quantize it."""
+    def _gather_read(self, reader: Reader, root: Tensor) -> None:
+        """Gather the range of a root that is read, if any placement could quantize it."""
         if root.producer is None or is_activation(root.producer):
             self._gather(root)
-        if is_convolution(op) or reads_to_add(op, operands):
+        if is_convolution(reader.op) or reads_to_add(reader.op, reader.operands):
             self._gather(root)
 
     def _gather(self, root: Tensor) -> None:
@@ -236,10 +328,10 @@ class Rewriter:
         if root.range is None:
             name = self._layer_name(f"{root.name}.range")
             root.range = MeasureRange(smallest_output(root.producer), name)(root.value)
-            root.row = len(self.gathered)
+            root.row = self.rows.get(root.name, len(self.gathered))
             self.gathered.append(root)
 
-    def _tensor(self, value: Any, name: str = _IMAGE, producer: Any = None) -> Tensor:
+    def _tensor(self, value: Any, name: str = IMAGE, producer: Any = None) -> Tensor:
         return self.known.setdefault(id(value), Tensor(value, name, producer))
 
     def _layer_name(self, name: str) -> str:

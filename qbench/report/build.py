@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qbench import records
-from qbench.report import tables
+from qbench.report import deployed, tables
 from qbench.report.collect import collect, runs_frame, table_frame
 from qbench.report.extras import terminal, write_extras
 from qbench.report.figures import draw_figures
@@ -32,6 +32,8 @@ def build_report(folder: Path) -> str:
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
     figures = draw_figures(sweep, folder / "figures")
     sections = write_extras(sweep, folder)
+    if sweep.exports:
+        figures |= deployed.draw(table, folder / "figures" / "deployed", sweep.remarks)
     texts = {
         "runs.csv": runs_frame(sweep).round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
         "table.csv": table.round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
@@ -41,7 +43,8 @@ def build_report(folder: Path) -> str:
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
     shown = [tables.terminal(table), *map(terminal, sections)]
-    return "\n".join([*shown, *(f"! {line}" for line in wrong)])
+    said = [*deployed.reference(sweep.references), *sweep.remarks]
+    return "\n".join([*shown, *said, *(f"! {line}" for line in wrong)])
 
 
 def _markdown(title: str, table: str, lines: list[str]) -> str:

@@ -10,7 +10,9 @@ import pandas as pd
 
 from qbench import records
 from qbench.factors import FACTORS
-from qbench.progress import say
+from qbench.progress import remarks, say
+from qbench.report import deployed
+from qbench.settings import REPRESENTATIVE
 
 COLUMNS = [factor.column for factor in FACTORS]
 METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
@@ -24,11 +26,20 @@ class Sweep:
         folder: the sweep's own folder.
         manifest: as stored.
         records: by run id; runs that have left none are missing.
+        exports: what is known of converted files, by run id.
+        references: the same of float runs quantized after training.
     """
 
     folder: Path
     manifest: dict[str, Any]
     records: dict[str, dict[str, Any]]
+    exports: dict[str, dict[str, Any]]
+    references: dict[str, dict[str, Any]]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What must be said of the data wherever figures are shown."""
+        return remarks(record["data"] for record in self.records.values())
 
     def history(self, run: str) -> pd.DataFrame:
         """Columns step, phase, loss."""
@@ -47,7 +58,20 @@ def collect(folder: Path) -> Sweep:
     root = (folder / manifest["runs"]).parent
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     found = {name: _record(root, name) for name in names}
-    return Sweep(folder, manifest, {k: v for k, v in found.items() if v is not None})
+    return Sweep(
+        folder,
+        manifest,
+        {k: v for k, v in found.items() if v is not None},
+        _exports(root, names, None),
+        _exports(root, names, REPRESENTATIVE),
+    )
+
+
+def _exports(root: Path, names: list[str], calibration: str | None) -> dict[str, dict[str, Any]]:
+    """What is known of the converted files of these runs, by run."""
+    folders = {name: records.run_folder(root, name) for name in names}
+    found = {name: records.read_export(folder, calibration) for name, folder in folders.items()}
+    return {name: report for name, report in found.items() if report is not None}
 
 
 def _record(root: Path, run: str) -> dict[str, Any] | None:
@@ -77,10 +101,12 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
                     "seed": run["seed"],
                     "run": run["id"],
                     **_outcome(record),
+                    **deployed.cells(sweep.exports.get(run["id"])),
                 }
             )
     columns = ["configuration", "seed", "run", "status", *METRICS, "size_mb", "quantized", *COLUMNS]
     columns += ["steps_float", "steps_quantized", "seconds", "error"]
+    columns += deployed.COLUMNS if sweep.exports else []
     return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
 
 
@@ -118,19 +144,21 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
         line["status"] = worst(list(mine["status"]))
         line["n_seeds"] = int(mine["accuracy"].notna().sum())
         line["configuration"] = row["label"]
+        if sweep.exports:
+            line |= deployed.of_configuration(mine)
         if several:
             line |= {f"{key}_std": mine[key].std() for key in METRICS}
         lines.append(line)
-    return pd.DataFrame(lines)[table_columns(several)]
+    return pd.DataFrame(lines)[table_columns(several, bool(sweep.exports))]
 
 
-def table_columns(several: bool) -> list[str]:
+def table_columns(several: bool, exported: bool) -> list[str]:
     """Columns of table.csv; `configuration` last names what differs from the default."""
     columns = ["accuracy", "recall_at_5", "quantized", *COLUMNS, "size_mb"]
     columns += ["recall_macro", "precision_macro", "loss", "status", "n_seeds"]
     if several:
         columns += [f"{key}_std" for key in METRICS]
-    return [*columns, "configuration"]
+    return [*columns, *(deployed.COLUMNS if exported else []), "configuration"]
 
 
 def worst(statuses: list[str]) -> str:

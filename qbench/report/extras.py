@@ -32,16 +32,17 @@ def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
         lines = [("", differences.as_lines(frame))]
         section = Section(differences.TITLE, differences.EXPLAINED, lines)
         sections.append(section)
-    _write(folder, "differences", section, frame)
+    _write(folder, "differences", section, frame, sweep.remarks)
 
     grids = bits_grid.bits_grids(sweep)
-    figures = draw_heatmap(grids, folder / "figures")
+    figures = draw_heatmap(grids, folder / "figures", sweep.remarks)
     section = None
     if grids:
         tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
         section = Section(bits_grid.TITLE, bits_grid.EXPLAINED, tables, figures)
         sections.append(section)
-    _write(folder, "bits_grid", section, bits_grid.csv_frame(grids) if grids else None)
+    frame = bits_grid.csv_frame(grids) if grids else None
+    _write(folder, "bits_grid", section, frame, sweep.remarks)
     return sections
 
 
@@ -54,8 +55,14 @@ def terminal(section: Section) -> str:
     return "\n".join(parts)
 
 
-def _write(folder: Path, name: str, section: Section | None, frame: pd.DataFrame | None) -> None:
-    """Write a section's two files, or remove them."""
+def _write(
+    folder: Path,
+    name: str,
+    section: Section | None,
+    frame: pd.DataFrame | None,
+    remarks: list[str],
+) -> None:
+    """Write a section's two files, with what must be said of the data, or remove them."""
     if section is None or frame is None:
         for kind in ("csv", "md"):
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
@@ -65,5 +72,6 @@ def _write(folder: Path, name: str, section: Section | None, frame: pd.DataFrame
     for heading, lines in section.tables:
         parts += [f"## {heading}"] if heading else []
         parts.append(texts.markdown(lines))
+    parts += remarks
     records.write_atomically(folder / f"{name}.csv", csv.encode())
     records.write_atomically(folder / f"{name}.md", ("\n\n".join(parts) + "\n").encode())

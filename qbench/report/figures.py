@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qbench import records
 from qbench.designs import BASELINE, DEFAULT
 from qbench.factors import FACTORS, Factor
 from qbench.report.collect import Sweep
+from qbench.report.drawing import save_figure
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
@@ -37,7 +35,7 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         if factor.figure and len(curves) > 1:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
-            drawn[f"Training loss by {title}"] = save(figure, folder / name)
+            drawn[f"Training loss by {title}"] = save_figure(figure, folder / name, sweep.remarks)
     kept = [path for files in drawn.values() for path in files]
     for factor in FACTORS:
         for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
@@ -113,16 +111,3 @@ def _draw(curves: list[Curve], title: str) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small")
     return figure
-
-
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write PNG and SVG, without dates or random ids: the same data give the same files."""
-    with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
-        for kind, metadata in (
-            ("png", {"Software": None}),
-            ("svg", {"Date": None, "Creator": None}),
-        ):
-            drawn = io.BytesIO()
-            figure.savefig(drawn, format=kind, dpi=130, metadata=metadata)
-            records.write_atomically(stem.with_suffix(f".{kind}"), drawn.getvalue())
-    return [stem.with_suffix(".png"), stem.with_suffix(".svg")]

@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from qbench.report import bits_grid
 from qbench.report.bits_grid import BitsGrid
 from qbench.report.differences import points
-from qbench.report.figures import save
+from qbench.report.drawing import save_figure
 
 NAME = "bits_grid"
 # Colours end here at least, in percentage points, so that noise alone does not look like much.
@@ -22,8 +22,13 @@ _DARK = 0.6  # of the span: from here on the text is white
 _SIDE = 0.85  # of a cell, in inches
 
 
-def draw_heatmap(grids: list[BitsGrid], folder: Path) -> dict[str, list[Path]]:
+def draw_heatmap(grids: list[BitsGrid], folder: Path, remarks: list[str]) -> dict[str, list[Path]]:
     """Write the matrices as one figure, PNG and SVG, one beside the other.
+
+    Args:
+        grids: the matrices.
+        folder: for the files.
+        remarks: what must be said of the data.
 
     Returns:
         The files by the figure's title; nothing where there is no matrix.
@@ -44,7 +49,7 @@ def draw_heatmap(grids: list[BitsGrid], folder: Path) -> dict[str, list[Path]]:
     bar = figure.colorbar(image, ax=list(panels), shrink=0.85)
     bar.set_label("percentage points")
     figure.suptitle(bits_grid.TITLE, fontsize="medium")
-    return {bits_grid.TITLE: save(figure, folder / NAME)}
+    return {bits_grid.TITLE: save_figure(figure, folder / NAME, remarks)}
 
 
 def _largest(values: pd.DataFrame) -> float:

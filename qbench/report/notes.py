@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qbench.report import deployed
 from qbench.report.collect import Sweep
 
 RECALL = (
@@ -42,7 +43,8 @@ def notes(sweep: Sweep) -> list[str]:
         f"Every figure is {'one run' if len(seeds) == 1 else many}; single runs differ by chance,"
         " so small differences between rows mean nothing."
     )
-    lines += [RECALL, SIZE]
+    lines += [RECALL, SIZE, *([deployed.NOTE] if sweep.exports else [])]
+    lines += deployed.reference(sweep.references)
     machines = {
         f"{r['device']['name']}, {r['threads']} threads, TensorFlow {r['versions']['tensorflow']},"
         f" Keras {r['versions']['keras']}, qbench {r['versions']['qbench']}"

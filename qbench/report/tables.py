@@ -10,6 +10,9 @@ _DIGITS = {
     "recall_macro": 2,
     "precision_macro": 2,
     "loss": 4,
+    "deployed_accuracy": 2,
+    "deployed_recall_at_5": 2,
+    "agreement": 2,
 }
 _HEADINGS = {
     "accuracy": "accuracy %",
@@ -20,6 +23,12 @@ _HEADINGS = {
     "size_mb": "size MB",
     "range_given": "range given",
     "n_seeds": "seeds",
+    "deployed_accuracy": "deployed %",
+    "deployed_recall_at_5": "deployed recall@5 %",
+    "agreement": "agreement %",
+    "packed_mb": "packed MB",
+    "tflite_mb": "file MB",
+    "export_note": "export note",
 }
 
 
@@ -52,7 +61,7 @@ def cell(column: str, value: object) -> str:
     """One value as text."""
     if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
         return "-"
-    if isinstance(value, float) and column == "size_mb":
+    if isinstance(value, float) and column.endswith("_mb"):
         return f"{value:.3g}" if value < 1 else f"{value:.2f}"
     if isinstance(value, float):
         return f"{value:.{_DIGITS.get(column, 4)}f}"
@@ -62,6 +71,7 @@ def cell(column: str, value: object) -> str:
 def terminal(table: pd.DataFrame) -> str:
     """The columns that fit a terminal, aligned."""
     wanted = ["configuration", "accuracy", "recall_at_5", "recall_macro", "loss", "size_mb"]
+    wanted += [c for c in ("deployed_accuracy", "agreement", "export") if c in table.columns]
     spreads = [f"{column}_std" for column in wanted if f"{column}_std" in table.columns]
     shown = printable(table[[*wanted, *spreads, "status"]])
     lines = [list(shown.columns), *shown.to_numpy().tolist()]

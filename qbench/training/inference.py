@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qbench.data.dataset import Dataset
 from qbench.experiment import Experiment
-from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 
 

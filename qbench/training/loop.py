@@ -13,7 +13,7 @@ from qbench.data.batches import Batches
 from qbench.data.dataset import Dataset
 from qbench.errors import Diverged
 from qbench.experiment import Experiment
-from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 
 # Losses are fetched in blocks, so that a GPU is not waited for in every step.

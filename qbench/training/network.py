@@ -17,9 +17,9 @@ from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.models import build_model
 from qbench.quantize.placement import is_convolution, kernels
-from qbench.quantize.quantizer import QuantizationScheme
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import View, rewrite
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.training.optimizers import build_optimizer
 from qbench.training.state import State
 
@@ -160,7 +160,13 @@ class Network:
                 )
                 loss = tf.reduce_mean(entropies)
                 total = loss + self._penalty()
-            self.optimizer.apply(tape.gradient(total, variables), variables)
+            gradients = tape.gradient(total, variables)
+            # A convolution's own bias has no effect where its normalization is folded.
+            known = [
+                tf.zeros_like(variable.value) if gradient is None else gradient
+                for gradient, variable in zip(gradients, variables, strict=True)
+            ]
+            self.optimizer.apply(known, variables)
             if gather:
                 self.averages.include(measured)
             return loss

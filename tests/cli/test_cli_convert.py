@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 
 from qbench.cli import main
+from qbench.deploy import export
 from qbench.deploy.lite import LiteFile
 
 
@@ -95,3 +98,143 @@ def test_damaged_weights_are_named(run, capsys):
     assert main(["convert", str(run)]) != 0
     (line,) = capsys.readouterr().err.splitlines()
     assert str(weights) in line
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory) -> Path:
+    """A sweep whose runs were converted."""
+    folder = tmp_path_factory.mktemp("deployed")
+    assert main([*SWEEP, f"out={folder}"]) == 0
+    return folder
+
+
+SWEEP = [
+    "sweep",
+    "study=digits",
+    "train.steps=10",
+    "threads=2",
+    "workers=1",
+    "isolate=false",
+    "design.factors=[quant.bits]",
+    "deploy.enabled=true",
+    "eval.limit=100",
+]
+
+
+def rows_of(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "table.csv").open() as file:
+        return {row["configuration"]: row for row in csv.DictReader(file)}
+
+
+def test_a_sweep_fills_the_columns_of_every_row(deployed):
+    rows = rows_of(deployed)
+    assert [row["export"] for row in rows.values()] == [
+        "float", "approximate", "approximate", "approximate", "float"
+    ]  # fmt: skip
+    for row in rows.values():
+        assert 0 <= float(row["deployed_accuracy"]) <= float(row["deployed_recall_at_5"]) <= 100
+        assert float(row["agreement"]) > 70
+        assert float(row["tflite_mb"]) > 0.05
+    assert float(rows["baseline"]["agreement"]) == 100
+    assert float(rows["baseline"]["deployed_accuracy"]) == float(rows["baseline"]["accuracy"])
+    assert rows["default"]["export_note"].startswith("float in the simulation: image")
+    for run in (deployed / "runs").iterdir():
+        report = json.loads((run / "deploy.json").read_text())
+        assert (run / report["file"]).stat().st_size == report["bytes"]
+
+
+def test_its_report_shows_simulated_against_deployed(deployed):
+    assert (deployed / "figures" / "deployed.png").is_file()
+    page = (deployed / "report.html").read_text()
+    assert "Accuracy in simulation and of the converted file" in page
+    assert "post-training quantization of the float baseline" in page
+    assert "post-training quantization of the float baseline" in (deployed / "table.md").read_text()
+
+
+def test_the_reference_is_the_baseline_quantized_after_training(deployed):
+    folder = run_of(deployed, "baseline")
+    report = json.loads((folder / "deploy_representative.json").read_text())
+    assert report["export"] == "post-training"
+    assert LiteFile((folder / "model_int8.tflite").read_bytes(), "builtin").dtypes() == {
+        "int8", "int32"
+    }  # fmt: skip
+    assert len(list(deployed.glob("runs/*/deploy_representative.json"))) == 1
+
+
+def test_nothing_is_converted_twice(deployed, capsys):
+    files = {path: path.stat().st_mtime_ns for path in deployed.glob("runs/*/*.tflite")}
+    assert len(files) == 6
+    table = (deployed / "table.csv").read_bytes()
+    assert main([*SWEEP, f"out={deployed}"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    assert (deployed / "table.csv").read_bytes() == table
+
+
+def test_a_lost_report_of_a_file_is_made_again(deployed):
+    folder = run_of(deployed, "default")
+    before = (folder / "deploy.json").read_bytes()
+    (folder / "deploy.json").write_bytes(before[:40])
+    assert main([*SWEEP, f"out={deployed}"]) == 0
+    assert (folder / "deploy.json").read_bytes() == before
+
+
+def test_what_cannot_be_converted_is_said_before_and_recorded(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(export, "CONVERTIBLE", (keras.layers.Dense,))
+    assert main([*SWEEP, "design.factors=[]", "deploy.calibration=null", f"out={tmp_path}"]) == 0
+    said = capsys.readouterr().err
+    early = said.index("No int8 file can be made of resnet_v1. stem: a Conv2D")
+    assert early < said.index("accuracy")
+    row = rows_of(tmp_path)["default"]
+    assert row["export"] == "none"
+    assert row["export_note"] == "stem: a Conv2D cannot be converted yet."
+    assert row["deployed_accuracy"] == "" and float(row["accuracy"]) > 0
+
+
+def test_a_converted_sweep_through_worker_processes(tmp_path):
+    arguments = [argument for argument in SWEEP if argument != "isolate=false"]
+    assert main([*arguments, "design.factors=[]", f"out={tmp_path}"]) == 0
+    assert [row["export"] for row in rows_of(tmp_path).values()] == ["float", "approximate"]
+
+
+def test_calibration_is_for_float_runs(run, tiny_sweep, tmp_path, capsys):
+    asked = ["deploy.calibration=representative", "eval.limit=20"]
+    assert main(["convert", str(run), *asked]) == 2
+    assert "is for float runs" in capsys.readouterr().err
+    folder = Path(shutil.copytree(run_of(tiny_sweep, "baseline"), tmp_path / "float"))
+    assert main(["convert", str(folder), *asked]) == 0
+    assert "post-training" in capsys.readouterr().out
+    assert main(["convert", str(folder), "deploy.calibration=images"]) == 2
+    assert "expected representative" in capsys.readouterr().err
+
+
+def test_a_deploying_run_is_exact_and_comes_back(tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["quant=deploy", "train.steps=20", "threads=2", f"out={out}", "eval.limit=100"]
+    assert main(["train", *arguments]) == 0
+    (folder,) = (out / "runs").iterdir()
+    assert main(["evaluate", str(folder)]) == 0
+    assert "same as recorded" in capsys.readouterr().out
+    assert main(["convert", str(folder)]) == 0
+    report = json.loads((folder / "deploy.json").read_text())
+    assert (report["export"], report["export_note"]) == ("exact", "")
+    for row in report["kernels"].values():
+        assert row["agreement"] >= 99
+        assert row["mean_difference"] < 1
+
+
+def test_trace_as_a_user_types_it(run, capsys):
+    assert main(["trace", str(run)]) == 2
+    assert f"not converted yet; run qbench convert {run}" in capsys.readouterr().err
+    assert main(["convert", str(run), "eval.limit=20"]) == 0
+    capsys.readouterr()
+    assert main(["trace", str(run), "images=10"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["tensor", "step", "largest", "mean", "differ", "%"]
+    assert [line.split()[0] for line in lines[1:3]] == ["image", "stem_relu"]
+    assert "on the reference kernels, 10 test images" in lines[-2]
+    assert lines[-1].startswith("first tensor that differs by more than one step: ")
+    for wrong in ("kernels=xnnpack", "images=0", "image=3"):
+        assert main(["trace", str(run), wrong]) == 2
+    (run / "model_int8.tflite").write_bytes(b"something else")
+    assert main(["trace", str(run)]) == 2
+    assert "not the file that was measured" in capsys.readouterr().err

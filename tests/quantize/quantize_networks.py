@@ -12,15 +12,15 @@ from keras import layers
 
 from qbench.experiment import Quant
 from qbench.quantize.ops import OPS
-from qbench.quantize.quantizer import scheme_of
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
+from qbench.quantize.scheme import scheme_of
 
 SHAPE = (8, 8, 2)
 PLACEMENTS = [
     chosen for n in (1, 2, 3) for chosen in combinations(("conv", "activation", "add"), n)
 ]
-OP_TYPES = {OPS[name].graph_op for name in OPS.names()}
+OP_TYPES = {kind for name in OPS.names() for kind in OPS[name].graph_ops}
 
 
 def scheme(placement=("conv", "activation", "add"), **quant):

@@ -9,7 +9,7 @@ from quantize_training import experiment
 from qbench.data import load
 from qbench.data.batches import Batches
 from qbench.data.preprocessing import PREPROCESSING
-from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.scheme import scheme_of
 from qbench.training.loop import train
 from qbench.training.network import Network
 

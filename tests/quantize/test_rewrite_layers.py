@@ -145,7 +145,8 @@ def test_values_are_those_of_a_layer_with_quantized_kernels(layer, kernels, op):
         if "kernel" in variable.name:
             value = variable.numpy()
             # fake_quant measures the kernel now, qdq_v2 does so by itself
-            variable.assign(chosen.kernel(variable.value, value.min(), value.max()))
+            ends = value.min(), value.max()
+            variable.assign(chosen.kernel.quantizer(variable.value, *ends))
     np.testing.assert_allclose(actual, model(x), rtol=1e-5, atol=1e-6)
     assert not np.allclose(before, actual, atol=1e-3)
 
@@ -163,8 +164,8 @@ def test_where_ranges_come_from(quant, kernel, tensor):
     view = quantized(network(twice), ("conv", "activation"), **quant)
     assert [i.source for i in view.insertions] == [kernel, tensor, kernel]
     chosen = scheme(**quant, weight_bits=3, activation_bits=5)
-    assert (chosen.kernel.source, chosen.activation.source) == (kernel, tensor)
-    assert (chosen.kernel.bits, chosen.activation.bits) == (3, 5)
+    assert (chosen.kernel.quantizer.source, chosen.activation.source) == (kernel, tensor)
+    assert (chosen.kernel.quantizer.bits, chosen.activation.bits) == (3, 5)
 
 
 def test_no_scheme_without_quantization():

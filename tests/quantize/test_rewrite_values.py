@@ -16,6 +16,7 @@ from quantize_networks import (
 )
 from quantize_reference import fake_grid, ulps
 
+from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.layers import FakeQuantize, WithQuantizedKernel
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 from qbench.quantize.rewrite import rewrite
@@ -118,7 +119,9 @@ def test_gradient_reaches_the_kernel_straight_through(op, source):
     layer, x = layers.Conv2D(3, 3, use_bias=False), images()
     layer.build(x.shape)
     layer.kernel.assign(np.random.default_rng(1).uniform(-1, 1.2, layer.kernel.shape))
-    wrapped = WithQuantizedKernel(layer, Quantizer(op, 4, True, "half_to_even", source), "q")
+    wrapped = WithQuantizedKernel(
+        layer, KernelQuantizer(Quantizer(op, 4, True, "half_to_even", source)), "q"
+    )
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(wrapped(x) ** 2)
     actual = tape.gradient(loss, layer.kernel.value).numpy()

@@ -217,7 +217,9 @@ def test_cell(column: str, value: Any, text: str) -> None:
 
 
 def test_the_terminal_shows_every_row(single: Path) -> None:
-    lines = build_report(single).splitlines()
+    *lines, note = build_report(single).splitlines()
+    assert note.startswith("Note on ")
+    assert examples.NOTE in note
     assert lines[0].split()[0] == "configuration"
     assert [line.split()[0] for line in lines[1:]] == [row.label for row in examples.rows()]
     assert all(line.endswith("ok") for line in lines[1:])

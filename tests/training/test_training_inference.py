@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import training_examples as examples
 
-from qbench.quantize.quantizer import scheme_of
+from qbench.quantize.scheme import scheme_of
 from qbench.training.inference import run_test_set
 from qbench.training.network import Network
 

@@ -1,0 +1,100 @@
+"""usage: qbench trace RUN [overrides]
+
+Compares the file of a converted run with its simulation on the same fixed ranges, tensor by tensor,
+and names the first one that differs by more than one step of its grid.
+Overrides: kernels=reference|builtin (default reference), images=N (default 100), data.dir.
+
+Exit code: 0 if both could be run, whatever the difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbench import checks, records
+from qbench.commands.overrides import values_of
+from qbench.errors import QbenchError
+from qbench.progress import remarks
+
+if TYPE_CHECKING:
+    from qbench.deploy.trace import Compared
+
+_CHANGEABLE = ("kernels", "images", "data.dir")
+_KERNELS = ("reference", "builtin")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if not arguments:
+        raise QbenchError("qbench trace takes the folder of a converted run: qbench trace RUN.")
+    folder = Path(arguments[0])
+    changes = values_of(arguments[1:], _CHANGEABLE)
+    kernels, count = changes.pop("kernels", "reference"), changes.pop("images", 100)
+    checks.one_of("kernels", kernels, _KERNELS)
+    checks.whole("images", count, 1)
+    report, content = converted_file(folder)
+    from qbench.engine.finished import bring_back
+
+    run = bring_back(folder, changes)
+    from qbench.data.preprocessing import PREPROCESSING
+    from qbench.deploy import trace
+    from qbench.deploy.convert import fixed
+    from qbench.deploy.lite import LiteFile
+    from qbench.quantize.walk import functional
+
+    scale = PREPROCESSING[run.experiment.data.preprocessing].scale
+    inputs = scale(run.data.test_images[:count]).numpy()
+    network, model = run.network, functional(run.network.model)
+    expected = trace.simulated(model, fixed(run.experiment.quant), network.averages, inputs)
+    file = LiteFile(content, kernels, keep_all=True)
+    rows = trace.compare(expected, file, inputs, trace.names_in_file(model))
+    if not rows:
+        raise QbenchError(f"{folder / report['file']}: has no tensor of this run's network.")
+    print(describe(rows, report["file"], kernels, len(inputs)))
+    for line in remarks([run.record["data"]]):
+        print(line)
+    return 0
+
+
+def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """What is known of a run's converted file, and the file.
+
+    Raises:
+        QbenchError: the run was not converted, or the file is not the one that was measured.
+    """
+    records.read_record(folder)
+    report = records.read_export(folder)
+    if report is None:
+        raise QbenchError(f"{folder}: not converted yet; run qbench convert {folder}.")
+    if report["export"] == "none":
+        raise QbenchError(f"{folder}: has no file. {report['export_note']}")
+    path = folder / report["file"]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise QbenchError(f"{path}: cannot be read ({error.strerror}).") from error
+    if hashlib.sha256(content).hexdigest() != report["sha256"]:
+        raise QbenchError(f"{path}: not the file that was measured; run qbench convert {folder}.")
+    return report, content
+
+
+def describe(rows: list[Compared], file: str, kernels: str, images: int) -> str:
+    """The comparison as text."""
+    from qbench.deploy.trace import first_apart
+
+    width = max(len(row.name) for row in rows)
+    lines = [f"{'tensor':<{width}}{'step':>12}{'largest':>10}{'mean':>10}{'differ %':>10}"]
+    lines += [
+        f"{row.name:<{width}}{row.step:>12.6f}{row.largest:>10.3f}{row.mean:>10.4f}{row.apart:>10.3f}"
+        for row in rows
+    ]
+    in_steps = all(row.step for row in rows)
+    unit = "steps of each tensor's grid" if in_steps else "the tensors' own units"
+    lines.append(f"{file} on the {kernels} kernels, {images} test images; differences in {unit}")
+    first = first_apart(rows) if in_steps else None
+    if in_steps:
+        said = f"{first.name}, by {first.largest:.1f} steps" if first else "none"
+        lines.append(f"first tensor that differs by more than one step: {said}")
+    return "\n".join(lines)

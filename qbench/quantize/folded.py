@@ -1,0 +1,80 @@
+"""Training with batch normalization folded into the kernel that is quantized."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from qbench.quantize.folding import scaled
+from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.layers import move_statistics
+from qbench.quantize.placement import kernels
+
+
+class WithFoldedKernel(keras.layers.Layer):
+    """A convolution and the batch normalization behind it, with one quantized kernel.
+
+    What is quantized is the kernel that an integer device has: kernel * gamma / sigma, sigma the
+    moving standard deviation (Jacob et al. 2018, section 3.2). In training the output is then
+    corrected to the batch's own statistics as TensorFlow 1's `fold_batch_norms` does it: times
+    sigma / sigma_batch, with the bias beta - mean_batch * gamma / sigma_batch. These statistics are
+    those of the unquantized convolution, which runs beside the other. Unlike TensorFlow 1's fused
+    op, which has none, they let the gradient through, as batch normalization's own do.
+    """
+
+    def __init__(
+        self, layer: Any, norm: Any, quantizer: KernelQuantizer, freeze: bool, name: str
+    ) -> None:
+        """`layer` and `norm` stay the owners of their variables.
+
+        With `freeze` the moving statistics are used in training too and stay as they are; then no
+        correction is needed, and no second convolution.
+        """
+        super().__init__(name=name)
+        self.layer = layer
+        self.norm = norm
+        self.quantizer = quantizer
+        self.freeze = freeze
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """X as the wrapped layer takes it."""
+        norm, kernel = self.norm, kernels(self.layer)[0]
+        # One explicit read: what is derived from it must not race with the step's update.
+        value = tf.convert_to_tensor(kernel.value)
+        gamma = norm.gamma.value if norm.scale else 1.0
+        beta = norm.beta.value if norm.center else 0.0
+        own = getattr(self.layer, "bias", None)
+        bias = 0.0 if own is None else own.value
+        sigma = tf.sqrt(norm.moving_variance.value + norm.epsilon)
+        folded = scaled(self.layer, value, gamma / sigma)
+        y = self._convolution(x, self.quantizer(self.layer, kernel, folded, self.name))
+        if not training or self.freeze or not norm.trainable:
+            return y + (beta + (bias - norm.moving_mean.value) * gamma / sigma)
+        mean, variance, kept = _moments(self._convolution(x, value))
+        move_statistics(norm, mean + bias, kept)
+        sigma_batch = tf.sqrt(variance + norm.epsilon)
+        return y * (sigma / sigma_batch) + (beta - mean * gamma / sigma_batch)
+
+    def _convolution(self, x: Any, kernel: Any) -> Any:
+        """The layer with this kernel and without its bias."""
+        mapping = [(kernels(self.layer)[0], kernel)]
+        own = getattr(self.layer, "bias", None)
+        if own is not None:
+            mapping.append((own, tf.zeros_like(own.value)))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self.layer.call(x)
+
+
+def _moments(y: Any) -> tuple[Any, Any, Any]:
+    """Mean and variance of each channel of y (..., channels), and what the moving one is fed.
+
+    That is the Bessel-corrected variance of images, as in float steps: TensorFlow's fused op, which
+    normalizes those, corrects it, and Keras, which normalizes the rest, does not.
+    """
+    mean, variance = tf.nn.moments(y, list(range(len(y.shape) - 1)))
+    if len(y.shape) != 4:
+        return mean, variance, variance
+    count = tf.cast(tf.size(y) // y.shape[-1], y.dtype)
+    return mean, variance, variance * count / tf.maximum(count - 1.0, 1.0)

@@ -1,0 +1,131 @@
+"""Fake quantization of kernels: one range for the tensor or one for each output channel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qbench.quantize.ops import OPS
+from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
+
+
+@dataclass(frozen=True)
+class KernelQuantizer:
+    """How the kernels of convolutions and dense layers are fake-quantized.
+
+    Attributes:
+        quantizer: op, bits and settings; its source is OWN or CURRENT.
+        symmetric: the range is -m .. m, m the largest magnitude, with signed codes and without the
+            lowest one, as LiteRT's kernels need it (Jacob et al. 2018, section 3: weights never
+            take the code -128). Otherwise the range is the op's.
+        per_channel: one range for each output channel of a convolution; qdq_v2 then measures it
+            itself, whatever the source. A dense kernel has one range for all, since TensorFlow's
+            converter takes no more.
+    """
+
+    quantizer: Quantizer
+    symmetric: bool = False
+    per_channel: bool = False
+
+    def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
+        """The quantized value.
+
+        Args:
+            layer: the owner of the kernel.
+            kernel: the variable.
+            value: the kernel's value or what stands for it, in the kernel's shape, float32.
+            name: of the op.
+        """
+        form = channel_form(layer, kernel) if self.per_channel else None
+        if form is None:
+            return self._quantized(value, name)
+        return form.back(self._quantized(form.columns(value), name, per_channel=True))
+
+    def _quantized(self, x: Any, name: str | None, per_channel: bool = False) -> Any:
+        options = {"narrow": self.symmetric, "per_channel": per_channel, "name": name}
+        quantizer = self.quantizer
+        if self.symmetric:
+            quantizer = replace(quantizer, signed=True)
+        if per_channel and OPS[quantizer.op].own_range:
+            # The op refuses to be given a range for each channel. Without the lowest code its own
+            # is symmetric.
+            unused = [0.0] * x.shape[-1]
+            return replace(quantizer, source=OWN)(x, unused, unused, **options)
+        if self.symmetric:
+            end = largest_magnitude(x, per_channel)
+            return replace(quantizer, source=CURRENT)(x, -end, end, **options)
+        low, high = self._ends(x, per_channel)
+        return quantizer(x, low, high, **options)
+
+    def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
+        """The ends of the range of x; of no use where the op measures them itself."""
+        import tensorflow as tf
+
+        if self.quantizer.source != CURRENT:
+            return 0.0, 0.0
+        still, axis = tf.stop_gradient(x), 0 if per_channel else None
+        return tf.reduce_min(still, axis), tf.reduce_max(still, axis)
+
+    def steps(self, layer: Any, kernel: Any, value: Any) -> Any:
+        """The step of the symmetric grid: (channels,) or () float32."""
+        form = channel_form(layer, kernel) if self.per_channel else None
+        x = value if form is None else form.columns(value)
+        codes = 2 ** (self.quantizer.bits - 1) - 1
+        return largest_magnitude(x, form is not None) / codes
+
+
+def largest_magnitude(x: Any, per_channel: bool) -> Any:
+    """The largest |x|, of each column (channels,) or of all (); float32, without a gradient."""
+    import tensorflow as tf
+
+    return tf.reduce_max(tf.abs(tf.stop_gradient(x)), 0 if per_channel else None)
+
+
+@dataclass(frozen=True)
+class ChannelForm:
+    """A kernel as a matrix with a column for each output channel.
+
+    Attributes:
+        shape: of the kernel.
+        swapped: its last two axes are (output, input) channels, as in transposed convolutions.
+        channels: number of output channels.
+    """
+
+    shape: tuple[int, ...]
+    swapped: bool
+    channels: int
+
+    def columns(self, value: Any) -> Any:
+        """The kernel's values, (n, channels)."""
+        import tensorflow as tf
+
+        return tf.reshape(self._swap(value), (-1, self.channels))
+
+    def back(self, columns: Any) -> Any:
+        """(n, channels) in the kernel's shape."""
+        import tensorflow as tf
+
+        *outer, a, b = self.shape
+        return self._swap(tf.reshape(columns, (*outer, b, a) if self.swapped else self.shape))
+
+    def _swap(self, value: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.linalg.matrix_transpose(value) if self.swapped else value
+
+
+def channel_form(layer: Any, kernel: Any) -> ChannelForm | None:
+    """How to read a kernel channel by channel; None where it is quantized as one tensor."""
+    import keras
+
+    layers, shape = keras.layers, tuple(kernel.shape)
+    if isinstance(layer, layers.Dense | layers.EinsumDense):
+        return None
+    swapped = isinstance(
+        layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose
+    )
+    depthwise = isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D)
+    if depthwise or kernel is getattr(layer, "depthwise_kernel", None):
+        return ChannelForm(shape, False, math.prod(shape[-2:]))
+    return ChannelForm(shape, swapped, shape[-2 if swapped else -1])

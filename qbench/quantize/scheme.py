@@ -1,0 +1,85 @@
+"""What the rewriter needs to know of a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.ops import OPS
+from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
+
+if TYPE_CHECKING:
+    from qbench.experiment import Quant
+
+EDGE_BITS = 8
+
+
+@dataclass(frozen=True)
+class QuantizationScheme:
+    """Where to quantize, kernels with what, the rest with what.
+
+    Attributes:
+        placement: names in `qbench.quantize.placement.PLACEMENTS`.
+        kernel: quantizer of convolution and dense kernels.
+        activation: quantizer of every other tensor.
+        edge_kernel: of the first and the last kernel; None leaves them float.
+        edge: of the image and of the network's output; None leaves them float.
+        fold: fold batch normalization into the kernels before they are quantized.
+        freeze: normalize by moving statistics, which then stay as they are.
+        tie: tensors that are added or concatenated share one range.
+    """
+
+    placement: tuple[str, ...]
+    kernel: KernelQuantizer
+    activation: Quantizer
+    edge_kernel: KernelQuantizer | None
+    edge: Quantizer | None
+    fold: bool = False
+    freeze: bool = False
+    tie: bool = False
+
+    def with_fixed_ranges(self) -> QuantizationScheme:
+        """The same with moving averages in the place of ranges measured by the ops."""
+        activation = replace(self.activation, source=MOVING)
+        edge = self.edge and replace(self.edge, source=MOVING)
+        return replace(self, activation=activation, edge=edge)
+
+
+def scheme_of(quant: Quant) -> QuantizationScheme | None:
+    """The scheme that a configuration's `quant` describes; None where it is not enabled."""
+    if not quant.enabled:
+        return None
+    if OPS[quant.op].own_range and not quant.range_given:
+        kernel_source = activation_source = OWN
+    else:
+        kernel_source, activation_source = CURRENT, MOVING
+
+    def quantizer(bits: int, source: str) -> Quantizer:
+        return Quantizer(quant.op, bits, quant.signed, quant.rounding, source)
+
+    def kernel_quantizer(bits: int) -> KernelQuantizer:
+        return KernelQuantizer(
+            quantizer(bits, kernel_source),
+            symmetric=quant.weight_range == "symmetric_narrow",
+            per_channel=quant.granularity == "channel",
+        )
+
+    kernel = kernel_quantizer(quant.bits_of_weights)
+    activation = quantizer(quant.bits_of_activations, activation_source)
+    edges = {
+        "same": (kernel, activation),
+        "8": (kernel_quantizer(EDGE_BITS), quantizer(EDGE_BITS, activation_source)),
+        "float": (None, None),
+    }
+    edge_kernel, edge = edges[quant.first_last]
+    return QuantizationScheme(
+        quant.placement,
+        kernel,
+        activation,
+        edge_kernel,
+        edge,
+        fold=quant.fold_batch_norm,
+        freeze=quant.freeze_batch_norm,
+        tie=quant.tie_inputs,
+    )

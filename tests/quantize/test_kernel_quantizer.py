@@ -1,0 +1,140 @@
+"""Kernels quantized channel by channel, and on LiteRT's symmetric grid without the lowest code."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import layers
+from quantize_reference import fake, qdq
+
+from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.placement import kernels
+from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
+
+# Layer, its kernel's axes that are summed over (all but the output channels), output channels.
+LAYERS = [
+    (layers.Conv1D(5, 3), (8, 4), (0, 1), 5),
+    (layers.Conv2D(5, 3), (8, 8, 4), (0, 1, 2), 5),
+    (layers.DepthwiseConv2D(3, depth_multiplier=2), (8, 8, 4), (0, 1), 8),
+    (layers.Conv2DTranspose(5, 3), (8, 8, 4), (0, 1, 3), 5),
+]
+IDS = [type(layer).__name__ for layer, *_ in LAYERS]
+
+
+def quantizer(op="qdq_v2", bits=4, source=OWN, **settings):
+    inner = Quantizer(op, bits, settings.pop("signed", True), "half_to_even", source)
+    return KernelQuantizer(inner, **settings)
+
+
+def built(layer, shape):
+    keras.utils.set_random_seed(3)
+    if not layer.built:
+        layer.build((None, *shape))
+    (kernel,) = kernels(layer)
+    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
+    return kernel
+
+
+@pytest.mark.parametrize(("layer", "shape", "axes", "channels"), LAYERS, ids=IDS)
+def test_channels_and_back(layer, shape, axes, channels):
+    kernel = built(layer, shape)
+    form = channel_form(layer, kernel)
+    columns = form.columns(kernel.value)
+    assert columns.shape[-1] == form.channels == channels
+    largest = np.abs(np.asarray(kernel)).max(axis=axes).ravel()
+    np.testing.assert_array_equal(np.abs(columns).max(axis=0), largest)
+    np.testing.assert_array_equal(form.back(columns), kernel)
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
+@pytest.mark.parametrize(("layer", "shape", "axes", "channels"), LAYERS, ids=IDS)
+def test_symmetric_narrow_codes(layer, shape, axes, channels, op):
+    """round(w / s) s with s = max |w| / 7 of each channel: codes -7 .. 7, both ends taken."""
+    kernel = built(layer, shape)
+    value = np.asarray(kernel)
+    source = OWN if op == "qdq_v2" else CURRENT
+    made = quantizer(op, source=source, symmetric=True, per_channel=True)
+    largest = np.abs(value).max(axis=axes, keepdims=True)
+    got = np.asarray(made(layer, kernel, kernel.value)) / (largest / 7)
+    np.testing.assert_allclose(got, np.round(got), atol=1e-5)
+    np.testing.assert_allclose(got, np.round(value / (largest / 7)), atol=1e-5)
+    assert np.abs(got).max() == pytest.approx(7)
+    steps = np.asarray(made.steps(layer, kernel, kernel.value))
+    np.testing.assert_allclose(steps, (largest / 7).ravel(), rtol=1e-6)
+
+
+@given(
+    values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=12),
+    op=st.sampled_from(["qdq_v2", "fake_quant"]),
+    bits=st.integers(2, 8),
+)
+def test_symmetric_narrow_of_a_whole_tensor(values, op, bits):
+    layer = layers.Dense(1)
+    value = np.asarray(values, np.float32)[:, None]
+    layer.build((None, len(values)))
+    source = OWN if op == "qdq_v2" else CURRENT
+    got = np.asarray(
+        quantizer(op, bits, source, symmetric=True)(layer, layer.kernel, tf.constant(value))
+    )
+    largest, most = np.abs(value).max(), 2 ** (bits - 1) - 1
+    if largest < 1e-30:
+        assert np.abs(got).max() <= largest
+        return
+    step = largest / most
+    assert np.abs(got - value).max() <= step * 0.5001
+    np.testing.assert_allclose(got / step, np.round(got / step), atol=1e-3)
+    assert np.abs(got).max() <= largest * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("op", "source"), [("qdq_v2", OWN), ("qdq_v2", CURRENT), ("fake_quant", CURRENT)]
+)
+def test_the_op_s_own_range_channel_by_channel(op, source):
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    got = np.asarray(quantizer(op, source=source, per_channel=True)(layer, kernel, kernel.value))
+    for channel in range(5):
+        x = np.asarray(kernel)[..., channel]
+        if op == "fake_quant":
+            expected = fake(x, x.min(), x.max(), bits=4)
+        else:
+            settings = {"signed": True, "rounding": "half_to_even", "range_given": False}
+            expected = qdq(x, x.min(), x.max(), bits=4, **settings)
+        np.testing.assert_allclose(got[..., channel], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_dense_kernels_have_one_range():
+    layer = layers.Dense(3)
+    kernel = built(layer, (6,))
+    one = quantizer(symmetric=True)(layer, kernel, kernel.value)
+    each = quantizer(symmetric=True, per_channel=True)(layer, kernel, kernel.value)
+    np.testing.assert_array_equal(one, each)
+
+
+def test_signedness_does_not_matter_to_a_symmetric_kernel():
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    values = [
+        quantizer(symmetric=True, signed=signed)(layer, kernel, kernel.value)
+        for signed in (True, False)
+    ]
+    np.testing.assert_array_equal(*values)
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_the_gradient_passes_straight_through(op, per_channel):
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    source = OWN if op == "qdq_v2" else CURRENT
+    made = quantizer(op, source=source, symmetric=True, per_channel=per_channel)
+    weights = np.random.default_rng(2).normal(size=kernel.shape).astype(np.float32)
+    with tf.GradientTape() as tape:
+        value = tf.convert_to_tensor(kernel.value)
+        tape.watch(value)
+        total = tf.reduce_sum(made(layer, kernel, value) * weights)
+    np.testing.assert_allclose(tape.gradient(total, value), weights, rtol=1e-6)
