@@ -18,6 +18,8 @@ Changes = dict[str, Any]
 
 BASELINE = "baseline"
 DEFAULT = "default"
+EACH = "each"  # a float row for each network
+FLOAT: Changes = {"quant.enabled": False}
 
 DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
 
@@ -117,7 +119,7 @@ def rows(
     design: str,
     levels: Levels,
     at_changes: Callable[[Mapping[str, Any]], Experiment],
-    baseline: bool,
+    baseline: bool | str,
 ) -> list[Row]:
     """The configurations of a design, in the order of its table.
 
@@ -125,18 +127,39 @@ def rows(
         design: name in DESIGNS.
         levels: the levels of each factor, the default first.
         at_changes: the experiment with these changes from the default.
-        baseline: whether a float row stands on top.
+        baseline: whether a float row stands on top; EACH for one on top of each network's rows,
+            which then stand together.
     """
+    table = DESIGNS[design](levels)
+    if baseline == EACH:
+        table = _with_floats(table)
+    elif baseline:
+        table = [FLOAT, *table]
     result: list[Row] = []
-    if baseline:
-        changes: Changes = {"quant.enabled": False}
-        result.append(Row(BASELINE, changes, at_changes(changes)))
-    for changes in DESIGNS[design](levels):
+    for changes in table:
         experiment = at_changes(changes)
         result.append(Row(label(changes), changes, experiment, impossible(experiment, changes)))
     return result
 
 
+def network_part(changes: Mapping[str, Any]) -> Changes:
+    """What of the changes is left without quantization: a float row with it is their baseline."""
+    return {key: value for key, value in changes.items() if key.partition(".")[0] != "quant"}
+
+
+def _with_floats(table: Sequence[Changes]) -> list[Changes]:
+    """The rows, each network's together below its float row."""
+    networks: dict[str, list[Changes]] = {}
+    for changes in table:
+        network = network_part(changes)
+        group = networks.setdefault(repr(network), [network | FLOAT])
+        if changes not in group:
+            group.append(changes)
+    return [changes for group in networks.values() for changes in group]
+
+
 def label(changes: Changes) -> str:
-    """`quant.bits=4`, several separated by blanks, or `default`."""
+    """`quant.bits=4`, several separated by blanks, `default` or `baseline`."""
+    if changes == FLOAT:
+        return BASELINE
     return " ".join(f"{key}={show(value)}" for key, value in changes.items()) or DEFAULT

@@ -35,12 +35,13 @@ def _as_floats(group: Any, *names: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """`data`: which images, and how they are prepared."""
+    """`data`: which images, and how they are prepared. A null resolution means their own."""
 
     name: str
     dir: str | None = None
     preprocessing: str = "vgg"
     augment: bool = True
+    resolution: int | None = None
     note: str | None = None
 
     def __post_init__(self) -> None:
@@ -49,6 +50,7 @@ class Data:
         checks.text_or_null("data.note", self.note)
         checks.one_of("data.preprocessing", self.preprocessing, PREPROCESSING.names())
         checks.boolean("data.augment", self.augment)
+        checks.whole_or_null("data.resolution", self.resolution, 1, 1024)
 
 
 @dataclass(frozen=True, kw_only=True)

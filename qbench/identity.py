@@ -13,16 +13,18 @@ from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 # Settings that came after the first records. A value that does what was done before them is left
 # out, so that a record keeps its id when qbench learns something new.
-_NEUTRAL = {
-    "weight_range": "op",
-    "granularity": "tensor",
-    "first_last": "same",
-    "fold_batch_norm": False,
-    "freeze_batch_norm": False,
-    "tie_inputs": False,
+_NEUTRAL: dict[str, dict[str, Any]] = {
+    "data": {"resolution": None},
+    "model": {"activation": "relu"},  # so means every builder whose activation is not given
+    "quant": {
+        "weight_range": "op",
+        "granularity": "tensor",
+        "first_last": "same",
+        "fold_batch_norm": False,
+        "freeze_batch_norm": False,
+        "tie_inputs": False,
+    },
 }
-
-_ALWAYS = object()
 
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
@@ -71,6 +73,12 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for group, keys in _IDLE.items():
         for key in keys:
             del config[group][key]
+    for group, neutral in _NEUTRAL.items():
+        config[group] = {
+            key: value
+            for key, value in config[group].items()
+            if key not in neutral or neutral[key] != value
+        }
     del config["train"]["jit"]
     if experiment.train.compiles:  # changes last bits, whoever chose it
         config["train"]["jit"] = True
@@ -87,9 +95,7 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     for key in ("bits", "enabled", "delay"):
         del quant[key]
     config["quant"] = {
-        name: value
-        for name, value in quant.items()
-        if has_setting(experiment, f"quant.{name}") and _NEUTRAL.get(name, _ALWAYS) != value
+        name: value for name, value in quant.items() if has_setting(experiment, f"quant.{name}")
     }
     return config
 

@@ -83,16 +83,19 @@ def make_plan(settings: Settings, given: Levels, fixed: Sequence[str], compose: 
     Args:
         settings: composed without the comma lists.
         given: the comma lists, by key.
-        fixed: keys that were set to one value.
+        fixed: keys that were set to one value; what `design.levels` says of them is set aside,
+            as it is for the comma lists.
         compose: the default experiment with these choices of groups instead.
 
     Raises:
         QbenchError: a level, a key or the default configuration that cannot be run.
     """
+    design = settings.design
+    configured = {key: given.get(key, design.levels[key]) for key in design.levels}
+    given = {key: values for key, values in configured.items() if key not in fixed} | dict(given)
     for key in given:
         if key.split(".")[0] in _SINGLE:
             raise QbenchError(f"{key}: takes one value; it is not a factor.")
-    design = settings.design
     levels = designs.levels_of(settings.base, design.factors, given, design.name == "ofat")
     if not settings.base.quant.enabled and "quant.enabled" not in given and "quant" not in given:
         raise QbenchError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench import checks
-from qbench.designs import DESIGNS
+from qbench.designs import DESIGNS, EACH, Levels
 from qbench.experiment import Experiment
 
 OUTPUTS = "outputs"
@@ -18,16 +18,26 @@ CALIBRATIONS = (REPRESENTATIVE,)
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """`design`: how the factors are varied."""
+    """`design`: how the factors are varied.
+
+    Attributes:
+        name: in `DESIGNS`.
+        baseline: whether a float row stands on top; `each` for one a network.
+        factors: keys of the paper's factors that take part; None for all or, where the design
+            takes only what is given, none.
+        levels: of factors beside the paper's, by key, the default level first.
+    """
 
     name: str
-    baseline: bool
+    baseline: bool | str
     factors: tuple[str, ...] | None
+    levels: Levels
 
     def __post_init__(self) -> None:
         """Checks every value."""
         checks.one_of("design.name", self.name, DESIGNS.names())
-        checks.boolean("design.baseline", self.baseline)
+        if self.baseline != EACH and not isinstance(self.baseline, bool):
+            raise checks.wrong("design.baseline", self.baseline, f"true or false, or {EACH}")
         if self.factors is not None and not all(isinstance(key, str) for key in self.factors):
             raise checks.wrong("design.factors", self.factors, "null or a list of keys")
 
@@ -129,14 +139,6 @@ class Settings:
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
         seeds = _seeds(config["seeds"])
         parts = {key: config[key] for key in _OF_EXPERIMENT}
-        design = checks.group_of_settings("design", config["design"])
-        checks.known_keys("design", design, ("name", "baseline", "factors"))
-        checks.required_keys("design", design, ("name", "baseline", "factors"))
-        factors = design["factors"]
-        if isinstance(factors, str):
-            factors = [factors]
-        if not isinstance(factors, list | tuple | None):
-            raise checks.wrong("design.factors", factors, "null or a list of keys")
         checks.text_or_null("out", config["out"])
         study = checks.group_of_settings("study", config["study"]).get("name")
         if not isinstance(study, str) or not study or "/" in study:
@@ -145,15 +147,35 @@ class Settings:
             study=study,
             base=Experiment.from_config({**parts, "seed": seeds[0]}),
             seeds=seeds,
-            design=Design(
-                name=design["name"],
-                baseline=design["baseline"],
-                factors=None if factors is None else tuple(factors),
-            ),
+            design=_design(config["design"]),
             out=config["out"],
             deploy=_deploy(config["deploy"]),
             engine=Engine(**{entry.name: config[entry.name] for entry in fields(Engine)}),
         )
+
+
+def _design(value: Any) -> Design:
+    names = [entry.name for entry in fields(Design)]
+    design = checks.group_of_settings("design", value)
+    checks.known_keys("design", design, names)
+    checks.required_keys("design", design, names)
+    factors = design["factors"]
+    if isinstance(factors, str):
+        factors = [factors]
+    if not isinstance(factors, list | tuple | None):
+        raise checks.wrong("design.factors", factors, "null or a list of keys")
+    levels = {} if design["levels"] is None else design["levels"]
+    if not isinstance(levels, Mapping):
+        raise checks.wrong("design.levels", levels, "null or keys with a list of levels each")
+    for key, values in levels.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise checks.wrong(f"design.levels.{key}", values, "a list of levels")
+    return Design(
+        name=design["name"],
+        baseline=design["baseline"],
+        factors=None if factors is None else tuple(factors),
+        levels={str(key): tuple(values) for key, values in levels.items()},
+    )
 
 
 def _deploy(value: Any) -> Deploy:

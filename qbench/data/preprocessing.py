@@ -1,4 +1,4 @@
-"""Preprocessing and augmentation at the images' native size, without upscaling.
+"""Preprocessing and augmentation, at the images' native size unless a resolution is asked for.
 
 Each function works on a whole batch inside the training step's graph. What is random comes from
 `draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
@@ -9,9 +9,12 @@ Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qbench.registry import Registry
 
@@ -34,6 +37,45 @@ class Preprocessing:
 
 
 PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing")
+
+
+def network_input(images: Any, preprocessing: str, resolution: int | None) -> Any:
+    """What a network reads: (B, H, W, C) uint8, or float32 in [0, 255], -> float32.
+
+    With a resolution (B, resolution, resolution, C) of it, without (B, H, W, C).
+    """
+    if resolution is not None:
+        images = resized(images, resolution)
+    return PREPROCESSING[preprocessing].scale(images)
+
+
+def input_shape(shape: Sequence[int], resolution: int | None) -> tuple[int, int, int]:
+    """The shape that `network_input` gives an image of shape (height, width, channels)."""
+    height, width, channels = shape
+    return (resolution or height, resolution or width, channels)
+
+
+def resized(images: Any, side: int) -> Any:
+    """Images (B, H, W, C) -> (B, side, side, C) float32, bilinear; reduced ones are smoothed.
+
+    As `tf.image.resize(antialias=True)`, but as two matrix products, which every device and XLA
+    can do.
+    """
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    rows, columns = (tf.constant(_mixing(n, side), tf.float32) for n in (height, width))
+    return tf.einsum("rh,bhwc,sw->brsc", rows, tf.cast(images, tf.float32), columns)
+
+
+def _mixing(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old) shares of the old pixels in the new ones: triangles around their centres."""
+    scale = old / new
+    centres = (np.arange(new) + 0.5) * scale
+    distances = np.abs(np.arange(old) + 0.5 - centres[:, np.newaxis])
+    shares = np.maximum(0.0, 1.0 - distances / max(scale, 1.0))
+    result: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+    return result
 
 
 def _vgg_augment(images: Any, draws: Any, flip: bool) -> Any:

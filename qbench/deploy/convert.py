@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.data import Dataset
-from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.preprocessing import network_input
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
@@ -62,8 +62,7 @@ def export(
         notes.append(f"float in the simulation: {', '.join(left_float)}")
     notes += _float_parts(content) if kind.name == "int8" else []
     limit = experiment.eval.limit
-    scale = PREPROCESSING[experiment.data.preprocessing].scale
-    inputs = scale(data.test_images[:limit]).numpy()
+    inputs = _inputs(experiment, data.test_images[:limit])
     labels = data.test_labels[:limit]
     expected = simulate(network, experiment, data)
     report = {
@@ -101,9 +100,16 @@ def _content(
     )
     images = None
     if calibrated:
-        scale = PREPROCESSING[experiment.data.preprocessing].scale
-        images = scale(data.train_images[:CALIBRATION_IMAGES]).numpy()
+        images = _inputs(experiment, data.train_images[:CALIBRATION_IMAGES])
     return convert(model, kind.name, images), left_float
+
+
+def _inputs(experiment: Experiment, images: Any) -> NDArray[np.float32]:
+    """What the file reads of (N, H, W, C) uint8 images."""
+    settings = experiment.data
+    read = network_input(images, settings.preprocessing, settings.resolution)
+    result: NDArray[np.float32] = read.numpy()
+    return result
 
 
 def _float_parts(content: bytes) -> list[str]:

@@ -3,7 +3,7 @@
 Importing this package registers them all; it imports Keras.
 """
 
-from qbench.models import resnet, resnet50
+from qbench.models import mobilenet, resnet, resnet50
 from qbench.models.registry import MODELS, build_model
 
-__all__ = ["MODELS", "build_model", "resnet", "resnet50"]
+__all__ = ["MODELS", "build_model", "mobilenet", "resnet", "resnet50"]

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from qbench import checks
+from qbench.models.activations import activate
 from qbench.models.registry import MODELS
 
 Shape = tuple[int, int, int]
@@ -15,9 +17,10 @@ Shape = tuple[int, int, int]
 class _Parts:
     """The layers of one residual network, with names that say where they stand."""
 
-    def __init__(self, bias: bool, momentum: float) -> None:
+    def __init__(self, bias: bool, momentum: float, activation: str) -> None:
         self._bias = bias
         self._momentum = momentum
+        self._activation = activation
 
     def convolution(self, x: Any, name: str, width: int, size: int, stride: int = 1) -> Any:
         return layers.Conv2D(
@@ -36,12 +39,13 @@ class _Parts:
         return layers.BatchNormalization(momentum=self._momentum, name=f"{name}_bn")(x)
 
     def activated(self, x: Any, name: str, *conv: int) -> Any:
-        """Convolution, batch normalization and ReLU."""
-        return layers.ReLU(name=f"{name}_relu")(self.normalised(x, name, *conv))
+        """Convolution, batch normalization and activation."""
+        return activate(self.normalised(x, name, *conv), self._activation, f"{name}_relu")
 
     def join(self, branch: Any, shortcut: Any, name: str) -> Any:
-        """Residual addition and ReLU."""
-        return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([branch, shortcut]))
+        """Residual addition and activation."""
+        x = layers.Add(name=f"{name}_add")([branch, shortcut])
+        return activate(x, self._activation, f"{name}_relu")
 
 
 def _head(x: Any, classes: int) -> Any:
@@ -56,6 +60,7 @@ def resnet_v1(
     blocks: int = 1,
     width: int = 16,
     batch_norm_momentum: float = 0.99,
+    activation: str = "relu",
 ) -> Any:
     """The residual network for CIFAR of He et al., section 4.2: depth 6 x blocks + 2.
 
@@ -69,8 +74,9 @@ def resnet_v1(
         blocks: basic blocks in each stage.
         width: channels of the first stage.
         batch_norm_momentum: share of the old moving statistics kept in a step.
+        activation: `relu` or `relu6`.
     """
-    parts = _Parts(bias=False, momentum=batch_norm_momentum)
+    parts = _Parts(False, batch_norm_momentum, activation)
     image = keras.Input(shape, name="image")
     x = parts.activated(image, "stem", width, 3, 1)
     for stage in range(3):
@@ -86,14 +92,41 @@ def resnet_v1(
     return keras.Model(image, _head(x, classes), name="resnet_v1")
 
 
+@MODELS.register("resnet_cifar")
+def resnet_cifar(
+    shape: Shape,
+    classes: int,
+    depth: int = 20,
+    width: int = 16,
+    batch_norm_momentum: float = 0.99,
+    activation: str = "relu",
+) -> Any:
+    """`resnet_v1`, named by its depth: 8, 14, 20 and so on, in steps of 6.
+
+    Args:
+        shape: (height, width, channels) of an image.
+        classes: number of logits.
+        depth: layers with weights on the main path.
+        width: channels of the first stage.
+        batch_norm_momentum: share of the old moving statistics kept in a step.
+        activation: `relu` or `relu6`.
+    """
+    checks.whole("model.depth", depth, 8)
+    if depth % 6 != 2:
+        raise checks.wrong("model.depth", depth, "8, 14, 20 and so on, in steps of 6")
+    return resnet_v1(shape, classes, depth // 6, width, batch_norm_momentum, activation)
+
+
 @MODELS.register("resnet8")
-def resnet8(shape: Shape, classes: int, batch_norm_momentum: float = 0.99) -> Any:
+def resnet8(
+    shape: Shape, classes: int, batch_norm_momentum: float = 0.99, activation: str = "relu"
+) -> Any:
     """The image-classification network of MLPerf Tiny: 78,666 parameters on 32x32x3, 10 classes.
 
     As `resnet_v1` with one block a stage, but every convolution has a bias and the shortcuts'
     1x1 convolutions have no batch normalization. Source: Banbury et al. 2021, arXiv:2106.07597.
     """
-    parts = _Parts(bias=True, momentum=batch_norm_momentum)
+    parts = _Parts(True, batch_norm_momentum, activation)
     image = keras.Input(shape, name="image")
     x = parts.activated(image, "stem", 16, 3, 1)
     for stage, channels in enumerate((16, 32, 64)):

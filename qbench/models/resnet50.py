@@ -1,4 +1,4 @@
-"""ResNet-50 v1 as TensorFlow-Slim builds it, the network of Kwasniewska et al. 2019."""
+"""ResNet v1 as TensorFlow-Slim builds it; that of 50 layers is Kwasniewska et al. 2019's."""
 
 from __future__ import annotations
 
@@ -7,46 +7,71 @@ from typing import Any
 import keras
 from keras import layers
 
+from qbench import checks
+from qbench.models.activations import activate
 from qbench.models.registry import MODELS
 
-# (channels of the 3x3 convolutions, units) of each block; a unit's output has 4 times as many.
-BLOCKS = ((64, 3), (128, 4), (256, 6), (512, 3))
+# Units of the four blocks, by depth (He et al. 2016, table 1).
+UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+# Channels of their 3x3 convolutions; a unit's output has 4 times as many.
+CHANNELS = (64, 128, 256, 512)
+
+Shape = tuple[int, int, int]
 
 
 @MODELS.register("resnet50_v1")
 def resnet50_v1(
-    shape: tuple[int, int, int], classes: int, batch_norm_momentum: float = 0.997
+    shape: Shape, classes: int, batch_norm_momentum: float = 0.997, activation: str = "relu"
 ) -> Any:
-    """50 layers of bottleneck units (He et al. 2016), with slim's strides and padding.
+    """`resnet_slim` of 50 layers; with 10 classes 54 convolutions, 49 ReLUs, 16 residual adds.
+
+    Of its parameters 23,528,522 are trained then.
+    """
+    return resnet_slim(shape, classes, 50, batch_norm_momentum, activation)
+
+
+@MODELS.register("resnet_slim")
+def resnet_slim(
+    shape: Shape,
+    classes: int,
+    depth: int = 50,
+    batch_norm_momentum: float = 0.997,
+    activation: str = "relu",
+) -> Any:
+    """ResNet v1 of bottleneck units (He et al. 2016), with slim's strides and padding.
 
     Unlike torchvision's, the last unit of the first three blocks has the stride, in its 3x3
     convolution, and its shortcut is a subsampling 1x1 max pool; projection shortcuts stand in
-    every block's first unit and have stride 1. With 10 classes: 54 convolutions, 49 ReLUs, 16
-    residual adds, 23,528,522 trainable parameters.
+    every block's first unit and have stride 1.
 
     Args:
         shape: (height, width, channels) of an image.
         classes: number of logits.
+        depth: 50, 101 or 152 layers with weights on the main path.
         batch_norm_momentum: share of the old moving statistics kept in a step.
+        activation: `relu` or `relu6`.
     """
-    parts = _Slim(batch_norm_momentum)
+    if depth not in UNITS:
+        raise checks.wrong("model.depth", depth, "50, 101 or 152")
+    parts = _Slim(batch_norm_momentum, activation)
     image = keras.Input(shape, name="image")
     x = parts.activated(image, "conv1", 64, 7, 2)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
-    for number, (channels, units) in enumerate(BLOCKS, 1):
+    for number, (channels, units) in enumerate(zip(CHANNELS, UNITS[depth], strict=True), 1):
         for unit in range(1, units + 1):
-            stride = 2 if unit == units and number < len(BLOCKS) else 1
+            stride = 2 if unit == units and number < len(CHANNELS) else 1
             x = parts.bottleneck(x, f"block{number}_unit{unit}", channels, stride)
     x = layers.GlobalAveragePooling2D(keepdims=True, name="pool5")(x)
     x = layers.Conv2D(classes, 1, kernel_initializer="he_normal", name="logits")(x)
-    return keras.Model(image, layers.Flatten(name="flat")(x), name="resnet50_v1")
+    return keras.Model(image, layers.Flatten(name="flat")(x), name=f"resnet{depth}_v1")
 
 
 class _Slim:
     """Layers with slim's settings."""
 
-    def __init__(self, momentum: float) -> None:
+    def __init__(self, momentum: float, activation: str) -> None:
         self._momentum = momentum
+        self._activation = activation
 
     def normalised(self, x: Any, name: str, channels: int, size: int, stride: int = 1) -> Any:
         """Convolution and batch normalization; strided ones are padded alike on all sides."""
@@ -66,9 +91,9 @@ class _Slim:
         )
 
     def activated(self, x: Any, name: str, channels: int, size: int, stride: int = 1) -> Any:
-        """Convolution, batch normalization and ReLU."""
+        """Convolution, batch normalization and activation."""
         x = self.normalised(x, name, channels, size, stride)
-        return layers.ReLU(name=f"{name}_relu")(x)
+        return activate(x, self._activation, f"{name}_relu")
 
     def bottleneck(self, x: Any, name: str, channels: int, stride: int) -> Any:
         """1x1, 3x3 and 1x1 convolution beside a shortcut."""
@@ -80,4 +105,5 @@ class _Slim:
         y = self.activated(x, f"{name}_conv1", channels, 1)
         y = self.activated(y, f"{name}_conv2", channels, 3, stride)
         y = self.normalised(y, f"{name}_conv3", 4 * channels, 1)
-        return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([shortcut, y]))
+        x = layers.Add(name=f"{name}_add")([shortcut, y])
+        return activate(x, self._activation, f"{name}_relu")

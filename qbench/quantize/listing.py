@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from qbench.data import DATASETS
+from qbench.data.preprocessing import input_shape
 from qbench.experiment import Experiment
 from qbench.models import build_model
 from qbench.quantize.ops import OPS
@@ -42,14 +43,13 @@ def list_graph(experiment: Experiment) -> Listing:
     tensor and placement an op belongs to.
     """
     source = DATASETS[experiment.data.name]
-    model = build_model(
-        experiment.model.name, experiment.model.arguments, source.shape, source.classes
-    )
+    shape = input_shape(source.shape, experiment.data.resolution)
+    model = build_model(experiment.model.name, experiment.model.arguments, shape, source.classes)
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
     view = rewrite(model, scheme_of(experiment.quant), averages)
     graph = (
         tf.function(lambda x: view.model(x, training=False)[0])
-        .get_concrete_function(tf.TensorSpec((None, *source.shape), tf.float32))
+        .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )
     by_layer = {insertion.layer: insertion for insertion in view.insertions}

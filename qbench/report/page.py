@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from qbench.report import texts
 from qbench.report.tables import for_reading, printable
+from qbench.report.texts import Lines
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem;
        color: #1a1a1a; background: #fff; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+h3 { font-size: 1rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; white-space: nowrap; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; }
@@ -24,12 +29,30 @@ figure svg { width: 100%; height: auto; }
 """
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of the page below the table of all rows.
+
+    Attributes:
+        title: its heading.
+        explained: a sentence on what the tables hold.
+        tables: each with a heading of its own, which may be empty.
+        figures: PNG and SVG of each figure, by title.
+    """
+
+    title: str
+    explained: str
+    tables: list[tuple[str, Lines]]
+    figures: dict[str, list[Path]] = field(default_factory=dict)
+
+
 def page(
     title: str,
     table: pd.DataFrame,
     notes: list[str],
     troubles: list[str],
     figures: dict[str, list[Path]],
+    sections: Sequence[Section] = (),
 ) -> str:
     """The page as HTML.
 
@@ -39,10 +62,13 @@ def page(
         notes: sentences below the table.
         troubles: rows without figures and why.
         figures: PNG and SVG of each figure, by title; the SVG is written into the page.
+        sections: what stands between the table and its notes.
     """
     parts = [f"<h1>{escape(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
     if troubles:
         parts += ["<h2>Rows without figures</h2>", _list(troubles)]
+    for section in sections:
+        parts += _section(section)
     parts += ["<h2>Notes</h2>", _list(notes)]
     if figures:
         parts.append("<h2>Figures</h2>")
@@ -54,6 +80,14 @@ def page(
         + "\n".join(parts)
         + "</body></html>\n"
     )
+
+
+def _section(section: Section) -> list[str]:
+    parts = [f"<h2>{escape(section.title)}</h2>", f"<p>{escape(section.explained)}</p>"]
+    for heading, lines in section.tables:
+        parts += [f"<h3>{escape(heading)}</h3>"] if heading else []
+        parts.append(f'<div class="scroll">{texts.html(lines)}</div>')
+    return parts + [_figure(name, files[1]) for name, files in section.figures.items()]
 
 
 def _table(table: pd.DataFrame) -> str:

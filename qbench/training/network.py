@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import DRAWS, PREPROCESSING
+from qbench.data.preprocessing import DRAWS, PREPROCESSING, input_shape, network_input
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.models import build_model
@@ -55,7 +55,7 @@ class Network:
 
     def _build(self) -> Any:
         model = self._experiment.model
-        shape = self._data.train_images.shape[1:]
+        shape = input_shape(self._data.train_images.shape[1:], self._experiment.data.resolution)
         return build_model(model.name, model.arguments, shape, self._data.classes)
 
     def initialise(self, seed: int) -> None:
@@ -175,27 +175,28 @@ class Network:
 
     def _make_forward(self, view: Any) -> Any:
         shape = (None, *self._data.test_images.shape[1:])
-        scale = PREPROCESSING[self._experiment.data.preprocessing].scale
+        settings = self._experiment.data
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
         def forward(images: Any) -> Any:
-            return view(scale(images), training=False)[0]
+            x = network_input(images, settings.preprocessing, settings.resolution)
+            return view(x, training=False)[0]
 
         return forward
 
     def augmented(self, images: Any, seed: Any, step: Any) -> Any:
-        """Training input (B, H, W, C) float32 of images (B, H, W, C) uint8.
+        """Training input, as `network_input` says, of images (B, H, W, C) uint8.
 
         What is random in it follows from the seed and the step alone.
         """
         settings = self._experiment.data
-        preprocessing = PREPROCESSING[settings.preprocessing]
         if settings.augment:
             draws = tf.random.stateless_uniform(
                 (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
             )
-            images = preprocessing.augment(images, draws, self._data.flip)
-        return preprocessing.scale(images)
+            augment = PREPROCESSING[settings.preprocessing].augment
+            images = augment(images, draws, self._data.flip)
+        return network_input(images, settings.preprocessing, settings.resolution)
 
     def _penalty(self) -> Any:
         """Weight decay on the kernels of convolutions and dense layers."""

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.designs import DESIGNS, Row, factorial, label, levels_of, one_factor_at_a_time, rows
+from qbench.designs import (
+    DESIGNS,
+    EACH,
+    Row,
+    factorial,
+    label,
+    levels_of,
+    one_factor_at_a_time,
+    rows,
+)
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.factors import FACTORS, cells
@@ -227,3 +236,46 @@ def test_a_row_that_cannot_be_run_says_why() -> None:
 )
 def test_label(changes: dict[str, Any], text: str) -> None:
     assert label(changes) == text
+
+
+NETWORKS = {
+    "quant.bits": (8, 4),
+    "model.width": (16, 8),
+    "data.preprocessing": ("vgg", "inception"),
+}
+
+
+def test_a_float_row_for_each_network_stands_on_top_of_its_rows() -> None:
+    base = examples.experiment()
+    table = rows("factorial", NETWORKS, base.with_values, EACH)
+    assert [row.label for row in table] == [
+        "baseline",
+        "default",
+        "quant.bits=4",
+        "data.preprocessing=inception quant.enabled=false",
+        "data.preprocessing=inception",
+        "quant.bits=4 data.preprocessing=inception",
+        "model.width=8 quant.enabled=false",
+        "model.width=8",
+        "quant.bits=4 model.width=8",
+        "model.width=8 data.preprocessing=inception quant.enabled=false",
+        "model.width=8 data.preprocessing=inception",
+        "quant.bits=4 model.width=8 data.preprocessing=inception",
+    ]
+    assert [row.experiment.quant.enabled for row in table] == [False, True, True] * 4
+    assert all(row.reason is None for row in table)
+
+
+@given(levels=LEVELS, design=st.sampled_from(DESIGNS.names()))
+def test_float_rows_leave_all_other_rows_as_they_are(levels: dict[str, Any], design: str) -> None:
+    """Factors of a network alone: as many float rows as rows, each before its own."""
+    base = examples.experiment()
+    table = [row.changes for row in rows(design, levels, lambda changes: base, EACH)]
+    assert table[1::2] == DESIGNS[design](levels)
+    assert table[0::2] == [changes | {"quant.enabled": False} for changes in table[1::2]]
+
+
+def test_a_float_row_that_a_factor_brings_is_not_there_twice() -> None:
+    base = examples.experiment()
+    table = rows("factorial", {"quant.enabled": (True, False)}, base.with_values, EACH)
+    assert [row.label for row in table] == ["baseline", "default"]

@@ -33,7 +33,9 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "data.name", "mnist"),
     ({}, "data.preprocessing", "inception"),
     ({}, "data.augment", True),
+    ({}, "data.resolution", 16),
     ({}, "model.name", "resnet8"),
+    ({}, "model.activation", "relu6"),
     ({}, "model.width", 8),
     ({}, "quant.enabled", False),
     ({}, "quant.op", "fake_quant"),
@@ -97,6 +99,8 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "out", "elsewhere"),
     ({}, "study.name", "other"),
     ({}, "design.baseline", False),
+    ({}, "design.levels", {"quant.weight_bits": [8, 4]}),
+    ({}, "model.activation", "relu"),  # what there was before it could be chosen
     ({}, "train.checkpoint_every", 10),
     ({}, "train.jit", "off"),
     ({"train.jit": "off"}, "train.jit", False),

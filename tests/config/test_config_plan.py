@@ -172,3 +172,66 @@ def test_the_forecast_counts_runs_and_steps(
 
 
 FAKE_LEVELS = {"quant.op": ("fake_quant",), "quant.bits": (8, 4, 32), "quant.delay": (0.8, 0.4)}
+
+
+GRID = {
+    "design.name": "factorial",
+    "design.levels": {"quant.weight_bits": [8, 4], "quant.activation_bits": [8, 6, 4]},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "fixed", "expected"),
+    [
+        ({}, (), {"quant.weight_bits": (8, 4), "quant.activation_bits": (8, 6, 4)}),
+        (
+            {"quant.weight_bits": (7, 5)},
+            (),
+            {"quant.weight_bits": (7, 5), "quant.activation_bits": (8, 6, 4)},
+        ),
+        (
+            {"quant.signed": (True, False), "quant.activation_bits": (3,)},
+            ("quant.op",),
+            {
+                "quant.signed": (True, False),
+                "quant.weight_bits": (8, 4),
+                "quant.activation_bits": (3,),
+            },
+        ),
+        ({}, ("quant.weight_bits",), {"quant.activation_bits": (8, 6, 4)}),
+        ({}, ("quant.weight_bits", "quant.activation_bits"), {}),
+    ],
+    ids=["configured", "comma list", "a factor more", "one value", "both one value"],
+)
+def test_the_command_line_wins_over_the_levels_of_a_design(
+    given: dict[str, Any], fixed: tuple[str, ...], expected: dict[str, Any]
+) -> None:
+    plan = _plan(GRID, given, fixed)
+    assert plan.levels == expected
+    assert list(plan.levels) == list(expected)
+
+
+def test_the_first_levels_of_a_design_are_its_default() -> None:
+    plan = _plan({"design.levels": {"quant.weight_bits": [7, 3]}, "design.factors": []})
+    assert [row.label for row in plan.rows] == ["baseline", "default", "quant.weight_bits=3"]
+    assert [row.experiment.quant.weight_bits for row in plan.rows[1:]] == [7, 3]
+
+
+def test_a_group_may_have_levels_in_a_design() -> None:
+    plan = _plan({"design.levels": {"model": ["wide", "narrow"]}, "design.factors": []})
+    assert [row.label for row in plan.rows] == ["baseline", "default", "model=narrow"]
+    assert [row.experiment.model.arguments["width"] for row in plan.rows] == [32, 32, 8]
+
+
+@pytest.mark.parametrize("key", ["seeds", "quant.bitz"])
+def test_levels_of_what_is_no_factor_are_refused(key: str) -> None:
+    with pytest.raises(QbenchError, match=key):
+        _plan({"design.levels": {key: [1, 2]}})
+
+
+def test_a_network_s_rows_share_its_float_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three networks of 100 steps, and 20 quantized ones for each of their two widths."""
+    levels = {"model.width": [16, 8, 4], "quant.bits": [8, 4]}
+    plan = _plan({"design.name": "factorial", "design.baseline": "each", "design.levels": levels})
+    print_forecast(plan, 1, None, False)
+    assert f"9 runs, 900 steps; {3 * (100 + 2 * 20)} shared" in capsys.readouterr().out

@@ -20,6 +20,7 @@ VALUES = st.fixed_dictionaries(
     {
         "data.preprocessing": st.sampled_from(["vgg", "inception"]),
         "data.augment": st.booleans(),
+        "data.resolution": st.none() | st.integers(1, 1024),
         "data.note": st.none() | st.text(max_size=5),
         "quant.op": st.sampled_from(["qdq_v2", "fake_quant"]),
         "quant.bits": st.integers(1, 62),

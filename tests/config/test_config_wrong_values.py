@@ -33,6 +33,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.preprocessing", None, "null", "vgg or inception"),
     ("data.augment", "yes", "yes", SWITCH),
     ("data.augment", 1, "1", SWITCH),
+    ("data.resolution", 0, "0", "a whole number from 1 to 1024"),
+    ("data.resolution", "224px", "224px", "a whole number from 1 to 1024"),
     ("data.note", 3.5, "3.5", "a text or null"),
     ("model.name", None, "null", "a name"),
     ("model.name", 20, "20", "a name"),
@@ -101,8 +103,10 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("eval.limit", "all", "all", FROM_1),
     ("design.name", "ofatt", "ofatt", "ofat or factorial"),
     ("design.baseline", "yes", "yes", SWITCH),
+    ("design.baseline", "all", "all", "true or false, or each"),
     ("design.factors", [1], "[1]", "null or a list of keys"),
     ("design.factors", 5, "5", "null or a list of keys"),
+    ("design.levels", [8, 4], "[8,4]", "null or keys with a list of levels each"),
     ("seeds", [], "[]", "a list of whole numbers"),
     ("seeds", None, "null", "a list of whole numbers"),
     ("seeds", "0", "0", "a list of whole numbers"),
@@ -215,7 +219,7 @@ def test_a_value_of_the_wrong_kind_is_named(key: str, value: Any) -> None:
 
 UNKNOWN = [
     ("data.dirr", "did you mean data.dir?"),
-    ("data.colour", "Allowed: name, dir, preprocessing, augment, note."),
+    ("data.colour", "Allowed: name, dir, preprocessing, augment, resolution, note."),
     ("quant.bit", "did you mean quant.bits?"),
     ("quant.zzz", "Allowed: enabled, op, rounding, bits"),
     ("train.learning_rat", "did you mean train.learning_rate?"),
@@ -244,13 +248,21 @@ def test_unknown_key_of_an_experiment_itself() -> None:
         Experiment.from_config(config)
 
 
+@pytest.mark.parametrize("levels", [8, [], None, "8,4", {"a": 1}])
+def test_levels_of_a_factor_are_a_list(levels: Any) -> None:
+    with pytest.raises(QbenchError) as error:
+        examples.settings({"design.levels": {"quant.weight_bits": levels}})
+    assert str(error.value).startswith("design.levels.quant.weight_bits=")
+    assert "expected a list of levels." in str(error.value)
+
+
 REQUIRED = [
     *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
     *("deterministic", "share", "keep_trunks", "retries", "fail_fast", "isolate", "device"),
     *("workers", "deploy", "deploy.enabled", "deploy.calibration"),
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
-    *("design.name", "design.baseline", "design.factors"),
+    *("design.name", "design.baseline", "design.factors", "design.levels"),
 ]
 
 
@@ -262,7 +274,14 @@ def test_missing_key_is_named(key: str) -> None:
     assert key in str(error.value)
 
 
-OPTIONAL = ["data.dir", "data.note", "data.augment", "quant.bits", "train.weight_decay"]
+OPTIONAL = [
+    "data.dir",
+    "data.note",
+    "data.augment",
+    "data.resolution",
+    "quant.bits",
+    "train.weight_decay",
+]
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from qbench import device
 from qbench.deploy.sizes import FLOAT_BITS, folded_values, megabytes
 from qbench.errors import QbenchError
-from qbench.models import build_model
+from qbench.models import MODELS, build_model
 
 COLOUR, GREY = (32, 32, 3), (8, 8, 1)
 
@@ -119,6 +122,14 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("resnet_v1", {"width": "wide"}, "model=resnet_v1 cannot be built"),
     ("resnet8", {"batch_norm_momentum": "slow"}, "model=resnet8 cannot be built"),
     ("resnet9", {}, "model.name=resnet9 is not known"),
+    ("resnet8", {"activation": "elu"}, "model.activation=elu is not allowed: expected relu or"),
+    ("resnet_cifar", {"depth": 21}, "model.depth=21 is not allowed: expected 8, 14, 20"),
+    ("resnet_cifar", {"depth": 2}, "model.depth=2 is not allowed"),
+    ("resnet_cifar", {"depth": 20.0}, "model.depth=20.0 is not allowed"),
+    ("resnet_slim", {"depth": 100}, "model.depth=100 is not allowed: expected 50, 101 or 152"),
+    ("mobilenet_v1", {"depth_multiplier": 0}, "model.depth_multiplier=0 is not allowed"),
+    ("mobilenet_v1", {"depth_multiplier": "half"}, "model.depth_multiplier=half is not allowed"),
+    ("mobilenet_v1", {"halvings": 6}, "model.halvings=6 is not allowed: expected a whole number"),
 ]
 
 
@@ -130,3 +141,116 @@ def test_wrong_model_argument(name: str, arguments: dict[str, Any], says: str) -
         build_model(name, arguments, COLOUR, 10)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def _trained(model: Any) -> int:
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("depth", "parameters"), [(50, 25_557_032), (101, 44_549_160), (152, 60_192_808)]
+)
+def test_resnet_slim_has_the_published_parameters(depth: int, parameters: int) -> None:
+    """As torchvision counts them for 1,000 classes: strides stand elsewhere, kernels do not."""
+    model = build_model("resnet_slim", {"depth": depth}, (224, 224, 3), 1000)
+    assert _trained(model) == parameters
+    sizes = [layer.kernel_size for layer in _layers(model, "Conv2D")]
+    shortcuts = 4
+    assert len(sizes) - shortcuts == depth
+    assert model.get_layer("block4_unit3_add").output.shape[1:] == (7, 7, 2048)
+
+
+def test_resnet50_v1_is_resnet_slim_of_50_layers() -> None:
+    one = build_model("resnet50_v1", {}, COLOUR, 10)
+    two = build_model("resnet_slim", {}, COLOUR, 10)
+    assert _trained(one) == 23_528_522
+    assert [layer.name for layer in one.layers] == [layer.name for layer in two.layers]
+    assert one.name == two.name == "resnet50_v1"
+
+
+@pytest.mark.parametrize("depth", [8, 20, 32, 56])
+def test_resnet_cifar_is_resnet_v1_by_its_depth(depth: int) -> None:
+    one = build_model("resnet_cifar", {"depth": depth}, COLOUR, 10)
+    two = build_model("resnet_v1", {"blocks": (depth - 2) // 6}, COLOUR, 10)
+    assert [w.shape for w in one.weights] == [w.shape for w in two.weights]
+    main_path = [layer for layer in _layers(one, "Conv2D") if layer.kernel_size == (3, 3)]
+    assert len(main_path) + len(_layers(one, "Dense")) == depth
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (56, 0.85)])
+def test_resnet_cifar_has_the_published_parameters(depth: int, millions: float) -> None:
+    """He et al., table 6; their shortcuts have no parameters, these have 2,752."""
+    model = build_model("resnet_cifar", {"depth": depth}, COLOUR, 10)
+    shortcuts = 16 * 32 + 32 * 64 + 2 * (32 + 64)
+    assert (_trained(model) - shortcuts) / 1e6 == pytest.approx(millions, abs=0.006)
+
+
+# Keras' own table and Howard et al., table 6: 4.2, 2.6, 1.3 and 0.5 million.
+MOBILENETS = [(1.0, 4_253_864), (0.75, 2_601_976), (0.5, 1_342_536), (0.25, 475_544)]
+
+
+@pytest.mark.parametrize(("multiplier", "parameters"), MOBILENETS)
+def test_mobilenet_has_the_published_parameters(multiplier: float, parameters: int) -> None:
+    arguments = {"depth_multiplier": multiplier}
+    model = build_model("mobilenet_v1", arguments, (224, 224, 3), 1000)
+    assert model.count_params() == parameters
+
+
+def _separable(model: Any) -> list[tuple[Any, ...]]:
+    """Kernels, strides and channels of all convolutions, and the side of what they make."""
+    kinds = ("Conv2D", "DepthwiseConv2D")
+    return [
+        (type(layer).__name__, layer.kernel_size, layer.strides, layer.output.shape[1:])
+        for layer in model.layers
+        if type(layer).__name__ in kinds
+    ]
+
+
+def test_mobilenet_has_the_layers_of_keras_own() -> None:
+    own = keras.applications.MobileNet((64, 64, 3), alpha=0.5, weights=None, include_top=False)
+    model = build_model("mobilenet_v1", {"depth_multiplier": 0.5}, (64, 64, 3), 10)
+    assert _separable(model) == _separable(own)
+    assert len(_layers(model, "BatchNormalization")) == len(_layers(model, "ReLU")) == 27
+
+
+@pytest.mark.parametrize(
+    ("halvings", "side", "last"), [(5, 224, 7), (5, 32, 1), (4, 32, 2), (3, 32, 4), (0, 8, 8)]
+)
+def test_mobilenet_leaves_its_first_strides_out(halvings: int, side: int, last: int) -> None:
+    arguments = {"halvings": halvings, "depth_multiplier": 0.25}
+    model = build_model("mobilenet_v1", arguments, (side, side, 3), 10)
+    convolutions = _separable(model)
+    assert convolutions[-1][-1] == (last, last, 256)
+    strides = [strides[0] for _, _, strides, _ in convolutions if strides[0] > 1]
+    assert strides == [2] * halvings
+    whole = build_model("mobilenet_v1", {"depth_multiplier": 0.25}, (224, 224, 3), 10)
+    published = [k for k, part in enumerate(_separable(whole)) if part[2] == (2, 2)]
+    here = [k for k, part in enumerate(convolutions) if part[2] == (2, 2)]
+    assert here == published[len(published) - halvings :]
+
+
+def test_a_small_mobilenet_keeps_eight_channels() -> None:
+    model = build_model("mobilenet_v1", {"depth_multiplier": 0.01}, GREY, 10)
+    assert min(part[-1][-1] for part in _separable(model)) == 8
+
+
+def test_folded_values_of_depthwise_kernels() -> None:
+    """A kernel of 9 and a bias for each channel, and the pointwise ones of table 1."""
+    channels = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
+    expected = 9 * 3 * 32 + 32 + 1024 * 10 + 10
+    expected += sum(10 * i + i * o + o for i, o in itertools.pairwise(channels))
+    assert folded_values(build_model("mobilenet_v1", {}, COLOUR, 10)) == expected
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_activation_of_a_network_can_be_chosen(name: str) -> None:
+    """An identity takes a missing choice for relu, so that is what every builder must mean."""
+    assert inspect.signature(MODELS[name]).parameters["activation"].default == "relu"
+    found = {}
+    for choice in (None, "relu", "relu6"):
+        model = build_model(name, {"activation": choice} if choice else {}, GREY, 10)
+        found[choice] = [(layer.name, layer.max_value) for layer in _layers(model, "ReLU")]
+    assert found[None] == found["relu"]
+    assert {largest for _, largest in found["relu"]} == {None}
+    assert {largest for _, largest in found["relu6"]} == {6}
+    assert [layer for layer, _ in found["relu6"]] == [layer for layer, _ in found["relu"]]

@@ -1,0 +1,97 @@
+"""Bits of weights by bits of activations: the matrix of differences to float accuracy.
+
+The form of tables 4.7 and 4.8 of Jacob et al. 2018: a line for each width of the weights, a column
+for each width of the activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from qbench.report.collect import Sweep
+from qbench.report.differences import differences, percent, points
+from qbench.report.texts import Lines
+
+TITLE = "Difference to float accuracy by bits of weights and activations"
+EXPLAINED = (
+    "Percentage points, the mean over the seeds; one line for each width of the weights, one column"
+    " for each width of the activations."
+)
+WEIGHTS, ACTIVATIONS = "quant.weight_bits", "quant.activation_bits"
+
+
+@dataclass(frozen=True)
+class BitsGrid:
+    """One matrix.
+
+    Attributes:
+        name: what the other factors of the design are here; empty where nothing else varies.
+        float_accuracy: of the network, in %, the mean over the seeds; NaN without figures.
+        values: percentage points, by bits of weights (index) and of activations (columns), as
+            texts in the order of the design; NaN where a run has no figures.
+    """
+
+    name: str
+    float_accuracy: float
+    values: pd.DataFrame
+
+
+def bits_grids(sweep: Sweep) -> list[BitsGrid]:
+    """The matrices of a sweep; none where its rows do not cross both widths.
+
+    There is one for each combination of the levels of all other factors.
+    """
+    levels = sweep.manifest["design"]["levels"]
+    if WEIGHTS not in levels or ACTIVATIONS not in levels:
+        return []
+    frame = differences(sweep)
+    varied = [key for key in levels if frame[key].nunique() > 1]
+    others = [key for key in varied if key not in (WEIGHTS, ACTIVATIONS)]
+    names = pd.Series(
+        [" ".join(f"{key}={line[key]}" for key in others) for _, line in frame.iterrows()],
+        index=frame.index,
+    )
+    found = []
+    for name, part in frame.groupby(names, sort=False):
+        values = _matrix(part)
+        if values is None:
+            return []
+        found.append(BitsGrid(str(name), float(part["float_accuracy"].mean()), values))
+    return found
+
+
+def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """The lines of one network as a matrix; None where a combination has no line."""
+    rows, columns = (list(dict.fromkeys(frame[key])) for key in (WEIGHTS, ACTIVATIONS))
+    cells = {(line[WEIGHTS], line[ACTIVATIONS]): line["difference"] for _, line in frame.iterrows()}
+    if len(cells) < len(rows) * len(columns):
+        return None
+    values = [[cells[row, column] for column in columns] for row in rows]
+    return pd.DataFrame(values, index=rows, columns=columns)
+
+
+def csv_frame(grids: list[BitsGrid]) -> pd.DataFrame:
+    """All matrices below each other; `configuration` names them where there are several."""
+    parts = []
+    for grid in grids:
+        part = grid.values.rename_axis("weight_bits").reset_index()
+        if len(grids) > 1:
+            part.insert(0, "configuration", grid.name)
+        parts.append(part)
+    return pd.concat(parts)
+
+
+def heading(grid: BitsGrid) -> str:
+    """Names a matrix: what it is of, and the float accuracy that it is measured against."""
+    return f"{grid.name + ', ' if grid.name else ''}float accuracy {percent(grid.float_accuracy)} %"
+
+
+def as_lines(grid: BitsGrid) -> Lines:
+    """The matrix as texts."""
+    head = ["weights \\ activations", *(str(column) for column in grid.values.columns)]
+    return [
+        head,
+        *([str(row), *(points(value) for value in line)] for row, line in grid.values.iterrows()),
+    ]

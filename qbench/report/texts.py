@@ -1,0 +1,38 @@
+"""Small tables of texts, for the terminal, Markdown and the page."""
+
+from __future__ import annotations
+
+from html import escape
+
+Lines = list[list[str]]
+"""A table: its head, then its body; the first column names the line."""
+
+
+def aligned(lines: Lines) -> str:
+    """For a terminal: the first column to the left, all others to the right."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if k else text.ljust(width)
+            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown(lines: Lines) -> str:
+    """In Markdown, with numbers to the right."""
+    rule = ["---", *("--:" for _ in lines[0][1:])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
+
+
+def html(lines: Lines) -> str:
+    """As an HTML table."""
+    head = "".join(f"<th>{escape(text)}</th>" for text in lines[0])
+    body = "".join(
+        f"<tr><td>{escape(line[0])}</td>"
+        + "".join(f'<td class="n">{escape(text)}</td>' for text in line[1:])
+        + "</tr>"
+        for line in lines[1:]
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
