@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +105,13 @@ def packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def edited(content: bytes, change: Callable[[Any], None]) -> bytes:
+    """The file after `change` was applied to its model object."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    change(model)
+    return packed(model)
 
 
 def runtime(content: bytes, *codes: Any, kernels: str = "reference") -> Any:

@@ -159,7 +159,8 @@ def _nearest_even(x: Int64, exponent: Any, sticky: Any) -> Int64:
     """X / 2**exponent, ties to even, where x is a little more than it says if `sticky`."""
     floor, rest, half = x >> exponent, x & ((1 << exponent) - 1), 1 << (exponent - 1)
     up = (rest > half) | ((rest == half) & (sticky | (floor & 1 == 1)))
-    return np.asarray(floor + up, np.int64)
+    nearest: Int64 = floor + up
+    return nearest
 
 
 def _nearest_away(x: Int64, shift: Int64) -> Int64:
@@ -172,7 +173,8 @@ def _nearest_away(x: Int64, shift: Int64) -> Int64:
 def divide(total: Int32, count: Int32) -> Int32:
     """Total / count for counts above 0; a tie goes away from zero, as in AVERAGE_POOL_2D."""
     nearest = (np.abs(total) + count // 2) // count
-    return np.asarray(np.sign(total) * nearest, np.int32)
+    signed: Int32 = np.sign(total) * nearest
+    return signed
 
 
 @dataclass(frozen=True)

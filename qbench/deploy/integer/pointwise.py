@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from qbench.deploy.integer.arithmetic import Clamp, Int8, Multiplier, divide
 from qbench.deploy.integer.graph import Tensor
 from qbench.deploy.integer.node import Node, Shape, Step
-from qbench.deploy.integer.windows import Windows
+from qbench.deploy.integer.windows import Windows, total
 
 # How far ADD shifts its inputs to the left, to have bits below the point (A.2).
 ADD_SHIFT = 20
@@ -36,14 +37,12 @@ def add(node: Node) -> Step:
 
     def apply(*computed: Int8) -> Int8:
         given = iter(computed)
-        total = None
+        scaled = []
         for tensor, factor in zip(operands, factors, strict=True):
             codes: Any = next(given) if tensor.data is None else tensor.data
             wide = (codes.astype(np.int32) - np.int32(tensor.zero_points[0])) << ADD_SHIFT
-            scaled = factor.times(wide)
-            total = scaled if total is None else total + scaled
-        assert total is not None
-        return clamp(scale.times(total) + output.zero_points[0])
+            scaled.append(factor.times(wide))
+        return clamp(scale.times(scaled[0] + scaled[1]) + output.zero_points[0])
 
     return Step(shape, apply)
 
@@ -98,10 +97,7 @@ def max_pool(node: Node) -> Step:
     windows, shape, clamp = _pool(node)
 
     def apply(x: Int8) -> Int8:
-        largest, *others = windows.elements(x, -128)
-        for element in others:
-            largest = np.maximum(largest, element)
-        return clamp(largest)
+        return clamp(reduce(np.maximum, windows.elements(x, -128)))
 
     return Step(shape, apply)
 
@@ -112,7 +108,7 @@ def average_pool(node: Node) -> Step:
     counts = windows.counts(*node.images().shape[1:3])
 
     def apply(x: Int8) -> Int8:
-        return clamp(divide(np.sum(windows.elements(x, 0), axis=0, dtype=np.int32), counts))
+        return clamp(divide(total(windows.elements(x, 0)), counts))
 
     return Step(shape, apply)
 
@@ -140,8 +136,8 @@ def mean(node: Node) -> Step:
     offset = np.int32(count * tensor.zero_points[0])
 
     def apply(x: Int8) -> Int8:
-        total: Any = np.sum(x, axis=tuple(axes), dtype=np.int32, keepdims=keep) - offset
-        return Clamp()(multiplier.times(total) + output.zero_points[0])
+        value: Any = np.sum(x, axis=tuple(axes), dtype=np.int32, keepdims=keep) - offset
+        return Clamp()(multiplier.times(value) + output.zero_points[0])
 
     return Step(shape, apply)
 

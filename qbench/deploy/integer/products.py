@@ -28,7 +28,7 @@ from qbench.deploy.integer.arithmetic import (
 )
 from qbench.deploy.integer.graph import Tensor
 from qbench.deploy.integer.node import Node, Step
-from qbench.deploy.integer.windows import Windows
+from qbench.deploy.integer.windows import Windows, total
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def depthwise_convolution(node: Node) -> Step:
         products = np.zeros_like(elements[0])
         for element, code in zip(elements, codes, strict=True):
             products += element * code
-        return ending(products, lambda: np.sum(elements, axis=0, dtype=np.int32))
+        return ending(products, lambda: total(elements))
 
     return Step((1, *windows.shape, channels), apply)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from qbench.deploy.integer import pointwise, products
 from qbench.deploy.integer.arithmetic import Int8
-from qbench.deploy.integer.graph import Tensor, read_graph
+from qbench.deploy.integer.graph import Operator, Tensor, read_graph
 from qbench.deploy.integer.node import Node, Step
 from qbench.errors import QbenchError
 
@@ -25,6 +25,8 @@ OPERATORS: dict[str, Callable[[Node], Step]] = {
     "QUANTIZE": pointwise.requantize,
     "RESHAPE": pointwise.reshape,
 }
+# A file with a free batch computes the shape that RESHAPE is given; here it is the output's.
+_SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
 
 
 class IntegerFile:
@@ -46,6 +48,11 @@ class IntegerFile:
             )
         self.inputs = tuple(self.graph.tensors[number] for number in self.graph.inputs)
         self.output: Tensor = self.graph.tensors[self.graph.outputs[0]]
+        for tensor in self.inputs:
+            if tensor.dtype != "int8":
+                raise QbenchError(
+                    f"the file takes {tensor.dtype}; the integer reference runs int8 files."
+                )
         self._steps = self._built()
 
     def run(self, *codes: Int8, batch: int = 20) -> Int8:
@@ -71,7 +78,7 @@ class IntegerFile:
         """
         self._checked(codes)
         values = {tensor.index: each for tensor, each in zip(self.inputs, codes, strict=True)}
-        for operator, step in zip(self.graph.operators, self._steps, strict=True):
+        for operator, step in self._steps:
             made = step.apply(*(values[number] for number in operator.inputs if number in values))
             if made.dtype != np.int8:
                 raise TypeError(f"{operator.name} made {made.dtype}")
@@ -92,18 +99,20 @@ class IntegerFile:
                 )
         return count
 
-    def _built(self) -> list[Step]:
+    def _built(self) -> list[tuple[Operator, Step]]:
         """Every operator, checked against the shapes that the file states."""
         known = {tensor.index for tensor in self.inputs}
         steps = []
         for number, operator in enumerate(self.graph.operators):
+            if operator.name in _SHAPES:
+                continue
             if operator.name not in OPERATORS:
                 raise QbenchError(
                     f"operator {number} of the file is {operator.name}; the integer reference has"
                     f" {', '.join(OPERATORS)}."
                 )
             node = Node(self.graph, number)
-            for index in operator.inputs:
+            for index in operator.inputs[: 1 if operator.name == "RESHAPE" else None]:
                 if index >= 0 and index not in known and self.graph.tensors[index].data is None:
                     raise node.error(f"reads tensor {index}, which nothing made before")
             step = OPERATORS[operator.name](node)
@@ -114,7 +123,7 @@ class IntegerFile:
             if node.output.index in known or node.output.data is not None:
                 raise node.error(f"makes tensor {node.output.index}, which is there already")
             known.add(node.output.index)
-            steps.append(step)
+            steps.append((operator, step))
         if self.output.index not in known:
             raise QbenchError("not a LiteRT file, or a damaged one: nothing makes its output.")
         return steps

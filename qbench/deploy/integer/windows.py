@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -91,6 +92,9 @@ class Windows:
 
     def counts(self, height: int, width: int) -> Int32:
         """How many elements of each window lie in the image: (1, rows, columns, 1)."""
-        inside = self.elements(np.ones((1, height, width, 1), np.int8), 0)
-        made: Int32 = np.sum(inside, axis=0, dtype=np.int32)
-        return made
+        return total(self.elements(np.ones((1, height, width, 1), np.int8), 0))
+
+
+def total(elements: list[Int32]) -> Int32:
+    """The sum over the elements of each window."""
+    return reduce(np.add, elements)
