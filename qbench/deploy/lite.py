@@ -191,23 +191,32 @@ class LiteFile:
         scale, zero_point = one["quantization"]
         return Detail(one["index"], float(scale), int(zero_point), one["dtype"])
 
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def codes(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """Network inputs (N, H, W, C) as the file takes them: codes of its grid, or floats."""
+        entry = self._detail(self._interpreter.get_input_details())
+        if not entry.scale:
+            return images
+        codes = np.round(images / np.float32(entry.scale)) + entry.zero_point
+        limits = np.iinfo(entry.dtype)
+        return np.asarray(np.clip(codes, limits.min, limits.max), entry.dtype)
+
+    def answer(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The output (N, classes) as it stands in the file, for what `codes` gave."""
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
-        if self._allocated != len(images):
+        if self._allocated != len(codes):
             with _silenced():
-                interpreter.resize_tensor_input(entry.index, images.shape)
+                interpreter.resize_tensor_input(entry.index, codes.shape)
                 interpreter.allocate_tensors()
-            self._allocated = len(images)
-        values: Any = images
-        if entry.scale:
-            codes = np.round(images / np.float32(entry.scale)) + entry.zero_point
-            limits = np.iinfo(entry.dtype)
-            values = np.clip(codes, limits.min, limits.max).astype(entry.dtype)
-        interpreter.set_tensor(entry.index, values)
+            self._allocated = len(codes)
+        interpreter.set_tensor(entry.index, codes)
         interpreter.invoke()
         leave = self._detail(interpreter.get_output_details())
-        result = interpreter.get_tensor(leave.index)
+        return np.asarray(interpreter.get_tensor(leave.index))
+
+    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        result = self.answer(self.codes(images))
+        leave = self._detail(self._interpreter.get_output_details())
         if not leave.scale:
             return np.asarray(result, np.float32)
         values = (result.astype(np.float32) - leave.zero_point) * np.float32(leave.scale)

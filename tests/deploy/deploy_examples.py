@@ -45,11 +45,11 @@ def images(count: int = 64) -> Any:
     return np.random.default_rng(3).normal(size=(count, *SHAPE)).astype(np.float32)
 
 
-def measured(model: Any) -> RangeAverages:
-    """The ranges of the model's tensors on `images`."""
+def measured(model: Any, inputs: Any = None) -> RangeAverages:
+    """The ranges of the model's tensors on `images`, or on other inputs."""
     view = rewrite(model, None)
     averages = RangeAverages(view.tensors, 0.9)
-    averages.include(view.model([images()])[1])
+    averages.include(view.model([images() if inputs is None else inputs])[1])
     return averages
 
 

@@ -1,0 +1,227 @@
+"""What stands in a LiteRT file: its tensors, and its operators in the order they are run."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.errors import QbenchError
+
+IDENTIFIER = b"TFL3"
+# The schema's numbers of the types that an int8 file holds; all others are read by name alone.
+_STORED = {"INT8": np.int8, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32}
+# By operator: the table of its options in the schema, and the fields that count.
+_CONVOLUTION = (
+    "Padding",
+    "StrideH",
+    "StrideW",
+    "DilationHFactor",
+    "DilationWFactor",
+    "FusedActivationFunction",
+)
+_POOL = ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction")
+_OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CONV_2D": ("Conv2DOptions", _CONVOLUTION),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _CONVOLUTION),
+    "FULLY_CONNECTED": (
+        "FullyConnectedOptions",
+        ("FusedActivationFunction", "WeightsFormat", "KeepNumDims"),
+    ),
+    "MAX_POOL_2D": ("Pool2DOptions", _POOL),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
+    "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
+    "MEAN": ("ReducerOptions", ("KeepDims",)),
+}
+# What reading a file whose offsets and lengths are wrong raises.
+_DAMAGE = (
+    struct.error,
+    IndexError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of a file.
+
+    Attributes:
+        index: its number in the file.
+        name: its name, which need not be the only one of its kind.
+        shape: as the file states it; the first size of what is computed is 1, the batch.
+        dtype: the type's name in lower case, `int8`.
+        scales: S of eq. 1, one or one a channel; empty where the file states none.
+        zero_points: Z of eq. 1, as many as there are scales.
+        axis: the channels' axis, where there is a scale for each.
+        data: its values, if it is a constant.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+    data: NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a file.
+
+    Attributes:
+        name: as in the schema, `CONV_2D`.
+        inputs: numbers of tensors; -1 for one that is absent.
+        outputs: numbers of tensors.
+        options: the schema's fields by their names there; empty for operators without.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The first subgraph of a file; `inputs` and `outputs` are numbers of tensors."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def read_graph(content: bytes) -> Graph:
+    """A file's graph.
+
+    Raises:
+        QbenchError: this is not a LiteRT file, or a damaged one.
+    """
+    if content[4:8] != IDENTIFIER:
+        raise QbenchError("not a LiteRT file: it does not begin like one.")
+    try:
+        return _Reader(content).graph()
+    except _DAMAGE as error:
+        raise QbenchError(f"not a LiteRT file, or a damaged one: {error}.") from error
+
+
+class _Reader:
+    """Reads one file; raises one of _DAMAGE where the file makes no sense."""
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.schema: Any = schema
+        self.content = content
+        self.model: Any = schema.Model.GetRootAs(content)
+
+    def graph(self) -> Graph:
+        count = self.model.SubgraphsLength()
+        if count != 1:
+            raise ValueError(f"it has {count} subgraphs, not one")
+        part = self.model.Subgraphs(0)
+        tensors = tuple(self._tensor(k, part.Tensors(k)) for k in self._range(part.TensorsLength()))
+        operators = tuple(
+            self._operator(part.Operators(k), len(tensors))
+            for k in self._range(part.OperatorsLength())
+        )
+        ends = [_numbers(part.InputsAsNumpy()), _numbers(part.OutputsAsNumpy())]
+        for number in ends[0] + ends[1]:
+            _checked(number, 0, len(tensors), "a tensor's number")
+        return Graph(tensors, operators, *ends)
+
+    def _range(self, length: int) -> range:
+        """Every element of a vector takes four bytes or more."""
+        return range(_checked(length, 0, len(self.content) // 4, "a length"))
+
+    def _tensor(self, index: int, tensor: Any) -> Tensor:
+        dtype = _name_of(self.schema.TensorType, tensor.Type())
+        shape = _numbers(tensor.ShapeAsNumpy())
+        if any(size < 0 for size in shape):
+            raise ValueError(f"tensor {index} has the shape {shape}")
+        scales: tuple[float, ...] = ()
+        zero_points: tuple[int, ...] = ()
+        axis = 0
+        quantization = tensor.Quantization()
+        if quantization is not None and quantization.ScaleLength():
+            scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
+            zero_points = _numbers(quantization.ZeroPointAsNumpy()) or (0,) * len(scales)
+            axis = int(quantization.QuantizedDimension())
+        if not all(math.isfinite(scale) and scale > 0 for scale in scales):
+            raise ValueError(f"tensor {index} has a scale that is not above 0")
+        if len(zero_points) != len(scales):
+            raise ValueError(f"tensor {index} has another number of zero points than of scales")
+        name = (tensor.Name() or b"").decode()
+        data = self._data(index, tensor.Buffer(), dtype, shape)
+        return Tensor(index, name, shape, dtype.lower(), scales, zero_points, axis, data)
+
+    def _data(
+        self, index: int, number: int, dtype: str, shape: tuple[int, ...]
+    ) -> NDArray[Any] | None:
+        buffer = self.model.Buffers(_checked(number, 0, self.model.BuffersLength(), "a buffer"))
+        if not buffer.DataLength() or dtype not in _STORED:
+            return None
+        data = np.array(buffer.DataAsNumpy()).view(_STORED[dtype])
+        if data.size != math.prod(shape):
+            raise ValueError(f"tensor {index} has {data.size} values for the shape {shape}")
+        return data.reshape(shape)
+
+    def _operator(self, operator: Any, tensors: int) -> Operator:
+        number = operator.OpcodeIndex()
+        code = self.model.OperatorCodes(
+            _checked(number, 0, self.model.OperatorCodesLength(), "an operator's code")
+        )
+        # Files from before there were more than 127 operators have the older field alone.
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        name = _name_of(self.schema.BuiltinOperator, builtin)
+        inputs, outputs = _numbers(operator.InputsAsNumpy()), _numbers(operator.OutputsAsNumpy())
+        for each in inputs:
+            _checked(each, -1, tensors, "an operator's input")
+        for each in outputs:
+            _checked(each, 0, tensors, "an operator's output")
+        return Operator(name, inputs, outputs, self._options(name, operator))
+
+    def _options(self, name: str, operator: Any) -> dict[str, int]:
+        if name not in _OPTIONS:
+            return {}
+        kind, fields = _OPTIONS[name]
+        union = operator.BuiltinOptions()
+        if union is None or operator.BuiltinOptionsType() != getattr(
+            self.schema.BuiltinOptions, kind
+        ):
+            raise ValueError(f"{name} without its options")
+        options = getattr(self.schema, kind)()
+        options.Init(union.Bytes, union.Pos)
+        return {field: int(getattr(options, field)()) for field in fields}
+
+
+def _numbers(vector: Any) -> tuple[int, ...]:
+    """A vector of integers; the schema's classes give 0 for one that is not there."""
+    return tuple(int(number) for number in vector) if isinstance(vector, np.ndarray) else ()
+
+
+def _checked(number: int, low: int, end: int, what: str) -> int:
+    if not low <= number < end:
+        raise ValueError(f"{what} is {number}, expected {low} to {end - 1}")
+    return number
+
+
+def _name_of(enumeration: Any, number: int) -> str:
+    """The name that the schema gives a number."""
+    names = {value: name for name, value in vars(enumeration).items() if name.isupper()}
+    if number not in names:
+        raise ValueError(f"{enumeration.__name__} {number} is unknown")
+    return str(names[number])

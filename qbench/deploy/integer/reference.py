@@ -1,0 +1,129 @@
+"""A LiteRT file, run in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from qbench.deploy.integer import pointwise, products
+from qbench.deploy.integer.arithmetic import Int8
+from qbench.deploy.integer.graph import Operator, Tensor, read_graph
+from qbench.deploy.integer.node import Node, Step
+from qbench.errors import QbenchError
+
+OPERATORS: dict[str, Callable[[Node], Step]] = {
+    "ADD": pointwise.add,
+    "AVERAGE_POOL_2D": pointwise.average_pool,
+    "CONCATENATION": pointwise.concatenation,
+    "CONV_2D": products.convolution,
+    "DEPTHWISE_CONV_2D": products.depthwise_convolution,
+    "FULLY_CONNECTED": products.fully_connected,
+    "MAX_POOL_2D": pointwise.max_pool,
+    "MEAN": pointwise.mean,
+    "PAD": pointwise.pad,
+    "QUANTIZE": pointwise.requantize,
+    "RESHAPE": pointwise.reshape,
+}
+# A file with a free batch computes the shape that RESHAPE is given; here it is the output's.
+_SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
+
+
+class IntegerFile:
+    """An int8 file with one output, run as LiteRT's reference kernels run it.
+
+    Attributes:
+        graph: what stands in the file.
+        inputs: the tensors that it is given.
+        output: the tensor that it answers with.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Raises QbenchError: no LiteRT file, a damaged one, or one that is not int8 throughout."""
+        self.graph = read_graph(content)
+        if len(self.graph.outputs) != 1:
+            raise QbenchError(
+                f"the file has {len(self.graph.outputs)} outputs; the integer reference runs files"
+                " with one."
+            )
+        self.inputs = tuple(self.graph.tensors[number] for number in self.graph.inputs)
+        self.output: Tensor = self.graph.tensors[self.graph.outputs[0]]
+        for tensor in self.inputs:
+            if tensor.dtype != "int8":
+                raise QbenchError(
+                    f"the file takes {tensor.dtype}; the integer reference runs int8 files."
+                )
+        self._steps = self._built()
+
+    def run(self, *codes: Int8, batch: int = 20) -> Int8:
+        """The output's codes (N, ...).
+
+        Args:
+            codes: for each input its int8 codes (N, ...), of the shape that the file states with N
+                in the place of 1.
+            batch: how many images are run at once; it changes no bit.
+
+        Raises:
+            QbenchError: the codes have another shape or type than the file's inputs.
+        """
+        count = self._checked(codes)
+        parts = [[each[k : k + batch] for each in codes] for k in range(0, count, batch)]
+        return np.concatenate([self.trace(*part)[self.output.index] for part in parts])
+
+    def trace(self, *codes: Int8) -> dict[int, Int8]:
+        """Every tensor that is computed, the inputs with them, by its number in the file.
+
+        Args:
+            codes: as for `run`.
+        """
+        self._checked(codes)
+        values = {tensor.index: each for tensor, each in zip(self.inputs, codes, strict=True)}
+        for operator, step in self._steps:
+            made = step.apply(*(values[number] for number in operator.inputs if number in values))
+            if made.dtype != np.int8:
+                raise TypeError(f"{operator.name} made {made.dtype}")
+            values[operator.outputs[0]] = made
+        return values
+
+    def _checked(self, codes: tuple[Int8, ...]) -> int:
+        """How many images these are."""
+        if len(codes) != len(self.inputs):
+            raise QbenchError(f"the file has {len(self.inputs)} inputs, given are {len(codes)}.")
+        count = len(codes[0]) if codes and codes[0].ndim else 0
+        for tensor, each in zip(self.inputs, codes, strict=True):
+            if not count or each.dtype != np.int8 or each.shape != (count, *tensor.shape[1:]):
+                sizes = ", ".join(map(str, ("N", *tensor.shape[1:])))
+                raise QbenchError(
+                    f"the file takes int8 codes of shape ({sizes}), not {each.dtype} of"
+                    f" {each.shape}."
+                )
+        return count
+
+    def _built(self) -> list[tuple[Operator, Step]]:
+        """Every operator, checked against the shapes that the file states."""
+        known = {tensor.index for tensor in self.inputs}
+        steps = []
+        for number, operator in enumerate(self.graph.operators):
+            if operator.name in _SHAPES:
+                continue
+            if operator.name not in OPERATORS:
+                raise QbenchError(
+                    f"operator {number} of the file is {operator.name}; the integer reference has"
+                    f" {', '.join(OPERATORS)}."
+                )
+            node = Node(self.graph, number)
+            for index in operator.inputs[: 1 if operator.name == "RESHAPE" else None]:
+                if index >= 0 and index not in known and self.graph.tensors[index].data is None:
+                    raise node.error(f"reads tensor {index}, which nothing made before")
+            step = OPERATORS[operator.name](node)
+            if step.shape != node.output.shape:
+                raise node.error(
+                    f"makes the shape {step.shape}; the file states {node.output.shape}"
+                )
+            if node.output.index in known or node.output.data is not None:
+                raise node.error(f"makes tensor {node.output.index}, which is there already")
+            known.add(node.output.index)
+            steps.append((operator, step))
+        if self.output.index not in known:
+            raise QbenchError("not a LiteRT file, or a damaged one: nothing makes its output.")
+        return steps

@@ -1,0 +1,100 @@
+"""The windows of an image that a kernel or a pool reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from qbench.deploy.integer.arithmetic import Int8, Int32
+from qbench.deploy.integer.node import Node
+
+_PADDINGS = ("SAME", "VALID")
+# No network has windows that reach farther; a damaged file may say so.
+_FARTHEST = 1024
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Windows along one axis: `count` of them, each of `size` elements `dilation` apart."""
+
+    count: int
+    size: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+
+    @classmethod
+    def of(cls, length: int, size: int, stride: int, dilation: int, same: bool) -> Axis:
+        """TensorFlow's rule: SAME pads so that every stride has a window, an odd one at the end."""
+        reach = (size - 1) * dilation + 1
+        count = -(-length // stride) if same else -(-(length - reach + 1) // stride)
+        missing = max((count - 1) * stride + reach - length, 0) if same else 0
+        return cls(count, size, stride, dilation, missing // 2, missing - missing // 2)
+
+    def tap(self, k: int) -> slice:
+        """Element k of every window, in the padded axis."""
+        start = k * self.dilation
+        return slice(start, start + (self.count - 1) * self.stride + 1, self.stride)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """All windows of images (N, H, W, C)."""
+
+    rows: Axis
+    columns: Axis
+
+    @classmethod
+    def of(cls, node: Node, size: tuple[int, int], dilated: bool) -> Windows:
+        """The windows of a convolution or a pool over its first input."""
+        lengths = node.images().shape[1:3]
+        number = node.option("Padding")
+        if number >= len(_PADDINGS):
+            raise node.error(f"has the padding {number}, expected {' or '.join(_PADDINGS)}")
+        same = _PADDINGS[number] == "SAME"
+        axes = []
+        for length, elements, letter in zip(lengths, size, "HW", strict=True):
+            stride = node.option(f"Stride{letter}", 1)
+            dilation = node.option(f"Dilation{letter}Factor", 1) if dilated else 1
+            axes.append(Axis.of(length, elements, stride, dilation, same))
+            if axes[-1].count < 1 or (elements - 1) * dilation >= _FARTHEST:
+                raise node.error(f"has windows of {size} in an image of {lengths}")
+        return cls(*axes)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many windows there are, as rows and columns."""
+        return self.rows.count, self.columns.count
+
+    @property
+    def taps(self) -> list[tuple[slice, slice]]:
+        """The elements of a window in their order, as slices of the padded images."""
+        return [
+            (self.rows.tap(row), self.columns.tap(column))
+            for row in range(self.rows.size)
+            for column in range(self.columns.size)
+        ]
+
+    def padded(self, x: Int8, fill: int) -> Int32:
+        """Images with `fill` around them, as int32."""
+        rows = (self.rows.before, self.rows.after)
+        columns = (self.columns.before, self.columns.after)
+        widths = ((0, 0), rows, columns, (0, 0))
+        return np.pad(x.astype(np.int32), widths, constant_values=fill)
+
+    def elements(self, x: Int8, fill: int) -> list[Int32]:
+        """By element of a window, all windows' values: (N, rows, columns, C)."""
+        padded = self.padded(x, fill)
+        return [padded[:, rows, columns] for rows, columns in self.taps]
+
+    def counts(self, height: int, width: int) -> Int32:
+        """How many elements of each window lie in the image: (1, rows, columns, 1)."""
+        return total(self.elements(np.ones((1, height, width, 1), np.int8), 0))
+
+
+def total(elements: list[Int32]) -> Int32:
+    """The sum over the elements of each window."""
+    return reduce(np.add, elements)
