@@ -38,14 +38,14 @@ def main(arguments: list[str]) -> int:
     from qbench.engine.finished import bring_back
 
     run = bring_back(folder, changes)
-    from qbench.data.preprocessing import PREPROCESSING
+    from qbench.data.preprocessing import network_input
     from qbench.deploy import trace
     from qbench.deploy.convert import fixed
     from qbench.deploy.lite import LiteFile
     from qbench.quantize.walk import functional
 
-    scale = PREPROCESSING[run.experiment.data.preprocessing].scale
-    inputs = scale(run.data.test_images[:count]).numpy()
+    settings, images = run.experiment.data, run.data.test_images[:count]
+    inputs = network_input(images, settings.preprocessing, settings.resolution).numpy()
     network, model = run.network, functional(run.network.model)
     expected = trace.simulated(model, fixed(run.experiment.quant), network.averages, inputs)
     file = LiteFile(content, kernels, keep_all=True)
