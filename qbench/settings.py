@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Design:
     name: str
     baseline: bool | str
     factors: tuple[str, ...] | None
-    levels: Levels
+    levels: Levels = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -83,8 +83,8 @@ class Deploy:
             on training images, as the reference for quantized training; None does not.
     """
 
-    enabled: bool
-    calibration: str | None
+    enabled: bool = False
+    calibration: str | None = None
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -121,7 +121,7 @@ class Settings:
     design: Design
     out: str | None
     engine: Engine
-    deploy: Deploy
+    deploy: Deploy = Deploy()
 
     @property
     def root(self) -> Path:

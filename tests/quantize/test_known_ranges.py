@@ -12,7 +12,7 @@ from quantize_calls import constant, qdq_v2
 from quantize_networks import network
 from quantize_strategies import PROFILE, qdq_cases
 
-from qbench.quantize.layers import FakeQuantize
+from qbench.quantize.layers import FakeQuantize, Row
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import smallest_output
 from qbench.quantize.quantizer import OWN, Quantizer
@@ -64,7 +64,7 @@ def test_a_root_takes_the_range_of_the_step_in_training(is_root):
     # A range that is not x's own shows whether it is used.
     x = constant([-1.0, 0.3, 1.0])
     quantizer = Quantizer("qdq_v2", 8, True, "half_to_even", OWN)
-    layer = FakeQuantize(quantizer, RangeAverages(["x"], 0.9), 0, is_root, "q")
+    layer = FakeQuantize(quantizer, RangeAverages(["x"], 0.9), Row(0, is_root), "q")
     ends = constant(-8.0), constant(8.0)
     alone = quantizer(x, 0.0, 0.0)
     np.testing.assert_array_equal(layer(x, *ends, training=False), alone)

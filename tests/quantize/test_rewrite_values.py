@@ -17,7 +17,7 @@ from quantize_networks import (
 from quantize_reference import fake_grid, ulps
 
 from qbench.quantize.kernels import KernelQuantizer
-from qbench.quantize.layers import FakeQuantize, WithQuantizedKernel
+from qbench.quantize.layers import FakeQuantize, Row, WithQuantizedKernel
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 from qbench.quantize.rewrite import rewrite
 
@@ -73,7 +73,10 @@ def test_quantized_view_worked_through_layer_by_layer():
     first, second = model.get_layer("first"), model.get_layer("second")
 
     def convolved(x, layer):
-        return tf.nn.conv2d(x, chosen.kernel(layer.kernel.value, 0.0, 0.0), 1, "SAME") + layer.bias
+        return (
+            tf.nn.conv2d(x, chosen.kernel.quantizer(layer.kernel.value, 0.0, 0.0), 1, "SAME")
+            + layer.bias
+        )
 
     hidden = chosen.activation(tf.nn.relu(convolved(x, first)), 0.0, 0.0)
     expected = convolved(hidden, second).numpy()
@@ -126,7 +129,8 @@ def test_gradient_reaches_the_kernel_straight_through(op, source):
         loss = tf.reduce_sum(wrapped(x) ** 2)
     actual = tape.gradient(loss, layer.kernel.value).numpy()
     kernel = layer.kernel.value
-    used = wrapped.quantizer(kernel, tf.reduce_min(kernel), tf.reduce_max(kernel))
+    ends = tf.reduce_min(kernel), tf.reduce_max(kernel)
+    used = wrapped.quantizer.quantizer(kernel, *ends)
     with tf.GradientTape() as tape:
         tape.watch(used)
         loss = tf.reduce_sum(tf.nn.conv2d(x, used, 1, "VALID") ** 2)
@@ -168,7 +172,7 @@ def relu_then_conv(image):
 def test_ranges_of_the_call_need_no_averages(source, training):
     x = images()
     quantizer = Quantizer("qdq_v2", 4, True, "half_to_even", source)
-    layer = FakeQuantize(quantizer, None, 0, is_root=False, name="q")
+    layer = FakeQuantize(quantizer, None, Row(0, is_root=False), "q")
     expected = layer.quantizer(x, tf.reduce_min(x), tf.reduce_max(x))
     actual = layer(x, tf.constant(-100.0), tf.constant(100.0), training=training)
     np.testing.assert_array_equal(actual, expected)
