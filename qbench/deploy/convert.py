@@ -14,6 +14,7 @@ from qbench.data.preprocessing import PREPROCESSING
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.packing import packed_file
 from qbench.errors import QbenchError
 from qbench.evaluation import label_ranks, metrics
 from qbench.experiment import Experiment, Quant
@@ -71,6 +72,7 @@ def export(network: Any, experiment: Experiment, data: Dataset) -> Exported:
         "export_note": "; ".join(notes),
         "file": kind.file,
         "bytes": len(content),
+        "packed_bytes": len(packed_file(network.model, network.averages, quant)),
         "sha256": hashlib.sha256(content).hexdigest(),
         "images": len(labels),
         "kernels": measure(content, expected, inputs, labels, data.classes),

@@ -18,6 +18,12 @@ def run_of(sweep: Path, label: str) -> Path:
     return sweep / manifest["runs"] / row["runs"][0]["id"]
 
 
+def size_of(run: Path) -> float:
+    """The theoretical size in MB."""
+    megabytes: float = json.loads((run / "record.json").read_text())["size"]["megabytes"]
+    return megabytes
+
+
 @pytest.fixture
 def run(tiny_sweep, tmp_path) -> Path:
     """A copy of the default run, that a test may spoil."""
@@ -33,6 +39,9 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
     content = (run / report["file"]).read_bytes()
     assert len(content) == report["bytes"]
     assert report["images"] == 50
+    # The theory counts biases in the bits of the weights, and no scales.
+    assert 1 < report["packed_bytes"] / 1e6 / size_of(run) < 1.3
+    assert f"packed {report['packed_bytes'] / 1e6:.4f}, file " in printed
     assert set(report["kernels"]) == {"xnnpack", "builtin", "reference"}
     for row in report["kernels"].values():
         assert 0 <= row["accuracy"] <= row["recall_at_5"] <= 100
