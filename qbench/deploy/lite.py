@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,8 @@ class LiteFile:
         scale, zero_point = one["quantization"]
         return Detail(one["index"], float(scale), int(zero_point), one["dtype"])
 
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def load(self, images: NDArray[np.float32]) -> None:
+        """Put network inputs (N, H, W, C), or their codes, where `invoke` reads them."""
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
         if self._allocated != len(images):
@@ -146,10 +147,50 @@ class LiteFile:
             limits = np.iinfo(entry.dtype)
             values = np.clip(codes, limits.min, limits.max).astype(entry.dtype)
         interpreter.set_tensor(entry.index, values)
-        interpreter.invoke()
+
+    def fill(self, batch: int = 1) -> None:
+        """Put something into every input of any file: noise into small types, zeros into others.
+
+        Raises:
+            QbenchError: an input is not made of numbers, or has another fixed batch.
+            RuntimeError: the runtime lacks an operator of the file on this kernel path.
+        """
+        interpreter = self._interpreter
+        for entry in interpreter.get_input_details():
+            shape = list(map(int, entry["shape"]))
+            if list(entry["shape_signature"][:1]) == [-1]:
+                interpreter.resize_tensor_input(entry["index"], [batch, *shape[1:]])
+            elif batch != 1 and shape[:1] != [batch]:
+                raise QbenchError(f"batch={batch}: the input {entry['name']} is fixed at {shape}.")
+        with _silenced():
+            interpreter.allocate_tensors()
+        for entry in interpreter.get_input_details():
+            interpreter.set_tensor(entry["index"], _noise(entry["shape"], np.dtype(entry["dtype"])))
+
+    def invoke(self) -> None:
+        """Run the file once on what was loaded."""
+        self._interpreter.invoke()
+
+    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.load(images)
+        self.invoke()
+        interpreter = self._interpreter
         leave = self._detail(interpreter.get_output_details())
         result = interpreter.get_tensor(leave.index)
         if not leave.scale:
             return np.asarray(result, np.float32)
         values = (result.astype(np.float32) - leave.zero_point) * np.float32(leave.scale)
         return np.asarray(values, np.float32)
+
+
+def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """The same values each time; wide integers are 0, since they may be indices."""
+    if dtype.kind not in "iufb":
+        raise QbenchError(f"an input of {dtype.name} values: only numbers can be made up.")
+    generator = np.random.default_rng(0)
+    if dtype.kind == "f":
+        return np.asarray(generator.standard_normal(shape).astype(dtype))
+    if dtype.itemsize > 2 or dtype.kind == "b":
+        return np.zeros(shape, dtype)
+    limits = np.iinfo(dtype)
+    return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)

@@ -8,6 +8,7 @@ from qbench import records
 from qbench.report import tables
 from qbench.report.collect import collect, runs_frame, table_frame
 from qbench.report.figures import draw_figures
+from qbench.report.latency import draw_latency
 from qbench.report.notes import notes, troubles
 from qbench.report.page import page
 
@@ -27,7 +28,7 @@ def build_report(folder: Path) -> str:
     table = table_frame(sweep)
     said, wrong = notes(sweep), troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
-    figures = draw_figures(sweep, folder / "figures")
+    figures = draw_figures(sweep, folder / "figures") | draw_latency(sweep, folder / "figures")
     texts = {
         "runs.csv": runs_frame(sweep).round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
         "table.csv": table.round(_DECIMALS).to_csv(index=False, lineterminator="\n"),

@@ -19,7 +19,7 @@ from qbench.factors import FACTORS, Factor
 from qbench.report.collect import Sweep
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 _SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
@@ -37,7 +37,7 @@ def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
         if factor.figure and len(curves) > 1:
             name, title = factor.figure
             figure = _draw(curves, f"Training loss by {title}")
-            drawn[f"Training loss by {title}"] = _save(figure, folder / name)
+            drawn[f"Training loss by {title}"] = save(figure, folder / name)
     kept = [path for files in drawn.values() for path in files]
     for factor in FACTORS:
         for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
@@ -94,7 +94,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw(curves: list[Curve], title: str) -> Figure:
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    colours = iter(_COLOURS * 3)
+    colours = iter(COLOURS * 3)
     # Thick to thin, so that curves which coincide show as a striped one.
     widths = np.linspace(4.5, 1.2, len(curves))
     for (label, history), width in zip(curves, widths, strict=True):
@@ -115,7 +115,7 @@ def _draw(curves: list[Curve], title: str) -> Figure:
     return figure
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, stem: Path) -> list[Path]:
     """Write PNG and SVG, without dates or random ids: the same data give the same files."""
     with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
         for kind, metadata in (

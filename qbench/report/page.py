@@ -45,7 +45,7 @@ def page(
         parts += ["<h2>Rows without figures</h2>", _list(troubles)]
     parts += ["<h2>Notes</h2>", _list(notes)]
     if figures:
-        parts.append("<h2>Training loss</h2>")
+        parts.append("<h2>Figures</h2>")
         parts += [_figure(name, files[1]) for name, files in figures.items()]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
