@@ -126,7 +126,8 @@ def _draw(found: list[Point]) -> Figure:
                 label=f"{point.label} ({point.kind})",
             )
         threads = mine[0].threads
-        axes.set(xlabel="milliseconds", xscale="log")
+        axes.set_xlabel("milliseconds")
+        axes.set_xlim(left=0)
         axes.set_title(f"{path}, {threads} thread{'s' * (threads > 1)}", fontsize="medium")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
