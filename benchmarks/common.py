@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qbench.environment import processor
+
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -19,7 +21,7 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 def machine() -> dict[str, Any]:
     """The processor, its cores, memory, system and the versions that matter."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": platform.system(),
@@ -36,15 +38,6 @@ def versions(names: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

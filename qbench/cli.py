@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
     "convert": ("RUN [overrides]", "write a finished run as a LiteRT file and measure the file"),
     "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
+    "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
     "status": ("DIR", "which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR", "remove shared states that no unfinished run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
-        lines = (f"  {verb:<14} {takes:<16} {does}" for verb, (takes, does) in VERBS.items())
+        lines = (f"  {verb:<14} {takes:<24} {does}" for verb, (takes, does) in VERBS.items())
         print(_USAGE.format(verbs="\n".join(lines)), end="")
         return 0
     if given[0] == "--version":

@@ -8,6 +8,7 @@
                         model.weights.h5   Keras weights
                         model_*.tflite     what `qbench convert` made of it, and in
                         deploy.json        what it measured of that
+                        latency.json       milliseconds, from `qbench latency`
     <root>/jobs.jsonl   a line for every job that was done: steps, seconds
     <sweep>/            manifest.json      which runs belong to this table, and as which rows
                         runs.csv, table.csv, table.md, figures/, report.html
@@ -42,6 +43,7 @@ HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
+LATENCY = "latency.json"
 MANIFEST = "manifest.json"
 JOBS = "jobs.jsonl"
 

@@ -160,6 +160,32 @@ def commands(figures: Figures) -> list[str]:
     ]
 
 
+def resnet50_file(figures: Figures) -> list[str]:
+    """Sizes, and milliseconds by kernel path and threads."""
+    sizes = figures["megabytes"]
+    rows = []
+    for row in figures["rows"]:
+        start = (f"{row['kernels']}, {row['threads']}", str(row["runs"]))
+        cells = [
+            f"{row['milliseconds'][name][kind]:.1f}"
+            for name in ("float", "int8")
+            for kind in ("median", "p90", "minimum")
+        ]
+        rows.append((*start, *cells, f"{row['ratio']['int8']:.3f}"))
+    kinds = ("median", "p90", "min")
+    heads = [f"{name} {kind}, ms" for name in ("float", "int8") for kind in kinds]
+    return [
+        *table(("MB of 10^6 bytes", "float", "int8"), [(k, *v) for k, v in _shown(sizes)]),
+        "",
+        *table(("kernels, threads", "rounds", *heads, "int8 / float"), rows),
+    ]
+
+
+def _shown(sizes: Figures) -> Iterable[tuple[str, list[str]]]:
+    for name, row in sizes.items():
+        yield name, [f"{row[kind]:.2f}" for kind in ("float", "int8")]
+
+
 WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "step": lambda figures: step(figures) + versions_of_peers(figures),
     "profile_resnet20": profile,
@@ -170,6 +196,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "planning": planning,
     "overhead": overhead,
     "commands": commands,
+    "resnet50_file": resnet50_file,
 }
 
 

@@ -45,6 +45,12 @@ def main(arguments: list[str]) -> int:
 def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
     """The report as text, beside what the run's own evaluation gave."""
     lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
+    sizes = [report["packed_bytes"] / 1e6, report["bytes"] / 1e6]
+    if record["size"]:
+        sizes.insert(0, record["size"]["megabytes"])
+    heads = ("theoretical", "packed", "file")[-len(sizes) :]
+    shown = ", ".join(f"{head} {size:.4f}" for head, size in zip(heads, sizes, strict=True))
+    lines.append(f"sizes in MB: {shown}")
     if report["export_note"]:
         lines.append(report["export_note"])
     heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")

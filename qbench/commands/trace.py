@@ -9,11 +9,11 @@ Exit code: 0 if both could be run, whatever the difference.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qbench import checks, records
+from qbench import checks
+from qbench.commands.converted import converted_file
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
 from qbench.progress import remarks
@@ -56,28 +56,6 @@ def main(arguments: list[str]) -> int:
     for line in remarks([run.record["data"]]):
         print(line)
     return 0
-
-
-def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """What is known of a run's converted file, and the file.
-
-    Raises:
-        QbenchError: the run was not converted, or the file is not the one that was measured.
-    """
-    records.read_record(folder)
-    report = records.read_export(folder)
-    if report is None:
-        raise QbenchError(f"{folder}: not converted yet; run qbench convert {folder}.")
-    if report["export"] == "none":
-        raise QbenchError(f"{folder}: has no file. {report['export_note']}")
-    path = folder / report["file"]
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise QbenchError(f"{path}: cannot be read ({error.strerror}).") from error
-    if hashlib.sha256(content).hexdigest() != report["sha256"]:
-        raise QbenchError(f"{path}: not the file that was measured; run qbench convert {folder}.")
-    return report, content
 
 
 def describe(rows: list[Compared], file: str, kernels: str, images: int) -> str:

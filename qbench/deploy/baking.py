@@ -31,12 +31,27 @@ class Baked:
     ends: Array
 
 
-def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Baked:
-    """The weights of `layer` with the normalization behind it.
+@dataclass(frozen=True)
+class Taken:
+    """A layer's kernel as the simulation has it, and what folding makes of it.
 
-    A kernel keeps the codes that it was trained on. A channel whose codes do not fit into
-    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
-    kernel has one scale, which is the smallest too where folding gave its channels different steps.
+    Attributes:
+        before: what was quantized: the kernel, folded where the simulation folds; float32.
+        quantized: its values in the simulation.
+        after: (channels,) float32, the factor of folding that is still to come.
+        values: quantized times after.
+        bias: (channels,) float32.
+    """
+
+    before: Array
+    quantized: Array
+    after: Array
+    values: Array
+    bias: Array
+
+
+def take(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Taken:
+    """The weights of `layer` with the normalization behind it.
 
     Args:
         layer: whose weights to take.
@@ -45,33 +60,44 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
         folded: whether the simulation folded before it quantized.
     """
     variable = kernels(layer)[0]
-    raw = np.asarray(variable)
     form = channel_form(layer, variable)
-    channels = raw.shape[-1] if form is None else form.channels
+    channels = variable.shape[-1] if form is None else form.channels
     whole = affine(layer, norm, channels)
-    before, after = (whole.factor, 1.0) if folded else (1.0, whole.factor)
     ones = np.ones(channels, np.float32)
-    kernel = np.asarray(scaled(layer, raw, ones * before))
-    steps: Any = 0.0  # without a trained step: the smallest that holds each channel
+    first, after = (whole.factor, ones) if folded else (ones, whole.factor)
+    before = np.asarray(scaled(layer, np.asarray(variable), first))
+    quantized = np.asarray(quantizer(layer, variable, before)) if quantizer else before
+    values = np.asarray(scaled(layer, quantized, after))
+    return Taken(before, quantized, after, values, whole.bias)
+
+
+def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Baked:
+    """The weights of `layer` on the grid of an int8 file; arguments as in `take`.
+
+    A kernel keeps the codes that it was trained on. A channel whose codes do not fit into
+    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
+    kernel has one scale, which is the smallest too where folding gave its channels different steps.
+    """
+    taken = take(layer, norm, quantizer, folded)
+    variable = kernels(layer)[0]
+    steps = np.zeros(1)  # without a trained step: the smallest that holds each channel
     if quantizer:
-        steps = _steps(layer, variable, kernel, quantizer)
-        kernel = np.asarray(quantizer(layer, variable, kernel))
-    kernel = np.asarray(scaled(layer, kernel, ones * after))
-    return Baked(kernel, whole.bias, _ends(kernel, form, steps * np.abs(ones * after)))
+        inner = quantizer.quantizer
+        fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
+        steps = steps_of(layer, variable, taken.before, replace(quantizer, quantizer=fitting))
+    ends = _ends(taken.values, channel_form(layer, variable), steps * np.abs(taken.after))
+    return Baked(taken.values, taken.bias, ends)
 
 
-def _steps(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
-    """The steps of the grid that a kernel was trained on, (channels,) or (), at most 8 bits."""
-    inner = quantizer.quantizer
-    fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
+def steps_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
+    """The steps of the grid that a kernel is quantized on, (channels,) or (1,)."""
     form = channel_form(layer, variable) if quantizer.per_channel else None
     if quantizer.symmetric:
-        return np.asarray(replace(quantizer, quantizer=fitting).steps(layer, variable, kernel))
-    if form is None:
-        return kernel_step(float(kernel.min()), float(kernel.max()), fitting)
-    columns = np.asarray(form.columns(kernel))
+        return np.atleast_1d(np.asarray(quantizer.steps(layer, variable, kernel)))
+    columns = kernel.reshape(-1, 1) if form is None else np.asarray(form.columns(kernel))
     ends = zip(columns.min(axis=0), columns.max(axis=0), strict=True)
-    return np.array([kernel_step(float(low), float(high), fitting) for low, high in ends])
+    inner = quantizer.quantizer
+    return np.array([kernel_step(float(low), float(high), inner) for low, high in ends])
 
 
 def _ends(kernel: Array, form: Any, steps: Any) -> Array:

@@ -14,6 +14,7 @@ from qbench.data.preprocessing import network_input
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.packing import packed_file
 from qbench.errors import QbenchError
 from qbench.evaluation import label_ranks, metrics
 from qbench.experiment import Experiment, Quant
@@ -70,6 +71,7 @@ def export(
         "export_note": "; ".join(notes),
         "file": kind.file,
         "bytes": len(content),
+        "packed_bytes": len(packed_file(network.model, network.averages, experiment.quant)),
         "sha256": hashlib.sha256(content).hexdigest(),
         "images": len(labels),
         "kernels": measure(content, expected, inputs, labels, data.classes),

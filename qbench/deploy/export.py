@@ -8,7 +8,6 @@ without the lowest code).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,13 +15,13 @@ import tensorflow as tf
 
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.grids import Grid, tensor_grid
+from qbench.deploy.simulation import Simulation
 from qbench.errors import QbenchError
 from qbench.experiment import Quant
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Reader, Rewriter, Tensor
-from qbench.quantize.scheme import EDGE_BITS, scheme_of
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)
@@ -57,21 +56,15 @@ class _Exporter(Rewriter):
 
     def __init__(self, model: Any, averages: RangeAverages, quant: Quant, on_grids: bool) -> None:
         super().__init__(None, averages)
-        self.quant = quant
         self.on_grids = on_grids
-        self.ranges = averages.averages.numpy()
-        simulation = Rewriter(scheme_of(quant), averages)
-        insertions = simulation.run(model).insertions
-        self.simulated = {insertion.root for insertion in insertions}
-        self.quantizes_kernels = any(insertion.is_kernel for insertion in insertions)
-        self.simulation = simulation
+        self.simulation = Simulation(model, averages, quant)
         self.left_float: list[str] = []
 
     def export(self, model: Any) -> Any:
         """The model to convert."""
         clone = self._walk(model)
         (output,) = clone.outputs
-        tensor = self._placed(self._tensor(output), edge=True)
+        tensor = self._placed(self._tensor(output))
         return keras.Model(clone.inputs, tensor.value, name=model.name)
 
     def _foldings(self, model: Any) -> dict[str, Any]:
@@ -83,15 +76,12 @@ class _Exporter(Rewriter):
     def _baked(self, op: Any) -> Any:
         if not isinstance(op, CONVERTIBLE):
             raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
-        simulated = self.simulation.kernel_rule(op.name)
-        if simulated is None and self.on_grids:
-            self._is_left_float(f"{op.name} kernel" if self.quantizes_kernels else "kernels")
-        weights = bake(
-            op,
-            self.folds.get(op.name),
-            simulated[1] if simulated else None,
-            folded=op.name in self.simulation.folds,
-        )
+        quantizer = self.simulation.kernel_quantizer(op.name)
+        if quantizer is None and self.on_grids:
+            whole = not self.simulation.quantizes_kernels
+            self._is_left_float("kernels" if whole else f"{op.name} kernel")
+        folded = self.simulation.folds(op.name)
+        weights = bake(op, self.folds.get(op.name), quantizer, folded)
         return BakedConvolution(op, weights, self.on_grids, self._layer_name(f"{op.name}.baked"))
 
     def _is_left_float(self, name: str) -> None:
@@ -100,30 +90,24 @@ class _Exporter(Rewriter):
 
     def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
         """Whoever reads a gathered tensor reads it on its grid."""
-        return self._placed(tensor, edge=tensor.root.producer is None)
+        return self._placed(tensor)
 
-    def _placed(self, tensor: Tensor, edge: bool) -> Tensor:
+    def _placed(self, tensor: Tensor) -> Tensor:
         if not self.on_grids or tensor.is_quantized or tensor.root.name not in self.rows:
             return tensor
         if tensor.quantized is None:
-            grid = self._grid(tensor.root, edge)
+            grid = self._grid(tensor.root.name)
             layer = OnGrid(grid, self._layer_name(f"{tensor.name}.grid"))
             made = self._tensor(layer(tensor.value), tensor.name)
             made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
             tensor.quantized = made
         return tensor.quantized
 
-    def _grid(self, root: Tensor, edge: bool) -> Grid:
-        names = self.simulation.ties.get(root.name, (root.name,))
-        rows = [self.rows[name] for name in names if name in self.rows]
-        low, high = float(self.ranges[rows, 0].min()), float(self.ranges[rows, 1].max())
-        if root.name not in self.simulated:
-            self._is_left_float(root.name)
-            return tensor_grid(low, high, None)
-        quant = self.quant
-        if edge and quant.first_last != "same":
-            quant = replace(quant, activation_bits=EDGE_BITS)
-        return tensor_grid(low, high, quant)
+    def _grid(self, name: str) -> Grid:
+        quant = self.simulation.quant_of(name)
+        if quant is None:
+            self._is_left_float(name)
+        return tensor_grid(*self.simulation.range_of(name), quant)
 
 
 class OnGrid(keras.layers.Layer):

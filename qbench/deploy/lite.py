@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,8 +200,8 @@ class LiteFile:
         limits = np.iinfo(entry.dtype)
         return np.asarray(np.clip(codes, limits.min, limits.max), entry.dtype)
 
-    def answer(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """The output (N, classes) as it stands in the file, for what `codes` gave."""
+    def load(self, codes: NDArray[Any]) -> None:
+        """Put what `codes` gave where `invoke` reads it."""
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
         if self._allocated != len(codes):
@@ -210,7 +210,35 @@ class LiteFile:
                 interpreter.allocate_tensors()
             self._allocated = len(codes)
         interpreter.set_tensor(entry.index, codes)
-        interpreter.invoke()
+
+    def fill(self, batch: int = 1) -> None:
+        """Put something into every input of any file: noise into small types, zeros into others.
+
+        Raises:
+            QbenchError: an input is not made of numbers, or has another fixed batch.
+            RuntimeError: the runtime lacks an operator of the file on this kernel path.
+        """
+        interpreter = self._interpreter
+        for entry in interpreter.get_input_details():
+            shape = list(map(int, entry["shape"]))
+            if list(entry["shape_signature"][:1]) == [-1]:
+                interpreter.resize_tensor_input(entry["index"], [batch, *shape[1:]])
+            elif batch != 1 and shape[:1] != [batch]:
+                raise QbenchError(f"batch={batch}: the input {entry['name']} is fixed at {shape}.")
+        with _silenced():
+            interpreter.allocate_tensors()
+        for entry in interpreter.get_input_details():
+            interpreter.set_tensor(entry["index"], _noise(entry["shape"], np.dtype(entry["dtype"])))
+
+    def invoke(self) -> None:
+        """Run the file once on what was loaded."""
+        self._interpreter.invoke()
+
+    def answer(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """The output (N, classes) as it stands in the file, for what `codes` gave."""
+        self.load(codes)
+        self.invoke()
+        interpreter = self._interpreter
         leave = self._detail(interpreter.get_output_details())
         return np.asarray(interpreter.get_tensor(leave.index))
 
@@ -221,3 +249,16 @@ class LiteFile:
             return np.asarray(result, np.float32)
         values = (result.astype(np.float32) - leave.zero_point) * np.float32(leave.scale)
         return np.asarray(values, np.float32)
+
+
+def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """The same values each time; wide integers are 0, since they may be indices."""
+    if dtype.kind not in "iufb":
+        raise QbenchError(f"an input of {dtype.name} values: only numbers can be made up.")
+    generator = np.random.default_rng(0)
+    if dtype.kind == "f":
+        return np.asarray(generator.standard_normal(shape).astype(dtype))
+    if dtype.itemsize > 2 or dtype.kind == "b":
+        return np.zeros(shape, dtype)
+    limits = np.iinfo(dtype)
+    return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)

@@ -166,6 +166,7 @@ class Rewriter:
         self.rows = {name: row for row, name in enumerate(averages.tensors)} if averages else {}
         self.folds: dict[str, Any] = {}
         self.ends: set[str] = set()
+        self.output = ""
         self.joined: list[list[str]] = []
         self.ties: Mapping[str, tuple[str, ...]] = {}
         self.known: dict[int, Tensor] = {}
@@ -179,6 +180,7 @@ class Rewriter:
         clone = self._walk(model)
         (output,) = clone.outputs
         tensor = self._tensor(output)
+        self.output = tensor.root.name
         self._gather(tensor.root)
         tensor = self._wanted(tensor, self.scheme.edge if self.scheme else None)
         self.gathered.sort(key=lambda tensor: tensor.row)

@@ -9,6 +9,7 @@ from qbench.report import deployed, tables
 from qbench.report.collect import collect, runs_frame, table_frame
 from qbench.report.extras import terminal, write_extras
 from qbench.report.figures import draw_figures
+from qbench.report.latency import draw_latency
 from qbench.report.notes import notes, troubles
 from qbench.report.page import page
 
@@ -30,7 +31,7 @@ def build_report(folder: Path) -> str:
     table = table_frame(sweep)
     said, wrong = notes(sweep), troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
-    figures = draw_figures(sweep, folder / "figures")
+    figures = draw_figures(sweep, folder / "figures") | draw_latency(sweep, folder / "figures")
     sections = write_extras(sweep, folder)
     if sweep.exports:
         figures |= deployed.draw(table, folder / "figures" / "deployed", sweep.remarks)

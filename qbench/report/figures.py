@@ -17,7 +17,7 @@ from qbench.report.collect import Sweep
 from qbench.report.drawing import save_figure
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 _SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
@@ -92,7 +92,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw(curves: list[Curve], title: str) -> Figure:
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    colours = iter(_COLOURS * 3)
+    colours = iter(COLOURS * 3)
     # Thick to thin, so that curves which coincide show as a striped one.
     widths = np.linspace(4.5, 1.2, len(curves))
     for (label, history), width in zip(curves, widths, strict=True):

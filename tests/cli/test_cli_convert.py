@@ -21,6 +21,12 @@ def run_of(sweep: Path, label: str) -> Path:
     return sweep / manifest["runs"] / row["runs"][0]["id"]
 
 
+def size_of(run: Path) -> float:
+    """The theoretical size in MB."""
+    megabytes: float = json.loads((run / "record.json").read_text())["size"]["megabytes"]
+    return megabytes
+
+
 @pytest.fixture
 def run(tiny_sweep, tmp_path) -> Path:
     """A copy of the default run, that a test may spoil."""
@@ -36,6 +42,9 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
     content = (run / report["file"]).read_bytes()
     assert len(content) == report["bytes"]
     assert report["images"] == 50
+    # The theory counts biases in the bits of the weights, and no scales.
+    assert 1 < report["packed_bytes"] / 1e6 / size_of(run) < 1.3
+    assert f"packed {report['packed_bytes'] / 1e6:.4f}, file " in printed
     assert set(report["kernels"]) == {"xnnpack", "builtin", "reference"}
     for row in report["kernels"].values():
         assert 0 <= row["accuracy"] <= row["recall_at_5"] <= 100
@@ -224,7 +233,7 @@ def test_a_deploying_run_is_exact_and_comes_back(tmp_path, capsys):
 
 def test_trace_as_a_user_types_it(run, capsys):
     assert main(["trace", str(run)]) == 2
-    assert f"not converted yet; run qbench convert {run}" in capsys.readouterr().err
+    assert f"not converted yet; `qbench convert {run}` comes first" in capsys.readouterr().err
     assert main(["convert", str(run), "eval.limit=20"]) == 0
     capsys.readouterr()
     assert main(["trace", str(run), "images=10"]) == 0
@@ -237,4 +246,4 @@ def test_trace_as_a_user_types_it(run, capsys):
         assert main(["trace", str(run), wrong]) == 2
     (run / "model_int8.tflite").write_bytes(b"something else")
     assert main(["trace", str(run)]) == 2
-    assert "not the file that was measured" in capsys.readouterr().err
+    assert "not what was converted" in capsys.readouterr().err

@@ -110,7 +110,7 @@ def test_help_and_plan_import_no_tensorflow(verb):
 VERBS = ["sweep", "train", "plan", "graph", "evaluate", "status", "clean", "verify-sharing"]
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "report"])
+@pytest.mark.parametrize("verb", [*VERBS, "report", "convert", "latency"])
 def test_every_verb_has_help_of_its_own(verb, capsys):
     assert main([verb, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: qbench {verb}")

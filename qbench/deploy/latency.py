@@ -1,0 +1,165 @@
+"""How long converted files take: repeated invocations, with the contenders interleaved."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench import checks, environment
+from qbench.deploy.lite import KERNELS, LiteFile
+from qbench.errors import QbenchError
+
+REFERENCE = "float"
+FEWEST_ROUNDS = 3
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencySettings:
+    """What is measured.
+
+    Attributes:
+        threads: numbers of threads, one after the other.
+        kernels: names in `qbench.deploy.lite.KERNELS`.
+        batch: images in one invocation.
+        runs: rounds, in each of which every contender is invoked.
+        warmup: rounds before them that do not count.
+        seconds: after so long no further round of a kernel path and number of threads is begun,
+            but three are always made; warming up takes at most half of it.
+    """
+
+    threads: tuple[int, ...] = (1, 2, 4)
+    kernels: tuple[str, ...] = tuple(KERNELS)
+    batch: int = 1
+    runs: int = 50
+    warmup: int = 5
+    seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        if not isinstance(self.threads, tuple) or not self.threads:
+            raise checks.wrong("threads", self.threads, "a list of whole numbers")
+        for count in self.threads:
+            checks.whole("threads", count, 1, 1024)
+        checks.list_of("kernels", self.kernels, KERNELS)
+        checks.whole("batch", self.batch, 1)
+        checks.whole("runs", self.runs, 1)
+        checks.whole("warmup", self.warmup, 1)
+        checks.number("seconds", self.seconds, 0)
+
+
+def measure(
+    files: Mapping[str, bytes],
+    settings: LatencySettings,
+    inputs: NDArray[np.float32] | None = None,
+    clock: Clock = time.perf_counter,
+) -> dict[str, Any]:
+    """Milliseconds of each file on each kernel path with each number of threads.
+
+    Args:
+        files: contents by name; where one is called `float` the others are compared with it.
+        settings: what to measure.
+        inputs: network inputs (batch, H, W, C) for files with one input; None for made-up values,
+            on which the time of an invocation does not depend.
+        clock: gives seconds.
+
+    Returns:
+        `batch`, `cores`, `processor`, `bytes` of each file, and `rows`: `kernels`, `threads`,
+        `runs` (rounds that were made), `milliseconds` by file (see `spread`) and `ratio`, by file,
+        the median over the rounds of its time over that of the file `float` in the same round. A
+        path that cannot run a file has `error` in place of figures.
+
+    Raises:
+        QbenchError: no path can run the files.
+    """
+    rows = []
+    for kernels in settings.kernels:
+        for threads in settings.threads:
+            row = {"kernels": kernels, "threads": threads}
+            try:
+                invoke = {
+                    name: _ready(content, kernels, threads, settings.batch, inputs)
+                    for name, content in files.items()
+                }
+                taken = timed(invoke, settings, clock)
+            except (QbenchError, RuntimeError, ValueError) as error:
+                rows.append({**row, "error": str(error).strip().split("\n")[0]})
+                continue
+            rows.append({**row, **compared(taken)})
+    if all("error" in row for row in rows):
+        raise QbenchError(f"the runtime cannot run this file: {rows[0]['error']}")
+    return {
+        "batch": settings.batch,
+        "cores": os.cpu_count(),
+        "processor": environment.processor(),
+        "bytes": {name: len(content) for name, content in files.items()},
+        "rows": rows,
+    }
+
+
+def _ready(
+    content: bytes, kernels: str, threads: int, batch: int, inputs: NDArray[np.float32] | None
+) -> Callable[[], None]:
+    file = LiteFile(content, kernels, threads)
+    if inputs is None:
+        file.fill(batch)
+    else:
+        file.load(file.codes(inputs))
+    return file.invoke
+
+
+def timed(
+    invoke: Mapping[str, Callable[[], None]], settings: LatencySettings, clock: Clock
+) -> dict[str, list[float]]:
+    """Seconds of every contender's invocation in each round.
+
+    A round has one of each, in an order that turns round from one to the next, so that what the
+    machine does beside it falls on all of them. One more goes before it uncounted: it drives out of
+    the caches, and waits for, what the contender before left there, whose threads spin for a while.
+    """
+    start = clock()
+    for number in range(settings.warmup):
+        if number and clock() - start >= settings.seconds / 2:
+            break
+        for call in invoke.values():
+            call()
+    taken: dict[str, list[float]] = {name: [] for name in invoke}
+    start = clock()
+    for number in range(settings.runs):
+        if number >= FEWEST_ROUNDS and clock() - start >= settings.seconds:
+            break
+        for name in list(invoke)[:: -1 if number % 2 else 1]:
+            invoke[name]()
+            begun = clock()
+            invoke[name]()
+            taken[name].append(clock() - begun)
+    return taken
+
+
+def compared(taken: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """A row's figures from the seconds of each round; see `measure`."""
+    reference = taken.get(REFERENCE)
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(seconds, reference, strict=True))
+        for name, seconds in taken.items()
+        if reference and name != REFERENCE
+    }
+    return {
+        "runs": len(next(iter(taken.values()))),
+        "milliseconds": {name: spread(seconds) for name, seconds in taken.items()},
+        "ratio": ratios,
+    }
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """`median`, `p90` and `minimum` in milliseconds; between two rounds p90 is interpolated."""
+    median, p90 = np.quantile(seconds, [0.5, 0.9])
+    return {"median": 1e3 * median, "p90": 1e3 * p90, "minimum": 1e3 * min(seconds)}

@@ -1,0 +1,235 @@
+"""A network's codes, bit by bit, with what they mean: a model as small as its bits allow.
+
+All numbers are little-endian; an array is its number of axes (u8), its axes (u32 each) and its
+values. A file holds, in this order:
+
+    QBPK, version (u16), numbers of tensors, layers and other arrays (u32 each)
+    tensors   scale (f32) and zero point (i32) of each
+    layers    kernel: 1 (u8), bits (u8), lowest code (i32), zero point (i32), scales (array of f32),
+              axes as of an array, then (code - lowest) in `bits` bits each, the first code in the
+              lowest bits of the first byte; or 0 (u8) and an array of f32
+              bias: 1 (u8) and an array of i32, or 0 (u8) and an array of f32
+    others    arrays of f32
+    CRC-32 of all before it (u32)
+
+There are no names: layers and tensors stand in the order of the network's graph.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.deploy.grids import Grid
+from qbench.errors import QbenchError
+
+MAGIC = b"QBPK"
+VERSION = 1
+MOST_BITS = 16
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+# Values that are spread to bits at once; a multiple of 8, so that each block fills whole bytes.
+_BLOCK = 1 << 16
+_HEAD = "<4sHIII"
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """A kernel's integers; its values are scales * (codes - zero_point).
+
+    Attributes:
+        codes: int32 of any shape, output channels last; from `lowest` to lowest + 2^bits - 1.
+        bits: of a stored code, 1 to 16.
+        lowest: the smallest code that can be stored.
+        zero_point: the code of 0.
+        scales: (1,) or (channels,) float32; a folded normalization may make them negative.
+    """
+
+    codes: Integers
+    bits: int
+    lowest: int
+    zero_point: int
+    scales: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A convolution or dense layer with batch normalization folded in.
+
+    Attributes:
+        kernel: its codes, or its float32 values.
+        bias: (channels,) int32 in steps of the input's scale times the kernel's (Jacob et al. 2018,
+            eq. 11), or float32.
+    """
+
+    kernel: Codes | Floats
+    bias: Integers | Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """What a file holds.
+
+    Attributes:
+        tensors: the grid of each activation; scales are float32 values.
+        layers: kernels and biases.
+        others: weights of other layers.
+    """
+
+    tensors: tuple[Grid, ...]
+    layers: tuple[Layer, ...]
+    others: tuple[Floats, ...]
+
+
+def to_bits(values: NDArray[Any], bits: int) -> bytes:
+    """Values from 0 to 2^bits - 1, in `bits` bits each, the last byte filled up with zeros."""
+    flat = np.asarray(values).reshape(-1)
+    if flat.size and not 0 <= int(flat.min()) <= int(flat.max()) < 2**bits:
+        raise ValueError(f"values from {flat.min()} to {flat.max()} do not fit in {bits} bits")
+    parts = []
+    for start in range(0, flat.size, _BLOCK):
+        octets = flat[start : start + _BLOCK].astype("<u2").view(np.uint8).reshape(-1, 2)
+        each = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
+        parts.append(np.packbits(each, bitorder="little").tobytes())
+    return b"".join(parts)
+
+
+def from_bits(content: bytes, count: int, bits: int) -> NDArray[np.uint16]:
+    """The `count` values that `to_bits` put into `content`."""
+    values = np.empty(count, "<u2")
+    for start in range(0, count, _BLOCK):
+        number = min(_BLOCK, count - start)
+        first = start * bits // 8
+        part = np.frombuffer(content, np.uint8)[first : first + _bytes(number, bits)]
+        each = np.zeros((number, 16), np.uint8)
+        spread = np.unpackbits(part, count=number * bits, bitorder="little")
+        each[:, :bits] = spread.reshape(number, bits)
+        values[start : start + number] = np.packbits(each, bitorder="little").view("<u2")
+    return values.astype(np.uint16)
+
+
+def _bytes(count: int, bits: int) -> int:
+    return -(-count * bits // 8)
+
+
+def pack(model: Packed) -> bytes:
+    """The file of a model; ValueError if a code does not fit in its bits."""
+    counts = len(model.tensors), len(model.layers), len(model.others)
+    parts = [struct.pack(_HEAD, MAGIC, VERSION, *counts)]
+    parts += [struct.pack("<fi", grid.scale, grid.zero_point) for grid in model.tensors]
+    for layer in model.layers:
+        parts += [_kernel(layer.kernel), _bias(layer.bias)]
+    parts += [_array(values, "<f4") for values in model.others]
+    body = b"".join(parts)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def _kernel(kernel: Codes | Floats) -> bytes:
+    if not isinstance(kernel, Codes):
+        return b"\x00" + _array(kernel, "<f4")
+    if not 1 <= kernel.bits <= MOST_BITS:
+        raise ValueError(f"codes of {kernel.bits} bits; expected 1 to {MOST_BITS}")
+    head = struct.pack("<BBii", 1, kernel.bits, kernel.lowest, kernel.zero_point)
+    offsets = kernel.codes.astype(np.int64) - kernel.lowest
+    shape = _shape(kernel.codes.shape)
+    return head + _array(kernel.scales, "<f4") + shape + to_bits(offsets, kernel.bits)
+
+
+def _bias(bias: Integers | Floats) -> bytes:
+    whole = bias.dtype == np.int32
+    return bytes([whole]) + _array(bias, "<i4" if whole else "<f4")
+
+
+def _array(values: NDArray[Any], form: str) -> bytes:
+    return _shape(values.shape) + np.ascontiguousarray(values).astype(form).tobytes()
+
+
+def _shape(shape: Sequence[int]) -> bytes:
+    return struct.pack(f"<B{len(shape)}I", len(shape), *shape)
+
+
+def unpack(content: bytes) -> Packed:
+    """The model that `pack` made a file of.
+
+    Raises:
+        QbenchError: it is another file, of another version, or damaged.
+    """
+    reader = _Reader(content)
+    if len(content) < struct.calcsize(_HEAD) + 4 or not content.startswith(MAGIC):
+        raise QbenchError("not a packed model.")
+    _, version, *counts = reader.numbers(_HEAD)
+    if version != VERSION:
+        raise QbenchError(f"a packed model of version {version}; this qbench reads {VERSION}.")
+    if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "little"):
+        raise QbenchError("a damaged packed model: its checksum is wrong.")
+    tensors = tuple(Grid(*reader.numbers("<fi")) for _ in range(counts[0]))
+    layers = tuple(Layer(reader.kernel(), reader.bias()) for _ in range(counts[1]))
+    return Packed(tensors, layers, tuple(reader.array("<f4") for _ in range(counts[2])))
+
+
+class _Reader:
+    """Takes one thing after the other from a file whose checksum was right."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def _take(self, count: int) -> bytes:
+        self._at += count
+        return self._content[self._at - count : self._at]
+
+    def numbers(self, form: str) -> tuple[Any, ...]:
+        return struct.unpack(form, self._take(struct.calcsize(form)))
+
+    def shape(self) -> tuple[int, ...]:
+        (axes,) = self.numbers("<B")
+        return self.numbers(f"<{axes}I")
+
+    def array(self, form: str) -> NDArray[Any]:
+        shape = self.shape()
+        values = np.frombuffer(self._take(4 * math.prod(shape)), form).reshape(shape)
+        return values.astype(values.dtype.newbyteorder("="))
+
+    def kernel(self) -> Codes | Floats:
+        if self.numbers("<B") == (0,):
+            return self.array("<f4")
+        bits, lowest, zero_point = self.numbers("<Bii")
+        scales, shape = self.array("<f4"), self.shape()
+        count = math.prod(shape)
+        offsets = from_bits(self._take(_bytes(count, bits)), count, bits)
+        codes = (offsets.astype(np.int64) + lowest).astype(np.int32).reshape(shape)
+        return Codes(codes, bits, lowest, zero_point, scales)
+
+    def bias(self) -> Integers | Floats:
+        return self.array("<i4" if self.numbers("<B") == (1,) else "<f4")
+
+
+def identical(one: Packed, other: Packed) -> bool:
+    """Whether two models are the same to the last bit, in values, types and shapes."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(model: Packed) -> list[Any]:
+    said: list[Any] = [(grid.scale, grid.zero_point) for grid in model.tensors]
+    for layer in model.layers:
+        kernel = layer.kernel
+        if isinstance(kernel, Codes):
+            said.append((kernel.bits, kernel.lowest, kernel.zero_point))
+            said += [_content(kernel.codes), _content(kernel.scales)]
+        else:
+            said.append(_content(kernel))
+        said.append(_content(layer.bias))
+    return said + [_content(values) for values in model.others]
+
+
+def _content(values: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
+    return values.dtype.name, values.shape, values.tobytes()

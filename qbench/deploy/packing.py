@@ -1,0 +1,177 @@
+"""What of a trained network is packed: the codes it was trained on, their scales and biases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qbench.deploy.baking import Taken, steps_of, take
+from qbench.deploy.export import CONVERTIBLE
+from qbench.deploy.grids import LOWEST, Grid, affine_grid, symmetric_scale, tensor_grid
+from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
+from qbench.deploy.simulation import Simulation
+from qbench.experiment import Quant
+from qbench.quantize.folding import foldable, scaled
+from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.placement import kernels
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import Reader, Rewriter, Tensor
+from qbench.quantize.walk import functional, walk
+
+
+def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
+    """The packed form of a trained network, read back before it is returned.
+
+    Raises:
+        ValueError: what was read is not what was written.
+    """
+    written = contents(model, averages, quant)
+    content = pack(written)
+    if not identical(unpack(content), written):
+        raise ValueError("a packed model does not read back as it was written")
+    return content
+
+
+def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
+    """What a network's packed form holds.
+
+    Kernels have the bits they were trained with: 1 to 16; a kernel of more, or that the simulation
+    leaves float, has float32 values. Codes are those of the op (signed from -2^(n-1), others from
+    0); qdq_v2 that measures its range lets values through for which it has no codes (negative ones
+    where unsigned, positive ones where of 1 bit), and they get as many bits as hold them all.
+    Activations that the simulation leaves float have the 8-bit grid that an int8 file gives them; a
+    network whose activations have more than 16 bits has no grids. A bias is int32 where its layer
+    has codes and reads one tensor with a grid, and all its channels fit; otherwise float32, which
+    takes as much room.
+
+    Args:
+        model: the trained float model.
+        averages: its range averages.
+        quant: how the run was quantized.
+    """
+    model = functional(model)
+    folds = foldable(model)
+    simulation = Simulation(model, averages, quant)
+    grids = _grids(simulation, averages, quant)
+    reads = _Reads()
+    walk(model, reads.call)
+    layers = []
+    held = {norm.name for norm in folds.values()}
+    for layer in model.layers:
+        if isinstance(layer, CONVERTIBLE):
+            roots = reads.roots[layer.name]
+            grid = grids.get(roots[0]) if len(roots) == 1 else None
+            layers.append(_layer(layer, folds.get(layer.name), simulation, grid))
+            held.add(layer.name)
+    rest = [layer for layer in model.layers if layer.name not in held]
+    others = [np.asarray(weight) for layer in rest for weight in layer.weights]
+    floats = tuple(values for values in others if values.dtype == np.float32)
+    return Packed(tuple(grids.values()), tuple(layers), floats)
+
+
+class _Reads(Rewriter):
+    """Finds the gathered tensors that each layer reads, in all its calls."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None)
+        self.roots: dict[str, list[str]] = {}
+
+    def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
+        self.roots.setdefault(reader.op.name, []).append(tensor.root.name)
+        return tensor
+
+    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        return op(*args, **kwargs)
+
+
+def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dict[str, Grid]:
+    """The grid of every gathered tensor, with a scale that float32 holds."""
+    if not quant.enabled or quant.bits_of_activations > MOST_BITS:
+        return {}
+    found = {}
+    for name in averages.tensors:
+        grid = _grid(*simulation.range_of(name), simulation.quant_of(name))
+        found[name] = Grid(float(np.float32(grid.scale)), grid.zero_point)
+    return found
+
+
+def _grid(low: float, high: float, quant: Quant | None) -> Grid:
+    """As `tensor_grid`, for up to 16 bits; n-bit codes begin at -2^(n-1)."""
+    bits = quant.bits_of_activations if quant else 8
+    if quant is None or bits <= 8:
+        return tensor_grid(low, high, quant)
+    scale = symmetric_scale(low, high, bits, signed=True)
+    if quant.op == "qdq_v2" and quant.signed and scale:
+        return Grid(scale, 0)
+    grid = affine_grid(low, high, bits)
+    return Grid(grid.scale, grid.zero_point - LOWEST - 2 ** (bits - 1))
+
+
+def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | None) -> Layer:
+    quantizer = simulation.kernel_quantizer(layer.name)
+    taken = take(layer, norm, quantizer, simulation.folds(layer.name))
+    if quantizer is None:
+        return Layer(taken.values, taken.bias)
+    codes = _codes(layer, taken, quantizer)
+    if codes is None:
+        return Layer(taken.values, taken.bias)
+    return Layer(codes, _bias(taken.bias, codes, grid))
+
+
+def _codes(layer: Any, taken: Taken, quantizer: KernelQuantizer) -> Codes | None:
+    """The codes of a kernel on its trained grid; None where 16 bits cannot hold them.
+
+    Those of a depthwise kernel have the shape (height, width, channels).
+    """
+    inner = quantizer.quantizer
+    bits, kernel = inner.bits, taken.quantized
+    if bits > MOST_BITS:
+        return None
+    steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer)
+    if not np.all(steps):
+        return None
+    lowest, zero_point = _lowest_code(taken.before, quantizer)
+    steps = steps * np.ones(len(taken.after))
+    per_code = np.asarray(scaled(layer, np.ones_like(kernel, np.float64), steps))
+    codes = np.rint(kernel / per_code) + zero_point
+    smallest, largest = int(codes.min()), int(codes.max())
+    if not lowest <= smallest <= largest < lowest + 2**bits:
+        lowest, bits = smallest, max((largest - smallest).bit_length(), 1)
+    if bits > MOST_BITS:
+        return None
+    scales = (steps * taken.after).astype(np.float32)
+    scales = scales if np.ptp(scales) else scales[:1]
+    return Codes(_in_channels(layer, codes).astype(np.int32), bits, lowest, zero_point, scales)
+
+
+def _lowest_code(kernel: Floats, quantizer: KernelQuantizer) -> tuple[int, int]:
+    """The smallest code of a kernel's grid, and the code that means 0."""
+    inner = quantizer.quantizer
+    if quantizer.symmetric:
+        return 1 - 2 ** (inner.bits - 1), 0
+    if inner.op != "fake_quant":
+        return (-(2 ** (inner.bits - 1)) if inner.signed else 0), 0
+    if quantizer.per_channel:  # each channel has its own; their codes are counted from 0
+        return 0, 0
+    grid = affine_grid(float(kernel.min()), float(kernel.max()), inner.bits)
+    return 0, grid.zero_point - LOWEST if kernel.any() else 0
+
+
+def _in_channels(layer: Any, codes: Any) -> Any:
+    """Codes with the output channels last."""
+    form = channel_form(layer, kernels(layer)[0])
+    if form is None or form.channels == codes.shape[-1]:
+        return codes
+    return codes.reshape(*codes.shape[:-2], form.channels)
+
+
+def _bias(bias: Floats, codes: Codes, grid: Grid | None) -> Any:
+    """The bias in steps of input times kernel, where there are such and they hold it."""
+    steps = codes.scales * np.float64(grid.scale) if grid else np.zeros(1)
+    if not steps.all():
+        return bias
+    biases = np.rint(bias / steps)
+    if np.abs(biases).max() >= 2**31:
+        return bias
+    return biases.astype(np.int32)

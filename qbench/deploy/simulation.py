@@ -1,0 +1,54 @@
+"""What the simulation of a run did to each tensor and kernel, with its ranges fixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from qbench.experiment import Quant
+from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import IMAGE, Rewriter
+from qbench.quantize.scheme import EDGE_BITS, scheme_of
+
+
+class Simulation:
+    """The quantized view of a trained network, asked for what it quantizes and how.
+
+    Attributes:
+        quantizes_kernels: whether it quantizes any kernel.
+    """
+
+    def __init__(self, model: Any, averages: RangeAverages, quant: Quant) -> None:
+        """`model` is the trained float model, functional."""
+        self._quant = quant
+        self._rewriter = Rewriter(scheme_of(quant), averages)
+        insertions = self._rewriter.run(model).insertions
+        self._simulated = {insertion.root for insertion in insertions}
+        self.quantizes_kernels = any(insertion.is_kernel for insertion in insertions)
+        self._rows = {name: row for row, name in enumerate(averages.tensors)}
+        self._ranges = averages.averages.numpy()
+
+    def quant_of(self, name: str) -> Quant | None:
+        """The settings that a gathered tensor is quantized by; None if it is left float."""
+        if name not in self._simulated:
+            return None
+        is_edge = name in (IMAGE, self._rewriter.output)
+        if is_edge and self._quant.first_last != "same":
+            return replace(self._quant, activation_bits=EDGE_BITS)
+        return self._quant
+
+    def range_of(self, name: str) -> tuple[float, float]:
+        """The averaged range of a gathered tensor, or that of all tensors tied to it."""
+        names = self._rewriter.ties.get(name, (name,))
+        rows = [self._rows[tied] for tied in names if tied in self._rows]
+        return float(self._ranges[rows, 0].min()), float(self._ranges[rows, 1].max())
+
+    def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:
+        """What quantizes the kernel of a layer; None if it is left float."""
+        rule = self._rewriter.kernel_rule(layer)
+        return rule[1] if rule else None
+
+    def folds(self, layer: str) -> bool:
+        """Whether the layer's kernel was quantized with batch normalization folded in."""
+        return layer in self._rewriter.folds

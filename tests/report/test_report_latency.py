@@ -1,0 +1,130 @@
+"""The figure of latency against accuracy, from hand-written reports of conversion and timing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import report_examples as examples
+
+from qbench.report.build import build_report
+from qbench.report.collect import collect
+from qbench.report.latency import draw_latency, points
+
+ACCURACIES = {"xnnpack": 98.0, "builtin": 97.0}
+
+
+def timing(kind: str, median: float, threads: int = 1, path: str = "xnnpack") -> dict[str, Any]:
+    row = {"median": median, "p90": 2 * median, "minimum": median / 2}
+    both = {"float": {**row, "median": 99.0}, kind: row}
+    return {"kernels": path, "threads": threads, "runs": 50, "milliseconds": both, "ratio": {}}
+
+
+def add(
+    folder: Path, number: int, kind: str, rows: list[dict[str, Any]], seed: int = 0, **over: Any
+) -> Path:
+    """Give a run of the made-up sweep a converted file and its latencies."""
+    run = folder.parent / "runs" / examples.run_id(number, seed)
+    accuracies = over.get("accuracies", ACCURACIES)
+    deploy = {"sha256": "aa", "kernels": {k: {"accuracy": v} for k, v in accuracies.items()}}
+    latency = {"file": f"model_{kind}.tflite", "sha256": over.get("sha256", "aa"), "rows": rows}
+    (run / "deploy.json").write_text(json.dumps(deploy))
+    (run / "latency.json").write_text(json.dumps(latency))
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = examples.write(tmp_path, examples.rows())
+    add(made, 0, "float", [timing("float", 8), timing("float", 12, path="builtin")])
+    add(made, 1, "int8", [timing("int8", 3), timing("int8", 2, threads=4)])
+    return made
+
+
+def _found(folder: Path) -> list[tuple[Any, ...]]:
+    return [
+        (p.label, p.kind, p.kernels, p.threads, p.milliseconds, p.accuracy)
+        for p in points(collect(folder))
+    ]
+
+
+def test_a_row_is_a_point_on_each_path_with_the_fewest_threads(folder: Path) -> None:
+    assert _found(folder) == [
+        ("baseline", "float", "xnnpack", 1, 8, 98),
+        ("baseline", "float", "builtin", 1, 12, 97),
+        ("default", "int8", "xnnpack", 1, 3, 98),
+    ]
+
+
+def test_several_seeds_are_averaged(tmp_path: Path) -> None:
+    made = examples.write(tmp_path, examples.rows(3), seeds=3)
+    add(made, 1, "int8", [timing("int8", 3)])
+    add(made, 1, "int8", [timing("int8", 5)], seed=2, accuracies={"xnnpack": 90.0})
+    assert _found(made) == [("default", "int8", "xnnpack", 1, 4, 94)]
+
+
+def test_paths_without_figures_are_left_out(folder: Path) -> None:
+    error = {"kernels": "reference", "threads": 1, "error": "no such operator"}
+    add(folder, 2, "int8", [error, timing("int8", 4, path="reference")])
+    assert len(_found(folder)) == 3
+
+
+def test_a_file_converted_anew_since_is_left_out(folder: Path) -> None:
+    add(folder, 1, "int8", [timing("int8", 3)], sha256="bb")
+    assert [point[0] for point in _found(folder)] == ["baseline", "baseline"]
+
+
+@pytest.mark.parametrize("name", ["latency.json", "deploy.json"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"sha256": "aa"}', '{"sha256": "aa", "rows": 3}']
+)
+def test_a_damaged_report_is_named_and_left_out(
+    folder: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = folder.parent / "runs" / examples.run_id(1, 0)
+    (run / name).write_text(text)
+    assert [point[0] for point in _found(folder)] == ["baseline", "baseline"]
+    assert run.name in capsys.readouterr().err
+
+
+def test_the_figure_stands_on_the_page(folder: Path) -> None:
+    build_report(folder)
+    page = (folder / "report.html").read_text()
+    assert 'aria-label="Accuracy by latency"' in page
+    for said in ("baseline (float)", "default (int8)", "xnnpack, 1 thread", "builtin, 1 thread"):
+        assert said in page
+    assert (folder / "figures" / "latency_accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_reports_give_the_same_bytes(folder: Path) -> None:
+    (folder / "figures").mkdir()
+    draw = [draw_latency(collect(folder), folder / "figures") for _ in range(2)]
+    first = [path.read_bytes() for path in draw[0]["Accuracy by latency"]]
+    draw_latency(collect(folder), folder / "figures")
+    assert [path.read_bytes() for path in draw[1]["Accuracy by latency"]] == first
+
+
+def test_many_rows_share_a_legend_by_kind(tmp_path: Path) -> None:
+    ok: list[str | None] = ["ok"]
+    table = [
+        examples.Row(f"quant.bits={k}", {"quant.bits": k}, examples.DEFAULT, list(ok))
+        for k in range(2, 25)
+    ]
+    made = examples.write(tmp_path, table)
+    for number in range(len(table)):
+        add(made, number, "int8", [timing("int8", 3 + number)])
+    (made / "figures").mkdir()
+    draw_latency(collect(made), made / "figures")
+    svg = (made / "figures" / "latency_accuracy.svg").read_text()
+    assert ">int8<" in svg and "quant.bits" not in svg
+
+
+def test_without_latencies_an_old_figure_goes(folder: Path) -> None:
+    build_report(folder)
+    for run in (folder.parent / "runs").glob("*/latency.json"):
+        run.unlink()
+    build_report(folder)
+    assert not list((folder / "figures").glob("latency_accuracy.*"))
+    assert "Accuracy by latency" not in (folder / "report.html").read_text()
