@@ -156,6 +156,32 @@ def commands(figures: Figures) -> list[str]:
     ]
 
 
+def integer(figures: Figures) -> list[str]:
+    """What differs from the integer reference, by kernel path."""
+    groups = {"the whole file": figures["whole"], **figures["operators"]}
+    rows = [
+        (
+            name,
+            path,
+            f"{row['differing']:,}",
+            f"{row['codes']:,}",
+            f"{100 * row['differing'] / row['codes']:.3f}",
+            str(row["largest"]),
+        )
+        for name, paths in groups.items()
+        for path, row in paths.items()
+    ]
+    (runtime,) = (f"{name} {number}" for name, number in figures["runtime"].items())
+    classes = [f"{path} {row['classes']}" for path, row in figures["whole"].items()]
+    return [
+        f"{figures['images']:,} images, {runtime}.",
+        "",
+        *table(("operator", "kernels", "codes that differ", "of", "%", "largest"), rows),
+        "",
+        f"Images that get another class: {', '.join(classes)}.",
+    ]
+
+
 WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "step": lambda figures: step(figures) + versions_of_peers(figures),
     "profile_resnet20": profile,
@@ -166,6 +192,8 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "planning": planning,
     "overhead": overhead,
     "commands": commands,
+    "integer_digits": integer,
+    "integer_cifar10_resnet8": integer,
 }
 
 
