@@ -186,6 +186,48 @@ def _shown(sizes: Figures) -> Iterable[tuple[str, list[str]]]:
         yield name, [f"{row[kind]:.2f}" for kind in ("float", "int8")]
 
 
+def integer(figures: Figures) -> list[str]:
+    """What differs from the integer reference, by kernel path."""
+    groups = {"the whole file": figures["whole"], **figures["operators"]}
+    rows = [
+        (
+            name,
+            path,
+            f"{row['differing']:,}",
+            f"{row['codes']:,}",
+            f"{100 * row['differing'] / row['codes']:.3f}",
+            str(row["largest"]),
+        )
+        for name, paths in groups.items()
+        for path, row in paths.items()
+    ]
+    (runtime,) = (f"{name} {number}" for name, number in figures["runtime"].items())
+    classes = [f"{path} {row['classes']}" for path, row in figures["whole"].items()]
+    return [
+        f"{figures['images']:,} images, {runtime}.",
+        "",
+        *table(("operator", "kernels", "codes that differ", "of", "%", "largest"), rows),
+        "",
+        f"Images that get another class: {', '.join(classes)}.",
+    ]
+
+
+def deployment(figures: Figures) -> list[str]:
+    """Simulated against deployed accuracy, by tool and kernel path."""
+    rows = [
+        (name, f"{row['accuracy']:.2f}", path, f"{one['accuracy']:.2f}", f"{one['agreement']:.2f}")
+        for name, row in figures["rows"].items()
+        for path, one in row["kernels"].items()
+        if "error" not in one
+    ]
+    heads = ("", "simulated %", "kernels", "file %", "agreement %")
+    return [
+        f"{figures['steps']:,} steps. {figures['note'][:1].upper()}{figures['note'][1:]}.",
+        "",
+        *table(heads, rows),
+    ]
+
+
 WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "step": lambda figures: step(figures) + versions_of_peers(figures),
     "profile_resnet20": profile,
@@ -197,6 +239,9 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "overhead": overhead,
     "commands": commands,
     "resnet50_file": resnet50_file,
+    "deployment": deployment,
+    "integer_digits": integer,
+    "integer_cifar10_resnet8": integer,
 }
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,8 +114,8 @@ class RealMultiplier:
     """Float64 multipliers mantissa * 2**exponent, multiplied by in integers.
 
     LiteRT's reference kernel of FULLY_CONNECTED does not use eq. 6: it multiplies the accumulator
-    by the float64 multiplier and rounds the product once more, to an integer. Both roundings are
-    done here as IEEE 754 and C's round() do them.
+    by the float64 multiplier, which rounds the product to 53 bits, and rounds that to an integer as
+    C's round() does, ties away from zero.
 
     Attributes:
         mantissa: int64, 2**52 .. 2**53 - 1, one or one a channel.
@@ -134,7 +133,11 @@ class RealMultiplier:
         return cls(mantissa, np.array([shift - 53 for _, shift in parts], np.int64))
 
     def times(self, x: Int32) -> Int32:
-        """X * M, rounded to 53 bits, ties to even; then to an integer, ties away from zero.
+        """X * M, rounded to 53 bits; then to an integer, where ties go away from zero.
+
+        The first rounding's own ties go up here and to the even neighbour in float64. It makes no
+        difference: the second rounding changes at numbers that end in many zero bits, and a tie
+        below such a number goes to it by either rule.
 
         Args:
             x: int32, channels last.
@@ -146,28 +149,19 @@ class RealMultiplier:
         size = np.abs(x.astype(np.int64))
         bits = np.searchsorted(_POWERS, size, side="right")
         normal = size << (32 - bits)  # 32 bits; 0 stays 0
-        low = normal * (self.mantissa & (2**_LOW_BITS - 1))
-        high = normal * (self.mantissa >> _LOW_BITS) + (low >> _LOW_BITS)  # at most 59 bits
-        sticky = (low & (2**_LOW_BITS - 1)) != 0
+        low = normal * (self.mantissa & (2**_LOW_BITS - 1)) >> _LOW_BITS
+        high = (
+            normal * (self.mantissa >> _LOW_BITS) + low
+        )  # 58 or 59 bits of the product's 84 or 85
         dropped = 5 + (high >= 2**58)
-        kept = _nearest_even(high, dropped, sticky)
-        shift = -(self.exponent + bits - 32 + _LOW_BITS + dropped)
-        return (np.sign(x) * _nearest_away(kept, shift)).astype(np.int32)
+        kept = _shifted(high, dropped)
+        shift = np.clip(-(self.exponent + bits - 32 + _LOW_BITS + dropped), 0, 60)
+        return (np.sign(x) * np.minimum(_shifted(kept, shift), 2**30)).astype(np.int32)
 
 
-def _nearest_even(x: Int64, exponent: Any, sticky: Any) -> Int64:
-    """X / 2**exponent, ties to even, where x is a little more than it says if `sticky`."""
-    floor, rest, half = x >> exponent, x & ((1 << exponent) - 1), 1 << (exponent - 1)
-    up = (rest > half) | ((rest == half) & (sticky | (floor & 1 == 1)))
-    nearest: Int64 = floor + up
-    return nearest
-
-
-def _nearest_away(x: Int64, shift: Int64) -> Int64:
-    """X / 2**shift for x from 0 to 2**53, ties up, at most 2**30."""
-    shift = np.clip(shift, 0, 60)
-    nearest: Int64 = np.minimum((x + ((np.int64(1) << shift) >> 1)) >> shift, 2**30)
-    return nearest
+def _shifted(x: Int64, exponent: Int64) -> Int64:
+    """The nearest integer to x / 2**exponent, for x of 0 or more; a tie goes up."""
+    return (x + ((np.int64(1) << exponent) >> 1)) >> exponent
 
 
 def divide(total: Int32, count: Int32) -> Int32:

@@ -78,9 +78,12 @@ class Node:
                 f"has the tensor {tensor.name!r} ({tensor.dtype}, {len(tensor.scales)} scales);"
                 " the integer reference runs int8 tensors with one scale"
             )
+        self._zero_point(tensor)
+        return tensor
+
+    def _zero_point(self, tensor: Tensor) -> None:
         if not -128 <= tensor.zero_points[0] <= 127:
             raise self.error(f"has the zero point {tensor.zero_points[0]}, which is no int8 code")
-        return tensor
 
     def computed(self, k: int = 0) -> Tensor:
         """Its k-th input, an int8 tensor that is no constant."""
@@ -116,8 +119,9 @@ class Node:
             raise self.error(f"has {len(tensor.scales)} scales for {channels} channels")
         if len(tensor.scales) > 1 and (tensor.axis != axis or any(tensor.zero_points)):
             raise self.error("has a kernel with a scale a channel that is not symmetric by channel")
-        if 0 in data.shape:
-            raise self.error(f"has a kernel of shape {data.shape}")
+        if 0 in data.shape or not tensor.scales:
+            raise self.error(f"has a kernel of shape {data.shape} and {len(tensor.scales)} scales")
+        self._zero_point(tensor)
         return tensor
 
     def bias(self, channels: int) -> NDArray[np.int64]:

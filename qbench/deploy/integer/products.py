@@ -30,6 +30,8 @@ from qbench.deploy.integer.graph import Tensor
 from qbench.deploy.integer.node import Node, Step
 from qbench.deploy.integer.windows import Windows, total
 
+Kind = type[Multiplier] | type[RealMultiplier]
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -56,7 +58,7 @@ class Ending:
         kernel: Tensor,
         sums: Int64,
         products: int,
-        kind: type[Multiplier] | type[RealMultiplier] = Multiplier,
+        kind: Kind = Multiplier,
     ) -> Ending:
         """The ending of an operator whose kernel has the channel sums `sums` (a2) of N products."""
         entry, output = node.computed(), node.output
@@ -137,10 +139,10 @@ def depthwise_convolution(node: Node) -> Step:
     return Step((1, *windows.shape, channels), apply)
 
 
-def fully_connected(node: Node) -> Step:
+def fully_connected(node: Node, kind: Kind = RealMultiplier) -> Step:
     """FULLY_CONNECTED: kernel (channels, inputs).
 
-    The runtime scales accumulators by a float64 multiplier here, so this has a RealMultiplier.
+    The runtime scales accumulators by a float64 multiplier here, hence the RealMultiplier.
     """
     if node.option("WeightsFormat"):
         raise node.error("has shuffled weights")
@@ -152,7 +154,7 @@ def fully_connected(node: Node) -> Step:
     kernel = node.kernel(channels, 0)
     codes = data.astype(np.int32)
     sums = codes.sum(axis=1, dtype=np.int64)
-    ending = Ending.of(node, kernel, sums, inputs, RealMultiplier)
+    ending = Ending.of(node, kernel, sums, inputs, kind)
     shape = (1, *shape[1:-1]) if node.option("KeepNumDims") else (1,)
 
     def apply(x: Int8) -> Int8:
