@@ -52,7 +52,6 @@ ifdef CIFAR
 	ROUNDS=2 $(BIN)/python benchmarks/parallel.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=100
 	$(BIN)/python benchmarks/deployment.py data.dir=$(CIFAR)
 	$(BIN)/python benchmarks/integer.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=300 eval.limit=500 threads=1
-	$(BIN)/python benchmarks/integer.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=300 threads=1
 endif
 	$(BIN)/python scripts/benchmarks_page.py
 
