@@ -139,8 +139,9 @@ OPS.add(
         min_bits=1,
         max_bits=(61, 62),
         own_range=True,
-        # Beyond 16 bits a scaled value's own last place counts, which the clamp may move.
-        takes_own_range=lambda bits, signed: signed and bits <= 16,
+        # Beyond 16 bits a scaled value's own last place counts, which the clamp may move; one bit
+        # has no positive code, so that the clamp would cut positive values off.
+        takes_own_range=lambda bits, signed: signed and 2 <= bits <= 16,
         lacks={},
         apply=_qdq_v2,
     ),

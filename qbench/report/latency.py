@@ -84,11 +84,12 @@ Figures = dict[tuple[str, str, int], tuple[float, float]]
 
 def _measured(folder: Path) -> Figures | None:
     """(milliseconds, accuracy) of a run's file by kind, kernel path and threads, if there are."""
-    deploy = records.read_export(folder)
-    if deploy is None or not (folder / records.LATENCY).is_file():
+    converted = folder / records.deploy_name(None)
+    if not (folder / records.LATENCY).is_file() or not converted.is_file():
         return None
     try:
         latency = records.read_json(folder / records.LATENCY, "latencies")
+        deploy = records.read_json(converted, "what qbench convert measured")
         return _figures(latency, deploy)
     except (QbenchError, AttributeError, KeyError, TypeError) as error:
         reason = error if isinstance(error, QbenchError) else f"{folder / records.LATENCY}: damaged"

@@ -71,6 +71,7 @@ def test_logits_that_are_not_finite_are_a_diverged_run(tmp_path, tiny):
                 "~model.width",
                 "train.steps=1",
                 "~model.batch_norm_momentum",
+                "~model.activation",
                 "quant.delay=1",
                 f"out={tmp_path}",
             ]

@@ -21,7 +21,7 @@ from qbench.quantize.rewrite import rewrite
 
 
 @PROFILE
-@given(qdq_cases(bits=st.integers(1, 16), range_given=False, signed=True))
+@given(qdq_cases(bits=st.integers(2, 16), range_given=False, signed=True))
 def test_signed_qdq_v2_given_its_own_range_is_the_same(case):
     x, _, _, chosen = case
     alone = qdq_v2(x, 0, 0, **chosen)
@@ -45,12 +45,20 @@ def test_so_it_is_on_a_large_tensor():
         ("qdq_v2", 8, True, True),
         ("qdq_v2", 16, True, True),
         ("qdq_v2", 17, True, False),
+        ("qdq_v2", 2, True, True),
+        ("qdq_v2", 1, True, False),
         ("qdq_v2", 8, False, False),
         ("fake_quant", 8, True, False),
     ],
 )
 def test_only_then_is_the_measured_range_handed_over(op, bits, signed, same):
     assert Quantizer(op, bits, signed, "half_to_even", OWN).takes_own_range is same
+
+
+def test_one_signed_bit_would_cut_positive_values_off():
+    x = np.array([-1.0, 1.0], np.float32)
+    alone = qdq_v2(x, 0, 0, bits=1, signed=True, range_given=False)
+    assert np.any(qdq_v2(x, -1, 1, bits=1, signed=True, range_given=True) != alone)
 
 
 def test_unsigned_codes_would_cut_negatives_off():
