@@ -1,0 +1,103 @@
+"""Trains a qbench configuration with tf_keras and tfmot, and converts it to an int8 file.
+
+`python tfmot_deploy.py '{"config": ..., "folder": ..., "threads": ...}'` leaves `model.tflite` and
+`logits.npy`, the logits of its simulation on the test set, in the folder. Batches, augmentation,
+network, schedule and loss are qbench's own; only the quantization is tfmot's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from protocol import REPOSITORY, start_tensorflow, task
+
+WANTED = task()
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+tf = start_tensorflow(WANTED["threads"])
+import numpy as np  # noqa: E402
+import tensorflow_model_optimization as tfmot  # noqa: E402
+import tf_keras  # noqa: E402
+
+sys.modules["keras"] = tf_keras
+sys.modules["keras.layers"] = tf_keras.layers
+package = ModuleType("qbench")  # without installing what else qbench needs
+package.__path__ = [str(Path(REPOSITORY, "qbench"))]
+package.__version__ = ""
+sys.modules["qbench"] = package
+
+from qbench.data import load  # noqa: E402
+from qbench.data.batches import Batches  # noqa: E402
+from qbench.data.preprocessing import DRAWS, PREPROCESSING  # noqa: E402
+from qbench.models import build_model  # noqa: E402
+
+CONFIG = WANTED["config"]
+TRAIN = CONFIG["train"]
+DATA = load(CONFIG["data"]["name"], CONFIG["data"]["dir"])
+PREPARE = PREPROCESSING[CONFIG["data"]["preprocessing"]]
+
+
+def make_step(model: Any, optimizer: Any) -> Any:
+    """A compiled step: (indices, seed, step) -> loss."""
+    images, labels = tf.constant(DATA.train_images), tf.constant(DATA.train_labels)
+    kernels = [v for v in model.trainable_variables if "kernel" in v.name]
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.int64)])
+    def step(indices: Any, number: Any) -> Any:
+        chosen = tf.gather(images, indices)
+        seed = tf.stack([tf.constant(CONFIG["seed"], tf.int64), number])
+        draws = tf.random.stateless_uniform((tf.shape(chosen)[0], DRAWS), seed, alg="philox")
+        x = PREPARE.scale(PREPARE.augment(chosen, draws, DATA.flip))
+        with tf.GradientTape() as tape:
+            logits = model(x, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                tf.gather(labels, indices), logits
+            )
+            penalty = tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels])
+            loss = tf.reduce_mean(losses) + TRAIN["weight_decay"] * penalty
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return step
+
+
+def train(model: Any, first: int, end: int) -> None:
+    """Train the steps from `first` up to but without `end`."""
+    schedule = tf_keras.optimizers.schedules.CosineDecay(TRAIN["learning_rate"], TRAIN["steps"])
+    optimizer = tf_keras.optimizers.SGD(schedule, momentum=TRAIN["optimizer"]["momentum"])
+    optimizer.build(model.trainable_variables)
+    optimizer.iterations.assign(first)
+    step = make_step(model, optimizer)
+    batches = Batches(len(DATA.train_labels), TRAIN["batch_size"], CONFIG["seed"])
+    for number in range(first, end):
+        loss = step(batches.indices(number), tf.constant(number, tf.int64))
+        if number % 200 == 0:
+            print(f"tfmot: step {number} of {end}, loss {float(loss):.3f}", flush=True)
+
+
+def main() -> None:
+    """Float steps, quantized steps, evaluation, conversion."""
+    tf_keras.utils.set_random_seed(CONFIG["seed"])
+    arguments = {key: value for key, value in CONFIG["model"].items() if key != "name"}
+    model = build_model(CONFIG["model"]["name"], arguments, DATA.test_images.shape[1:], 10)
+    start = round(CONFIG["quant"]["delay"] * TRAIN["steps"])
+    train(model, 0, start)
+    quantized = tfmot.quantization.keras.quantize_model(model)
+    train(quantized, start, TRAIN["steps"])
+    images = PREPARE.scale(DATA.test_images)
+    parts = [
+        quantized(images[k : k + 100], training=False) for k in range(0, len(DATA.test_images), 100)
+    ]
+    folder = Path(WANTED["folder"])
+    np.save(folder / "logits.npy", tf.concat(parts, 0).numpy())
+    converter = tf.lite.TFLiteConverter.from_keras_model(quantized)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    (folder / "model.tflite").write_bytes(converter.convert())
+
+
+main()

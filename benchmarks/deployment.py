@@ -1,0 +1,119 @@
+"""What is left of simulated accuracy in the file that a device runs: qbench and tfmot side by side.
+
+    python benchmarks/deployment.py data.dir=DIR                    # CIFAR-10, resnet8, 3,000 steps
+    python benchmarks/deployment.py data.dir=DIR train.steps=600
+
+Both train the same network on the same batches with the same augmentation, optimizer, schedule and
+number of float and quantized steps, and both write a full-integer int8 file with TensorFlow's
+converter. Of each file: accuracy and agreement with its own simulation on the whole test set, on
+every kernel path of the runtime.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import HERE, save
+
+TFMOT = HERE.parent / ".peers" / "tfmot" / "bin" / "python"
+FIXED = ("study=cifar10_resnet8", "quant=deploy", "train.steps=3000", "workers=1", "threads=2")
+# The default freezes normalization when quantization starts; the other row does not.
+SWEEP = ("quant.freeze_batch_norm=true,false", "design.factors=[]", "deploy.enabled=true")
+
+
+def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
+    """Train and convert; what was measured, by configuration."""
+    command = [sys.executable, "-m", "qbench", "sweep", *FIXED, *SWEEP, *overrides]
+    subprocess.run([*command, f"out={folder}"], check=True)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    rows = {}
+    for row in manifest["rows"]:
+        run = folder / "runs" / row["runs"][0]["id"]
+        record = json.loads((run / "record.json").read_text())
+        for name in ("deploy", "deploy_representative"):
+            if (run / f"{name}.json").exists():
+                report = json.loads((run / f"{name}.json").read_text())
+                title = f"qbench, {row['label']}" + (", post-training" if "_" in name else "")
+                rows[title] = {"accuracy": record["metrics"]["accuracy"], **report}
+    return rows
+
+
+def a_run(folder: Path) -> dict[str, Any]:
+    """The configuration of the sweep's default row."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (row,) = [row for row in manifest["rows"] if row["label"] == "default"]
+    path = folder / "runs" / row["runs"][0]["id"] / "config.json"
+    return dict(json.loads(path.read_text()))
+
+
+def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The same with tfmot, measured as qbench measures its own files."""
+    from qbench.data import load
+    from qbench.data.preprocessing import PREPROCESSING
+    from qbench.deploy.convert import measure
+
+    wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})
+    script = HERE / "contenders" / "tfmot_deploy.py"
+    subprocess.run([TFMOT, script, wanted], check=True)
+    data = load(config["data"]["name"], config["data"]["dir"])
+    scale = PREPROCESSING[config["data"]["preprocessing"]].scale
+    logits = np.load(folder / "logits.npy")
+    content = (folder / "model.tflite").read_bytes()
+    inputs = scale(data.test_images).numpy()
+    return {
+        "accuracy": 100 * float(np.mean(logits.argmax(axis=1) == data.test_labels)),
+        "export": "tfmot",
+        "bytes": len(content),
+        "kernels": measure(content, logits, inputs, data.test_labels, data.classes),
+    }
+
+
+def show(rows: dict[str, Any]) -> None:
+    """Print what was measured."""
+    head = ("simulated %", "kernels", "file %", "agreement %", "mean difference")
+    print(f"{'':<44}" + "".join(f"{name:>16}" for name in head))
+    for name, row in rows.items():
+        for path, figures in row["kernels"].items():
+            if "error" in figures:
+                print(f"{name:<44}{row['accuracy']:>16.2f}{path:>16}  {figures['error']}")
+                continue
+            print(
+                f"{name:<44}{row['accuracy']:>16.2f}{path:>16}{figures['accuracy']:>16.2f}"
+                f"{figures['agreement']:>16.2f}{figures['mean_difference']:>16.3f}"
+            )
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    overrides = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "qbench"
+        rows = qbench_rows(folder, overrides)
+        config = a_run(folder)
+        if TFMOT.exists():
+            other = Path(place) / "tfmot"
+            other.mkdir()
+            rows["tfmot, quantize_model"] = tfmot_row(other, config)
+        else:
+            print("left out, not installed (make bench-peers): tfmot")
+        with (folder / "runs.csv").open() as file:
+            note = next(csv.DictReader(file))["run"]
+        note = json.loads((folder / "runs" / note / "record.json").read_text())["data"]["note"]
+    show(rows)
+    print(note)
+    shown = " ".join(text for text in overrides if not text.startswith("data.dir"))
+    command = f"python benchmarks/deployment.py data.dir=DIR {shown}".strip()
+    kept = ("accuracy", "export", "bytes", "kernels")
+    figures = {name: {key: row[key] for key in kept} for name, row in rows.items()}
+    save("deployment", command, {"rows": figures, "note": note, "steps": config["train"]["steps"]})
+
+
+if __name__ == "__main__":
+    main()
