@@ -149,6 +149,8 @@ def test_networks_by_activation_and_resolution(
     run = pd.read_csv(tmp_path / "runs.csv").set_index("configuration").loc[label, "run"]
     assert main(["evaluate", str(tmp_path / "runs" / str(run))]) == 0
     assert "same as recorded" in capsys.readouterr().out
+    assert main(["convert", str(tmp_path / "runs" / str(run))]) == 0
+    assert "model_int8.tflite" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("model", ["resnet_digits", "resnet8", "resnet20", "resnet50_v1"])
