@@ -38,22 +38,22 @@ def _moments(seconds):
 def _kill_again_and_again(root, output, moments):
     """Sweeps below `root`, killed at these moments; returns their folders, each with its table.
 
-    A sweep that ends before it is killed is replaced by a fresh one, so that every kill hits.
+    A sweep that ends before it is killed, or as it is, is replaced by a fresh one: every kill hits.
     """
     folders = [root / "0"]
     while True:
         process = Process([*SWEEP, f"out={folders[-1]}"], output)
         if moments:
             time.sleep(moments[-1])
-        if moments and process.popen.poll() is None:
             process.kill()
-            assert process.wait().code == -signal.SIGKILL
+        outcome = process.wait()
+        if moments and outcome.code == -signal.SIGKILL:
             moments.pop()
             continue
-        outcome = process.wait()
         assert outcome.code == 0, outcome.err
         if not moments:
             return folders
+        moments[-1] *= 0.9  # or a moment past every sweep's end would never come
         folders.append(root / str(len(folders)))
 
 
