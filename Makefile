@@ -47,6 +47,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; hours. CI
 	$(BIN)/python benchmarks/parallel.py
 	$(BIN)/python benchmarks/resnet50_file.py
 	$(BIN)/python benchmarks/integer.py threads=1
+	$(BIN)/python benchmarks/integer.py study=mobilenet
 ifdef CIFAR
 	ROUNDS=2 $(BIN)/python benchmarks/sharing.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=400
 	ROUNDS=2 $(BIN)/python benchmarks/parallel.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=100

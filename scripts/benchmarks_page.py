@@ -242,6 +242,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "deployment": deployment,
     "integer_digits": integer,
     "integer_cifar10_resnet8": integer,
+    "integer_mobilenet": integer,
 }
 
 
