@@ -2,11 +2,13 @@
 
 A contender is a process: `python CONTENDER.py '{"network": ..., "batch": ..., ...}'`. It prints
 `ready {...}` once everything is compiled and warm, and then, for every line `N` on its standard
-input, does N training steps and prints the seconds they took.
+input, does N training steps and prints the seconds they took. For a line `rest` it gives the memory
+back that it does not need until the next step: all contenders are in memory at the same time.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -48,12 +50,23 @@ def serve(steps: Callable[[int], float], packages: tuple[str, ...], **facts: Any
             continue
     print("ready", json.dumps({"versions": found, **facts}), flush=True)
     for line in sys.stdin:
+        if line.strip() == "rest":
+            _give_memory_back()
+            print("rested", flush=True)
+            continue
         start = time.perf_counter()
         loss = steps(int(line))
         seconds = time.perf_counter() - start
         if loss != loss:
             raise SystemExit("the loss is not a number: what was timed is not a training step")
         print("took", seconds, flush=True)
+
+
+def _give_memory_back() -> None:
+    """What glibc keeps of freed memory; elsewhere nothing."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def start_tensorflow(threads: int) -> Any:

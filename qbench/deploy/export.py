@@ -21,7 +21,8 @@ from qbench.experiment import Quant
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Reader, Rewriter, Tensor
+from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.tensors import Reader, Tensor
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)

@@ -16,7 +16,8 @@ from qbench.quantize.folding import foldable, scaled
 from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Reader, Rewriter, Tensor
+from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.tensors import Reader, Tensor
 from qbench.quantize.walk import functional, walk
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from qbench.experiment import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import IMAGE, Rewriter
+from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.scheme import EDGE_BITS, scheme_of
+from qbench.quantize.tensors import IMAGE
 
 
 class Simulation:

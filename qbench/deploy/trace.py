@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import IMAGE, Rewriter
+from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.tensors import IMAGE
 from qbench.quantize.walk import functional
 
 Values = NDArray[np.float32]

@@ -67,14 +67,29 @@ class WithFoldedKernel(keras.layers.Layer):
             return self.layer.call(x)
 
 
-def _moments(y: Any) -> tuple[Any, Any, Any]:
+@tf.custom_gradient
+def _moments(y: Any) -> Any:
     """Mean and variance of each channel of y (..., channels), and what the moving one is fed.
 
     That is the Bessel-corrected variance of images, as in float steps: TensorFlow's fused op, which
-    normalizes those, corrects it, and Keras, which normalizes the rest, does not.
+    normalizes those, corrects it, and Keras, which normalizes the rest, does not. The fused op
+    gives both in one pass, which is far quicker than `tf.nn.moments`, but no gradient through them.
     """
-    mean, variance = tf.nn.moments(y, list(range(len(y.shape) - 1)))
-    if len(y.shape) != 4:
-        return mean, variance, variance
-    count = tf.cast(tf.size(y) // y.shape[-1], y.dtype)
-    return mean, variance, variance * count / tf.maximum(count - 1.0, 1.0)
+    channels = y.shape[-1]
+    empty = tf.constant([], y.dtype)
+    _, mean, corrected, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=tf.reshape(y, (-1, 1, 1, channels)) if len(y.shape) != 4 else y,
+        scale=tf.ones(channels, y.dtype),
+        offset=tf.zeros(channels, y.dtype),
+        mean=empty,
+        variance=empty,
+        is_training=True,
+    )
+    count = tf.cast(tf.size(y) // channels, y.dtype)
+    variance = corrected * tf.maximum(count - 1.0, 1.0) / count
+
+    def gradient(of_mean: Any, of_variance: Any, _: Any) -> Any:
+        slope = 2.0 * of_variance / count
+        return y * slope + (of_mean / count - mean * slope)
+
+    return (mean, variance, corrected if len(y.shape) == 4 else variance), gradient

@@ -15,8 +15,9 @@ from qbench.models import build_model
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Insertion, rewrite
+from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
+from qbench.quantize.view import Insertion
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -33,45 +32,10 @@ from qbench.quantize.placement import (
 from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.tensors import IMAGE, Reader, Tensor, unique
 from qbench.quantize.ties import groups
+from qbench.quantize.view import Insertion, View
 from qbench.quantize.walk import functional, walk
-
-
-@dataclass(frozen=True)
-class Insertion:
-    """One fake-quantization op that a rewrite put into the model.
-
-    Attributes:
-        layer: name of the inserted layer, the scope of its ops in a traced graph.
-        placement: the rule that asked for it first.
-        tensor: what it quantizes: the layer whose output it is, or `<layer> kernel`.
-        is_kernel: whether that is a kernel.
-        source: where the range comes from (see `qbench.quantize.quantizer`).
-        root: the gathered tensor whose values it passes on; itself for most, empty for kernels.
-    """
-
-    layer: str
-    placement: str
-    tensor: str
-    is_kernel: bool
-    source: str
-    root: str = ""
-
-
-@dataclass(frozen=True)
-class View:
-    """A rewritten model.
-
-    Attributes:
-        model: Keras model from the image to [network output, ranges (n, 2)], where n is the
-            number of tensors whose range is gathered.
-        tensors: the names of those n tensors; they depend on the network alone.
-        insertions: the fake-quantization ops of this view, in the order of the graph.
-    """
-
-    model: Any
-    tensors: tuple[str, ...]
-    insertions: tuple[Insertion, ...]
 
 
 def rewrite(
@@ -101,59 +65,6 @@ def rewrite(
                 " rewrites one flat functional graph."
             )
     return Rewriter(scheme, averages).run(model)
-
-
-IMAGE = "image"
-
-
-@dataclass(eq=False)
-class Tensor:
-    """What the rewriter knows about one tensor of the view under construction.
-
-    Attributes:
-        value: the Keras tensor, held so that its id stays its own.
-        name: the layer whose output it is.
-        producer: that layer, None for the model's input.
-        root: the tensor whose values this one passes on; itself for most.
-        is_quantized: its values lie on a grid already.
-        range: the two scalar Keras tensors measured of a root, once it is gathered.
-        row: the root's row among the gathered tensors.
-        depth: the largest number of convolutions on a way from the image.
-        quantized: its quantized self, once somebody asked for it.
-    """
-
-    value: Any
-    name: str
-    producer: Any = None
-    root: Tensor = field(init=False)
-    is_quantized: bool = False
-    range: Any = None
-    row: int = -1
-    depth: int = 0
-    quantized: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        self.root = self
-
-
-@dataclass(frozen=True)
-class Reader:
-    """An op and what it reads.
-
-    Attributes:
-        op: the layer or operation.
-        operands: how many tensors it reads.
-        depth: of the deepest of them.
-    """
-
-    op: Any
-    operands: int
-    depth: int
-
-    @property
-    def joins(self) -> bool:
-        """Whether it is an addition or a concatenation of several tensors."""
-        return reads_to_add(self.op, self.operands) or isinstance(self.op, keras.layers.Concatenate)
 
 
 class Rewriter:
@@ -235,11 +146,11 @@ class Rewriter:
 
         args, kwargs = keras.tree.map_structure(in_place_of, (args, kwargs))
         if self._is_folded(op):
-            tensors[0].name, tensors[0].producer = _unique(op.name, self.tensor_names), op
+            tensors[0].name, tensors[0].producer = unique(op.name, self.tensor_names), op
             return tensors[0].value
         output = self._apply(op, *args, **kwargs)
         for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
-            made = self._tensor(value, _unique(op.name, self.tensor_names), op)
+            made = self._tensor(value, unique(op.name, self.tensor_names), op)
             made.depth = depth + is_convolution(op)
             if passes_values_through(op) and tensors:
                 made.root = tensors[0].root
@@ -337,14 +248,4 @@ class Rewriter:
         return self.known.setdefault(id(value), Tensor(value, name, producer))
 
     def _layer_name(self, name: str) -> str:
-        return _unique(name, self.layer_names)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """`name`, numbered if it is taken already: a layer may be called more than once."""
-    unique, k = name, 1
-    while unique in taken:
-        k += 1
-        unique = f"{name}.{k}"
-    taken.add(unique)
-    return unique
+        return unique(name, self.layer_names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from qbench.report.texts import aligned
+
 _DIGITS = {
     "accuracy": 2,
     "recall_at_5": 2,
@@ -30,6 +32,12 @@ _HEADINGS = {
     "tflite_mb": "file MB",
     "export_note": "export note",
 }
+
+
+# What fits a terminal, of a sweep whose runs were converted and of any other.
+_SIMULATED = ["configuration", "accuracy", "recall_at_5", "recall_macro", "loss", "size_mb"]
+_DEPLOYED = ["configuration", "accuracy", "recall_at_5", "size_mb", "packed_mb", "tflite_mb"]
+_DEPLOYED += ["deployed_accuracy", "agreement", "export"]
 
 
 def printable(table: pd.DataFrame) -> pd.DataFrame:
@@ -70,19 +78,10 @@ def cell(column: str, value: object) -> str:
 
 def terminal(table: pd.DataFrame) -> str:
     """The columns that fit a terminal, aligned."""
-    wanted = ["configuration", "accuracy", "recall_at_5", "recall_macro", "loss", "size_mb"]
-    wanted += [c for c in ("deployed_accuracy", "agreement", "export") if c in table.columns]
+    wanted = _DEPLOYED if "export" in table.columns else _SIMULATED
     spreads = [f"{column}_std" for column in wanted if f"{column}_std" in table.columns]
     shown = printable(table[[*wanted, *spreads, "status"]])
-    lines = [list(shown.columns), *shown.to_numpy().tolist()]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if k == 0 or k == len(widths) - 1 else text.rjust(width)
-            for k, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return aligned([list(shown.columns), *shown.to_numpy().tolist()], last_is_text=True)
 
 
 def markdown(table: pd.DataFrame) -> str:

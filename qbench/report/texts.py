@@ -8,13 +8,15 @@ Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""
 
 
-def aligned(lines: Lines) -> str:
-    """For a terminal: the first column to the left, all others to the right."""
-    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+def aligned(lines: Lines, last_is_text: bool = False) -> str:
+    """For a terminal: the first column to the left, all others (but a last text) to the right."""
+    columns = range(len(lines[0]))
+    widths = [max(len(line[k]) for line in lines) for k in columns]
+    left = {0, columns[-1]} if last_is_text else {0}
     return "\n".join(
         "  ".join(
-            text.rjust(width) if k else text.ljust(width)
-            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+            text.ljust(width) if k in left else text.rjust(width)
+            for k, text, width in zip(columns, line, widths, strict=True)
         ).rstrip()
         for line in lines
     )

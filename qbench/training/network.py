@@ -18,8 +18,9 @@ from qbench.experiment import Experiment
 from qbench.models import build_model
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import View, rewrite
+from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.view import View
 from qbench.training.optimizers import build_optimizer
 from qbench.training.state import State
 
