@@ -26,6 +26,9 @@ _NEUTRAL: dict[str, dict[str, Any]] = {
     },
 }
 
+# Since the statistics of a folded layer are computed in one pass, last bits differ.
+_STATISTICS = "with statistics in one pass"
+
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
 
@@ -97,6 +100,8 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     config["quant"] = {
         name: value for name, value in quant.items() if has_setting(experiment, f"quant.{name}")
     }
+    if quant.get("fold_batch_norm") and not quant.get("freeze_batch_norm"):
+        config["quant"]["fold_batch_norm"] = _STATISTICS
     return config
 
 

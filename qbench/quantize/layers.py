@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
-from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
+from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
 from qbench.quantize.ranges import RangeAverages, minimum_and_maximum
 
 
@@ -83,7 +83,7 @@ class FakeQuantize(keras.layers.Layer):
         if source == OWN and training and self.row.is_root and self.quantizer.takes_own_range:
             # The step has measured this very tensor for the averages: twice would be for nothing.
             return self.quantizer.given(x, low, high, name=self.name)
-        if source == MOVING:
+        if source in (MOVING, FIXED):
             low, high = self._moving(low, high, training)
         elif source == CURRENT:
             low, high = minimum_and_maximum(x)

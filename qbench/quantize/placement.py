@@ -113,6 +113,22 @@ def reads_to_add(op: Any, operands: int) -> bool:
     return is_add(op) and operands > 1
 
 
+def is_average(op: Any) -> bool:
+    """An average pool: an integer kernel needs the range of what it reads."""
+    import keras
+
+    layers = keras.layers
+    return type(op).__name__ == "Mean" or isinstance(
+        op,
+        layers.AveragePooling1D
+        | layers.AveragePooling2D
+        | layers.AveragePooling3D
+        | layers.GlobalAveragePooling1D
+        | layers.GlobalAveragePooling2D
+        | layers.GlobalAveragePooling3D,
+    )
+
+
 def passes_values_through(op: Any) -> bool:
     """Whether every output value is an input value or 0, so that a grid survives the op."""
     import keras

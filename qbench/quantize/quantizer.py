@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qbench.quantize.ops import OPS
@@ -10,6 +10,7 @@ from qbench.quantize.ops import OPS
 OWN = "measured by the op"
 CURRENT = "current minimum and maximum"
 MOVING = "moving average"
+FIXED = "moving average in the place of the range that the op measures"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Quantizer:
         bits: number of bits of the codes.
         signed: whether qdq_v2's codes are signed; other ops ignore it.
         rounding: qdq_v2's tie rule; other ops ignore it.
-        source: OWN, CURRENT or MOVING.
+        source: OWN, CURRENT, MOVING or FIXED.
     """
 
     op: str
@@ -36,7 +37,26 @@ class Quantizer:
         With source OWN both are ignored. Options are `narrow`, `per_channel` (see
         `qbench.quantize.ops`) and the op's `name`.
         """
-        return self._apply(x, low, high, self.source != OWN, **options)
+        y = self._apply(x, low, high, self.source != OWN, **options)
+        return self._with_negatives(x, y, low, high) if self._lets_negatives_through else y
+
+    @property
+    def _lets_negatives_through(self) -> bool:
+        """Unsigned qdq_v2 does so where it measures the range, though it has no codes for them."""
+        return self.source == FIXED and not self.signed
+
+    def with_fixed_range(self) -> Quantizer:
+        """The same, with a moving average in the place of a range that the op measures."""
+        return replace(self, source=FIXED if self.source == OWN else MOVING)
+
+    def _with_negatives(self, x: Any, y: Any, low: Any, high: Any) -> Any:
+        """`y`, or where the range goes below 0 the same steps all over it; for inference alone."""
+        import tensorflow as tf
+
+        step = tf.maximum(high, 0.0) / (2.0**self.bits - 1)
+        scaled = tf.math.divide_no_nan(tf.clip_by_value(x, low, high), step)
+        rounded = tf.round(scaled) if self.rounding == "half_to_even" else tf.floor(scaled + 0.5)
+        return tf.where(low < 0, tf.where(step > 0, rounded * step, x), y)
 
     @property
     def takes_own_range(self) -> bool:

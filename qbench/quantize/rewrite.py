@@ -23,10 +23,10 @@ from qbench.quantize.layers import (
 from qbench.quantize.placement import (
     PLACEMENTS,
     is_activation,
+    is_average,
     is_convolution,
     kernels,
     passes_values_through,
-    reads_to_add,
     smallest_output,
 )
 from qbench.quantize.quantizer import Quantizer
@@ -107,10 +107,11 @@ class Rewriter:
         names = [op.name for op in model.operations if is_convolution(op)]
         self.ends = {*names[:1], *names[-1:]}
         self.folds = self._foldings(model)
-        if self.scheme is not None and self.scheme.tie:
+        if self.scheme is not None and (self.scheme.tie or self.scheme.has_edges):
             plain = Rewriter(None, self.averages)
             plain.run(model)
-            self.ties = groups(plain.joined)
+            self.output = plain.output
+            self.ties = groups(plain.joined) if self.scheme.tie else {}
         return walk(model, self.call)
 
     def _foldings(self, model: Any) -> dict[str, Any]:
@@ -190,7 +191,9 @@ class Rewriter:
         if root.producer is None:
             return self._wanted(tensor, self.scheme.edge)
         placement = self._placement(reader, tensor)
-        return self._quantize(tensor, placement, self.scheme.activation) if placement else tensor
+        is_edge = root.name == self.output  # behind it only ops that pass its values on
+        quantizer = self.scheme.edge if is_edge else self.scheme.activation
+        return self._quantize(tensor, placement, quantizer) if placement and quantizer else tensor
 
     def _placement(self, reader: Reader, tensor: Tensor) -> str | None:
         """The placement that wants `tensor` quantized where it is read."""
@@ -233,7 +236,7 @@ class Rewriter:
         """Gather the range of a root that is read, if any placement could quantize it."""
         if root.producer is None or is_activation(root.producer):
             self._gather(root)
-        if is_convolution(reader.op) or reads_to_add(reader.op, reader.operands):
+        if is_convolution(reader.op) or reader.joins or is_average(reader.op):
             self._gather(root)
 
     def _gather(self, root: Tensor) -> None:

@@ -39,11 +39,15 @@ class QuantizationScheme:
     freeze: bool = False
     tie: bool = False
 
+    @property
+    def has_edges(self) -> bool:
+        """Whether the network's ends are quantized in another way than the rest."""
+        return (self.edge_kernel, self.edge) != (self.kernel, self.activation)
+
     def with_fixed_ranges(self) -> QuantizationScheme:
         """The same with moving averages in the place of ranges measured by the ops."""
-        activation = replace(self.activation, source=MOVING)
-        edge = self.edge and replace(self.edge, source=MOVING)
-        return replace(self, activation=activation, edge=edge)
+        edge = self.edge and self.edge.with_fixed_range()
+        return replace(self, activation=self.activation.with_fixed_range(), edge=edge)
 
 
 def scheme_of(quant: Quant) -> QuantizationScheme | None:

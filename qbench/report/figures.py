@@ -18,6 +18,8 @@ from qbench.report.drawing import save_figure
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
+FLOAT = "float baseline"
+STEP = "step (lines are moving means over 4 % of the steps)"
 _SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
@@ -51,7 +53,7 @@ def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
     """The baseline, the default and every row that differs in this factor alone."""
     for row in sweep.manifest["rows"]:
         runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
-        label = {BASELINE: "float baseline", DEFAULT: f"{_level(row, factor)} (default)"}.get(
+        label = {BASELINE: FLOAT, DEFAULT: f"{_level(row, factor)} (default)"}.get(
             row["label"], _level(row, factor)
         )
         varies = list(row["changes"]) == [factor.key]
@@ -90,24 +92,48 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw(curves: list[Curve], title: str) -> Figure:
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    axes = figure.subplots()
+    """The losses, and below, from where the first of them is quantized, less the baseline's."""
+    figure = Figure(figsize=(7.2, 5.8), layout="constrained")
+    axes, below = figure.subplots(2, height_ratios=(5, 3))
     colours = iter(COLOURS * 3)
+    baseline = next((history for label, history in curves if label == FLOAT), None)
     # Thick to thin, so that curves which coincide show as a striped one.
     widths = np.linspace(4.5, 1.2, len(curves))
     for (label, history), width in zip(curves, widths, strict=True):
-        colour = "black" if label == "float baseline" else next(colours)
+        colour = "black" if label == FLOAT else next(colours)
         steps, loss = history["step"].to_numpy(), history["loss"].to_numpy(float)
         axes.plot(steps, loss, color=colour, alpha=0.12, linewidth=0.7)
         smoothed = smooth(loss)
         axes.plot(steps, smoothed, color=colour, linewidth=width, label=label)
-        quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
-        if len(quantized):
-            last = max(quantized[0] - 1, 0)  # the last float row ends where quantization starts
-            axes.plot(steps[last], smoothed[last], "o", color=colour, markersize=7, zorder=5)
+        start = _start(history)
+        if start is not None:
+            axes.plot(steps[start], smoothed[start], "o", color=colour, markersize=7, zorder=5)
+        apart = _apart(history, baseline)
+        if apart is not None and start is not None:
+            below.plot(steps[start:], apart[start:], color=colour, linewidth=1.4)
     axes.plot([], [], "o", color="grey", markersize=7, label="quantization starts")
-    axes.set(title=title, xlabel="step", ylabel="softmax cross-entropy", yscale="log")
-    axes.grid(alpha=0.25, linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(title=title, ylabel="softmax cross-entropy", yscale="log")
     axes.legend(frameon=False, fontsize="small")
+    below.axhline(0, color="black", linewidth=1.2, zorder=1)
+    below.set(xlabel=STEP, ylabel="less the baseline's")
+    below.ticklabel_format(axis="y", scilimits=(-2, 3))
+    if not below.lines[1:]:
+        below.remove()
+        axes.set_xlabel(STEP)
+    for each in figure.axes:
+        each.grid(alpha=0.25, linewidth=0.5)
+        each.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _start(history: pd.DataFrame) -> int | None:
+    """The last float row, which ends where quantization starts."""
+    quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
+    return max(int(quantized[0]) - 1, 0) if len(quantized) else None
+
+
+def _apart(history: pd.DataFrame, baseline: pd.DataFrame | None) -> NDArray[np.float64] | None:
+    """The smoothed loss less the baseline's; None where their steps are not the same."""
+    if baseline is None or not history["step"].equals(baseline["step"]):
+        return None
+    return smooth(history["loss"].to_numpy(float) - baseline["loss"].to_numpy(float))

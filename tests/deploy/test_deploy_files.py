@@ -283,6 +283,28 @@ def test_depthwise_convolutions_are_converted(values):
     assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
 
 
+def joined(image):
+    """Sums and concatenations that nobody but a pool reads, and a pool that is concatenated."""
+    x = layers.Conv2D(4, 3, padding="same", name="left")(image)
+    y = layers.Conv2D(4, 1, name="right")(image)
+    z = layers.AveragePooling2D(3, 1, padding="same", name="pool")(layers.Add(name="sum")([x, y]))
+    x = layers.Concatenate(name="both")([z, layers.Conv2D(3, 1, name="third")(image)])
+    return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
+
+
+@pytest.mark.parametrize("values", [{}, {"tie_inputs": True}], ids=str)
+def test_every_tensor_of_a_network_with_other_joins_has_a_grid(values):
+    chosen, model = quant(**DEPLOY, **values), network(joined)
+    averages = measured(model)
+    assert {"sum", "pool", "both", "third"} <= set(averages.tensors)
+    graph, left_float = export_model(model, averages, chosen)
+    assert left_float == []
+    file = LiteFile(convert(graph, "int8"), "reference")
+    assert file.dtypes() == {"int8", "int32"}
+    expected = rewrite(model, fixed(chosen), averages).model(images(), training=False)[0].numpy()
+    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
+
+
 KINDS = [
     ({"enabled": False}, "float", "float", ""),
     ({}, "int8", "approximate", ""),

@@ -66,6 +66,23 @@ def test_first_and_last_float():
     assert [tensor for _, tensor in inserted(view)] == [n for n in DEPLOYED if n not in EDGES]
 
 
+def flattened(image):
+    """As ResNets of slim end: the last kernel's output is flattened to the network's."""
+    x = layers.ReLU(name="relu")(layers.Conv2D(3, 3, name="first")(image))
+    x = layers.Conv2D(5, 4, name="logits")(layers.Conv2D(4, 3, name="middle")(x))
+    return layers.Flatten(name="flat")(x)
+
+
+def test_the_last_tensor_may_be_flattened():
+    view = quantized(network(flattened), ("deploy",), op="fake_quant", bits=4, first_last="8")
+    assert bits_of(view) == {
+        "image": 8, "first kernel": 8, "relu": 4, "middle kernel": 4, "middle": 4,
+        "logits kernel": 8, "logits": 8,
+    }  # fmt: skip
+    view = quantized(network(flattened), ("deploy",), op="fake_quant", first_last="float")
+    assert [tensor for _, tensor in inserted(view)] == ["relu", "middle kernel", "middle"]
+
+
 def test_first_and_last_of_other_placements():
     view = quantized(network(residual), ("conv",), bits=4, first_last="8")
     bits = bits_of(view)
