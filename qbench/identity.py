@@ -26,8 +26,10 @@ _NEUTRAL: dict[str, dict[str, Any]] = {
     },
 }
 
-# Since the statistics of a folded layer are computed in one pass, last bits differ.
-_STATISTICS = "with statistics in one pass"
+# What computes the same in another way since the first records, and gives other last bits: the
+# statistics of folded layers, and symmetric kernels with a range for each channel.
+_STATISTICS = "statistics in one pass"
+_UNITS = "in units"
 
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
@@ -102,6 +104,8 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     }
     if quant.get("fold_batch_norm") and not quant.get("freeze_batch_norm"):
         config["quant"]["fold_batch_norm"] = _STATISTICS
+    if (quant.get("granularity"), quant.get("weight_range")) == ("channel", "symmetric_narrow"):
+        config["quant"]["granularity"] = f"channel, {_UNITS}"
     return config
 
 

@@ -27,6 +27,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
+def rounds(figures: Figures) -> str:
+    """How many there were."""
+    return "1 round" if figures["rounds"] == 1 else f"{figures['rounds']} rounds"
+
+
+NETWORKS = {
+    "resnet8": "resnet8, batch 128, 32x32",
+    "resnet20": "resnet20, batch 128, 32x32",
+    "resnet50_32": "resnet50_v1, batch 8, 32x32",
+    "resnet50_64": "resnet50_v1, batch 8, 64x64",
+}
+
+
 def quartiles(row: Figures, form: str) -> str:
     """Between which values half of the rounds lie."""
     return f"{row['quarter']:{form}} to {row['three_quarters']:{form}}"
@@ -44,13 +57,13 @@ def machine(figures: Figures) -> str:
 
 def step(figures: Figures) -> list[str]:
     """Milliseconds and ratios of every network."""
-    lines = [f"{figures['rounds']} rounds, {figures['threads']} threads."]
+    lines = [f"{rounds(figures)}, {figures['threads']} threads."]
     for name, network in figures["networks"].items():
         rows = [
             (who, f"{row['median']:.1f}", f"{row['best']:.1f}", quartiles(row, ".1f"))
             for who, row in network["milliseconds"].items()
         ]
-        lines += ["", f"**{name}**", ""]
+        lines += ["", f"**{NETWORKS[name]}**", ""]
         lines += table(("milliseconds a step", "median", "best", "quartiles"), rows)
         rows = [
             (what, f"{row['median']:.3f}", quartiles(row, ".3f"), f"{row['aim']:.2f}")
@@ -75,6 +88,8 @@ def profile(figures: Figures) -> list[str]:
     return [
         *table(("milliseconds (calls)", *variants), [whole, *rows]),
         "",
+        "A dash: not among the ops that take longest in that variant.",
+        "",
         f"The convolutions are {facts['gflop']:.1f} GFLOP a step; a large matrix product reaches"
         f" {facts['gemm_gflop_per_second']:.0f} GFLOP/s here, so that the arithmetic alone takes"
         f" {limit:.0f} ms.",
@@ -97,17 +112,10 @@ def sharing(figures: Figures) -> list[str]:
         row = figures[part]
         shared, alone = (row[f"{kind}_seconds"]["median"] for kind in ("shared", "alone"))
         ratio = row["ratio"]
-        rows.append(
-            (
-                part,
-                f"{shared:.1f}",
-                f"{alone:.1f}",
-                f"{ratio['median']:.3f}",
-                quartiles(ratio, ".3f"),
-            )
-        )
+        spread = "-" if figures["rounds"] == 1 else quartiles(ratio, ".3f")
+        rows.append((part, f"{shared:.1f}", f"{alone:.1f}", f"{ratio['median']:.3f}", spread))
     steps = figures["steps"]
-    heads = (f"{figures['rounds']} rounds", "shared, s", "alone, s", "ratio", "quartiles")
+    heads = (rounds(figures), "shared, s", "alone, s", "ratio", "quartiles")
     counted = f"{steps['shared']:,} steps in place of {steps['alone']:,}: {steps['ratio']:.3f}."
     return [*table(heads, rows), "", counted]
 
@@ -118,7 +126,7 @@ def parallel(figures: Figures) -> list[str]:
         (name, f"{row['seconds']['median']:.1f}", f"{row['ratio']['median']:.3f}")
         for name, row in figures["contenders"].items()
     ]
-    return table((f"{figures['rounds']} rounds", "median, s", "ratio"), rows)
+    return table((rounds(figures), "median, s", "ratio"), rows)
 
 
 def planning(figures: Figures) -> list[str]:
@@ -136,7 +144,7 @@ def overhead(figures: Figures) -> list[str]:
     """The engine over the bare loop."""
     row = figures["ratio"]
     return [
-        f"Median ratio over {figures['rounds']} rounds **{row['median']:.3f}**, quartiles"
+        f"Median ratio over {rounds(figures)} **{row['median']:.3f}**, quartiles"
         f" {quartiles(row, '.3f')}."
     ]
 
@@ -154,7 +162,7 @@ def commands(figures: Figures) -> list[str]:
         ("whole, as the study says (two workers)", f"{sweep['seconds']:.1f}"),
     ]
     return [
-        *table((f"{figures['rounds']} rounds", "median, s", "best, s"), rows),
+        *table((rounds(figures), "median, s", "best, s"), rows),
         "",
         *table(("`qbench sweep` on digits", "s"), [*parts, *wholes]),
     ]

@@ -118,14 +118,26 @@ def is_average(op: Any) -> bool:
     import keras
 
     layers = keras.layers
-    return type(op).__name__ == "Mean" or isinstance(
+    if keeps_grid(op) or type(op).__name__ == "Mean":
+        return True
+    return isinstance(
         op,
-        layers.AveragePooling1D
-        | layers.AveragePooling2D
-        | layers.AveragePooling3D
-        | layers.GlobalAveragePooling1D
+        layers.GlobalAveragePooling1D
         | layers.GlobalAveragePooling2D
         | layers.GlobalAveragePooling3D,
+    )
+
+
+def keeps_grid(op: Any) -> bool:
+    """An average pool with a window: LiteRT gives its output the grid of its input.
+
+    A global one becomes another operator, MEAN, whose output has a grid of its own.
+    """
+    import keras
+
+    layers = keras.layers
+    return isinstance(
+        op, layers.AveragePooling1D | layers.AveragePooling2D | layers.AveragePooling3D
     )
 
 

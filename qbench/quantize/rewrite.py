@@ -25,6 +25,7 @@ from qbench.quantize.placement import (
     is_activation,
     is_average,
     is_convolution,
+    keeps_grid,
     kernels,
     passes_values_through,
     smallest_output,
@@ -153,9 +154,10 @@ class Rewriter:
         for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
             made = self._tensor(value, unique(op.name, self.tensor_names), op)
             made.depth = depth + is_convolution(op)
-            if passes_values_through(op) and tensors:
+            passes = passes_values_through(op)
+            if tensors and (passes or keeps_grid(op)):
                 made.root = tensors[0].root
-                made.is_quantized = tensors[0].is_quantized
+                made.is_quantized = passes and tensors[0].is_quantized
         return output
 
     def _is_folded(self, op: Any) -> bool:

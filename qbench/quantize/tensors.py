@@ -20,7 +20,7 @@ class Tensor:
         value: the Keras tensor, held so that its id stays its own.
         name: the layer whose output it is.
         producer: that layer, None for the model's input.
-        root: the tensor whose values this one passes on; itself for most.
+        root: the tensor whose values this one passes on, or whose grid it keeps; itself for most.
         is_quantized: its values lie on a grid already.
         range: the two scalar Keras tensors measured of a root, once it is gathered.
         row: the root's row among the gathered tensors.

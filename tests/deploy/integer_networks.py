@@ -28,10 +28,11 @@ def mobile(image: Any) -> Any:
 
 
 def flat(image: Any) -> Any:
-    """A residual network that ends in an average pool and in all of its pixels."""
+    """A residual network that ends in a join, an average pool and all of its pixels."""
     x = layers.ReLU(name="relu")(layers.Conv2D(4, 3, padding="same", name="conv")(image))
     y = layers.Conv2D(4, 3, padding="same", name="other")(x)
-    x = layers.ReLU(name="sum_relu")(layers.Add(name="sum")([x, y]))
+    z = layers.ReLU(name="sum_relu")(layers.Add(name="sum")([x, y]))
+    x = layers.Concatenate(name="both")([x, z])  # of two grids
     return layers.Dense(5)(layers.Flatten()(layers.AveragePooling2D(2)(x)))
 
 
