@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.conversions import is_conversion
 from qbench.errors import QbenchError
 
 SCHEMA = 1
@@ -179,7 +180,7 @@ def read_export(folder: Path, calibration: str | None = None) -> dict[str, Any] 
         report = json.loads((folder / deploy_name(calibration)).read_bytes())
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) and "export" in report else None
+    return report if is_conversion(report) else None
 
 
 def deploy_name(calibration: str | None) -> str:

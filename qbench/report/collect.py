@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,16 @@ class Sweep:
         folder: the sweep's own folder.
         manifest: as stored.
         records: by run id; runs that have left none are missing.
-        exports: what is known of converted files, by run id.
+        exports: what is known of converted files, by the id of runs that hold metrics; see
+            `deployed.comparable`.
         references: the same of float runs quantized after training.
     """
 
     folder: Path
     manifest: dict[str, Any]
     records: dict[str, dict[str, Any]]
-    exports: dict[str, dict[str, Any]]
-    references: dict[str, dict[str, Any]]
+    exports: dict[str, deployed.Report]
+    references: dict[str, deployed.Report]
 
     @property
     def remarks(self) -> list[str]:
@@ -57,21 +59,27 @@ def collect(folder: Path) -> Sweep:
     manifest = records.read_manifest(folder)
     root = (folder / manifest["runs"]).parent
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
-    found = {name: _record(root, name) for name in names}
-    return Sweep(
-        folder,
-        manifest,
-        {k: v for k, v in found.items() if v is not None},
-        _exports(root, names, None),
-        _exports(root, names, REPRESENTATIVE),
-    )
+    read = {name: _record(root, name) for name in names}
+    found = {name: record for name, record in read.items() if record is not None}
+    exports = [_exports(root, found, calibration) for calibration in (None, REPRESENTATIVE)]
+    return Sweep(folder, manifest, found, *exports)
 
 
-def _exports(root: Path, names: list[str], calibration: str | None) -> dict[str, dict[str, Any]]:
-    """What is known of the converted files of these runs, by run."""
-    folders = {name: records.run_folder(root, name) for name in names}
-    found = {name: records.read_export(folder, calibration) for name, folder in folders.items()}
-    return {name: report for name, report in found.items() if report is not None}
+def _exports(
+    root: Path, found: Mapping[str, Mapping[str, Any]], calibration: str | None
+) -> dict[str, deployed.Report]:
+    """What is known of the converted files of these runs, by run; damaged reports are named."""
+    exports = {}
+    for run, record in found.items():
+        folder = records.run_folder(root, run)
+        report = records.read_export(folder, calibration)
+        path = folder / records.deploy_name(calibration)
+        if report is None and path.exists():
+            say(f"{path}: damaged; its file is left out until the run is converted again.")
+        elif report is not None and record["metrics"]:
+            images = record["data"]["test_images"]
+            exports[run] = deployed.comparable(report, images, calibration)
+    return exports
 
 
 def _record(root: Path, run: str) -> dict[str, Any] | None:
@@ -106,7 +114,7 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
             )
     columns = ["configuration", "seed", "run", "status", *METRICS, "size_mb", "quantized", *COLUMNS]
     columns += ["steps_float", "steps_quantized", "seconds", "error"]
-    columns += deployed.COLUMNS if sweep.exports else []
+    columns += deployed.OF_RUNS if sweep.exports else []
     return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
 
 
@@ -145,7 +153,7 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
         line["n_seeds"] = int(mine["accuracy"].notna().sum())
         line["configuration"] = row["label"]
         if sweep.exports:
-            line |= deployed.of_configuration(mine)
+            line |= deployed.of_configuration(mine, several)
         if several:
             line |= {f"{key}_std": mine[key].std() for key in METRICS}
         lines.append(line)
@@ -158,7 +166,9 @@ def table_columns(several: bool, exported: bool) -> list[str]:
     columns += ["recall_macro", "precision_macro", "loss", "status", "n_seeds"]
     if several:
         columns += [f"{key}_std" for key in METRICS]
-    return [*columns, *(deployed.COLUMNS if exported else []), "configuration"]
+    if exported:
+        columns += [*deployed.COLUMNS, *(deployed.OF_SEEDS if several else [])]
+    return [*columns, "configuration"]
 
 
 def worst(statuses: list[str]) -> str:

@@ -1,7 +1,8 @@
-"""What the report says of converted files."""
+"""What the tables say of converted files, and the figure that sets them beside the simulation."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,68 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from qbench.conversions import NONE
+from qbench.deploy.lite import KERNELS
 from qbench.report.drawing import save_figure
 
-# Of the file on XNNPACK, the runtime's own choice of kernels; deploy.json has every path.
+# Of the file on XNNPACK, the runtime's own choice of kernels; runs.csv has every path.
 PATH = "xnnpack"
-FIGURES = ["deployed_accuracy", "deployed_recall_at_5", "agreement", "packed_mb", "tflite_mb"]
+PERCENTAGES = ["deployed_accuracy", "deployed_recall_at_5", "agreement"]
+FIGURES = [*PERCENTAGES, "packed_mb", "tflite_mb"]
 TEXTS = ["export", "export_note"]
 COLUMNS = [*FIGURES, *TEXTS]
+OF_SEEDS = ["n_deployed", *(f"{name}_std" for name in PERCENTAGES)]
+OF_PATH = ["accuracy", "agreement", "largest_difference", "mean_difference"]
+OF_RUNS = [*COLUMNS, *(f"{path}_{name}" for path in KERNELS for name in OF_PATH)]
 TITLE = "Accuracy in simulation and of the converted file"
 
 NOTE = (
-    "Deployed figures are those of the converted file on the whole test set, on XNNPACK, the"
-    " runtime's own choice of kernels. Agreement is the share of test images that get the class"
-    " which the simulation gives them on the same fixed ranges. Approximate files differ from the"
-    " simulation as the note says; docs/deployment.md has the rule."
+    "Deployed figures are those of the converted file on the same test images as the simulation,"
+    " on XNNPACK, the runtime's own choice of kernels. Agreement is the share of test images that"
+    " get the class which the simulation gives them on the same fixed ranges. Approximate files"
+    " differ from the simulation as the note says; docs/deployment.md has the rule."
 )
 
 Report = Mapping[str, Any]
+
+
+def comparable(report: Report, images: int, calibration: str | None = None) -> Report:
+    """The report as it may stand beside the simulation.
+
+    Args:
+        report: what is known of a converted file.
+        images: how many test images the run's own figures are of.
+        calibration: how the ranges of the file were found where training did not gather them.
+
+    Returns:
+        The report; where the file was measured on other images, without what was measured and with
+        `left_out`, which says so.
+    """
+    if report["export"] == NONE or report["images"] == images:
+        return report
+    command = "qbench convert RUN" + (f" deploy.calibration={calibration}" if calibration else "")
+    said = (
+        f"measured on {report['images']} test images, the simulation on {images};"
+        f" `{command}` measures on the same"
+    )
+    return {**report, "kernels": {}, "left_out": said}
+
+
+def lacking(report: Report | None) -> str | None:
+    """Why a conversion gave no deployed figures; None where it did, or was not tried."""
+    if report is None:
+        return None
+    if report["export"] == NONE:
+        return f"not converted. {report['export_note']}"
+    return _unmeasured(report)
+
+
+def _unmeasured(report: Report) -> str | None:
+    """Why a file has no figures on XNNPACK; None where it has."""
+    if "left_out" in report:
+        return str(report["left_out"])
+    error = report["kernels"].get(PATH, {}).get("error")
+    return None if error is None else f"XNNPACK cannot run the file: {error}"
 
 
 def cells(report: Report | None) -> dict[str, Any]:
@@ -34,9 +80,12 @@ def cells(report: Report | None) -> dict[str, Any]:
     if report is None:
         return {}
     line = {name: report[name] for name in TEXTS}
-    if report["export"] == "none":
+    if report["export"] == NONE:
         return line
-    measured = report["kernels"][PATH]
+    notes = [report["export_note"], _unmeasured(report)]
+    line["export_note"] = "; ".join(note for note in notes if note)
+    kernels = report["kernels"]
+    measured = kernels.get(PATH, {})
     line |= {
         "deployed_accuracy": measured.get("accuracy"),
         "deployed_recall_at_5": measured.get("recall_at_5"),
@@ -45,42 +94,52 @@ def cells(report: Report | None) -> dict[str, Any]:
     }
     if report.get("packed_bytes"):
         line["packed_mb"] = report["packed_bytes"] / 1e6
+    for path in KERNELS:
+        line |= {f"{path}_{name}": kernels.get(path, {}).get(name) for name in OF_PATH}
     return line
 
 
-def of_configuration(lines: pd.DataFrame) -> dict[str, Any]:
-    """The cells of a configuration from the lines of its runs: means, and the first text."""
-    found: dict[str, Any] = {name: lines[name].astype(float).mean() for name in FIGURES}
-    for name in TEXTS:
-        said = lines[name].dropna()
-        found[name] = said.iloc[0] if len(said) else None
-    return found
-
-
-def reference(reports: Mapping[str, Report]) -> list[str]:
-    """The baseline quantized after training, in a sentence.
+def of_configuration(lines: pd.DataFrame, several: bool) -> dict[str, Any]:
+    """The cells of a configuration: means over the seeds that have figures, and what is said.
 
     Args:
-        reports: what is known of these files, by run.
+        lines: those of its runs.
+        several: whether there are several seeds; then `n_deployed` counts those with deployed
+            figures, and `_std` columns hold sample standard deviations.
     """
-    done = [cells(report) for report in reports.values() if report["export"] != "none"]
-    if not done:
-        return [
-            f"Post-training quantization of the baseline: none. {report['export_note']}"
-            for report in list(reports.values())[:1]
-        ]
-    means = {name: np.mean([line[name] for line in done]) for name in FIGURES if name in done[0]}
-    return [
-        "For comparison, post-training quantization of the float baseline (int8, ranges calibrated"
-        f" on training images): {means['deployed_accuracy']:.2f} % deployed, agreement with the"
-        f" float network {means['agreement']:.2f} %, {means['tflite_mb']:.3g} MB."
-    ]
+    figures = lines[FIGURES].astype(float)
+    found: dict[str, Any] = dict(figures.mean())
+    if several:
+        found["n_deployed"] = int(figures["deployed_accuracy"].notna().sum())
+        found |= {f"{name}_std": figures[name].std() for name in PERCENTAGES}
+    return found | {name: _said(lines[name]) for name in TEXTS}
 
 
-def draw(table: pd.DataFrame, stem: Path, remarks: list[str]) -> dict[str, list[Path]]:
-    """Simulated against deployed accuracy, a line for each row that has both; files by title."""
-    rows = table[table["accuracy"].notna() & table["deployed_accuracy"].notna()][::-1]
+def _said(texts: pd.Series[Any]) -> str | None:
+    """What the seeds say, commonest first, with counts where they do not all say the same."""
+    counts = Counter(texts.dropna())
+    if len(counts) <= 1:
+        return next(iter(counts), None)
+    return "; ".join(f"{text} ({n} of {len(texts)})" for text, n in counts.most_common() if text)
+
+
+def draw(runs: pd.DataFrame, stem: Path, remarks: list[str]) -> dict[str, list[Path]]:
+    """Simulated against deployed accuracy, a line for each row that has both.
+
+    Both are means over the same seeds, those that have both. Without any an old figure is removed.
+
+    Args:
+        runs: as `qbench.report.collect.runs_frame` gives it.
+        stem: path of the figure without a suffix.
+        remarks: what must be said of the data.
+
+    Returns:
+        The figure's files by its title; nothing where there is nothing to draw.
+    """
+    rows = _pairs(runs)[::-1]
     if rows.empty:
+        for kind in ("png", "svg"):
+            stem.with_suffix(f".{kind}").unlink(missing_ok=True)
         return {}
     figure = Figure(figsize=(7.2, 1.4 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -89,10 +148,18 @@ def draw(table: pd.DataFrame, stem: Path, remarks: list[str]) -> dict[str, list[
     axes.hlines(place, simulated, deployed, color="grey", linewidth=1.5, zorder=1)
     axes.plot(simulated, place, "o", color="#0072B2", markersize=8, label="simulation")
     axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5, label="converted file")
-    axes.set_yticks(place, rows["configuration"])
+    axes.set_yticks(place, list(rows.index))
     figure.suptitle(TITLE)
     axes.set_xlabel("accuracy %")
     axes.grid(alpha=0.25, linewidth=0.5, axis="x")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize="small")
+    # Above the axes: what must be said of the data stands below them.
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize="small")
     return {TITLE: save_figure(figure, stem, remarks)}
+
+
+def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean simulated and deployed accuracy by configuration, over the runs that have both."""
+    both = ["accuracy", "deployed_accuracy"]
+    found = runs.reindex(columns=["configuration", *both]).dropna()
+    return found.astype(dict.fromkeys(both, float)).groupby("configuration", sort=False).mean()

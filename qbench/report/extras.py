@@ -55,6 +55,15 @@ def terminal(section: Section) -> str:
     return "\n".join(parts)
 
 
+def markdown(section: Section) -> list[str]:
+    """What stands below the heading of a section, in Markdown: its paragraphs and tables."""
+    parts = [section.explained]
+    for heading, lines in section.tables:
+        parts += [f"## {heading}"] if heading else []
+        parts.append(texts.markdown(lines))
+    return parts
+
+
 def _write(
     folder: Path,
     name: str,
@@ -68,10 +77,6 @@ def _write(
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
         return
     csv = frame.round(_DECIMALS).to_csv(index=False, lineterminator="\n")
-    parts = [f"# {section.title}", section.explained]
-    for heading, lines in section.tables:
-        parts += [f"## {heading}"] if heading else []
-        parts.append(texts.markdown(lines))
-    parts += remarks
+    parts = [f"# {section.title}", *markdown(section), *remarks]
     records.write_atomically(folder / f"{name}.csv", csv.encode())
     records.write_atomically(folder / f"{name}.md", ("\n\n".join(parts) + "\n").encode())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qbench.report import deployed
 from qbench.report.collect import Sweep
+from qbench.report.reference import reference
+from qbench.report.texts import counted
 
 RECALL = (
     "Recall@5 is the share of test images whose label is among the five largest logits. It is what"
@@ -14,6 +16,15 @@ RECALL = (
 SIZE = (
     "Size is theoretical: kernels and one bias per channel, batch normalization folded in, times"
     " the bits of the weights, in MB of 10^6 bytes."
+)
+
+ONE_SEED = (
+    "Every figure is one run; single runs differ by chance, so small differences between rows mean"
+    " nothing."
+)
+SEEDS = (
+    "Figures are means ± sample standard deviations of {} seeds. Seeds shift all rows together, so"
+    " compare rows seed by seed (runs.csv)."
 )
 
 
@@ -37,17 +48,14 @@ def notes(sweep: Sweep) -> list[str]:
             f"Data: {name}, {images[0]:,} training and {images[1]:,} test images (SHA-256"
             f" {', '.join(sorted(hashes))}...)." + (f" Note: {note}." if note else "")
         )
-    seeds = sweep.manifest["seeds"]
-    many = f"means ± sample standard deviations of {len(seeds)} seeds"
-    lines.append(
-        f"Every figure is {'one run' if len(seeds) == 1 else many}; single runs differ by chance,"
-        " so small differences between rows mean nothing."
-    )
+    seeds = len(sweep.manifest["seeds"])
+    lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
     lines += [RECALL, SIZE, *([deployed.NOTE] if sweep.exports else [])]
-    lines += deployed.reference(sweep.references)
+    lines += reference(sweep.manifest["rows"], sweep.references)
     machines = {
-        f"{r['device']['name']}, {r['threads']} threads, TensorFlow {r['versions']['tensorflow']},"
-        f" Keras {r['versions']['keras']}, qbench {r['versions']['qbench']}"
+        f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
+        f" TensorFlow {r['versions']['tensorflow']}, Keras {r['versions']['keras']},"
+        f" qbench {r['versions']['qbench']}"
         for r in sweep.records.values()
     }
     lines.append(f"Run on: {'; '.join(sorted(machines)) or '-'}.")
@@ -55,7 +63,7 @@ def notes(sweep: Sweep) -> list[str]:
 
 
 def troubles(sweep: Sweep) -> list[str]:
-    """One line for each row that has no figures, with the reason."""
+    """One line for each run that lacks figures, of the simulation or its file, with the reason."""
     lines = []
     for row in sweep.manifest["rows"]:
         if row["reason"] is not None:
@@ -67,4 +75,6 @@ def troubles(sweep: Sweep) -> list[str]:
                 lines.append(f"{name}: missing. It has left no record (yet).")
             elif record["status"] != "ok":
                 lines.append(f"{name}: {record['status']}. {record['error']['message']}")
+            elif reason := deployed.lacking(sweep.exports.get(run["id"])):
+                lines.append(f"{name}: {reason}")
     return lines

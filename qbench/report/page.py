@@ -60,13 +60,13 @@ def page(
         title: of the page.
         table: as `qbench.report.collect.table_frame` gives it.
         notes: sentences below the table.
-        troubles: rows without figures and why.
+        troubles: runs that lack figures and why.
         figures: PNG and SVG of each figure, by title; the SVG is written into the page.
         sections: what stands between the table and its notes.
     """
     parts = [f"<h1>{escape(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
     if troubles:
-        parts += ["<h2>Rows without figures</h2>", _list(troubles)]
+        parts += ["<h2>Missing figures</h2>", _list(troubles)]
     for section in sections:
         parts += _section(section)
     parts += ["<h2>Notes</h2>", _list(notes)]

@@ -31,6 +31,7 @@ _HEADINGS = {
     "packed_mb": "packed MB",
     "tflite_mb": "file MB",
     "export_note": "export note",
+    "n_deployed": "deployed seeds",
 }
 
 

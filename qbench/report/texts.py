@@ -8,6 +8,11 @@ Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def aligned(lines: Lines, last_is_text: bool = False) -> str:
     """For a terminal: the first column to the left, all others (but a last text) to the right."""
     columns = range(len(lines[0]))

@@ -13,6 +13,7 @@ import pytest
 import report_examples as examples
 
 from qbench.report.build import build_report
+from qbench.report.texts import counted
 
 
 class _Reader(HTMLParser):
@@ -101,7 +102,14 @@ def test_several_seeds_are_said(tmp_path: Path) -> None:
     made = examples.write(tmp_path, examples.rows(3), seeds=3)
     build_report(made)
     text = (made / "table.md").read_text()
-    assert "means ± sample standard deviations of 3 seeds" in text
+    assert "Figures are means ± sample standard deviations of 3 seeds. Seeds shift all" in text
+    assert "compare rows seed by seed (runs.csv)" in text
+    assert "one run" not in text
+
+
+@pytest.mark.parametrize(("number", "noun"), [(0, "0 seeds"), (1, "1 seed"), (2, "2 seeds")])
+def test_counted(number: int, noun: str) -> None:
+    assert counted(number, "seed") == noun
 
 
 def test_a_report_is_the_same_each_time(folder: Path) -> None:

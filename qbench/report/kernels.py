@@ -1,0 +1,72 @@
+"""Every converted file on every kernel path of the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan, nan
+from statistics import fmean
+from typing import Any
+
+from qbench.conversions import NONE
+from qbench.deploy.lite import KERNELS
+from qbench.report.collect import Sweep
+from qbench.report.differences import percent
+from qbench.report.page import Section
+from qbench.report.texts import Lines
+
+TITLE = "Converted files on every kernel path"
+EXPLAINED = (
+    "One file gives different answers on different kernels. Differences are of logits from those of"
+    " the simulation with the file's fixed ranges, in steps of the output's grid (of float files,"
+    " in logits). Of several seeds these are means, and the largest difference of all."
+)
+_ERROR = "could not run"
+
+Measured = Mapping[str, Any]
+
+
+def kernel_paths(sweep: Sweep) -> list[Section]:
+    """A section with a line for each row and kernel path, if some file was measured."""
+    several = len(sweep.manifest["seeds"]) > 1
+    head = ["configuration", "kernels", "accuracy %", "agreement %", "largest", "mean difference"]
+    head += ["seeds"] if several else []
+    body: Lines = []
+    for row in sweep.manifest["rows"]:
+        reports = [sweep.exports.get(run["id"]) for run in row["runs"]]
+        kernels = [report["kernels"] for report in reports if report and report["export"] != NONE]
+        for path in KERNELS:
+            measured = [one[path] for one in kernels if path in one]
+            if measured:
+                body.append([row["label"], path, *_figures(measured, several)])
+    if not body:
+        return []
+    # A column for what only few sweeps have.
+    if any(line[-1] for line in body):
+        head.append(_ERROR)
+    else:
+        body = [line[:-1] for line in body]
+    return [Section(TITLE, EXPLAINED, [("", [head, *body])])]
+
+
+def _figures(measured: list[Measured], several: bool) -> list[str]:
+    """The cells of a row on one path; the last says why seeds have no figures."""
+    good = [one for one in measured if "error" not in one]
+    cells = [percent(_mean(good, "accuracy")), percent(_mean(good, "agreement"))]
+    cells.append(_short(max(_values(good, "largest_difference"), default=nan)))
+    cells.append(_short(_mean(good, "mean_difference")))
+    cells += [str(len(good))] if several else []
+    errors = dict.fromkeys(one["error"] for one in measured if "error" in one)
+    return [*cells, "; ".join(errors)]
+
+
+def _values(measured: list[Measured], key: str) -> list[float]:
+    return [one[key] for one in measured if one.get(key) is not None]
+
+
+def _mean(measured: list[Measured], key: str) -> float:
+    values = _values(measured, key)
+    return fmean(values) if values else nan
+
+
+def _short(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.3g}"

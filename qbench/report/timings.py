@@ -1,0 +1,171 @@
+"""Which of a sweep's latencies may stand in one figure: those that were timed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from qbench import records
+from qbench.conversions import NONE
+from qbench.errors import QbenchError
+from qbench.progress import say
+from qbench.report.collect import Sweep
+from qbench.report.deployed import Report
+from qbench.report.texts import counted
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A run's file on one kernel path, with one number of threads and of images.
+
+    Attributes:
+        label: of the row.
+        run: the run's name in sentences.
+        kind: `float`, `int8` or `16x8`.
+        kernels: the kernel path.
+        batch: images in an invocation.
+        threads: number of threads.
+        milliseconds: median of an invocation.
+        accuracy: of the file on that path, in percent.
+    """
+
+    label: str
+    run: str
+    kind: str
+    kernels: str
+    batch: int
+    threads: int
+    milliseconds: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row's file on one kernel path; means over the seeds. Attributes as those of `Timing`."""
+
+    label: str
+    kind: str
+    kernels: str
+    batch: int
+    threads: int
+    milliseconds: float
+    accuracy: float
+
+
+Reasons = dict[str, list[str]]
+"""The runs that are left out, by the reason."""
+
+
+def points(sweep: Sweep) -> tuple[list[Point], list[str]]:
+    """What is drawn, and what is said of the rest.
+
+    All points have the batch that most rows were timed with, and on each kernel path the number of
+    threads that most of these rows have; of several, the smallest.
+
+    Returns:
+        The points in the order of the table, and a sentence for each reason why runs that were
+        timed are left out, wholly or on a path.
+    """
+    found, reasons = _read(sweep)
+    alike = _alike(found, lambda one: one.batch)
+    for one in found:
+        if one not in alike:
+            _add(reasons, f"timed with batch {one.batch}", one.run)
+    kept = []
+    for path in dict.fromkeys(one.kernels for one in alike):
+        mine = [one for one in alike if one.kernels == path]
+        chosen = _alike(mine, lambda one: one.threads)
+        drawn = {one.run for one in chosen}
+        for one in mine:
+            if one.run not in drawn:
+                _add(reasons, f"not timed with {_threads(chosen)} on {path}", one.run)
+        kept += chosen
+    return _means(kept, sweep), [f"Left out: {', '.join(v)} ({k})." for k, v in reasons.items()]
+
+
+def _alike(found: list[Timing], setting: Callable[[Timing], int]) -> list[Timing]:
+    """Those with the setting that most rows have; of several, the smallest."""
+    rows: dict[int, set[str]] = {}
+    for one in found:
+        rows.setdefault(setting(one), set()).add(one.label)
+    chosen = min(rows, key=lambda value: (-len(rows[value]), value), default=None)
+    return [one for one in found if setting(one) == chosen]
+
+
+def _threads(chosen: list[Timing]) -> str:
+    return counted(chosen[0].threads, "thread")
+
+
+def _means(kept: list[Timing], sweep: Sweep) -> list[Point]:
+    """A point for each row, kind and path, in the order of the table."""
+    groups: dict[tuple[Any, ...], list[Timing]] = {}
+    for label in (row["label"] for row in sweep.manifest["rows"]):
+        for one in kept:
+            if one.label == label:
+                key = label, one.kind, one.kernels, one.batch, one.threads
+                groups.setdefault(key, []).append(one)
+    return [
+        Point(*key, fmean(one.milliseconds for one in mine), fmean(one.accuracy for one in mine))
+        for key, mine in groups.items()
+    ]
+
+
+def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
+    """Every timing of a file whose accuracy is known; damaged reports are named."""
+    several = len(sweep.manifest["seeds"]) > 1
+    found: list[Timing] = []
+    reasons: Reasons = {}
+    for row in sweep.manifest["rows"]:
+        for run in row["runs"]:
+            path = sweep.folder / sweep.manifest["runs"] / run["id"] / records.LATENCY
+            report = sweep.exports.get(run["id"])
+            if report is None or not path.is_file():
+                continue
+            name = f"{row['label']} seed {run['seed']}" if several else row["label"]
+            try:
+                found += _timings(row["label"], name, _latency(path), report, reasons)
+            except (QbenchError, AttributeError, LookupError, TypeError, ValueError) as error:
+                reason = error if isinstance(error, QbenchError) else f"{path}: damaged"
+                say(f"{reason}; its latency is left out.")
+    return found, reasons
+
+
+def _latency(path: Path) -> dict[str, Any]:
+    latency: dict[str, Any] = records.read_json(path, "latencies")
+    return latency
+
+
+def _timings(
+    label: str, name: str, latency: Mapping[str, Any], report: Report, reasons: Reasons
+) -> Iterable[Timing]:
+    """The timings of one run."""
+    if report["export"] == NONE:
+        _add(reasons, "not converted", name)
+        return []
+    if latency["sha256"] != report["sha256"]:
+        _add(reasons, "converted anew since it was timed", name)
+        return []
+    if "left_out" in report:
+        _add(reasons, f"its file was {report['left_out']}", name)
+        return []
+    kind = Path(latency["file"]).stem.removeprefix("model_")
+    found = []
+    for row in latency["rows"]:
+        accuracy = report["kernels"].get(row["kernels"], {}).get("accuracy")
+        if "error" not in row and accuracy is not None:
+            setting = int(latency["batch"]), int(row["threads"])
+            median = float(row["milliseconds"][kind]["median"])
+            found.append(Timing(label, name, kind, row["kernels"], *setting, median, accuracy))
+    for path in dict.fromkeys(row["kernels"] for row in latency["rows"]):
+        if path not in {one.kernels for one in found}:
+            _add(reasons, f"not run on {path}", name)
+    return found
+
+
+def _add(reasons: Reasons, reason: str, name: str) -> None:
+    names = reasons.setdefault(reason, [])
+    if name not in names:
+        names.append(name)
