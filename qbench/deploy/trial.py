@@ -1,7 +1,7 @@
 """A file tried in a process of its own: on a damaged one the runtime may end the whole process.
 
-The runtime checks a file's structure when it opens it, but not all that its operators say of each
-other; of 1,700 files with random bytes changed, two made it abort.
+The runtime checks a file's structure when it opens it, but not all of its contents; of 1,700 files
+with random bytes changed, two made it abort.
 """
 
 from __future__ import annotations

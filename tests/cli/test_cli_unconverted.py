@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from cli_converted import SWEEP, rows_of, run_of
 from qbench.cli import main
 from qbench.deploy import convert
 from qbench.deploy.kinds import kind_of
-from qbench.engine import exporting
+from qbench.engine import client, exporting
 from qbench.engine.client import WorkerDied
 from qbench.errors import NotConvertible
 
@@ -139,6 +140,33 @@ def test_a_worker_that_is_killed_settles_nothing(sweep, monkeypatch, capsys):
     assert err.count("tries again. The worker process ended by signal 9.") == 2
     assert "2 of the files to convert could not be made" in err
     assert reports(sweep) == {}
+
+
+# Becomes sitecustomize.py in front of a worker's path.
+KILLED = """
+import sys
+
+if "qbench.engine.worker" in sys.orig_argv:
+    import os, signal
+    from qbench.engine import exporting
+
+    exporting.convert_folder = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_real_worker_that_is_killed_is_replaced(sweep, tmp_path, monkeypatch, capsys):
+    command = [*PAIR, "isolate=true", f"out={sweep}"]
+    (tmp_path / "sitecustomize.py").write_text(KILLED)
+    client.close_workers()
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        assert main(command) == 1
+        client.close_workers()
+    assert capsys.readouterr().err.count("The worker process ended by signal 9.") == 2
+    assert reports(sweep) == {}
+    assert main(command) == 0
+    assert reports(sweep) == {"baseline": "float", "default": "approximate"}
 
 
 @pytest.mark.parametrize(("refused", "code"), [(True, 0), (False, 1)])
