@@ -25,7 +25,6 @@ from qbench.quantize.scheme import QuantizationScheme, scheme_of
 CALIBRATION_IMAGES = 200
 BATCH = 100
 
-
 Values = NDArray[np.float32]
 
 
