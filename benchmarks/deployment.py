@@ -56,17 +56,20 @@ def a_run(folder: Path) -> dict[str, Any]:
 def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The same with tfmot, measured as qbench measures its own files."""
     from qbench.data import load
-    from qbench.data.preprocessing import PREPROCESSING
-    from qbench.deploy.convert import measure
+    from qbench.deploy.convert import input_batches, measure
+    from qbench.experiment import Experiment
 
     wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})
     script = HERE / "contenders" / "tfmot_deploy.py"
     subprocess.run([TFMOT, script, wanted], check=True)
-    data = load(config["data"]["name"], config["data"]["dir"])
-    scale = PREPROCESSING[config["data"]["preprocessing"]].scale
+    experiment = Experiment.from_config(config)
+    data = load(experiment.data.name, experiment.data.dir)
     logits = np.load(folder / "logits.npy")
     content = (folder / "model.tflite").read_bytes()
-    inputs = scale(data.test_images).numpy()
+
+    def inputs() -> Any:
+        return input_batches(experiment, data.test_images)
+
     return {
         "accuracy": 100 * float(np.mean(logits.argmax(axis=1) == data.test_labels)),
         "export": "tfmot",

@@ -29,7 +29,7 @@ from common import save, versions
 
 from qbench import records
 from qbench.data import load
-from qbench.data.preprocessing import PREPROCESSING
+from qbench.deploy.convert import input_batches
 from qbench.deploy.integer import OPERATORS, IntegerFile, Multiplier
 from qbench.deploy.integer.node import Node
 from qbench.deploy.integer.products import fully_connected
@@ -78,8 +78,8 @@ def codes_of(experiment: Experiment, content: bytes) -> Any:
     """Input codes of the first test images, and of training images where there are too few."""
     data = load(experiment.data.name, experiment.data.dir)
     pixels = np.concatenate([data.test_images[:IMAGES], data.train_images[:IMAGES]])[:IMAGES]
-    scaled = PREPROCESSING[experiment.data.preprocessing].scale(pixels).numpy()
-    return LiteFile(content, "reference").codes(scaled)
+    file = LiteFile(content, "reference")
+    return np.concatenate([file.codes(part) for part in input_batches(experiment, pixels, BATCH)])
 
 
 def cut(content: bytes, number: int) -> bytes:

@@ -9,5 +9,9 @@ class QbenchError(Exception):
     """
 
 
+class NotConvertible(QbenchError):
+    """No file can be made of this network, however often it is tried."""
+
+
 class Diverged(Exception):
     """Training produced a loss that is not finite; the argument is the step (0-based)."""

@@ -2,13 +2,16 @@
 
 `python tfmot_deploy.py '{"config": ..., "folder": ..., "threads": ...}'` leaves `model.tflite` and
 `logits.npy`, the logits of its simulation on the test set, in the folder. Batches, augmentation,
-network, schedule and loss are qbench's own; only the quantization is tfmot's.
+network, schedule and loss are qbench's own; only the quantization is tfmot's. The optimizer keeps
+its momentum when quantization starts, as qbench's does.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,13 +34,24 @@ sys.modules["qbench"] = package
 
 from qbench.data import load  # noqa: E402
 from qbench.data.batches import Batches  # noqa: E402
-from qbench.data.preprocessing import DRAWS, PREPROCESSING  # noqa: E402
+from qbench.data.preprocessing import (  # noqa: E402
+    DRAWS,
+    PREPROCESSING,
+    input_shape,
+    network_input,
+)
 from qbench.models import build_model  # noqa: E402
 
 CONFIG = WANTED["config"]
 TRAIN = CONFIG["train"]
 DATA = load(CONFIG["data"]["name"], CONFIG["data"]["dir"])
-PREPARE = PREPROCESSING[CONFIG["data"]["preprocessing"]]
+AUGMENT = PREPROCESSING[CONFIG["data"]["preprocessing"]].augment
+RESOLUTION = CONFIG["data"].get("resolution")
+
+
+def read(images: Any) -> Any:
+    """The network's input."""
+    return network_input(images, CONFIG["data"]["preprocessing"], RESOLUTION)
 
 
 def make_step(model: Any, optimizer: Any) -> Any:
@@ -50,7 +64,7 @@ def make_step(model: Any, optimizer: Any) -> Any:
         chosen = tf.gather(images, indices)
         seed = tf.stack([tf.constant(CONFIG["seed"], tf.int64), number])
         draws = tf.random.stateless_uniform((tf.shape(chosen)[0], DRAWS), seed, alg="philox")
-        x = PREPARE.scale(PREPARE.augment(chosen, draws, DATA.flip))
+        x = read(AUGMENT(chosen, draws, DATA.flip))
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -65,12 +79,30 @@ def make_step(model: Any, optimizer: Any) -> Any:
     return step
 
 
-def train(model: Any, first: int, end: int) -> None:
-    """Train the steps from `first` up to but without `end`."""
+def sgd(model: Any, start: int, before: Any = None) -> Any:
+    """The optimizer of the steps from `start` on, with the momentum of the one before.
+
+    Args:
+        model: whose variables it updates.
+        start: the steps that were made before.
+        before: None, or the optimizer and the model of these steps.
+    """
     schedule = tf_keras.optimizers.schedules.CosineDecay(TRAIN["learning_rate"], TRAIN["steps"])
     optimizer = tf_keras.optimizers.SGD(schedule, momentum=TRAIN["optimizer"]["momentum"])
     optimizer.build(model.trainable_variables)
-    optimizer.iterations.assign(first)
+    optimizer.iterations.assign(start)
+    if before is not None:
+        earlier, trained = before
+        pairs = zip(trained.trainable_variables, model.trainable_variables, strict=True)
+        if not all(np.array_equal(old, new) for old, new in pairs):
+            raise SystemExit("the quantized model has its variables in another order")
+        for old, new in zip(earlier.momentums, optimizer.momentums, strict=True):
+            new.assign(old)
+    return optimizer
+
+
+def train(model: Any, optimizer: Any, first: int, end: int) -> None:
+    """Train the steps from `first` up to but without `end`."""
     step = make_step(model, optimizer)
     batches = Batches(len(DATA.train_labels), TRAIN["batch_size"], CONFIG["seed"])
     for number in range(first, end):
@@ -83,14 +115,16 @@ def main() -> None:
     """Float steps, quantized steps, evaluation, conversion."""
     tf_keras.utils.set_random_seed(CONFIG["seed"])
     arguments = {key: value for key, value in CONFIG["model"].items() if key != "name"}
-    model = build_model(CONFIG["model"]["name"], arguments, DATA.test_images.shape[1:], 10)
-    start = round(CONFIG["quant"]["delay"] * TRAIN["steps"])
-    train(model, 0, start)
+    shape = input_shape(DATA.test_images.shape[1:], RESOLUTION)
+    model = build_model(CONFIG["model"]["name"], arguments, shape, DATA.classes)
+    start = math.ceil(Decimal(str(CONFIG["quant"]["delay"])) * TRAIN["steps"])
+    optimizer = sgd(model, 0)
+    train(model, optimizer, 0, start)
     quantized = tfmot.quantization.keras.quantize_model(model)
-    train(quantized, start, TRAIN["steps"])
-    images = PREPARE.scale(DATA.test_images)
+    train(quantized, sgd(quantized, start, (optimizer, model)), start, TRAIN["steps"])
+    count = len(DATA.test_images)
     parts = [
-        quantized(images[k : k + 100], training=False) for k in range(0, len(DATA.test_images), 100)
+        quantized(read(DATA.test_images[k : k + 100]), training=False) for k in range(0, count, 100)
     ]
     folder = Path(WANTED["folder"])
     np.save(folder / "logits.npy", tf.concat(parts, 0).numpy())

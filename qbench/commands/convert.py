@@ -3,11 +3,12 @@
 Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
 model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
 what came out to deploy.json beside it.
-Overrides may change the test: eval.limit, data.dir. deploy.calibration=representative quantizes a
-float run after training, with ranges found on training images (model_int8.tflite and
-deploy_representative.json).
+Overrides may change the test: eval.limit, data.dir. Figures of other images than those of the run's
+own evaluation are printed, and written only where there are no better ones.
+deploy.calibration=representative quantizes a float run after training, with ranges found on
+training images (model_int8.tflite and deploy_representative.json).
 
-Exit code: 0 if a file was written.
+Exit code: 0 if the run was converted, 1 if no file can be made of its network.
 """
 
 from __future__ import annotations
@@ -37,13 +38,16 @@ def main(arguments: list[str]) -> int:
     calibration = changes.pop(CALIBRATION, None)
     if calibration is not None:
         checks.one_of(CALIBRATION, calibration, CALIBRATIONS)
-    report = convert_folder(folder, changes, calibration)
-    print(describe(report, records.read_record(folder)))
+    conversion = convert_folder(folder, changes, calibration)
+    print(describe(conversion.report, records.read_record(folder)))
+    if conversion.kept:
+        name, images = records.deploy_name(calibration), conversion.kept["images"]
+        print(f"not written: {name} keeps its figures of {images:,} test images")
     return 0
 
 
 def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
-    """The report as text, beside what the run's own evaluation gave."""
+    """The report as text, beside the simulation with the file's ranges on the same images."""
     lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
     sizes = [report["packed_bytes"] / 1e6, report["bytes"] / 1e6]
     if record["size"]:
@@ -55,12 +59,16 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
         lines.append(report["export_note"])
     heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")
     lines.append(f"{'kernels':<12}" + "".join(f"{head:>16}" for head in heads))
-    if record["metrics"]:
-        own = record["metrics"]
-        lines.append(f"{'simulation':<12}{own['accuracy']:>16.2f}{own['recall_at_5']:>16.2f}")
+    simulated = report["simulation"]
+    lines.append(
+        f"{'simulation':<12}{simulated['accuracy']:>16.2f}{simulated['recall_at_5']:>16.2f}"
+    )
     for path, row in report["kernels"].items():
         figures = "".join(f"{row[key]:>16.2f}" for key in _COLUMNS) if "error" not in row else ""
         lines.append(f"{path:<12}{figures or '  ' + row.get('error', '')}")
     unit = "logits" if report["export"] == "float" else "steps of the output's grid"
-    lines.append(f"differences in {unit}, from the simulation with the file's fixed ranges")
+    lines.append(
+        f"{report['images']:,} test images; differences in {unit}, from the simulation with the"
+        " file's fixed ranges"
+    )
     return "\n".join([*lines, *remarks([record["data"]])])

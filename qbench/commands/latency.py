@@ -42,10 +42,10 @@ def main(arguments: list[str]) -> int:
     settings = settings_of(values)
     if path.is_file():
         print(describe(measure_file(path, settings)))
-    elif (path / records.MANIFEST).is_file():
-        _measure_sweep(path, settings, changes)
-    elif path.is_dir():
+    elif (path / records.RECORD).is_file():
         print(describe(measure_run(path, settings, changes)))
+    elif path.is_dir():
+        _measure_sweep(path, settings, changes)
     else:
         raise QbenchError(f"{path}: no such file or folder; expected a run, a file or a sweep.")
     return 0
@@ -68,10 +68,12 @@ def measure_file(path: Path, settings: LatencySettings) -> dict[str, Any]:
         QbenchError: it cannot be read or run.
     """
     from qbench.deploy.lite import LiteFile
+    from qbench.deploy.trial import try_apart
 
     try:
         content = path.read_bytes()
         LiteFile(content)
+        try_apart(path, settings.kernels, settings.batch)
     except (OSError, QbenchError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise QbenchError(f"{path}: {reason}") from error

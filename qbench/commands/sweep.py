@@ -13,8 +13,10 @@ baseline, the default quantized configuration, and each other level of each fact
 
 Steps that several runs have in common are trained once (share=false trains every run by itself,
 with the same result). Finished runs are found and not run again; an interrupted sweep goes on where
-it was. Exit code: 0 if every run ended well, 1 if one failed or diverged (the others are in the
-table), 2 if nothing could be run.
+it was. deploy.enabled=true converts every run (see qbench convert); a conversion that failed for a
+reason that may pass, such as want of memory, is tried again by the same command.
+Exit code: 0 if every run ended well, 1 if one failed, diverged or could not be converted for such a
+reason (the others are in the table), 2 if nothing could be run.
 """
 
 from __future__ import annotations

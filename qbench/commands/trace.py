@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 from qbench import checks
 from qbench.commands.converted import converted_file
 from qbench.commands.overrides import values_of
+from qbench.deploy.lite import TRACEABLE
 from qbench.errors import QbenchError
 from qbench.progress import remarks
 
 if TYPE_CHECKING:
-    from qbench.deploy.trace import Compared
+    from qbench.deploy.trace import Comparison
 
 _CHANGEABLE = ("kernels", "images", "data.dir")
-_KERNELS = ("reference", "builtin")
+_BATCH = 20
 
 
 def main(arguments: list[str]) -> int:
@@ -32,42 +33,49 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     changes = values_of(arguments[1:], _CHANGEABLE)
     kernels, count = changes.pop("kernels", "reference"), changes.pop("images", 100)
-    checks.one_of("kernels", kernels, _KERNELS)
+    checks.one_of("kernels", kernels, TRACEABLE)
     checks.whole("images", count, 1)
     report, content = converted_file(folder)
     from qbench.engine.finished import bring_back
 
     run = bring_back(folder, changes)
-    from qbench.data.preprocessing import network_input
     from qbench.deploy import trace
-    from qbench.deploy.convert import fixed
+    from qbench.deploy.convert import fixed, input_batches
     from qbench.deploy.lite import LiteFile
     from qbench.quantize.walk import functional
 
-    settings, images = run.experiment.data, run.data.test_images[:count]
-    inputs = network_input(images, settings.preprocessing, settings.resolution).numpy()
-    network, model = run.network, functional(run.network.model)
-    expected = trace.simulated(model, fixed(run.experiment.quant), network.averages, inputs)
+    network, images = run.network, run.data.test_images[:count]
+    simulated = trace.simulation(network.model, fixed(run.experiment.quant), network.averages)
     file = LiteFile(content, kernels, keep_all=True)
-    rows = trace.compare(expected, file, inputs, trace.names_in_file(model))
-    if not rows:
+    batches = input_batches(run.experiment, images, _BATCH)
+    names = trace.names_in_file(functional(network.model))
+    compared = trace.compare(simulated, file, batches, names)
+    if not compared.rows:
         raise QbenchError(f"{folder / report['file']}: has no tensor of this run's network.")
-    print(describe(rows, report["file"], kernels, len(inputs)))
+    print(describe(compared, report["file"], kernels, len(images)))
     for line in remarks([run.record["data"]]):
         print(line)
     return 0
 
 
-def describe(rows: list[Compared], file: str, kernels: str, images: int) -> str:
+def describe(compared: Comparison, file: str, kernels: str, images: int) -> str:
     """The comparison as text."""
     from qbench.deploy.trace import first_apart
 
+    rows = compared.rows
     width = max(len(row.name) for row in rows)
     lines = [f"{'tensor':<{width}}{'step':>12}{'largest':>10}{'mean':>10}{'differ %':>10}"]
     lines += [
         f"{row.name:<{width}}{row.step:>12.6f}{row.largest:>10.3f}{row.mean:>10.4f}{row.apart:>10.3f}"
         for row in rows
     ]
+    if compared.missing:
+        lines.append(f"not found in the file: {', '.join(compared.missing)}")
+    if compared.unmatched:
+        lines.append(
+            f"{compared.unmatched} of the file's {compared.tensors} tensors have no counterpart in"
+            " the simulation"
+        )
     in_steps = all(row.step for row in rows)
     unit = "steps of each tensor's grid" if in_steps else "the tensors' own units"
     lines.append(f"{file} on the {kernels} kernels, {images} test images; differences in {unit}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +17,15 @@ from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.packing import packed_file
-from qbench.errors import QbenchError
+from qbench.errors import NotConvertible, QbenchError
 from qbench.evaluation import label_ranks, metrics
 from qbench.experiment import Experiment, Quant
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
 
 CALIBRATION_IMAGES = 200
+BATCH = 100
+
+Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Exported:
     Attributes:
         kind: what kind of file.
         content: the file.
-        report: what was measured; plain data, see `measure`.
+        report: what was measured, plain data: `kernels` (see `measure`), and of the `simulation` on
+            the same `images` its `accuracy` and `recall_at_5`.
     """
 
     kind: Kind
@@ -50,30 +56,37 @@ def export(
         calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
-        QbenchError: the converter refuses the network.
+        QbenchError: `calibration` is given for a quantized run.
+        NotConvertible: no file can be made of the network.
     """
     if calibration and experiment.quant.enabled:
         raise QbenchError(
             f"deploy.calibration={calibration}: is for float runs; this one is quantized already."
         )
     kind = POST_TRAINING if calibration else kind_of(experiment.quant)
-    content, left_float = _content(network, experiment, data, kind)
+    with _refusing():
+        content, left_float = _content(network, experiment, data, kind)
+        packed = packed_file(network.model, network.averages, experiment.quant)
     notes = [kind.note] if kind.note else []
     if left_float:
         notes.append(f"float in the simulation: {', '.join(left_float)}")
     notes += _float_parts(content) if kind.name == "int8" else []
     limit = experiment.eval.limit
-    inputs = _inputs(experiment, data.test_images[:limit])
-    labels = data.test_labels[:limit]
+    images, labels = data.test_images[:limit], data.test_labels[:limit]
     expected = simulate(network, experiment, data)
+
+    def inputs() -> Iterator[Values]:
+        return input_batches(experiment, images)
+
     report = {
         "export": kind.export,
         "export_note": "; ".join(notes),
         "file": kind.file,
         "bytes": len(content),
-        "packed_bytes": len(packed_file(network.model, network.averages, experiment.quant)),
+        "packed_bytes": len(packed),
         "sha256": hashlib.sha256(content).hexdigest(),
         "images": len(labels),
+        "simulation": _figures(expected, labels, data.classes),
         "kernels": measure(content, expected, inputs, labels, data.classes),
     }
     return Exported(kind, content, report)
@@ -83,12 +96,22 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
     """Convert a network whatever its weights, with made-up ranges, to see whether it can be done.
 
     Raises:
-        QbenchError: the converter refuses the network.
+        NotConvertible: no file can be made of the network.
     """
     network.initialise(experiment.seed)
     averages = network.averages.averages
     averages.assign(np.tile(np.array([-1, 1], np.float32), (averages.shape[0], 1)))
-    _content(network, experiment, data, kind_of(experiment.quant))
+    with _refusing():
+        _content(network, experiment, data, kind_of(experiment.quant))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Whatever the export complains of is so each time: it sees the network and nothing else."""
+    try:
+        yield
+    except QbenchError as error:
+        raise NotConvertible(str(error)) from error
 
 
 def _content(
@@ -106,11 +129,16 @@ def _content(
     return convert(model, kind.name, images), left_float
 
 
-def _inputs(experiment: Experiment, images: Any) -> NDArray[np.float32]:
-    """What the file reads of (N, H, W, C) uint8 images."""
+def input_batches(experiment: Experiment, images: Any, size: int = BATCH) -> Iterator[Values]:
+    """What the file reads of (N, H, W, C) uint8 images, so many at a time."""
+    for start in range(0, len(images), size):
+        yield _inputs(experiment, images[start : start + size])
+
+
+def _inputs(experiment: Experiment, images: Any) -> Values:
     settings = experiment.data
     read = network_input(images, settings.preprocessing, settings.resolution)
-    result: NDArray[np.float32] = read.numpy()
+    result: Values = read.numpy()
     return result
 
 
@@ -132,7 +160,7 @@ def fixed(quant: Quant) -> QuantizationScheme | None:
     return scheme.with_fixed_ranges()
 
 
-def simulate(network: Any, experiment: Experiment, data: Dataset) -> NDArray[np.float32]:
+def simulate(network: Any, experiment: Experiment, data: Dataset) -> Values:
     """Logits (N, classes) of the simulation with the ranges that the file has, fixed."""
     forward = network.forward(fixed(experiment.quant))
     images, size = data.test_images[: experiment.eval.limit], experiment.eval.batch_size
@@ -143,8 +171,8 @@ def simulate(network: Any, experiment: Experiment, data: Dataset) -> NDArray[np.
 
 def measure(
     content: bytes,
-    expected: NDArray[np.float32],
-    inputs: NDArray[np.float32],
+    expected: Values,
+    inputs: Callable[[], Iterable[Values]],
     labels: NDArray[np.int64],
     classes: int,
 ) -> dict[str, Any]:
@@ -153,7 +181,8 @@ def measure(
     Args:
         content: the file.
         expected: logits (N, classes) of the simulation with the same fixed ranges.
-        inputs: network inputs (N, H, W, C).
+        inputs: gives the network inputs from the first on, in batches (B, H, W, C); called for each
+            kernel path, so that they need not be in memory all at once.
         labels: (N,).
         classes: number of classes.
 
@@ -167,18 +196,22 @@ def measure(
     for path in KERNELS:
         try:
             file = LiteFile(content, path)
-            logits = file.logits(inputs)
-        except (QbenchError, RuntimeError) as error:
+            logits = np.concatenate([file.logits(batch) for batch in inputs()])
+        except (QbenchError, RuntimeError, ValueError) as error:
             found[path] = {"error": str(error).strip().split("\n")[0]}
             continue
-        predicted = logits.argmax(axis=1)
-        figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
         apart = np.abs(logits - expected) / (file.output_step() or 1.0)
+        agreeing = logits.argmax(axis=1) == expected.argmax(axis=1)
         found[path] = {
-            "accuracy": figures["accuracy"],
-            "recall_at_5": figures["recall_at_5"],
-            "agreement": 100.0 * float(np.mean(predicted == expected.argmax(axis=1))),
+            **_figures(logits, labels, classes),
+            "agreement": 100.0 * float(np.mean(agreeing)),
             "largest_difference": float(apart.max()),
             "mean_difference": float(apart.mean()),
         }
     return found
+
+
+def _figures(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[str, float]:
+    predicted = logits.argmax(axis=1)
+    figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
+    return {key: figures[key] for key in ("accuracy", "recall_at_5")}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.errors import QbenchError
+from qbench.errors import NotConvertible, QbenchError
 
 # The kernel paths of the runtime; one file gives different answers on them.
 KERNELS = {
@@ -20,6 +20,8 @@ KERNELS = {
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
     "reference": "BUILTIN_REF",
 }
+# XNNPACK computes without leaving intermediate tensors.
+TRACEABLE = ("reference", "builtin")
 
 
 def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = None) -> bytes:
@@ -33,7 +35,8 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
         calibration: network inputs (N, H, W, C).
 
     Raises:
-        QbenchError: the converter refuses the model.
+        NotConvertible: the converter refuses the model.
+        MemoryError, OSError, tf.errors.ResourceExhaustedError: memory or disk did not suffice.
     """
     import tensorflow as tf
 
@@ -51,9 +54,11 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     try:
         with _silenced():
             content: bytes = converter.convert()
+    except (MemoryError, OSError, tf.errors.ResourceExhaustedError):
+        raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        raise QbenchError(f"the converter refuses this model: {reason}") from error
+        raise NotConvertible(f"the converter refuses this model: {reason}") from error
     return content
 
 

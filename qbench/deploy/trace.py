@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,7 @@ from qbench.quantize.tensors import IMAGE
 from qbench.quantize.walk import functional
 
 Values = NDArray[np.float32]
-# XNNPACK computes without leaving intermediate tensors.
-TRACEABLE = ("builtin", "reference")
+Simulation = Callable[[Values], dict[str, Values]]
 _NOISE = 0.01  # of float32, in steps
 
 
@@ -44,62 +43,116 @@ class Compared:
     apart: float
 
 
-def simulated(
-    model: Any, scheme: QuantizationScheme | None, averages: RangeAverages, inputs: Values
-) -> dict[str, Values]:
-    """Every tensor whose range was gathered, as the simulation has it.
+@dataclass(frozen=True)
+class Comparison:
+    """A file beside its simulation.
+
+    Attributes:
+        rows: the tensors that both have, in the order of the network.
+        missing: names of tensors of the simulation that are not in the file.
+        tensors: how many tensors the file has, its input and what its operators make.
+        unmatched: how many of these the simulation does not have: what lies within a group of
+            layers that the file computes apart, or shares the grid of what it is made of.
+    """
+
+    rows: list[Compared]
+    missing: list[str]
+    tensors: int
+    unmatched: int
+
+
+def simulation(
+    model: Any, scheme: QuantizationScheme | None, averages: RangeAverages
+) -> Simulation:
+    """A function that gives every tensor whose range was gathered, as the simulation has it.
 
     Args:
         model: the trained float model.
         scheme: of the simulation, with fixed ranges; None for a float run.
         averages: the run's.
-        inputs: network inputs (N, H, W, C).
 
     Returns:
-        By the name of the tensor, in the order of the averages; quantized where it is quantized.
+        Network inputs (N, H, W, C) -> values (N, ...) by the name of the tensor, in the order of
+        the averages; quantized where it is quantized.
     """
     rewriter = Rewriter(scheme, averages)
     view = rewriter.run(functional(model)).model
+    names = [tensor.name for tensor in rewriter.gathered]
     tensors = [tensor.quantized or tensor for tensor in rewriter.gathered]
     every = keras.Model(view.inputs, [tensor.value for tensor in tensors])
-    found = every(inputs, training=False)
-    return {
-        tensor.name: np.asarray(value)
-        for tensor, value in zip(rewriter.gathered, found, strict=True)
-    }
+
+    def simulated(inputs: Values) -> dict[str, Values]:
+        values = every(inputs, training=False)
+        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+
+    return simulated
 
 
 def compare(
-    expected: Mapping[str, Values],
+    simulated: Simulation,
     file: LiteFile,
-    inputs: Values,
+    batches: Iterable[Values],
     made_by: Mapping[str, Sequence[str]],
-    batch: int = 20,
-) -> list[Compared]:
-    """The tensors that file and simulation both have, in the order of the network.
+) -> Comparison:
+    """Compare all tensors that file and simulation both have.
 
     Args:
-        expected: by name; see `simulated`.
+        simulated: see `simulation`.
         file: kept open with all its tensors (`LiteFile(..., keep_all=True)`).
-        inputs: network inputs (N, H, W, C).
+        batches: network inputs (B, H, W, C); of one batch at a time all tensors are in memory.
         made_by: other names that a tensor may have in the file; see `names_in_file`.
-        batch: how many to run at once.
     """
-    parts = [file.tensors(inputs[k : k + batch]) for k in range(0, len(inputs), batch)]
-    rows = []
+    differences: dict[str, _Differences] = {}
+    expected: dict[str, Values] = {}
+    found: list[FileTensor] = []
+    pairs: dict[str, int] = {}
+    for inputs in batches:
+        expected, found = simulated(inputs), file.tensors(inputs)
+        pairs = _pairs(expected, found, made_by)
+        for name, at in pairs.items():
+            step = found[at].scale
+            differences.setdefault(name, _Differences(step)).add(expected[name], found[at].values)
+    rows = [each.row(name) for name, each in differences.items()]
+    missing = [name for name in expected if name not in pairs]
+    return Comparison(rows, missing, len(found), len(found) - len(set(pairs.values())))
+
+
+def _pairs(
+    expected: Mapping[str, Values],
+    found: Sequence[FileTensor],
+    made_by: Mapping[str, Sequence[str]],
+) -> dict[str, int]:
+    """Which tensor of the file is which of the simulation's."""
+    pairs = {}
     for name, values in expected.items():
-        at = _index(parts[0], (name, *made_by.get(name, ())))
-        if at is None or parts[0][at].values.shape[1:] != values.shape[1:]:
-            continue
-        got = np.concatenate([part[at].values for part in parts])
-        rows.append(_compared(name, values, got, parts[0][at].scale))
-    return rows
+        at = _index(found, (name, *made_by.get(name, ())))
+        if at is not None and found[at].values.shape == values.shape:
+            pairs[name] = at
+    return pairs
 
 
-def _compared(name: str, expected: Values, got: Values, step: float) -> Compared:
-    apart = np.abs(got - expected) / (step or 1.0)
-    share = 100.0 * float(np.mean(apart > (0.5 if step else 0.0)))
-    return Compared(name, step, float(apart.max()), float(apart.mean()), share)
+@dataclass
+class _Differences:
+    """What a row needs of all values of a tensor, added up batch by batch."""
+
+    step: float
+    largest: float = 0.0
+    total: float = 0.0
+    apart: int = 0
+    count: int = 0
+
+    def add(self, expected: Values, got: Values) -> None:
+        """Count a batch (B, ...)."""
+        apart = np.abs(got - expected) / (self.step or 1.0)
+        self.largest = float(np.maximum(self.largest, apart.max()))
+        self.total += float(apart.sum(dtype=np.float64))
+        self.apart += int(np.count_nonzero(apart > (0.5 if self.step else 0.0)))
+        self.count += apart.size
+
+    def row(self, name: str) -> Compared:
+        """What came out."""
+        mean, share = self.total / self.count, 100.0 * self.apart / self.count
+        return Compared(name, self.step, self.largest, mean, share)
 
 
 def names_in_file(model: Any) -> dict[str, list[str]]:

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from qbench import records
+from qbench import records, runner
 from qbench.deploy.kinds import kind_of
+from qbench.engine import conversions
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import QbenchError
+from qbench.errors import NotConvertible, QbenchError
 from qbench.experiment import Experiment
 from qbench.progress import say
 from qbench.settings import Deploy
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """What came of converting a run.
+
+    Attributes:
+        report: what was measured; see `qbench.deploy.convert.Exported`.
+        kept: what stands in the run's folder in its place, having figures of more images; None
+            where the report was written.
+    """
+
+    report: dict[str, Any]
+    kept: dict[str, Any] | None
+
+
 def convert_folder(
     folder: Path, changes: Mapping[str, Any], calibration: str | None = None
-) -> dict[str, Any]:
-    """Convert the run in a folder and write the file and what was measured of it.
+) -> Conversion:
+    """Convert the run in a folder, and write the file and what was measured of it.
+
+    Figures of the run's own test images are not replaced by figures of fewer.
 
     Args:
         folder: of the run.
         changes: values of its configuration that are to differ, by dotted key.
         calibration: None, or `representative` to quantize a float run after training.
 
-    Returns:
-        What was measured; see `qbench.deploy.convert.export`.
-
     Raises:
-        QbenchError: the run did not end well, its folder is damaged, or the converter refuses it.
+        QbenchError: the run did not end well, or its folder is damaged; NotConvertible: no file can
+            be made of its network.
     """
     status = records.read_record(folder)["status"]
     if status != "ok":
@@ -43,15 +59,23 @@ def convert_folder(
 
     exported = export(run.network, run.experiment, run.data, calibration)
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
-    records.write_export(folder, report, exported.content, calibration)
-    return report
+    known = conversions.report_of(folder, run.record, calibration)
+    if known is None or not conversions.outranks(known, report, run.record):
+        records.write_export(folder, report, exported.content, calibration)
+        return Conversion(report, None)
+    if conversions.has_file(folder, known):
+        return Conversion(report, known)
+    # Its file is gone: the same one comes back, or the figures are of no file any more.
+    same = known["sha256"] == report["sha256"]
+    records.write_export(folder, known if same else report, exported.content, calibration)
+    return Conversion(report, known if same else None)
 
 
 def try_conversion(experiment: Experiment) -> None:
     """Convert an untrained network of this kind.
 
     Raises:
-        QbenchError: the converter refuses it.
+        NotConvertible: no file can be made of it.
     """
     from qbench import device
 
@@ -79,46 +103,86 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         network = experiment.model.as_key()
         tried.setdefault((kind, network, experiment.data.name), experiment)
     for (kind, *_), experiment in tried.items():
-        error = _done(
+        failure = _done(
             experiment, isolate, try_conversion, (experiment,), trial=experiment.as_config()
         )
-        if error:
-            say(f"No {kind} file can be made of {experiment.model.name}. {error}")
+        if failure is None:
+            continue
+        if failure.refused:
+            say(f"No {kind} file can be made of {experiment.model.name}. {failure.message}")
+        else:
+            say(f"{experiment.model.name}: a {kind} file could not be tried. {failure.message}")
 
 
-def export_runs(root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool) -> None:
+def export_runs(root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool) -> int:
     """Convert every run that ended well and has not been converted; nothing is raised.
 
-    What cannot be converted is recorded with the reason.
+    Of a network that no file can be made of, the reason is recorded. Any other failure is said, and
+    the run is left as it is, to be tried again the next time.
 
     Args:
         root: holds `runs/`.
         runs: the experiment of each run, by id.
         deploy: how.
         isolate: convert in a worker process.
+
+    Returns:
+        How many conversions failed and are to be tried again.
     """
     wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
     if deploy.calibration:
         floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
         wanted += [(run, deploy.calibration) for run in floats]
     waiting = [(run, how) for run, how in wanted if _is_waiting(root, run, how)]
+    failures = 0
     for run, how in tqdm(waiting, desc="convert", unit="run", disable=None, leave=False):
-        folder, changes = records.run_folder(root, run), {"data.dir": runs[run].data.dir}
-        request = {"convert": str(folder), "changes": changes, "calibration": how}
-        error = _done(runs[run], isolate, convert_folder, (folder, changes, how), **request)
-        if error:
-            say(f"{folder}: not converted. {error}")
-            weights = records.read_record(folder)["weights_sha256"]
-            report = {"export": "none", "export_note": error, "weights_sha256": weights}
-            records.write_export(folder, report, calibration=how)
+        failures += not _export_run(records.run_folder(root, run), runs[run], how, isolate)
+    return failures
 
 
 def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
+    """Whether a run is to be converted; one that cannot be, for want of its weights, is said."""
     record = records.finished(root, run)
     if record is None or record["status"] != "ok":
         return False
-    report = records.read_export(records.run_folder(root, run), calibration)
-    return report is None or report.get("weights_sha256") != record["weights_sha256"]
+    folder = records.run_folder(root, run)
+    report = conversions.report_of(folder, record, calibration)
+    if report is not None and conversions.is_complete(report, record):
+        return conversions.has_weights(folder) and not conversions.has_file(folder, report)
+    if not conversions.has_weights(folder):
+        report_path = folder / records.deploy_name(calibration)
+        say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
+        return False
+    return True
+
+
+def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: bool) -> bool:
+    """Convert a run of a sweep; whether it is settled what becomes of it."""
+    changes = {"data.dir": experiment.data.dir}
+    request = {"convert": str(folder), "changes": changes, "calibration": how}
+    failure = _done(experiment, isolate, convert_folder, (folder, changes, how), **request)
+    if failure is None:
+        return True
+    if not failure.refused:
+        say(f"{folder}: not converted; the same command tries again. {failure.message}")
+        return False
+    say(f"{folder}: not converted. {failure.message}")
+    weights = records.read_record(folder)["weights_sha256"]
+    report = {
+        "export": conversions.NONE,
+        "export_note": failure.message,
+        "weights_sha256": weights,
+    }
+    records.write_export(folder, report, calibration=how)
+    return True
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why something could not be done, and whether that is so each time it is tried."""
+
+    message: str
+    refused: bool
 
 
 def _done(
@@ -127,19 +191,21 @@ def _done(
     call: Callable[..., Any],
     arguments: tuple[Any, ...],
     **request: Any,
-) -> str | None:
+) -> _Failure | None:
     """Make the call here, or the same request of a worker; returns why it could not be done."""
     if not isolate:
         try:
             call(*arguments)
         except QbenchError as error:
-            return str(error)
+            return _Failure(str(error), isinstance(error, NotConvertible))
+        except Exception as error:
+            return _Failure(runner.summary(error), refused=False)
         return None
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:
         for event in worker.ask(**request):
             if event["event"] == "failed":
-                return str(event["message"])
+                return _Failure(str(event["message"]), bool(event["refused"]))
     except WorkerDied as error:
-        return f"The worker process ended {error}."
+        return _Failure(f"The worker process ended {error}.", refused=False)
     return None

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qbench import device
-from qbench.errors import QbenchError
+from qbench.errors import NotConvertible, QbenchError
 
 
 def main() -> None:
@@ -116,6 +116,7 @@ def _serve(line: str, told: TextIO) -> None:
             message=str(error) if is_ours else summary(error),
             traceback=traceback.format_exc(),
             final=is_ours,
+            refused=isinstance(error, NotConvertible),
         )
     else:
         _tell(told, event="done")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+from cli_converted import SWEEP, rows_of, run_of
 
 from qbench.cli import main
 from qbench.deploy import export
 from qbench.deploy.lite import LiteFile
-
-
-def run_of(sweep: Path, label: str) -> Path:
-    manifest = json.loads((sweep / "manifest.json").read_text())
-    (row,) = [row for row in manifest["rows"] if row["label"] == label]
-    return sweep / manifest["runs"] / row["runs"][0]["id"]
 
 
 def size_of(run: Path) -> float:
@@ -50,6 +45,21 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
         assert 0 <= row["accuracy"] <= row["recall_at_5"] <= 100
         assert row["agreement"] > 80
     assert LiteFile(content, "builtin").dtypes() == {"int8", "int32"}
+
+
+def test_figures_stand_beside_the_simulation_on_the_same_images(tiny_sweep, tmp_path, capsys):
+    folder = Path(shutil.copytree(run_of(tiny_sweep, "baseline"), tmp_path / "run"))
+    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    printed = capsys.readouterr().out
+    stored = np.load(folder / "predictions.npz")
+    right = stored["predicted"][:20] == stored["label"][:20]
+    report = json.loads((folder / "deploy.json").read_text())
+    assert report["simulation"]["accuracy"] == 100 * right.mean()
+    assert report["simulation"]["accuracy"] == report["kernels"]["builtin"]["accuracy"]
+    (line,) = [line for line in printed.splitlines() if line.startswith("simulation ")]
+    figures = report["simulation"]
+    assert line.split()[1:] == [f"{figures[key]:.2f}" for key in ("accuracy", "recall_at_5")]
+    assert "20 test images; differences in logits" in printed
 
 
 @pytest.mark.parametrize(
@@ -117,24 +127,6 @@ def deployed(tmp_path_factory) -> Path:
     return folder
 
 
-SWEEP = [
-    "sweep",
-    "study=digits",
-    "train.steps=10",
-    "threads=2",
-    "workers=1",
-    "isolate=false",
-    "design.factors=[quant.bits]",
-    "deploy.enabled=true",
-    "eval.limit=100",
-]
-
-
-def rows_of(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "table.csv").open() as file:
-        return {row["configuration"]: row for row in csv.DictReader(file)}
-
-
 def test_a_sweep_fills_the_columns_of_every_row(deployed):
     rows = rows_of(deployed)
     assert [row["export"] for row in rows.values()] == [
@@ -183,6 +175,30 @@ def test_a_lost_report_of_a_file_is_made_again(deployed):
     folder = run_of(deployed, "default")
     before = (folder / "deploy.json").read_bytes()
     (folder / "deploy.json").write_bytes(before[:40])
+    assert main([*SWEEP, f"out={deployed}"]) == 0
+    assert (folder / "deploy.json").read_bytes() == before
+
+
+def test_figures_of_other_images_replace_none_of_the_runs_own(deployed, capsys):
+    folder = run_of(deployed, "default")
+    before = {name: (folder / name).read_bytes() for name in ("deploy.json", "model_int8.tflite")}
+    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    printed = capsys.readouterr().out
+    assert "20 test images; " in printed
+    assert "not written: deploy.json keeps its figures of 100 test images" in printed
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    (folder / "model_int8.tflite").unlink()  # comes back, and its figures are still its own
+    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_figures_of_other_images_are_made_again_by_the_sweep(deployed, capsys):
+    folder = run_of(deployed, "default")
+    before = (folder / "deploy.json").read_bytes()
+    (folder / "deploy.json").unlink()
+    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    assert json.loads((folder / "deploy.json").read_text())["images"] == 20
+    assert "not written" not in capsys.readouterr().out
     assert main([*SWEEP, f"out={deployed}"]) == 0
     assert (folder / "deploy.json").read_bytes() == before
 

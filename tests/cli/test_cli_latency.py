@@ -8,16 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cli_converted import run_of as folder_of
 
 from qbench.cli import main
 
 QUICK = ["runs=2", "warmup=1", "threads=[1]", "kernels=[builtin,xnnpack]"]
-
-
-def folder_of(sweep: Path, label: str) -> Path:
-    manifest = json.loads((sweep / "manifest.json").read_text())
-    (row,) = [row for row in manifest["rows"] if row["label"] == label]
-    return sweep / manifest["runs"] / row["runs"][0]["id"]
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +126,17 @@ def test_mistyped_settings_get_a_sentence(run, capsys):
 
 def test_wrong_paths_get_a_sentence(tmp_path, capsys):
     assert "nowhere: no such file or folder" in refused(["nowhere"], capsys)
-    assert "expected the record of a run" in refused([str(tmp_path)], capsys)
+    assert "expected the manifest of a sweep" in refused([str(tmp_path)], capsys)
     (tmp_path / "empty").mkdir()
-    assert "record of a run" in refused([str(tmp_path / "empty")], capsys)
+    assert "manifest of a sweep" in refused([str(tmp_path / "empty")], capsys)
+
+
+def test_of_a_folder_of_sweeps_they_are_named(tmp_path, capsys):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+    said = refused([str(tmp_path)], capsys)
+    assert f"choose one: {tmp_path / 'first'}, {tmp_path / 'second'}." in said
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a, not a network", b"\x00" * 5000])

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deploy_examples import images, measured, network, quant
-from test_deploy_files import DEPLOY
+from deploy_examples import images, measured, network, quant, residual
+from integer_networks import flat, mobile
+from test_deploy_files import DEPLOY, depthwise
 
 from qbench.deploy import trace
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
-from qbench.deploy.lite import LiteFile, convert
+from qbench.deploy.lite import TRACEABLE, LiteFile, convert
 
 TENSORS = ["image", "stem_relu", "left_bn", "right", "sum_relu", "mean", "logits"]
 
 
-def traced(chosen, spoil=None, kernels="reference"):
-    model = network()
+def traced(chosen, spoil=None, kernels="reference", build=residual, size=64):
+    model = network(build)
     averages = measured(model)
-    graph, _ = export_model(model, averages, chosen)
-    file = LiteFile(convert(graph, "int8"), kernels, keep_all=True)
+    graph, _ = export_model(model, averages, chosen, chosen.enabled)
+    kind = "int8" if chosen.enabled else "float"
+    file = LiteFile(convert(graph, kind), kernels, keep_all=True)
     if spoil:
         spoil(model)
-    expected = trace.simulated(model, fixed(chosen), averages, images())
-    return trace.compare(expected, file, images(), trace.names_in_file(model))
+    simulated = trace.simulation(model, fixed(chosen), averages)
+    batches = [images()[k : k + size] for k in range(0, 64, size)]
+    return trace.compare(simulated, file, batches, trace.names_in_file(model))
 
 
-@pytest.mark.parametrize("kernels", trace.TRACEABLE)
+@pytest.mark.parametrize("kernels", TRACEABLE)
 @pytest.mark.parametrize("values", [DEPLOY, {}], ids=str)
 def test_every_tensor_is_found_and_agrees(values, kernels):
-    rows = traced(quant(**values), kernels=kernels)
+    compared = traced(quant(**values), kernels=kernels)
+    rows = compared.rows
     assert [row.name for row in rows] == TENSORS
     assert all(row.mean < 0.6 for row in rows)
     if values == DEPLOY:
         assert all(row.largest < 2.1 for row in rows)
         assert rows[0].largest == pytest.approx(0, abs=1e-3)
+    # Max pooling passes on what it reads, on the same grid.
+    assert (compared.missing, compared.tensors, compared.unmatched) == ([], 8, 1)
 
 
 @pytest.mark.parametrize("name", ["stem_relu", "right", "sum_relu", "logits"])
@@ -48,7 +54,7 @@ def test_the_first_tensor_that_differs_is_named(name):
         bias = found.beta if bias is None else bias
         bias.assign(np.asarray(bias) + 0.5)
 
-    first = trace.first_apart(traced(quant(**DEPLOY), spoil))
+    first = trace.first_apart(traced(quant(**DEPLOY), spoil).rows)
     assert first is not None
     assert first.name == {"sum_relu": "left_bn"}.get(name, name)
 
@@ -60,11 +66,48 @@ def test_none_differs_where_all_are_within_a_step():
 
 
 def test_a_float_file_has_no_steps():
-    model = network()
-    averages = measured(model)
-    graph, _ = export_model(model, averages, quant(enabled=False), False)
-    file = LiteFile(convert(graph, "float"), "reference", keep_all=True)
-    expected = trace.simulated(model, None, averages, images())
-    rows = trace.compare(expected, file, images(), trace.names_in_file(model))
+    rows = traced(quant(enabled=False)).rows
     assert [row.name for row in rows] == TENSORS
     assert all(row.step == 0 and row.largest < 1e-3 for row in rows)
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_batches_add_up(size):
+    """Largest, mean and share are those of all images at once, but for the order of additions."""
+    whole, parts = traced(quant(**DEPLOY)), traced(quant(**DEPLOY), size=size)
+    for one, other in zip(whole.rows, parts.rows, strict=True):
+        assert (other.name, other.step) == (one.name, one.step)
+        assert other.largest == pytest.approx(one.largest, abs=1e-3)
+        assert other.mean == pytest.approx(one.mean, abs=1e-3)
+        assert other.apart == pytest.approx(one.apart, abs=0.2)
+
+
+NETWORKS = {"depthwise": depthwise, "flat": flat, "mobile": mobile}
+
+
+@pytest.mark.parametrize("values", [DEPLOY, {}], ids=str)
+@pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
+def test_other_networks_are_found_whole(build, values):
+    compared = traced(quant(**values), build=build)
+    assert compared.missing == []
+    assert len(compared.rows) + compared.unmatched == compared.tensors
+    assert all(row.mean < 1 for row in compared.rows)
+    first = trace.first_apart(compared.rows, 4)
+    assert first is None or values != DEPLOY
+
+
+def test_tensors_of_another_network_are_missing():
+    """A file that lacks what the simulation has is not passed over in silence."""
+    model = network()
+    averages = measured(model)
+    graph, _ = export_model(model, averages, quant(**DEPLOY))
+    file = LiteFile(convert(graph, "int8"), "reference", keep_all=True)
+    known = trace.simulation(model, fixed(quant(**DEPLOY)), averages)
+
+    def simulated(inputs):
+        found = known(inputs)
+        return {"elsewhere": found["logits"], **found, "mean": found["mean"][:, :1]}
+
+    compared = trace.compare(simulated, file, [images(4)], trace.names_in_file(model))
+    assert compared.missing == ["elsewhere", "mean"]
+    assert (len(compared.rows), compared.tensors, compared.unmatched) == (6, 8, 2)

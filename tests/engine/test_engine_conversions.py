@@ -1,0 +1,92 @@
+"""What a run's folder holds of its conversion, and which figures are of more worth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbench.engine import conversions
+
+RECORD = {"weights_sha256": "abc", "data": {"test_images": 100}}
+CONTENT = b"a file"
+
+
+def report(images: int = 100, **values: Any) -> dict[str, Any]:
+    whole = {
+        "export": "exact",
+        "file": "model_int8.tflite",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "images": images,
+        "kernels": {},
+        "weights_sha256": "abc",
+    }
+    return {**whole, **values}
+
+
+NONE = {"export": "none", "export_note": "why", "weights_sha256": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "known"),
+    [
+        (report(), True),
+        (NONE, True),
+        (report(weights_sha256="of another network"), False),
+        ({**NONE, "weights_sha256": "of another network"}, False),
+        ({"export": "exact", "weights_sha256": "abc"}, False),
+        ({}, False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_only_whole_reports_of_these_weights_count(tmp_path: Path, stored: Any, known: bool):
+    (tmp_path / "deploy.json").write_text(json.dumps(stored))
+    assert (conversions.report_of(tmp_path, RECORD, None) is not None) == known
+
+
+def test_each_calibration_has_its_own(tmp_path: Path):
+    assert conversions.report_of(tmp_path, RECORD, None) is None
+    (tmp_path / "deploy_representative.json").write_text(json.dumps(report()))
+    assert conversions.report_of(tmp_path, RECORD, None) is None
+    assert conversions.report_of(tmp_path, RECORD, "representative") == report()
+
+
+def test_a_file_counts_as_it_was_written(tmp_path: Path):
+    assert conversions.has_file(tmp_path, NONE)
+    assert not conversions.has_file(tmp_path, report())
+    (tmp_path / "model_int8.tflite").write_bytes(CONTENT)
+    assert conversions.has_file(tmp_path, report())
+    (tmp_path / "model_int8.tflite").write_bytes(CONTENT[:-1] + b"?")
+    assert not conversions.has_file(tmp_path, report())
+
+
+@pytest.mark.parametrize(
+    ("known", "complete"), [(None, False), (NONE, True), (report(), True), (report(99), False)]
+)
+def test_figures_of_the_runs_own_images_are_complete(known: Any, complete: bool):
+    assert conversions.is_complete(known, RECORD) == complete
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "stays"),
+    [
+        (None, 20, False),
+        (NONE, 20, False),
+        (100, 20, True),
+        (100, 100, False),
+        (100, 300, True),
+        (20, 100, False),
+        (20, 50, False),
+        (50, 50, False),
+        (50, 20, True),
+        (300, 100, False),
+    ],
+    ids=str,
+)
+def test_figures_of_more_worth_stay(known: Any, new: int, stays: bool):
+    stored = report(known) if isinstance(known, int) else known
+    assert conversions.outranks(stored, report(new), RECORD) == stays
