@@ -70,7 +70,8 @@ def export(
     notes = [kind.note] if kind.note else []
     if left_float:
         notes.append(f"float in the simulation: {', '.join(left_float)}")
-    notes += _float_parts(content) if kind.name == "int8" else []
+    partly = kind.name == "int8" and _has_float_parts(content)
+    notes += ["parts of the network stay float"] if partly else []
     limit = experiment.eval.limit
     images, labels = data.test_images[:limit], data.test_labels[:limit]
     expected = simulate(network, experiment, data)
@@ -79,7 +80,7 @@ def export(
         return input_batches(experiment, images)
 
     report = {
-        "export": kind.export,
+        "export": "approximate" if partly else kind.export,
         "export_note": "; ".join(notes),
         "file": kind.file,
         "bytes": len(content),
@@ -142,18 +143,13 @@ def _inputs(experiment: Experiment, images: Any) -> Values:
     return result
 
 
-def _float_parts(content: bytes) -> list[str]:
-    """A note where an int8 file has operators that compute in float."""
-    types = LiteFile(content, "builtin").dtypes()
-    return ["parts of the network stay float"] if "float32" in types else []
+def _has_float_parts(content: bytes) -> bool:
+    """Whether an int8 file has operators that compute in float."""
+    return "float32" in LiteFile(content, "builtin").dtypes()
 
 
 def fixed(quant: Quant) -> QuantizationScheme | None:
-    """The run's own quantization with its range averages in the place of measured ranges.
-
-    Unsigned codes over a given range cut negative values off, which they let through where the op
-    measures; it makes a difference to a placement that quantizes tensors with negative values.
-    """
+    """The run's own quantization with its range averages in the place of measured ranges."""
     scheme = scheme_of(quant)
     if scheme is None:
         return None

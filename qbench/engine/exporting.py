@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from qbench import records, runner
 from qbench.deploy.kinds import kind_of
-from qbench.engine import conversions
+from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
 from qbench.errors import NotConvertible, QbenchError
 from qbench.experiment import Experiment
@@ -59,11 +59,11 @@ def convert_folder(
 
     exported = export(run.network, run.experiment, run.data, calibration)
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
-    known = conversions.report_of(folder, run.record, calibration)
-    if known is None or not conversions.outranks(known, report, run.record):
+    known = pending.report_of(folder, run.record, calibration)
+    if known is None or not pending.outranks(known, report, run.record):
         records.write_export(folder, report, exported.content, calibration)
         return Conversion(report, None)
-    if conversions.has_file(folder, known):
+    if pending.has_file(folder, known):
         return Conversion(report, known)
     # Its file is gone: the same one comes back, or the figures are of no file any more.
     same = known["sha256"] == report["sha256"]
@@ -146,10 +146,10 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
     if record is None or record["status"] != "ok":
         return False
     folder = records.run_folder(root, run)
-    report = conversions.report_of(folder, record, calibration)
-    if report is not None and conversions.is_complete(report, record):
-        return conversions.has_weights(folder) and not conversions.has_file(folder, report)
-    if not conversions.has_weights(folder):
+    report = pending.report_of(folder, record, calibration)
+    if report is not None and pending.is_complete(report, record):
+        return pending.has_weights(folder) and not pending.has_file(folder, report)
+    if not pending.has_weights(folder):
         report_path = folder / records.deploy_name(calibration)
         say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
         return False
@@ -169,7 +169,7 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
     say(f"{folder}: not converted. {failure.message}")
     weights = records.read_record(folder)["weights_sha256"]
     report = {
-        "export": conversions.NONE,
+        "export": pending.NONE,
         "export_note": failure.message,
         "weights_sha256": weights,
     }

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qbench import records
+from qbench.conversions import NONE
 
 Report = Mapping[str, Any]
-
-NONE = "none"
-_PARTS = ("file", "sha256", "images", "kernels")
 
 
 def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str, Any] | None:
@@ -25,8 +23,6 @@ def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str
     """
     report = records.read_export(folder, calibration)
     if report is None or report.get("weights_sha256") != record["weights_sha256"]:
-        return None
-    if report["export"] != NONE and not all(part in report for part in _PARTS):
         return None
     return report
 
