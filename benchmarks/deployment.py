@@ -26,6 +26,11 @@ TFMOT = HERE.parent / ".peers" / "tfmot" / "bin" / "python"
 FIXED = ("study=cifar10_resnet8", "quant=deploy", "train.steps=3000", "workers=1", "threads=2")
 # The default freezes normalization when quantization starts; the other row does not.
 SWEEP = ("quant.freeze_batch_norm=true,false", "design.factors=[]", "deploy.enabled=true")
+TITLES = {
+    "baseline": "float",
+    "default": "quant=deploy",
+    "quant.freeze_batch_norm=false": "quant=deploy, normalization not frozen",
+}
 
 
 def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
@@ -40,8 +45,10 @@ def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
         for name in ("deploy", "deploy_representative"):
             if (run / f"{name}.json").exists():
                 report = json.loads((run / f"{name}.json").read_text())
-                title = f"qbench, {row['label']}" + (", post-training" if "_" in name else "")
-                rows[title] = {"accuracy": record["metrics"]["accuracy"], **report}
+                title = f"qbench, {TITLES[row['label']]}"
+                title += ", post-training" if "_" in name else ""
+                measured = {key: record["metrics"][key] for key in ("accuracy", "loss")}
+                rows[title] = {**measured, **report}
     return rows
 
 
@@ -113,8 +120,8 @@ def main() -> None:
     print(note)
     shown = " ".join(text for text in overrides if not text.startswith("data.dir"))
     command = f"python benchmarks/deployment.py data.dir=DIR {shown}".strip()
-    kept = ("accuracy", "export", "bytes", "kernels")
-    figures = {name: {key: row[key] for key in kept} for name, row in rows.items()}
+    kept = ("accuracy", "loss", "export", "bytes", "kernels")
+    figures = {name: {key: row[key] for key in kept if key in row} for name, row in rows.items()}
     save("deployment", command, {"rows": figures, "note": note, "steps": config["train"]["steps"]})
 
 
