@@ -101,7 +101,7 @@ def _threads(chosen: list[Timing]) -> str:
 
 def _means(kept: list[Timing], sweep: Sweep) -> list[Point]:
     """A point for each row, kind and path, in the order of the table."""
-    groups: dict[tuple[Any, ...], list[Timing]] = {}
+    groups: dict[tuple[str, str, str, int, int], list[Timing]] = {}
     for label in (row["label"] for row in sweep.manifest["rows"]):
         for one in kept:
             if one.label == label:
