@@ -146,14 +146,17 @@ class LiteFile:
         return np.concatenate(parts)
 
     def tensors(self, images: NDArray[np.float32]) -> list[FileTensor]:
-        """The input and what every operator makes of network inputs (N, H, W, C)."""
+        """The input and what operators make of network inputs (N, H, W, C); no shapes."""
         self._run(images)
         interpreter = self._interpreter
         details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
         found = []
         for index in self._made():
             scale, zero_point = details[index]["quantization"]
-            values = interpreter.get_tensor(index).astype(np.float32)
+            values = interpreter.get_tensor(index)
+            if not scale and values.dtype.kind != "f":
+                continue
+            values = values.astype(np.float32)
             if scale:
                 values = (values - zero_point) * np.float32(scale)
             layers = details[index]["name"].partition(";")[0].split("/")

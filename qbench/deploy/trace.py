@@ -100,7 +100,7 @@ def compare(
         simulated: see `simulation`.
         file: kept open with all its tensors (`LiteFile(..., keep_all=True)`).
         batches: network inputs (B, H, W, C); of one batch at a time all tensors are in memory.
-        made_by: other names that a tensor may have in the file; see `names_in_file`.
+        made_by: the layers that may make a tensor in the file; see `names_in_file`.
     """
     differences: dict[str, _Differences] = {}
     expected: dict[str, Values] = {}
@@ -125,7 +125,7 @@ def _pairs(
     """Which tensor of the file is which of the simulation's."""
     pairs = {}
     for name, values in expected.items():
-        at = _index(found, (name, *made_by.get(name, ())))
+        at = _index(found, made_by.get(name, [name]))
         if at is not None and found[at].values.shape == values.shape:
             pairs[name] = at
     return pairs
@@ -156,26 +156,38 @@ class _Differences:
 
 
 def names_in_file(model: Any) -> dict[str, list[str]]:
-    """The layers of the exported graph that make what a layer of the network makes."""
+    """By tensor, the layers of the exported graph that may make it, the likeliest first.
+
+    Where a tensor is put on its grid by an operator of its own, that is the one.
+    """
     folds = foldable(model)
-    found = {op.name: [f"{op.name}.baked"] for op in model.operations}
-    found |= {norm.name: [f"{name}.baked"] for name, norm in folds.items()}
+    found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
+    for name, norm in folds.items():
+        found[norm.name][2] = f"{name}.baked"
     found[IMAGE] = [INPUT]
     found[model.outputs[0]._keras_history.operation.name].append(OUTPUT)
     return found
 
 
 def _index(tensors: Sequence[FileTensor], names: Sequence[str]) -> int | None:
-    """The tensor of the file that one of these layers has made.
-
-    Keras numbers the scope of a layer that is called again, as every layer of the exported graph is
-    when it is traced.
-    """
-    for wanted in (made for name in names for made in (f"{name}_1", name)):
+    """The tensor of the file that one of these layers has made."""
+    for name in names:
         for at, tensor in enumerate(tensors):
-            if wanted in tensor.layers:
+            if any(_is_scope(scope, name) for scope in tensor.layers):
                 return at
     return None
+
+
+def _is_scope(scope: str, layer: str) -> bool:
+    """Whether a scope in the file is a layer's.
+
+    Scopes are numbered, since every layer of the exported graph is called again when it is traced:
+    `relu_1` is the layer `relu`, never the layer `relu_1`, whose scope is `relu_1_1` or `relu_1_2`.
+    """
+    if layer in (INPUT, OUTPUT):
+        return scope == layer
+    name, _, number = scope.rpartition("_")
+    return name == layer and number.isdigit()
 
 
 def first_apart(rows: Sequence[Compared], steps: float = 1.0) -> Compared | None:

@@ -47,7 +47,7 @@ def has_file(folder: Path, report: Report) -> bool:
         content = (folder / report["file"]).read_bytes()
     except OSError:
         return False
-    return hashlib.sha256(content).hexdigest() == report["sha256"]
+    return bool(hashlib.sha256(content).hexdigest() == report["sha256"])
 
 
 def has_weights(folder: Path) -> bool:

@@ -21,7 +21,7 @@ def damaged(content: bytes, number: int) -> bytes:
     """The content with a few bytes changed."""
     generator = np.random.default_rng(number)
     changed = bytearray(content)
-    for place in generator.integers(0, len(content), 4 + number % 12):
+    for place in generator.integers(0, len(content), 1 + number % 3):
         changed[place] = generator.integers(256)
     return bytes(changed)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from deploy_examples import images, measured, network, quant, residual
-from integer_networks import flat, mobile
+from integer_networks import flat
 from test_deploy_files import DEPLOY, depthwise
 
 from qbench.deploy import trace
@@ -71,10 +72,9 @@ def test_a_float_file_has_no_steps():
     assert all(row.step == 0 and row.largest < 1e-3 for row in rows)
 
 
-@pytest.mark.parametrize("size", [1, 10])
-def test_batches_add_up(size):
+def test_batches_add_up():
     """Largest, mean and share are those of all images at once, but for the order of additions."""
-    whole, parts = traced(quant(**DEPLOY)), traced(quant(**DEPLOY), size=size)
+    whole, parts = traced(quant(**DEPLOY)), traced(quant(**DEPLOY), size=10)
     for one, other in zip(whole.rows, parts.rows, strict=True):
         assert (other.name, other.step) == (one.name, one.step)
         assert other.largest == pytest.approx(one.largest, abs=1e-3)
@@ -82,18 +82,24 @@ def test_batches_add_up(size):
         assert other.apart == pytest.approx(one.apart, abs=0.2)
 
 
-NETWORKS = {"depthwise": depthwise, "flat": flat, "mobile": mobile}
+# A network, its tensors, and how many others its file has: a pool on its input's grid, a reshape.
+NETWORKS = {
+    "depthwise": (depthwise, 5, 0),
+    "flatten": (flat, 6, 2),
+}
 
 
 @pytest.mark.parametrize("values", [DEPLOY, {}], ids=str)
-@pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
-def test_other_networks_are_found_whole(build, values):
+@pytest.mark.parametrize(("build", "tensors", "others"), NETWORKS.values(), ids=NETWORKS)
+def test_other_networks_are_found_whole(build, tensors, others, values):
+    """Whatever Keras calls their layers, `re_lu` and `re_lu_1` among them."""
+    keras.backend.clear_session()
     compared = traced(quant(**values), build=build)
     assert compared.missing == []
-    assert len(compared.rows) + compared.unmatched == compared.tensors
-    assert all(row.mean < 1 for row in compared.rows)
-    first = trace.first_apart(compared.rows, 4)
-    assert first is None or values != DEPLOY
+    assert (len(compared.rows), compared.unmatched) == (tensors, others)
+    assert all(row.mean < 1.2 for row in compared.rows)
+    if values == DEPLOY:
+        assert all(row.largest < 2.1 and row.mean < 0.4 for row in compared.rows)
 
 
 def test_tensors_of_another_network_are_missing():
