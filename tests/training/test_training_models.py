@@ -254,3 +254,17 @@ def test_every_activation_of_a_network_can_be_chosen(name: str) -> None:
     assert {largest for _, largest in found["relu"]} == {None}
     assert {largest for _, largest in found["relu6"]} == {6}
     assert [layer for layer, _ in found["relu6"]] == [layer for layer, _ in found["relu"]]
+
+
+def test_layers_without_a_name_have_the_same_one_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's network: what was measured of its tensors is found by their names."""
+
+    def unnamed(shape: tuple[int, int, int], classes: int) -> Any:
+        image = keras.Input(shape)
+        x = keras.layers.ReLU()(keras.layers.Conv2D(2, 3)(image))
+        return keras.Model(image, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))
+
+    monkeypatch.setitem(MODELS._items, "unnamed", unnamed)
+    names = [[layer.name for layer in build_model("unnamed", {}, GREY, 10).layers] for _ in "ab"]
+    assert names[0] == names[1]
+    assert names[0][1:] == ["conv2d", "re_lu", "flatten", "dense"]
