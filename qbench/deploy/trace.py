@@ -82,7 +82,7 @@ def simulation(
     every = keras.Model(view.inputs, [tensor.value for tensor in tensors])
 
     def simulated(inputs: Values) -> dict[str, Values]:
-        values = every(inputs, training=False)
+        values = every([inputs], training=False)
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
 
     return simulated
