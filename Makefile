@@ -28,8 +28,8 @@ sweep: setup  ## the 16-row table of the paper on the scanned digits, in OUT=out
 tables: setup  ## rebuild the committed tables and figures from their records; trains nothing
 	@for folder in results/*/; do echo "$$folder"; $(BIN)/qbench report $$folder || exit 1; done
 
-results: setup  ## train what results/digits holds, in place; finished runs are kept
-	$(BIN)/qbench sweep out=results/digits
+results: setup  ## train and convert what results/digits holds, in place; finished runs are kept
+	$(BIN)/qbench sweep out=results/digits deploy.enabled=true
 
 test: setup  ## the tests; at most 10 minutes on 2 cores
 	$(BIN)/python -m pytest -q
