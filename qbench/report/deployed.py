@@ -30,8 +30,9 @@ NOTE = (
     "Deployed figures are those of the converted file on the same test images as the simulation,"
     " on XNNPACK, the runtime's own choice of kernels. Agreement is the share of test images that"
     " get the class which the simulation gives them on the same fixed ranges. Approximate files"
-    " differ from the simulation as the note says; docs/deployment.md has the rule. Packed are codes in exactly"
-    " their bits, scales, zero points and 32-bit biases; file is the .tflite with its graph."
+    " differ from the simulation as the note says; docs/deployment.md has the rule. Packed are"
+    " codes in exactly their bits, scales, zero points and 32-bit biases; file is the .tflite with"
+    " its graph."
 )
 
 Report = Mapping[str, Any]
