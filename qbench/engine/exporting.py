@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from qbench import records, runner
+from qbench.conversions import NONE
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
@@ -169,7 +170,7 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
     say(f"{folder}: not converted. {failure.message}")
     weights = records.read_record(folder)["weights_sha256"]
     report = {
-        "export": pending.NONE,
+        "export": NONE,
         "export_note": failure.message,
         "weights_sha256": weights,
     }

@@ -82,10 +82,11 @@ def test_batches_add_up():
         assert other.apart == pytest.approx(one.apart, abs=0.2)
 
 
-# A network, its tensors, and how many others its file has: a pool on its input's grid, a reshape.
+# A network, its tensors, and how many others its file has: a tensor on the grid of what it is
+# concatenated to, a pool on its input's grid, a reshape.
 NETWORKS = {
     "depthwise": (depthwise, 5, 0),
-    "flatten": (flat, 6, 2),
+    "flatten": (flat, 6, 3),
 }
 
 
@@ -99,7 +100,10 @@ def test_other_networks_are_found_whole(build, tensors, others, values):
     assert (len(compared.rows), compared.unmatched) == (tensors, others)
     assert all(row.mean < 1.2 for row in compared.rows)
     if values == DEPLOY:
-        assert all(row.largest < 2.1 and row.mean < 0.4 for row in compared.rows)
+        assert all(row.largest < 2.1 for row in compared.rows)
+        # Averages of four codes are often ties, which an integer pool rounds away from code 0.
+        until = -1 if build is flat else None
+        assert all(row.mean < 0.4 for row in compared.rows[:until])
 
 
 def test_tensors_of_another_network_are_missing():

@@ -18,9 +18,11 @@ CONTENT = b"a file"
 def report(images: int = 100, **values: Any) -> dict[str, Any]:
     whole = {
         "export": "exact",
+        "export_note": "",
         "file": "model_int8.tflite",
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "images": images,
+        "bytes": len(CONTENT),
         "kernels": {},
         "weights_sha256": "abc",
     }
