@@ -215,6 +215,7 @@ def test_what_cannot_be_converted_is_said_before_and_recorded(tmp_path, capsys, 
     assert row["deployed_accuracy"] == "" and float(row["accuracy"]) > 0
 
 
+@pytest.mark.slow
 def test_a_converted_sweep_through_worker_processes(tmp_path):
     arguments = [argument for argument in SWEEP if argument != "isolate=false"]
     assert main([*arguments, "design.factors=[]", f"out={tmp_path}"]) == 0

@@ -128,6 +128,7 @@ def test_a_grid_quantizes_weights_and_activations_by_their_own_widths(grid: Path
     assert (grid / "figures" / "bits_grid.png").is_file()
 
 
+@pytest.mark.slow
 def test_networks_by_activation_and_resolution(
     tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
