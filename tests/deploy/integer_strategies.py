@@ -21,7 +21,7 @@ activations = st.sampled_from([0, 1, 2, 3])
 sizes = st.integers(1, 7)
 
 
-def same(content, *inputs):
+def assert_same(content, *inputs):
     """Both give the same codes; returns them."""
     expected = runtime(content, *inputs)
     made = IntegerFile(content).run(*inputs)

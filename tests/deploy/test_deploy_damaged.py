@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qbench.deploy import trial
-from qbench.deploy.lite import KERNELS
+from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.errors import QbenchError
 
 SCRIPT = Path(__file__).with_name("damaged_files.py")
@@ -46,4 +46,5 @@ def test_what_the_runtime_merely_refuses_is_left_to_the_measurement(trained, tmp
     path = tmp_path / "model.tflite"
     path.write_bytes(trained[: len(trained) // 2])
     trial.try_apart(path, ["builtin"], 1)
-    trial.try_apart(tmp_path / "missing.tflite", ["builtin"], 1)
+    with pytest.raises(QbenchError, match="not a LiteRT file"):
+        LiteFile(path.read_bytes(), "builtin")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from integer_files import Part, codes, constant, file_of, part
 from integer_strategies import (
     activations,
+    assert_same,
     factors,
     few,
     grids,
-    same,
     seeds,
     sizes,
     windows,
@@ -34,7 +34,7 @@ def test_addition(left, right, zero_point, factor, activation, seed):
     inputs = [part(shape, *left), part(shape, *right)]
     content = file_of("ADD", inputs, part(shape, last, zero_point), options)
     x = codes(generator, 4, *shape[1:])
-    same(content, x, codes(generator, 4, *shape[1:])[::-1])
+    assert_same(content, x, codes(generator, 4, *shape[1:])[::-1])
 
 
 PAIRS = [(3.0, 1.0, 2.0), (1.0, 3.0, 2.0), (1.0, 1.0, 2.0), (0.7, 0.1, 0.4), (2.0**-9, 1.0, 1.0)]
@@ -45,7 +45,7 @@ def test_addition_of_every_pair(scale):
     """With scales 3 and 1 and twice 1 for the sum, bits 20 places below the point decide ties."""
     x, y = (code[np.newaxis, ..., np.newaxis] for code in np.meshgrid(EVERY, EVERY))
     first, second, last = (part(x.shape, each, 3) for each in scale)
-    same(file_of("ADD", [first, second], last, schema.AddOptionsT()), x, y)
+    assert_same(file_of("ADD", [first, second], last, schema.AddOptionsT()), x, y)
 
 
 @few
@@ -56,7 +56,7 @@ def test_addition_of_a_constant(left, right, factor, shape, seed):
     given_ = Part(shape, (right[0],), (right[1],), 0, "int8", values)
     last = part((1, 4, 3, 5), float(np.float32((left[0] + right[0]) * factor)), 7)
     content = file_of("ADD", [part((1, 4, 3, 5), *left), given_], last, schema.AddOptionsT())
-    same(content, codes(generator, 4, 4, 3, 5))
+    assert_same(content, codes(generator, 4, 4, 3, 5))
 
 
 @few
@@ -71,7 +71,7 @@ def test_concatenation(grid, lengths, axis, seed):
     options = schema.ConcatenationOptionsT(axis=axis if seed % 2 else axis - 4)
     inputs = [part(shape, *grid) for shape in shapes]
     content = file_of("CONCATENATION", inputs, part(joined, *grid), options)
-    same(content, *(codes(generator, 3, *shape[1:]) for shape in shapes))
+    assert_same(content, *(codes(generator, 3, *shape[1:]) for shape in shapes))
 
 
 @few
@@ -88,7 +88,7 @@ def test_pools(window, grid, activation, channels, seed):
             **options,
         )
         first, last = part((1, *image, channels), *grid), part((1, *count, channels), *grid)
-        same(file_of(name, [first], last, pool), x)
+        assert_same(file_of(name, [first], last, pool), x)
 
 
 AXES = [[1, 2], [2, 1], [1], [2], [3], [-1], [2, 3], [1, 2, 3]]
@@ -108,7 +108,7 @@ def test_mean(grid, end, factor, axes, keep, same_grid, seed, height):
     last = grid if same_grid else (float(np.float32(grid[0] * factor)), end[1])
     inputs = [part(shape, *grid), constant(axes, dtype="int32")]
     content = file_of("MEAN", inputs, part(kept, *last), schema.ReducerOptionsT(keepDims=keep))
-    same(content, codes(generator, 4, *shape[1:]))
+    assert_same(content, codes(generator, 4, *shape[1:]))
 
 
 def test_a_mean_divides_its_multiplier_downwards():
@@ -116,7 +116,7 @@ def test_a_mean_divides_its_multiplier_downwards():
     inputs = [part((1, 6), 5.0, 0), constant([1], dtype="int32")]
     content = file_of("MEAN", inputs, part((1,), 1.0, 0), schema.ReducerOptionsT())
     x = np.array([[3, 0, 0, 0, 0, 0], [-3, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0]], np.int8)
-    assert same(content, x).tolist() == [2, -2, 3]
+    assert assert_same(content, x).tolist() == [2, -2, 3]
 
 
 @few
@@ -124,7 +124,7 @@ def test_a_mean_divides_its_multiplier_downwards():
 def test_requantization_of_every_code(grid, end, factor):
     last = part((1, 1), float(np.float32(grid[0] * factor)), end[1])
     content = file_of("QUANTIZE", [part((1, 1), *grid)], last, schema.QuantizeOptionsT())
-    same(content, EVERY)
+    assert_same(content, EVERY)
 
 
 @few
@@ -134,7 +134,7 @@ def test_padding(grid, widths):
     padded = (1, *(size + sum(pair) for size, pair in zip(shape[1:], widths, strict=True)))
     inputs = [part(shape, *grid), constant([(0, 0), *widths], dtype="int32")]
     content = file_of("PAD", inputs, part(padded, *grid), schema.PadOptionsT())
-    same(content, codes(np.random.default_rng(1), 3, *shape[1:]))
+    assert_same(content, codes(np.random.default_rng(1), 3, *shape[1:]))
 
 
 @pytest.mark.parametrize("shape", [(1, 24), (1, 4, 6), (1, 2, 3, 4, 1)], ids=str)
@@ -142,4 +142,4 @@ def test_reshaping(shape):
     inputs = [part((1, 2, 3, 4), 0.5, 3), constant(shape, dtype="int32")]
     options = schema.ReshapeOptionsT(newShape=list(shape))
     content = file_of("RESHAPE", inputs, part(shape, 0.5, 3), options)
-    same(content, codes(np.random.default_rng(1), 3, 2, 3, 4))
+    assert_same(content, codes(np.random.default_rng(1), 3, 2, 3, 4))

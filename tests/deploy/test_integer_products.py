@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from integer_files import Part, codes, constant, file_of, part
 from integer_strategies import (
     activations,
+    assert_same,
     factors,
     few,
     grids,
-    same,
     seeds,
     windows,
     zero_points,
@@ -53,7 +53,7 @@ def test_convolution(window, grid, end, factor, activation, channels, seed):
             **options,
         ),
     )
-    same(content, codes(generator, 4, *image, inputs))
+    assert_same(content, codes(generator, 4, *image, inputs))
 
 
 @few
@@ -81,7 +81,7 @@ def test_depthwise_convolution(window, grid, zero_point, factor, activation, mul
             **options,
         ),
     )
-    same(content, codes(generator, 4, *image, inputs))
+    assert_same(content, codes(generator, 4, *image, inputs))
 
 
 @few
@@ -110,7 +110,7 @@ def test_fully_connected(
         ),
         schema.FullyConnectedOptionsT(fusedActivationFunction=activation, keepNumDims=keep),
     )
-    same(content, codes(generator, 4, *middle, inputs))
+    assert_same(content, codes(generator, 4, *middle, inputs))
 
 
 def products_of(name, accumulators, multiplier):
@@ -146,7 +146,7 @@ ANSWERS = [
 def test_where_ties_go(name, multiplier, expected):
     """A convolution sends them up where M >= 1/2, the runtime's fully connected away from zero."""
     content = products_of(name, [-3, -1, 3, 1], multiplier)
-    made = same(content, np.zeros((1, *([1] * (3 if name == "CONV_2D" else 1))), np.int8))
+    made = assert_same(content, np.zeros((1, *([1] * (3 if name == "CONV_2D" else 1))), np.int8))
     assert made.ravel().tolist() == expected
 
 
@@ -161,4 +161,4 @@ def test_accumulators_of_any_size(name, power, third, seed):
         power = min(power, 0)
     values = generator.integers(-(2**31), 2**31, 60) >> generator.integers(0, 31, 60)
     content = products_of(name, values, float(np.float32(2.0**power / (1 + third / 3))))
-    same(content, np.zeros((1, 1, 1, 1) if name == "CONV_2D" else (1, 1), np.int8))
+    assert_same(content, np.zeros((1, 1, 1, 1) if name == "CONV_2D" else (1, 1), np.int8))

@@ -40,6 +40,6 @@ def fake_quant(x, low, high, *, bits=8):
     return y.numpy()
 
 
-def same(actual, expected):
+def assert_same(actual, expected):
     """Equal but for the last place of float32: expected values are decimals worked out by hand."""
     np.testing.assert_allclose(actual, np.float32(expected), rtol=1.2e-7, atol=0)

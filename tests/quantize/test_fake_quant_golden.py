@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from quantize_calls import constant, fake_quant, same
+from quantize_calls import assert_same, constant, fake_quant
 
 from qbench.quantize.quantizer import MOVING, Quantizer
 
@@ -74,7 +74,7 @@ def case(id, x, expected, low, high, bits=8):
     ],
 )
 def test_value_worked_out_by_hand(call, x, expected, low, high, bits):
-    same(call(x, low, high, bits=bits), expected)
+    assert_same(call(x, low, high, bits=bits), expected)
 
 
 def test_ties_go_up(call):
@@ -94,5 +94,5 @@ def test_why_the_range_is_widened():
     raw = tf.raw_ops.FakeQuantWithMinMaxVars(
         inputs=constant([0.0, 6.0]), min=constant(0.1), max=constant(6.0), num_bits=8
     )
-    same(raw.numpy(), [0, 5.9])
-    same(fake_quant([0.0, 6.0], 0.1, 6.0), [0, 6])
+    assert_same(raw.numpy(), [0, 5.9])
+    assert_same(fake_quant([0.0, 6.0], 0.1, 6.0), [0, 6])

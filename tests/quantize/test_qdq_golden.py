@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from quantize_calls import constant, qdq_v2, same
+from quantize_calls import assert_same, constant, qdq_v2
 
 from qbench.quantize.quantizer import MOVING, OWN, Quantizer
 
@@ -136,7 +136,7 @@ GIVEN = [
 def test_value_worked_out_by_hand(call, x, expected, given, bits, signed, rounding):
     low, high = given or (0.0, 0.0)
     settings = {"bits": bits, "signed": signed, "rounding": rounding}
-    same(call(x, low, high, range_given=given is not None, **settings), expected)
+    assert_same(call(x, low, high, range_given=given is not None, **settings), expected)
 
 
 TIES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
@@ -184,8 +184,8 @@ def test_measured_range_is_that_of_the_whole_call(call):
     settings = {"bits": 4, "signed": True, "rounding": "half_to_even", "range_given": False}
     alone = call([[0.3, 0.7]], 0.0, 0.0, **settings)
     beside = call([[0.3, 0.7], [7.0, 0.0]], 0.0, 0.0, **settings)
-    same(alone, [[0.3, 0.7]])  # s = 10: codes 3 and 7
-    same(beside[0], [0, 1])  # s = 1
+    assert_same(alone, [[0.3, 0.7]])  # s = 10: codes 3 and 7
+    assert_same(beside[0], [0, 1])  # s = 1
 
 
 @pytest.mark.parametrize(
