@@ -9,28 +9,20 @@ its momentum when quantization starts, as qbench's does.
 from __future__ import annotations
 
 import math
-import os
-import sys
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from protocol import REPOSITORY, start_tensorflow, task
+import legacy_keras
+from protocol import start_tensorflow, task
 
 WANTED = task()
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 tf = start_tensorflow(WANTED["threads"])
 import numpy as np  # noqa: E402
 import tensorflow_model_optimization as tfmot  # noqa: E402
 import tf_keras  # noqa: E402
 
-sys.modules["keras"] = tf_keras
-sys.modules["keras.layers"] = tf_keras.layers
-package = ModuleType("qbench")  # without installing what else qbench needs
-package.__path__ = [str(Path(REPOSITORY, "qbench"))]
-package.__version__ = ""
-sys.modules["qbench"] = package
+legacy_keras.start(tf_keras)
 
 from qbench.data import load  # noqa: E402
 from qbench.data.batches import Batches  # noqa: E402

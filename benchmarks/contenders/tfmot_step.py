@@ -6,23 +6,14 @@ the network is the same.
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-from types import ModuleType
-
-from protocol import REPOSITORY, batch_of, serve, start_tensorflow, task
+import legacy_keras
+from protocol import batch_of, serve, start_tensorflow, task
 
 WANTED = task()
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 tf = start_tensorflow(WANTED["threads"])
 import tf_keras  # noqa: E402
 
-sys.modules["keras"] = tf_keras
-sys.modules["keras.layers"] = tf_keras.layers
-package = ModuleType("qbench")  # without installing what else qbench needs
-package.__path__ = [str(Path(REPOSITORY, "qbench"))]
-sys.modules["qbench"] = package
+legacy_keras.start(tf_keras)
 
 from qbench.models import build_model  # noqa: E402
 
