@@ -37,7 +37,7 @@ test: setup  ## the tests; at most 10 minutes on 2 cores
 test-slow: setup  ## the tests that take longer; at most 30 minutes
 	$(BIN)/python -m pytest -q -m slow
 
-bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; hours. CIFAR=DIR adds CIFAR-10
+bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10
 	$(BIN)/python benchmarks/step.py --save
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/commands.py

@@ -70,7 +70,7 @@ def export(
     notes = [kind.note] if kind.note else []
     if left_float:
         notes.append(f"float in the simulation: {', '.join(left_float)}")
-    partly = kind.name == "int8" and _has_float_parts(content)
+    partly = kind.name == "int8" and has_float_parts(content)
     notes += ["parts of the network stay float"] if partly else []
     limit = experiment.eval.limit
     images, labels = data.test_images[:limit], data.test_labels[:limit]
@@ -143,7 +143,7 @@ def _inputs(experiment: Experiment, images: Any) -> Values:
     return result
 
 
-def _has_float_parts(content: bytes) -> bool:
+def has_float_parts(content: bytes) -> bool:
     """Whether an int8 file has operators that compute in float."""
     return "float32" in LiteFile(content, "builtin").dtypes()
 

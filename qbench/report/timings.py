@@ -18,12 +18,11 @@ from qbench.report.texts import counted
 
 
 @dataclass(frozen=True)
-class Timing:
-    """A run's file on one kernel path, with one number of threads and of images.
+class Point:
+    """A row's file on one kernel path, with one number of threads and of images.
 
     Attributes:
         label: of the row.
-        run: the run's name in sentences.
         kind: `float`, `int8` or `16x8`.
         kernels: the kernel path.
         batch: images in an invocation.
@@ -33,7 +32,6 @@ class Timing:
     """
 
     label: str
-    run: str
     kind: str
     kernels: str
     batch: int
@@ -43,16 +41,10 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Point:
-    """A row's file on one kernel path; means over the seeds. Attributes as those of `Timing`."""
+class Timing(Point):
+    """The same of one run, where a point is the mean of all seeds; `run` names it in sentences."""
 
-    label: str
-    kind: str
-    kernels: str
-    batch: int
-    threads: int
-    milliseconds: float
-    accuracy: float
+    run: str
 
 
 Reasons = dict[str, list[str]]
@@ -158,7 +150,7 @@ def _timings(
         if "error" not in row and accuracy is not None:
             setting = int(latency["batch"]), int(row["threads"])
             median = float(row["milliseconds"][kind]["median"])
-            found.append(Timing(label, name, kind, row["kernels"], *setting, median, accuracy))
+            found.append(Timing(label, kind, row["kernels"], *setting, median, accuracy, name))
     for path in dict.fromkeys(row["kernels"] for row in latency["rows"]):
         if path not in {one.kernels for one in found}:
             _add(reasons, f"not run on {path}", name)

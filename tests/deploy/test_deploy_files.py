@@ -8,7 +8,7 @@ import pytest
 from deploy_examples import SHAPE, images, measured, network, quant, residual
 from keras import layers
 
-from qbench.deploy.convert import _has_float_parts, fixed
+from qbench.deploy.convert import fixed, has_float_parts
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.kinds import kind_of
@@ -306,7 +306,7 @@ def test_float_parts_of_an_int8_file_are_seen(build, has_float):
     """With them it is not called exact, whatever its configuration says."""
     model = network(build)
     graph, _ = export_model(model, measured(model), quant(**DEPLOY))
-    assert _has_float_parts(convert(graph, "int8")) == has_float
+    assert has_float_parts(convert(graph, "int8")) == has_float
 
 
 KINDS = [
