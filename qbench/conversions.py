@@ -1,15 +1,58 @@
-"""What a report of a conversion holds; see `qbench.deploy.convert.export`. Pure."""
+"""What a run's folder says of its conversion; see `qbench.deploy.convert.export`."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from qbench import records
 
 NONE = "none"
 """`export` of a run that could not be converted."""
 
 _SHARES = ("accuracy", "recall_at_5", "agreement")
 _DIFFERENCES = ("largest_difference", "mean_difference")
+
+
+def write(
+    folder: Path,
+    report: Mapping[str, Any],
+    content: bytes | None = None,
+    calibration: str | None = None,
+) -> None:
+    """Put a converted file, if there is one, and what is known of it into a run's folder.
+
+    Args:
+        folder: of the run.
+        report: plain data; with content its `file` is the file's name.
+        content: the file.
+        calibration: see `name_of`.
+    """
+    measured = records.as_json(report)
+    if content is not None:
+        records.write_atomically(folder / report["file"], content)
+    records.write_atomically(folder / name_of(calibration), measured)
+
+
+def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
+    """What is known of a run's converted file; None where it has none, or a damaged report."""
+    try:
+        report = json.loads((folder / name_of(calibration)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return report if is_conversion(report) else None
+
+
+def name_of(calibration: str | None) -> str:
+    """The file that says what is known of a run's converted file.
+
+    Args:
+        calibration: how its ranges were found where training did not gather them.
+    """
+    return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def is_conversion(report: Any) -> bool:

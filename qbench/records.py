@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.conversions import is_conversion
 from qbench.errors import QbenchError
 
 SCHEMA = 1
@@ -152,44 +151,6 @@ def write_run(
         os.rename(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def write_export(
-    folder: Path,
-    report: Mapping[str, Any],
-    content: bytes | None = None,
-    calibration: str | None = None,
-) -> None:
-    """Put a converted file, if there is one, and what is known of it into a run's folder.
-
-    Args:
-        folder: of the run.
-        report: plain data; with content its `file` is the file's name.
-        content: the file.
-        calibration: see `deploy_name`.
-    """
-    measured = as_json(report)
-    if content is not None:
-        write_atomically(folder / report["file"], content)
-    write_atomically(folder / deploy_name(calibration), measured)
-
-
-def read_export(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
-    """What is known of a run's converted file; None where it has none, or a damaged report."""
-    try:
-        report = json.loads((folder / deploy_name(calibration)).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return report if is_conversion(report) else None
-
-
-def deploy_name(calibration: str | None) -> str:
-    """The file that says what is known of a run's converted file.
-
-    Args:
-        calibration: how its ranges were found where training did not gather them.
-    """
-    return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qbench import checks, records
+from qbench import checks, conversions, records
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
 from qbench.progress import remarks
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     conversion = convert_folder(folder, changes, calibration)
     print(describe(conversion.report, records.read_record(folder)))
     if conversion.kept:
-        name, images = records.deploy_name(calibration), conversion.kept["images"]
+        name, images = conversions.name_of(calibration), conversion.kept["images"]
         print(f"not written: {name} keeps its figures of {images:,} test images")
     return 0
 

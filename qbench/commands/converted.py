@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from qbench import records
+from qbench import conversions, records
 from qbench.errors import QbenchError
 
 
@@ -20,7 +20,7 @@ def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
         QbenchError: the run was not converted, could not be, or the file is another one.
     """
     records.read_record(folder)
-    report = records.read_export(folder)
+    report = conversions.read(folder)
     if report is None:
         raise QbenchError(f"{folder}: not converted yet; `qbench convert {folder}` comes first.")
     if "file" not in report:

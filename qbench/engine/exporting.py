@@ -9,8 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from qbench import records, runner
-from qbench.conversions import NONE
+from qbench import conversions, records, runner
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
@@ -62,13 +61,13 @@ def convert_folder(
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
     known = pending.report_of(folder, run.record, calibration)
     if known is None or not pending.outranks(known, report, run.record):
-        records.write_export(folder, report, exported.content, calibration)
+        conversions.write(folder, report, exported.content, calibration)
         return Conversion(report, None)
     if pending.has_file(folder, known):
         return Conversion(report, known)
     # Its file is gone: the same one comes back, or the figures are of no file any more.
     same = known["sha256"] == report["sha256"]
-    records.write_export(folder, known if same else report, exported.content, calibration)
+    conversions.write(folder, known if same else report, exported.content, calibration)
     return Conversion(report, known if same else None)
 
 
@@ -151,7 +150,7 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
     if report is not None and pending.is_complete(report, record):
         return pending.has_weights(folder) and not pending.has_file(folder, report)
     if not pending.has_weights(folder):
-        report_path = folder / records.deploy_name(calibration)
+        report_path = folder / conversions.name_of(calibration)
         say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
         return False
     return True
@@ -170,11 +169,11 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
     say(f"{folder}: not converted. {failure.message}")
     weights = records.read_record(folder)["weights_sha256"]
     report = {
-        "export": NONE,
+        "export": conversions.NONE,
         "export_note": failure.message,
         "weights_sha256": weights,
     }
-    records.write_export(folder, report, calibration=how)
+    conversions.write(folder, report, calibration=how)
     return True
 
 

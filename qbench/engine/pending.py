@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qbench import records
-from qbench.conversions import NONE
+from qbench import conversions, records
 
 Report = Mapping[str, Any]
 
@@ -19,9 +18,9 @@ def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str
     Args:
         folder: of the run.
         record: of the run.
-        calibration: see `qbench.records.deploy_name`.
+        calibration: see `qbench.conversions.name_of`.
     """
-    report = records.read_export(folder, calibration)
+    report = conversions.read(folder, calibration)
     if report is None or report.get("weights_sha256") != record["weights_sha256"]:
         return None
     return report
@@ -31,7 +30,7 @@ def is_complete(report: Report | None, record: Report) -> bool:
     """Whether a report has figures of all the images of the run's own evaluation, or needs none."""
     if report is None:
         return False
-    return bool(report["export"] == NONE or report["images"] == own_images(record))
+    return bool(report["export"] == conversions.NONE or report["images"] == own_images(record))
 
 
 def own_images(record: Report) -> int:
@@ -41,7 +40,7 @@ def own_images(record: Report) -> int:
 
 def has_file(folder: Path, report: Report) -> bool:
     """Whether the file that a report speaks of, if any, lies in the folder as it was written."""
-    if report["export"] == NONE:
+    if report["export"] == conversions.NONE:
         return True
     try:
         content = (folder / report["file"]).read_bytes()
@@ -60,6 +59,6 @@ def outranks(known: Report | None, report: Report, record: Report) -> bool:
 
     Figures of the run's own test images are worth most, others the more the more images there are.
     """
-    if known is None or known["export"] == NONE or is_complete(report, record):
+    if known is None or known["export"] == conversions.NONE or is_complete(report, record):
         return False
     return is_complete(known, record) or known["images"] > report["images"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from qbench import records
+from qbench import conversions, records
 from qbench.factors import FACTORS
 from qbench.progress import remarks, say
 from qbench.report import deployed
@@ -72,8 +72,8 @@ def _exports(
     exports = {}
     for run, record in found.items():
         folder = records.run_folder(root, run)
-        report = records.read_export(folder, calibration)
-        path = folder / records.deploy_name(calibration)
+        report = conversions.read(folder, calibration)
+        path = folder / conversions.name_of(calibration)
         if report is None and path.exists():
             say(f"{path}: damaged; its file is left out until the run is converted again.")
         elif report is not None and record["metrics"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import report_examples as examples
 
-from qbench import records
+from qbench.conversions import write
 
 IMAGES = 599  # of the runs' own evaluation
 REPRESENTATIVE = "representative"
@@ -52,7 +52,7 @@ def put(
 ) -> Path:
     """Write a report to the run of a row and seed; returns the run's folder."""
     run = folder.parent / "runs" / examples.run_id(number, seed)
-    records.write_export(run, content, calibration=calibration)
+    write(run, content, calibration=calibration)
     return run
 
 

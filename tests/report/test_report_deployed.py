@@ -13,7 +13,7 @@ import pytest
 import report_conversions as conversions
 import report_examples as examples
 
-from qbench import records
+from qbench.conversions import read
 from qbench.report import deployed
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
@@ -240,7 +240,7 @@ def test_a_malformed_report_is_named_and_left_out(
 ) -> None:
     run = conversions.add(single, 1)
     (run / "deploy.json").write_text(json.dumps(content))
-    assert records.read_export(run) is None
+    assert read(run) is None
     sweep = collect(single)
     assert sweep.exports == {}
     assert f"{run.name}/deploy.json: damaged" in capsys.readouterr().err
@@ -256,5 +256,5 @@ def test_a_malformed_report_is_named_and_left_out(
 )
 def test_a_sound_report_is_read(single: Path, content: dict[str, Any]) -> None:
     run = conversions.put(single, 1, 0, content)
-    assert records.read_export(run) == content
+    assert read(run) == content
     build_report(single)
