@@ -1,6 +1,7 @@
-"""Small networks of kinds that qbench was not written for: every function takes (shape, classes)."""
+"""Networks of kinds that qbench was not written for: functions of (shape, classes)."""
 
 import keras
+
 from keras import layers, ops
 
 
