@@ -1,7 +1,6 @@
 """Networks of kinds that qbench was not written for: functions of (shape, classes)."""
 
 import keras
-
 from keras import layers, ops
 
 
