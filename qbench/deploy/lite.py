@@ -41,9 +41,13 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     import tensorflow as tf
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    traced = tf.function(lambda image: model(image, training=False))
+    traced = tf.function(lambda image: model([image], training=False))
     function = traced.get_concrete_function(signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    # The converter keeps the values of the variables that a tf.Module holds. Those of a Keras model
+    # it would leave in the file as variables without a value.
+    held = tf.Module()
+    held.variables_read = list(function.graph.variables)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], held)
     if kind != "float":
         dtype = tf.int16 if kind == "16x8" else tf.int8
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
