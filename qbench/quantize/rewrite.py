@@ -154,7 +154,7 @@ class Rewriter:
         for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
             made = self._tensor(value, unique(op.name, self.tensor_names), op)
             made.depth = depth + is_convolution(op)
-            passes = passes_values_through(op)
+            passes = passes_values_through(op, kwargs)
             if tensors and (passes or keeps_grid(op)):
                 made.root = tensors[0].root
                 made.is_quantized = passes and tensors[0].is_quantized
