@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +15,10 @@ from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
-from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.lite import LiteFile, convert
+from qbench.deploy.measure import figures_of, measure
 from qbench.deploy.packing import packed_file
 from qbench.errors import NotConvertible, QbenchError
-from qbench.evaluation import label_ranks, metrics
 from qbench.experiment import Experiment, Quant
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
 
@@ -87,7 +87,7 @@ def export(
         "packed_bytes": len(packed),
         "sha256": hashlib.sha256(content).hexdigest(),
         "images": len(labels),
-        "simulation": _figures(expected, labels, data.classes),
+        "simulation": figures_of(expected, labels, data.classes),
         "kernels": measure(content, expected, inputs, labels, data.classes),
     }
     return Exported(kind, content, report)
@@ -163,51 +163,3 @@ def simulate(network: Any, experiment: Experiment, data: Dataset) -> Values:
     return np.concatenate(
         [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
     )
-
-
-def measure(
-    content: bytes,
-    expected: Values,
-    inputs: Callable[[], Iterable[Values]],
-    labels: NDArray[np.int64],
-    classes: int,
-) -> dict[str, Any]:
-    """What a file does on each kernel path that can run it.
-
-    Args:
-        content: the file.
-        expected: logits (N, classes) of the simulation with the same fixed ranges.
-        inputs: gives the network inputs from the first on, in batches (B, H, W, C); called for each
-            kernel path, so that they need not be in memory all at once.
-        labels: (N,).
-        classes: number of classes.
-
-    Returns:
-        By kernel path: `accuracy` and `recall_at_5` in percent; `agreement`, the percentage of
-        images whose class is the simulation's; `largest_difference` and `mean_difference` of
-        logits, in steps of the output's grid (of a float file: in logits). A path that cannot run
-        the file has `error` alone.
-    """
-    found: dict[str, Any] = {}
-    for path in KERNELS:
-        try:
-            file = LiteFile(content, path)
-            logits = np.concatenate([file.logits(batch) for batch in inputs()])
-        except (QbenchError, RuntimeError, ValueError) as error:
-            found[path] = {"error": str(error).strip().split("\n")[0]}
-            continue
-        apart = np.abs(logits - expected) / (file.output_step() or 1.0)
-        agreeing = logits.argmax(axis=1) == expected.argmax(axis=1)
-        found[path] = {
-            **_figures(logits, labels, classes),
-            "agreement": 100.0 * float(np.mean(agreeing)),
-            "largest_difference": float(apart.max()),
-            "mean_difference": float(apart.mean()),
-        }
-    return found
-
-
-def _figures(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[str, float]:
-    predicted = logits.argmax(axis=1)
-    figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
-    return {key: figures[key] for key in ("accuracy", "recall_at_5")}

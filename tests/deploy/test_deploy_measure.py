@@ -11,9 +11,10 @@ import tensorflow as tf
 from deploy_examples import images, measured, network, quant
 
 from qbench.data.preprocessing import network_input
-from qbench.deploy.convert import input_batches, measure
+from qbench.deploy.convert import input_batches
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.measure import measure
 from qbench.errors import NotConvertible
 
 LABELS = np.arange(64) % 5
