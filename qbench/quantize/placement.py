@@ -188,7 +188,7 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
 
     layers = keras.layers
     if isinstance(op, layers.UpSampling2D):
-        return op.interpolation == "nearest"
+        return bool(op.interpolation == "nearest")
     if _is_operation(op, *_PASSING_OPS):
         # What is padded with another number, or compared with one, may lie off the grid.
         padded = (arguments or {}).get("constant_values")
@@ -213,6 +213,25 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
         | layers.RepeatVector
         | layers.UpSampling1D
         | layers.UpSampling3D,
+    )
+
+
+def is_identity_in_inference(op: Any) -> bool:
+    """Whether a layer only does something in training, so that a file has nothing of it."""
+    import keras
+
+    layers = keras.layers
+    return isinstance(
+        op,
+        layers.Dropout
+        | layers.SpatialDropout1D
+        | layers.SpatialDropout2D
+        | layers.SpatialDropout3D
+        | layers.AlphaDropout
+        | layers.GaussianDropout
+        | layers.GaussianNoise
+        | layers.ActivityRegularization
+        | layers.Identity,
     )
 
 
