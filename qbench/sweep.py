@@ -39,7 +39,7 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
-            pass; everything else is done and reported.
+            pass, or its file gives wrong answers; everything else is done and reported.
     """
     settings = plan.settings
     root = settings.root
@@ -62,32 +62,26 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
             try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
         _carry_out(prepared, batches, root, folder, launch)
     _tidy(root)
-    unconverted = 0
+    unconverted: list[str] = []
     if settings.deploy.enabled:
         runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
     print(build_report(folder), flush=True)
-    incomplete = _incomplete(prepared, root, folder, unconverted)
+    incomplete = [*_incomplete(prepared, root, folder), *unconverted]
     if incomplete:
         raise SweepIncomplete(" ".join(incomplete))
 
 
-def _incomplete(prepared: Prepared, root: Path, folder: Path, unconverted: int) -> list[str]:
-    """What a sweep was asked for and has not come to, in sentences."""
+def _incomplete(prepared: Prepared, root: Path, folder: Path) -> list[str]:
+    """Which runs did not end well, in a sentence; nothing if all did."""
     statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
     bad = [status for status in statuses if status != "ok"]
-    found = []
-    if bad:
-        found.append(
-            f"{len(bad)} of {len(statuses)} runs did not end well"
-            f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
-        )
-    if unconverted:
-        found.append(
-            f"{unconverted} of the files to convert could not be made; the same command tries"
-            " again."
-        )
-    return found
+    if not bad:
+        return []
+    return [
+        f"{len(bad)} of {len(statuses)} runs did not end well"
+        f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
+    ]
 
 
 def device_kind(settings: Settings) -> str:

@@ -116,7 +116,7 @@ def _serve(line: str, told: TextIO) -> None:
             message=str(error) if is_ours else summary(error),
             traceback=traceback.format_exc(),
             final=is_ours,
-            refused=isinstance(error, NotConvertible),
+            export=error.export if isinstance(error, NotConvertible) else "",
         )
     else:
         _tell(told, event="done")

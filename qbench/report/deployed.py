@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.deploy.lite import KERNELS
 from qbench.report.drawing import save_figure
 
@@ -50,7 +50,7 @@ def comparable(report: Report, images: int, calibration: str | None = None) -> R
         The report; where the file was measured on other images, without what was measured and with
         `left_out`, which says so.
     """
-    if report["export"] == NONE or report["images"] == images:
+    if report["export"] in WITHOUT_FILE or report["images"] == images:
         return report
     command = "qbench convert RUN" + (f" deploy.calibration={calibration}" if calibration else "")
     said = (
@@ -64,7 +64,7 @@ def lacking(report: Report | None) -> str | None:
     """Why a conversion gave no deployed figures; None where it did, or was not tried."""
     if report is None:
         return None
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         return f"not converted. {report['export_note']}"
     return _unmeasured(report)
 
@@ -82,7 +82,7 @@ def cells(report: Report | None) -> dict[str, Any]:
     if report is None:
         return {}
     line = {name: report[name] for name in TEXTS}
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         return line
     notes = [report["export_note"], _unmeasured(report)]
     line["export_note"] = "; ".join(note for note in notes if note)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from qbench import records
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.errors import QbenchError
 from qbench.progress import say
 from qbench.report.collect import Sweep
@@ -134,7 +134,7 @@ def _timings(
     label: str, name: str, latency: Mapping[str, Any], report: Report, reasons: Reasons
 ) -> Iterable[Timing]:
     """The timings of one run."""
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         _add(reasons, "not converted", name)
         return []
     if latency["sha256"] != report["sha256"]:

@@ -169,14 +169,14 @@ def test_a_real_worker_that_is_killed_is_replaced(sweep, tmp_path, monkeypatch, 
     assert reports(sweep) == {"baseline": "float", "default": "approximate"}
 
 
-@pytest.mark.parametrize(("refused", "code"), [(True, 0), (False, 1)])
-def test_a_worker_tells_refusals_from_other_failures(sweep, monkeypatch, refused, code):
+@pytest.mark.parametrize(("export", "code"), [("none", 0), ("failed", 1), ("", 1)])
+def test_a_worker_tells_refusals_from_other_failures(sweep, monkeypatch, export, code):
     def failed(**request: Any) -> Iterator[dict[str, Any]]:
-        yield {"event": "failed", "message": "no", "refused": refused}
+        yield {"event": "failed", "message": "no", "export": export}
 
     monkeypatch.setattr(exporting, "worker_for", lambda *_: SimpleNamespace(ask=failed))
     assert main([*PAIR, "isolate=true", "device=cpu", f"out={sweep}"]) == code
-    assert reports(sweep) == ({"baseline": "none", "default": "none"} if refused else {})
+    assert reports(sweep) == ({"baseline": export, "default": export} if export else {})
 
 
 def without_weights(sweep: Path) -> None:

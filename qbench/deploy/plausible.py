@@ -1,0 +1,96 @@
+"""Whether a converted file gives the answers that its kind explains; docs/deployment.md says why.
+
+Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 of a
+16-bit one. Of a float file, whose output has no grid, the range is that of the simulation's logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.deploy.kinds import Kind
+from qbench.experiment import Quant
+
+# Float arithmetic in another order; integers for floats on the same grids; weights on 8 bits beside
+# 16-bit activations; grids that the converter chose.
+_FLOAT, _SAME_GRIDS, _WEIGHTS, _CALIBRATED = 1.0, 16.0, 32.0, 64.0
+# The share of the clear images that must keep their class, and how many make a verdict.
+_AGREEING, _ENOUGH = 0.9, 20
+
+Values = NDArray[np.float32]
+
+
+def of_export() -> float:
+    """How far the exported graph without activation grids may be from the simulation without."""
+    return _FLOAT
+
+
+def of_conversion(kind: Kind, quant: Quant) -> float:
+    """How far a file may be from the graph it was converted from.
+
+    A code beside a tie falls to the other side of it. With fewer bits the steps are 2^(8 - bits)
+    times as long; few codes of many do so, and their effects add up as the square root.
+    """
+    if kind.name == "float":
+        return _FLOAT
+    if kind.name == "16x8":
+        return _WEIGHTS
+    if kind.export == "post-training":
+        return _CALIBRATED
+    return float(_SAME_GRIDS * 2 ** (max(8 - quant.bits_of_activations, 0) / 2))
+
+
+def of_simulation(kind: Kind) -> float | None:
+    """How far a file may be from the simulation; None where its grids are others.
+
+    What an approximate file does otherwise (tensors that only it quantizes, values that it does not
+    cut) stands in the graph that it was converted from; how much that is depends on the run.
+    """
+    return _SAME_GRIDS if kind.export == "exact" else None
+
+
+def unit(scale: float, dtype: Any, expected: Values) -> float:
+    """One 255th of the output's range, in logits.
+
+    Args:
+        scale: of the output's grid; 0 for float32.
+        dtype: of the output.
+        expected: logits (N, classes) of the simulation.
+    """
+    if scale:
+        codes = 256 ** np.dtype(dtype).itemsize - 1
+        return float(scale * codes / 255)
+    # Logits that are all but constant still differ in the last bits of float32.
+    return max(float(np.ptp(expected)) / 255, 1e-4 * float(np.abs(expected).max()), 1e-9)
+
+
+def fault(got: Values, expected: Values, unit: float, most: float, what: str) -> str | None:
+    """Why logits cannot be a file's answer to these images; None where they can.
+
+    Args:
+        got: logits (N, classes) of the file.
+        expected: those of what it is held against.
+        unit: see `unit`.
+        most: how far apart they may be.
+        what: a name for what it is held against.
+    """
+    if not np.all(np.isfinite(got)):
+        return "gives logits that are not finite"
+    apart = np.abs(got - expected).max(axis=1) / unit
+    if np.median(apart) > most:
+        return (
+            f"gives half of the images logits that are {np.median(apart):.1f} steps or more from"
+            f" those of {what}; its kind explains {most:.0f}"
+        )
+    best = np.sort(expected, axis=1)[:, -2:]
+    clear = np.ptp(best, axis=1) / unit > most
+    agreeing = (got.argmax(axis=1) == expected.argmax(axis=1))[clear]
+    if len(agreeing) >= _ENOUGH and agreeing.mean() < _AGREEING:
+        return (
+            f"gives another class than {what} to {100 * (1 - agreeing.mean()):.0f} % of the"
+            f" {len(agreeing)} images whose two largest logits are more than {most:.0f} steps apart"
+        )
+    return None
