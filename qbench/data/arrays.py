@@ -26,7 +26,8 @@ def part(
         name: the data set, for messages.
         which: `training` or `test`.
         images: array-like, (N, height, width, channels), or (N, height, width) of one channel;
-            numbers that are whole, 0 to 255, of any type but truth values.
+            numbers that are whole, 0 to 255, of any type but truth values. Floats that are
+            nowhere above 1 are refused, also 0 and 1 alone: they are taken for scaled images.
         labels: array-like, whole numbers of any type, 0 to classes - 1, of shape (N,) or (N, 1);
             or one-hot rows (N, classes). Shape (N, 1) is a label an image, also with one class.
             Truth values are labels where there are two classes.
@@ -59,14 +60,15 @@ def _array(what: str, value: Any) -> NDArray[Any]:
     except Exception as error:  # numpy asks the object itself, which may raise anything
         said = " ".join(str(error).split())
         raise QbenchError(
-            f"{what} are a {type(value).__name__} of which numpy makes no array"
+            f"{what} are of type {type(value).__name__}, of which numpy makes no array"
             f" ({type(error).__name__}: {said})."
         ) from error
     if array.ndim == 0:
         raise QbenchError(
-            f"{what} are a single {type(value).__name__}; expected an array, one row an image."
+            f"{what} are one value of type {type(value).__name__}; expected an array, one row an"
+            " image."
         )
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise QbenchError(f"{what} are {_said(array)} and partly masked; expected all values.")
     return array
 

@@ -26,5 +26,5 @@ def several(folder: Path, what: str, places: Iterable[object]) -> QbenchError:
     """The sentence for a folder that holds a data set more than once."""
     return QbenchError(
         f"data.dir={folder}: holds {what} more than once, {' and '.join(map(str, places))};"
-        " expected one; set data.dir to its folder."
+        " expected one: set data.dir to a folder that holds no other."
     )

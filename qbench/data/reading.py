@@ -53,7 +53,7 @@ def _form(value: Any) -> str:
     """A returned value in words."""
     name = type(value).__name__
     if not isinstance(value, tuple | list):
-        return f"a {name}"
+        return f"something of type {name}"
     return f"a {name} of {len(value)} ({', '.join(type(item).__name__ for item in value[:6])})"
 
 

@@ -153,6 +153,13 @@ def test_the_name_chooses_between_two_sets(tmp_path: Path, mnist: str, fashion: 
         _check(tmp_path, "mnist", 0)
 
 
+def test_the_name_chooses_between_two_sets_of_a_folder(tmp_path: Path) -> None:
+    _write(tmp_path, 0, lambda name: f"mnist-{name}")
+    _write(tmp_path, 1, lambda name: f"fashion-mnist-{name}")
+    _check(tmp_path, "mnist", 0)
+    _check(tmp_path, "fashion_mnist", 1)
+
+
 @pytest.mark.parametrize("other", ["FashionMNIST/raw", "fashion-mnist", "Fashion_MNIST"])
 def test_another_set_is_not_taken_for_mnist(tmp_path: Path, other: str) -> None:
     _write(tmp_path / other)
@@ -178,6 +185,17 @@ def test_a_file_that_is_missing_is_named_where_the_others_are(
     _write(place, rename=lambda name: name.replace("-idx", ".idx"))
     (place / name.replace("-idx", ".idx")).unlink()
     assert f"{place / name}: no such file" in _refusal(tmp_path)
+
+
+@pytest.mark.parametrize("most", ["a", "b", "c"])
+def test_the_folder_with_most_of_the_files_is_the_one_that_lacks_some(
+    tmp_path: Path, most: str
+) -> None:
+    for place in ("a", "b", "c"):
+        _write(tmp_path / place)
+        for name in NAMES[3:] if place == most else NAMES[1:]:
+            (tmp_path / place / name).unlink()
+    assert _refusal(tmp_path).startswith(f"{tmp_path / most / NAMES[3]}: no such file")
 
 
 CIFAR_PLACES = ["deeper", "cifar-10-batches-bin", "cifar-10-batches-py", "CIFAR10"]

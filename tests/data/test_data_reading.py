@@ -56,13 +56,13 @@ def test_every_form_has_the_hash_of_the_plain_one(
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "nothing": (None, "returned a NoneType;"),
-    "a dictionary": ({"x": IMAGES, "y": LABELS}, "returned a dict;"),
-    "an array": (IMAGES, "returned a ndarray;"),
+    "nothing": (None, "returned something of type NoneType;"),
+    "a dictionary": ({"x": IMAGES, "y": LABELS}, "returned something of type dict;"),
+    "an array": (IMAGES, "returned something of type ndarray;"),
     "one part": ((IMAGES, LABELS), "returned a tuple of 2 (ndarray, ndarray);"),
     "three": (FOUR[:3], "returned a tuple of 3 (ndarray, ndarray, ndarray);"),
     "three pairs": (((IMAGES, LABELS),) * 3, "returned a tuple of 3 (tuple, tuple, tuple);"),
-    "a generator": ((item for item in FOUR), "returned a generator;"),
+    "a generator": ((item for item in FOUR), "returned something of type generator;"),
 }
 
 
