@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from qbench.deploy.kinds import Kind
 from qbench.experiment import Quant
 
-# Float arithmetic in another order; integers for floats on the same grids; weights on 8 bits beside
-# 16-bit activations; grids that the converter chose.
-_FLOAT, _SAME_GRIDS, _WEIGHTS, _CALIBRATED = 1.0, 16.0, 32.0, 64.0
+# Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
+# grids that the converter chose.
+_FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
 # The share of the clear images that must keep their class, and how many make a verdict.
 _AGREEING, _ENOUGH = 0.9, 20
 
@@ -28,28 +28,27 @@ def of_export() -> float:
     return _FLOAT
 
 
-def of_conversion(kind: Kind, quant: Quant) -> float:
-    """How far a file may be from the graph it was converted from.
+def of_conversion(kind: Kind, quant: Quant, operators: int) -> float:
+    """How far a file of so many operators may be from the graph it was converted from.
 
-    A code beside a tie falls to the other side of it. With fewer bits the steps are 2^(8 - bits)
-    times as long; few codes of many do so, and their effects add up as the square root.
+    A code beside a tie falls to the other side of it, which is a step of 2^(8 - bits). Such errors
+    add up as the square root of the number of operators; docs/deployment.md has what was measured.
     """
     if kind.name == "float":
         return _FLOAT
-    if kind.name == "16x8":
-        return _WEIGHTS
     if kind.export == "post-training":
         return _CALIBRATED
-    return float(_SAME_GRIDS * 2 ** (max(8 - quant.bits_of_activations, 0) / 2))
+    step = 2 ** max(8 - quant.bits_of_activations, 0)
+    return float(_TIES * step * np.sqrt(max(operators, 1)))
 
 
-def of_simulation(kind: Kind) -> float | None:
-    """How far a file may be from the simulation; None where its grids are others.
+def of_simulation(kind: Kind, near: float) -> float | None:
+    """How far a file may be from the simulation; None where that depends on the run.
 
-    What an approximate file does otherwise (tensors that only it quantizes, values that it does not
-    cut) stands in the graph that it was converted from; how much that is depends on the run.
+    An exact file may be as far from it as from its graph, `near`. What an approximate file does
+    otherwise (tensors that only it quantizes, values that it does not cut) stands in its graph.
     """
-    return _SAME_GRIDS if kind.export == "exact" else None
+    return near if kind.export == "exact" else None
 
 
 def unit(scale: float, dtype: Any, expected: Values) -> float:

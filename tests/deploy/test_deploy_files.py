@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from deploy_examples import SHAPE, images, measured, network, quant
+from deploy_examples import DEPLOY, SHAPE, images, measured, network, quant
 from keras import layers
 
 from qbench.deploy.convert import fixed
@@ -180,13 +180,6 @@ def test_a_cut_file_is_refused():
         LiteFile(content[: len(content) // 2])
 
 
-DEPLOY = {
-    "op": "fake_quant",
-    "placement": ("deploy",),
-    "weight_range": "symmetric_narrow",
-    "granularity": "channel",
-    "fold_batch_norm": True,
-}
 EXACT = [
     {},
     {"granularity": "tensor"},
