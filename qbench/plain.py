@@ -12,6 +12,8 @@ from typing import Any
 # White space that would end a line or jump in it, with the blanks around it.
 _BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][\\s\x1c-\x1f]*")
 
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no UTF-8 has them
+
 # Control characters; what turns the direction of the text after it; halves of pairs, and what XML
 # does not know.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -51,7 +53,7 @@ def sentence(text: str) -> str:
 def storable(content: Any) -> Any:
     """Plain data whose texts can be written as UTF-8: halves of pairs become escapes."""
     if isinstance(content, str):
-        return content.encode("utf-8", "backslashreplace").decode()
+        return _HALVES.sub(_escape, content)
     if isinstance(content, dict):
         return {storable(key): storable(value) for key, value in content.items()}
     if isinstance(content, list):
