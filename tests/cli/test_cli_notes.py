@@ -53,7 +53,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     [
         ([f"data.note={FRAC}"], [rf"Note on digits: {FRAC}."]),
         ([f"data.note='{FRAC}'"], [rf"Note on digits: {FRAC}."]),
-        (["data.note='a $5 and $6'"], ["Note on digits: a $5 and $6."]),
         (["data.note='1\n2\t\x1b[31m3'"], [r"Note on digits: 1 2 \x1b[31m3."]),
         (["data.note=null"], []),
         ([], []),

@@ -8,6 +8,7 @@ from pathlib import Path
 import report_conversions as conversions
 import report_examples as examples
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 TEXTS = {
     "dollars": r"see $\frac$ b",
@@ -29,6 +30,8 @@ TEXTS = {
     "long": "long " * 400,
     "long word": "x" * 2000,
 }
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 ANY_TEXT = st.lists(
     st.sampled_from([*"$_^%#<>&|\\\"'`*~[]()!-+=; \n\t\r\x00\x1b", "&amp;", "1. ", "](", r"\|"])
@@ -65,3 +68,13 @@ def write(root: Path) -> Path:
 
 def label(text: str) -> str:
     return f"{text} is a level"
+
+
+def plain(text: str) -> list[str]:
+    """The paragraphs and cells of a Markdown text, each of which must be nothing but text."""
+    found = []
+    for token in MARKDOWN.parse(text):
+        if token.type == "inline":
+            assert {part.type for part in token.children or []} <= {"text", "text_special"}
+            found.append("".join(part.content for part in token.children or []).strip())
+    return found

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
 import re
 import warnings
@@ -18,18 +15,14 @@ import pytest
 import report_grids as grids
 import report_hostile as hostile
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from qbench.plain import one_line, sentence, storable
 from qbench.report.build import Report, build_report
 from qbench.report.drawing import legend, save_figure
-from qbench.report.tables import csv_text
-from qbench.report.texts import aligned, columns, in_html, in_markdown, markdown, short
+from qbench.report.texts import columns, short
 
 TEXTS = pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
-MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +39,6 @@ def report(folder: Path) -> Report:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"\s", "", text)
-
-
-def _plain(text: str) -> list[str]:
-    """The paragraphs and cells of a Markdown text, each of which must be nothing but text."""
-    found = []
-    for token in MARKDOWN.parse(text):
-        if token.type == "inline":
-            assert {part.type for part in token.children or []} <= {"text", "text_special"}
-            found.append("".join(part.content for part in token.children or []).strip())
-    return found
 
 
 def test_all_is_drawn_and_written(report: Report, folder: Path) -> None:
@@ -96,7 +79,7 @@ def test_csv_keeps_a_text_to_the_letter(text: str, report: Report, folder: Path)
 
 @TEXTS
 def test_markdown_shows_a_text_as_it_is(text: str, report: Report, folder: Path) -> None:
-    shown = _plain((folder / "table.md").read_text())
+    shown = hostile.plain((folder / "table.md").read_text())
     label = hostile.label(text)
     assert one_line(label).strip() in shown
     failed = one_line(f"{label}, seed 0: failed. what went wrong & <why> in {label}")
@@ -198,7 +181,7 @@ def test_levels_and_notes_stand_as_they_are_in_grids_and_differences(tmp_path: P
     assert report.undrawn == []
     assert f"Note on digits: {one_line(note)}." in report.text.split("\n")
     for name in ("differences", "bits_grid"):
-        shown = _plain((folder / f"{name}.md").read_text())
+        shown = hostile.plain((folder / f"{name}.md").read_text())
         assert f"Note on digits: {one_line(note)}." in shown
         assert any(level in text for text in shown)
     assert level in set(pd.read_csv(folder / "differences.csv")["model.name"])
@@ -228,87 +211,3 @@ def test_a_long_remark_makes_a_figure_taller_and_is_cut(tmp_path: Path) -> None:
         root = ElementTree.fromstring((tmp_path / "figure.svg").read_bytes())
         heights.append(float(root.attrib["height"].removesuffix("pt")))
     assert heights[0] < heights[1] < heights[2] == heights[3] < 2.5 * heights[0]
-
-
-@given(first=hostile.ANY_TEXT, second=hostile.ANY_TEXT)
-def test_markdown_is_text_and_nothing_else(first: str, second: str) -> None:
-    cells = _plain(markdown([["head", "x"], [first, second]]))
-    assert cells == ["head", "x", one_line(first).strip(), one_line(second).strip()]
-    item = f"{first}, seed 0"
-    assert _plain(f"- {in_markdown(item)}") == [one_line(item).strip()]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "quant.op=fake_quant",
-        "quant.placement=[conv,activation,add]",
-        *("98.50 ± 0.10", "-", "+0.17", "-1.00"),
-        *("weights \\ activations", "10^6 bytes (of Recall@5)", "100 %, a > b", "#1"),
-    ],
-)
-def test_markdown_leaves_alone_what_is_no_markup(text: str) -> None:
-    assert in_markdown(text) == text
-
-
-@given(text=hostile.ANY_TEXT)
-def test_html_is_text_and_nothing_else(text: str) -> None:
-    escaped = in_html(text)
-    assert not set("<>\"'\n\x00\x1b") & set(escaped)
-    assert html.unescape(escaped) == one_line(text)
-
-
-@given(texts=st.lists(hostile.ANY_TEXT.map(storable), min_size=1, max_size=3))
-def test_csv_gives_back_what_was_written(texts: list[str]) -> None:
-    written = csv_text(pd.DataFrame({"loss": [1.23456789] * len(texts), "configuration": texts}))
-    options: Any = {"dtype": {"configuration": str}, "keep_default_na": False}
-    read = pd.read_csv(io.BytesIO(written.encode()), **options)
-    assert list(read["configuration"]) == texts
-    assert list(read["loss"]) == [1.234568] * len(texts)
-    lines = csv.DictReader(io.StringIO(written, newline=""))
-    assert [line["configuration"] for line in lines] == texts
-
-
-@given(text=hostile.ANY_TEXT, longest=st.integers(10, 30))
-def test_short_keeps_both_ends(text: str, longest: int) -> None:
-    whole, cut = one_line(text), short(text, longest)
-    assert columns(cut) <= longest
-    if cut != whole:
-        start, dots, end = cut.partition("...")
-        assert columns(whole) > longest
-        assert dots and whole.startswith(start) and whole.endswith(end)
-
-
-def test_columns_stand_below_each_other_whatever_the_letters() -> None:
-    lines = aligned([["name", "x"], ["中文", "1"], ["e\u0301\u200d", "22"], ["😀", "3"]])
-    assert lines.split("\n") == ["name   x", "中文   1", "e\u0301\u200d     22", "😀     3"]
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a\r\n\t b", "a b"),
-        ("a  b", "a  b"),
-        ("\x1b[31m\x07\x00\x9b", r"\x1b[31m\x07\x00\x9b"),
-        ("\u202eab\u2069", r"\u202eab\u2069"),
-        ("\udcff\ud83d\uffff", r"\xff\ud83d\uffff"),
-        ("שלום 👩‍🔬\u200f", "שלום 👩‍🔬\u200f"),
-        (" \n", ""),
-    ],
-)
-def test_one_line(text: str, line: str) -> None:
-    assert one_line(text) == line
-
-
-@given(text=st.text())
-def test_one_line_is_stable_and_can_be_written(text: str) -> None:
-    line = one_line(text)
-    assert line.encode().decode().splitlines() in ([], [line])
-    assert one_line(line) == line
-
-
-@pytest.mark.parametrize(
-    ("text", "said"), [("a", "a."), ("a.", "a."), ("a?\n", "a?"), ("a)", "a).")]
-)
-def test_sentence(text: str, said: str) -> None:
-    assert sentence(text) == said
