@@ -14,7 +14,7 @@ from qbench.errors import QbenchError
 from qbench.progress import say
 from qbench.report.collect import Sweep
 from qbench.report.deployed import Report
-from qbench.report.texts import counted
+from qbench.report.texts import counted, short
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
             report = sweep.exports.get(run["id"])
             if report is None or not path.is_file():
                 continue
-            name = f"{row['label']} seed {run['seed']}" if several else row["label"]
+            name = short(row["label"]) + (f" seed {run['seed']}" if several else "")
             try:
                 found += _timings(row["label"], name, _latency(path), report, reasons)
             except (QbenchError, AttributeError, LookupError, TypeError, ValueError) as error:
