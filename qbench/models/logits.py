@@ -178,7 +178,7 @@ def _check_values(outputs: Sequence[NDArray[np.float32]]) -> None:
             " its weights are; leave the softmax at its end out, since the loss applies it."
         )
     # A rectifier that is normalized stays there too, but gives zeros.
-    if 0.0 < values[0].min() and values.min() < 0.1 and values.max() > 0.9:
+    if values[0].min() > 0.0 and values.min() < 0.1 and values.max() > 0.9:
         raise QbenchError(
             "its outputs are no logits: they stay between 0 and 1 as a sigmoid's do, whatever its"
             " weights are; leave that at its end out, since the loss applies a softmax."

@@ -105,7 +105,7 @@ def frozen(shape, classes):
 
 def in_int8(shape, classes):
     model = keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(classes)])
-    model.quantize("int8")
+    model.layers[-1].quantize("int8")
     return model
 
 

@@ -76,7 +76,7 @@ SQUASHED = {
     "operation_sigmoid": (ends_in(ops.sigmoid), SIGMOID),
     "sparsemax": (ends_in(ops.sparsemax), SOFTMAX),
     "reshaped": (ends_in(lambda x: layers.Reshape((10,))(ops.softmax(x))), SOFTMAX),
-    "squeezed": (ends_in(lambda x: ops.squeeze(ops.softmax(x)[:, None], 1)), "logits"),
+    "squeezed": (ends_in(lambda x: ops.squeeze(ops.expand_dims(ops.softmax(x), 1), 1)), SOFTMAX),
     "dropped": (ends_in(lambda x: layers.Dropout(0.3)(layers.Softmax()(x))), SOFTMAX),
     "flattened": (ends_in(lambda x: layers.Flatten()(layers.Identity()(ops.sigmoid(x)))), SIGMOID),
     "averaged": (averaged_softmax, f"{SOFTMAX} (conv2d)"),
