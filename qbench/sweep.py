@@ -165,22 +165,19 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
 
 
 def _check_models(plan: Plan) -> None:
-    """Build every different model once, so that a wrong argument is known before training."""
-    models: list[Any] = []
-    for run in plan.runs:
-        model = run.experiment.model
-        entry = [model.name, dict(model.arguments), run.experiment.data.name]
-        if entry not in models:
-            models.append(entry)
-    base = plan.settings.base
+    """Build every different network once: what cannot be trained is known before training."""
+    base, models = plan.settings.base, plan.networks
     if not plan.settings.engine.isolate:
         from qbench.engine.worker import check_models
 
         check_models(models)
         return
-    for event in worker_for(base.threads, base.deterministic).ask(check=models):
-        if event["event"] == "failed":
-            raise QbenchError(event["message"])
+    try:
+        for event in worker_for(base.threads, base.deterministic).ask(check=models):
+            if event["event"] == "failed":
+                raise QbenchError(event["message"])
+    except WorkerDied as error:
+        raise QbenchError(f"model: the worker process that built it ended {error}.") from error
 
 
 def _status(root: Path, run: str) -> str:

@@ -11,6 +11,7 @@ from qbench.data import load
 from qbench.engine.execute import execute, network_for
 from qbench.engine.prepare import jobs_to_do, prepare
 from qbench.engine.store import Store
+from qbench.engine.worker import check_models
 from qbench.errors import Diverged, QbenchError
 from qbench.experiment import Experiment
 from qbench.plan import Plan
@@ -25,11 +26,13 @@ def verify(plan: Plan) -> None:
     """Train every run of a plan both ways and print whether the weights are equal.
 
     Raises:
+        QbenchError: a network or the data cannot be used; nothing was trained.
         SharingDiffers: they are not, for at least one run.
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     prepared = prepare(plan, device.kind())
+    check_models(plan.networks)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -67,16 +67,18 @@ def _tell(told: TextIO, **event: Any) -> None:
 
 
 def check_models(models: list[Any]) -> None:
-    """Build models given as (name, arguments, data set).
+    """Build models given as (name, arguments, data set, resolution).
 
     Raises:
-        QbenchError: one of them cannot be built.
+        QbenchError: one of them cannot be built, or qbench cannot train it.
     """
     from qbench.data import DATASETS
+    from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
 
-    for name, arguments, data in models:
-        build_model(name, arguments, DATASETS[data].shape, DATASETS[data].classes)
+    for name, arguments, data, resolution in models:
+        source = DATASETS[data]
+        build_model(name, arguments, input_shape(source.shape, resolution), source.classes)
 
 
 def _serve(line: str, told: TextIO) -> None:
