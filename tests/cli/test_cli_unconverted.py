@@ -20,7 +20,7 @@ from qbench.deploy import convert
 from qbench.deploy.kinds import kind_of
 from qbench.engine import client, exporting
 from qbench.engine.client import WorkerDied
-from qbench.errors import NotConvertible
+from qbench.errors import NotConvertible, WrongFile
 
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]
@@ -53,6 +53,7 @@ class Converter:
             "packed_bytes": 5,
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
             "images": 100,
+            "simulation": FIGURES,
             "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0}},
         }
         return convert.Exported(kind, CONTENT, report)
@@ -125,6 +126,46 @@ def test_what_can_never_be_converted_is_tried_once(sweep, converter, capsys):
     assert rows_of(sweep)["baseline"]["export_note"] == "stem: an Odd cannot be converted yet."
     assert main([*PAIR, f"out={sweep}"]) == 0
     assert converter.calls == 2
+
+
+def test_a_wrong_file_is_a_failed_row_each_time(sweep, converter, capsys):
+    """No figures of it in any column, and none of an earlier file."""
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    folder = run_of(sweep, "default")
+    (folder / "model_int8.tflite").unlink()  # so that it is converted again
+    converter.errors = [WrongFile("on the xnnpack kernels the file gives wrong logits.")]
+    assert main([*PAIR, f"out={sweep}"]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "1 of the converted files give wrong answers; the table says which." in err
+    assert reports(sweep) == {"baseline": "float", "default": "failed"}
+    row = rows_of(sweep)["default"]
+    assert (row["status"], row["export"]) == ("ok", "failed")
+    assert row["export_note"] == "on the xnnpack kernels the file gives wrong logits."
+    assert {row[key] for key in row if key.startswith(("deployed", "agreement", "tflite"))} == {""}
+    lines = (sweep / "runs.csv").read_text().splitlines()
+    assert not any("99.0" in line for line in lines if line.startswith("default"))
+
+    assert main([*PAIR, f"out={sweep}"]) == 1  # settled, and said again
+    assert converter.calls == 3
+    assert main(["convert", str(folder)]) == 0
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    assert reports(sweep) == {"baseline": "float", "default": "approximate"}
+
+
+def test_convert_puts_a_wrong_file_in_the_place_of_what_was_known(sweep, converter, capsys):
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    folder = run_of(sweep, "default")
+    converter.errors = [WrongFile("the file gives logits that are not finite.")]
+    assert main(["convert", str(folder)]) == 1
+    assert "qbench: the file gives logits that are not finite." in capsys.readouterr().err
+    assert reports(sweep)["default"] == "failed"
+    assert not (folder / "model_int8.tflite").exists()
+    for verb in ("trace", "latency"):
+        assert main([verb, str(folder)]) == 2
+        assert f"no file was converted; `qbench convert {folder}` says why" in (
+            capsys.readouterr().err
+        )
 
 
 def test_a_worker_that_is_killed_settles_nothing(sweep, monkeypatch, capsys):
