@@ -25,6 +25,7 @@ from qbench.errors import NotConvertible, WrongFile
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]
 FIGURES = {"accuracy": 50.0, "recall_at_5": 90.0}
+DIFFERENCES = {"largest_difference": 2.0, "mean_difference": 0.5}
 
 
 class Converter:
@@ -54,7 +55,7 @@ class Converter:
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
             "images": 100,
             "simulation": FIGURES,
-            "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0}},
+            "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0, **DIFFERENCES}},
         }
         return convert.Exported(kind, CONTENT, report)
 
