@@ -87,7 +87,8 @@ class Comparer:
         """The layers whose output a tensor is: one, and those behind it that do nothing here."""
         names, name = [], self._host(part)
         while name and name not in names:
-            names.append(name)
+            # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
+            names += [name, *(t for t in self._tensors if t.rpartition(".")[0] == name)]
             name = self._behind.get(name)
         return names
 

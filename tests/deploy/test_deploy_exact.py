@@ -53,6 +53,12 @@ def _seed():
     keras.utils.set_random_seed(7)
 
 
+def called_twice(image):
+    relu = layers.ReLU()
+    x = relu(layers.Conv2D(4, 3)(image))
+    return relu(layers.Conv2D(4, 3)(x))
+
+
 def network(body):
     image = keras.Input(SHAPE)
     return keras.Model(image, unusual.head(body(image), 5))
@@ -72,6 +78,7 @@ EXACT = [
     lambda: network(dropped),
     lambda: network(by_operations),
     lambda: network(upsampled),
+    lambda: network(called_twice),
     lambda: unusual.concatenated_by_ops(SHAPE, 5),
     lambda: unusual.dropout(SHAPE, 5),
     lambda: build_model("resnet8", {}, (32, 32, 3), 10),
