@@ -75,15 +75,10 @@ _SQUASHING = {
 }
 # Behind these, values between 0 and 1 still are, and those of a row sum to 1 as before.
 _PASSING = (
-    *(
-        layers.Flatten,
-        layers.Reshape,
-        layers.Identity,
-        layers.Permute,
-        layers.ActivityRegularization,
-    ),
-    *(layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout),
+    *(layers.Flatten, layers.Reshape, layers.Identity, layers.Permute),
+    *(layers.ActivityRegularization, layers.Dropout),
     *(layers.SpatialDropout1D, layers.SpatialDropout2D),
+    *(layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout),
     *(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
     *(layers.AveragePooling1D, layers.AveragePooling2D),
 )
@@ -113,7 +108,12 @@ def _passes(op: Any) -> bool:
 
 
 def _squashes(op: Any) -> str | None:
-    """`softmax` or `sigmoid`, if the operation is one or ends in one."""
+    """`softmax` or `sigmoid`, if the operation is one or ends in one; of Keras' own only.
+
+    What a layer of somebody else's does with its activation is not known.
+    """
+    if not _is_keras(op):
+        return None
     function = getattr(op, "activation", None)
     names = [type(op).__name__, getattr(function, "__name__", type(function).__name__)]
     found = (_SQUASHING.get(name.lower().replace("_", "")) for name in names)

@@ -32,7 +32,7 @@ def foldable(model: Any) -> dict[str, Any]:
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
         calls[op.name] += 1
-        if kwargs.get("mask") is not None or isinstance(op, keras.layers.Masking):
+        if kwargs.get("mask") is not None:  # Keras notes down those that it finds by itself, too
             masked.add(op.name)
         for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
             if id(tensor) in producers:
@@ -48,9 +48,8 @@ def foldable(model: Any) -> dict[str, Any]:
     for tensor, convolution in producers.items():
         reading = readers.get(convolution.name, [])
         once = len(reading) == 1 and calls[convolution.name] == calls[reading[0].name] == 1
-        if masked and convolution.supports_masking:
-            continue
-        if once and tensor not in ends and _takes_up(convolution, reading[0]):
+        whole = once and reading[0].name not in masked and tensor not in ends
+        if whole and _takes_up(convolution, reading[0]):
             found[convolution.name] = reading[0]
     return found
 

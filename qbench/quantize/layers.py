@@ -25,7 +25,6 @@ class MeasureRange(keras.layers.Layer):
     def __init__(self, minimum: float | None, name: str) -> None:
         """`minimum` is taken for granted where it is known: a pass over the tensor less."""
         super().__init__(name=name)
-        self.supports_masking = True
         self.minimum = minimum
 
     def call(self, x: Any) -> Any:
@@ -147,7 +146,6 @@ class FusedBatchNormalization(keras.layers.Layer):
         With `freeze` it normalizes by its moving statistics in training too.
         """
         super().__init__(name=name)
-        self.supports_masking = True
         self.layer = layer
         self.freeze = freeze
 
@@ -163,11 +161,9 @@ class FusedBatchNormalization(keras.layers.Layer):
             and layer.scale
         )
 
-    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         """X is (N, H, W, C) float32."""
         layer = self.layer
-        if mask is not None:
-            return layer(x, training=training and not self.freeze, mask=mask)
         training = training and layer.trainable and not self.freeze
         empty = tf.constant([], tf.float32)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -71,13 +71,14 @@ def test_every_verb_says_the_same(
     assert line.startswith(f"qbench: {says}")
 
 
+@pytest.mark.parametrize("levels", ["20,8", "8,20"])
 def test_a_wrong_network_among_others_stops_a_sweep(
-    network: Any, tiny: list[str], capsys: pytest.CaptureFixture[str]
+    levels: str, network: Any, tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     network(_sixteen_pixels)
-    levels = ["data.resolution=20,8", "design.factors=[data.resolution]"]
+    factors = [f"data.resolution={levels}", "design.factors=[data.resolution]"]
     for verb in ("sweep", "verify-sharing"):
-        assert main([verb, *tiny, *levels]) == 2
+        assert main([verb, *tiny, *factors]) == 2
         assert "on images of (8, 8, 1)" in capsys.readouterr().err
 
 

@@ -28,6 +28,15 @@ class OwnSoftmax(layers.Layer):
         return x / ops.sum(x, axis=-1, keepdims=True)
 
 
+class Attends(layers.Layer):
+    """Has a softmax for itself; what comes out are logits."""
+
+    activation = staticmethod(keras.activations.softmax)
+
+    def call(self, x):
+        return x - self.activation(x) * x
+
+
 class Shorter(layers.Layer):
     """Gives less than it says."""
 
@@ -126,6 +135,7 @@ LOGITS = {
     "zeros": lambda x: layers.ReLU()(from_zeros(x)),
     "zeros_of_lambda": lambda x: layers.Lambda(lambda y: y)(from_zeros(x)),
     "prior": lambda x: layers.Lambda(lambda y: y)(from_zeros(x, "prior")),
+    "softmax_inside": lambda x: Attends()(x),
     "overflow": lambda x: ops.exp(ops.exp(x)),
 }
 

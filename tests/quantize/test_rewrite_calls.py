@@ -247,9 +247,18 @@ def masked_by_hand(image):
     return layers.Dense(2)(layers.GlobalAveragePooling1D()(layers.ReLU()(x), mask=mask))
 
 
-@pytest.mark.parametrize("build", [masked, masked_by_hand], ids=lambda build: build.__name__)
+def masked_images(image):
+    x = layers.Masking()(layers.Reshape((4, 2, 2))(image))
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.5)(x))
+    return layers.Dense(2)(ops.mean(x, axis=(1, 2)))
+
+
+MASKED = [masked, masked_by_hand, masked_images]
+
+
+@pytest.mark.parametrize("build", MASKED, ids=lambda build: build.__name__)
 @pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES.keys())
-@pytest.mark.filterwarnings("error:.*mask:UserWarning")
+@pytest.mark.filterwarnings("error:Layer '[^']*[.]:UserWarning")  # of qbench's own layers
 def test_masks_are_not_lost(build, chosen):
     """What is masked has no influence; the rest of a sequence has."""
     shape = (4, 4)
