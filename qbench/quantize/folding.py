@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.quantize.calls import is_stock
 from qbench.quantize.placement import is_convolution
 from qbench.quantize.walk import walk
 
@@ -20,7 +21,7 @@ def foldable(model: Any) -> dict[str, Any]:
     """The batch normalization behind each convolution that can take it up, by convolution.
 
     It must be the only reader of a linear convolution's output and normalize its last axis, and
-    neither may be called more than once.
+    neither may be called more than once; both are of Keras' own classes.
     """
     producers: dict[int, Any] = {}
     readers: dict[str, list[Any]] = {}
@@ -51,6 +52,9 @@ def foldable(model: Any) -> dict[str, Any]:
 def _takes_up(convolution: Any, reader: Any) -> bool:
     return (
         isinstance(reader, keras.layers.BatchNormalization)
+        and is_stock(reader)
+        and is_stock(convolution)
+        and not getattr(reader, "renorm", False)
         and reader.axis in (-1, len(convolution.output.shape) - 1)
         and getattr(convolution, "activation", None) in (None, keras.activations.linear)
         and isinstance(

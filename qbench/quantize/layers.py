@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qbench.quantize.calls import call_with, is_stock
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
@@ -122,8 +123,7 @@ class WithQuantizedKernel(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """X as the wrapped layer takes it."""
         mapping = [(kernel, self._quantized(kernel)) for kernel in kernels(self.layer)]
-        with keras.StatelessScope(state_mapping=mapping):
-            return self.layer.call(x)
+        return call_with(self, self.layer, mapping, x)
 
 
 class FusedBatchNormalization(keras.layers.Layer):
@@ -138,7 +138,7 @@ class FusedBatchNormalization(keras.layers.Layer):
 
         With `freeze` it normalizes by its moving statistics in training too.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, activity_regularizer=layer.activity_regularizer)
         self.layer = layer
         self.freeze = freeze
 
@@ -147,6 +147,8 @@ class FusedBatchNormalization(keras.layers.Layer):
         """Whether the fused op computes what the layer does: (N, H, W, C), with gamma and beta."""
         return (
             isinstance(layer, keras.layers.BatchNormalization)
+            and is_stock(layer)
+            and not getattr(layer, "renorm", False)
             and len(x.shape) == 4
             and layer.axis in (-1, 3)
             and layer.center
