@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,13 +71,16 @@ def check_models(models: list[Any]) -> None:
     """Build models given as (name, arguments, data set).
 
     Raises:
-        QbenchError: one of them cannot be built.
+        QbenchError: one of them cannot be built, or its training could not be repeated.
     """
     from qbench.data import DATASETS
     from qbench.models import build_model
+    from qbench.training.repeatable import check_repeatable
 
     for name, arguments, data in models:
-        build_model(name, arguments, DATASETS[data].shape, DATASETS[data].classes)
+        source = DATASETS[data]
+        build = partial(build_model, name, arguments, source.shape, source.classes)
+        check_repeatable(name, build(), build)
 
 
 def _serve(line: str, told: TextIO) -> None:
