@@ -166,14 +166,20 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
                 )
 
 
-def _check_models(plan: Plan) -> None:
-    """Build every different model once, so that a wrong argument is known before training."""
+def models_of(plan: Plan) -> list[Any]:
+    """Every different model of a plan, as `qbench.engine.worker.check_models` takes them."""
     models: list[Any] = []
     for run in plan.runs:
         model = run.experiment.model
         entry = [model.name, dict(model.arguments), run.experiment.data.name]
         if entry not in models:
             models.append(entry)
+    return models
+
+
+def _check_models(plan: Plan) -> None:
+    """Build every different model once, so that what is wrong is known before training."""
+    models = models_of(plan)
     base = plan.settings.base
     if not plan.settings.engine.isolate:
         from qbench.engine.worker import check_models

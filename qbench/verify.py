@@ -11,10 +11,12 @@ from qbench.data import load
 from qbench.engine.execute import execute, network_for
 from qbench.engine.prepare import jobs_to_do, prepare
 from qbench.engine.store import Store
+from qbench.engine.worker import check_models
 from qbench.errors import Diverged, QbenchError
 from qbench.experiment import Experiment
 from qbench.plan import Plan
 from qbench.progress import run_bar, say
+from qbench.sweep import models_of
 
 
 class SharingDiffers(QbenchError):
@@ -26,10 +28,12 @@ def verify(plan: Plan) -> None:
 
     Raises:
         SharingDiffers: they are not, for at least one run.
+        QbenchError: a model cannot be trained so that it repeats; nothing was trained.
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     prepared = prepare(plan, device.kind())
+    check_models(models_of(plan))
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

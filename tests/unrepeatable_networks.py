@@ -185,7 +185,15 @@ class Watched(layers.Layer):
         return x
 
 
+def _made_in_a_function():
+    class Inner(Own):
+        """Another class each time, of the same name."""
+
+    return Inner(lambda layer, x: 2 * x)
+
+
 ALLOWED = {
+    "a class made in the builder": network(_made_in_a_function),
     "a generator of its own": own(
         lambda layer, x: x + _noise(x, layer.made), keras.random.SeedGenerator
     ),

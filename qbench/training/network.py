@@ -145,7 +145,8 @@ class Network:
     def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
-        The loss is the mean softmax cross-entropy, without the weight decay that is trained too.
+        The loss is the mean softmax cross-entropy, without what is trained beside it: weight decay
+        and the losses that layers add.
         With `gather` the step's ranges are included in the averages.
         """
         key = scheme, gather

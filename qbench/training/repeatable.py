@@ -72,7 +72,8 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
 
 def _compare(calls: list[Call], once: list[Contents], again: list[Call]) -> None:
     """What layers compute with must be the same when they are built and traced anew."""
-    if [type(call.op) for call in calls] != [type(call.op) for call in again]:
+    kinds = [[type(call.op).__qualname__ for call in chosen] for chosen in (calls, again)]
+    if kinds[0] != kinds[1]:
         raise QbenchError("its builder makes other layers each time it is called.")
     for call, first, other in zip(calls, once, again, strict=True):
         if first != [graphs.content(_traced(other, training)) for training in (True, False)]:
