@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
 from qbench import __version__
 from qbench.errors import QbenchError
+from qbench.plain import one_line
 from qbench.registry import nearest
 
 # Verb: (module under qbench.commands, arguments, what it does)
@@ -47,6 +49,10 @@ quant.bits=8,2,3,4 gives that factor these levels, the first one its default.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Whatever a terminal's encoding lacks is no reason to lose a table.
+            stream.reconfigure(errors="backslashreplace")
     if not given or given[0] in ("-h", "--help", "help"):
         lines = (f"  {verb:<14} {takes:<24} {does}" for verb, (takes, does) in VERBS.items())
         print(_USAGE.format(verbs="\n".join(lines)), end="")
@@ -57,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given[0], given[1:])
     except QbenchError as error:
-        print(f"qbench: {error}", file=sys.stderr)
+        print(one_line(f"qbench: {error}"), file=sys.stderr)
         return 1 if type(error) is not QbenchError else 2
     except KeyboardInterrupt:
         print("qbench: interrupted; the same command goes on from here.", file=sys.stderr)

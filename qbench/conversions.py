@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qbench import records
+from qbench.errors import NotConvertible, WrongFile
 
-NONE = "none"
-"""`export` of a run that could not be converted."""
+WITHOUT_FILE = tuple(kind.export for kind in (NotConvertible, WrongFile))
+"""`export` of a run that could not be converted, or whose file gave wrong answers."""
 
 _SHARES = ("accuracy", "recall_at_5", "agreement")
 _DIFFERENCES = ("largest_difference", "mean_difference")
@@ -63,7 +64,7 @@ def is_conversion(report: Any) -> bool:
     """
     if not isinstance(report, dict) or not _texts(report, "export", "export_note"):
         return False
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         return True
     kernels = report.get("kernels")
     return (

@@ -162,4 +162,11 @@ def label(changes: Changes) -> str:
     """`quant.bits=4`, several separated by blanks, `default` or `baseline`."""
     if changes == FLOAT:
         return BASELINE
-    return " ".join(f"{key}={show(value)}" for key, value in changes.items()) or DEFAULT
+    return " ".join(f"{key}={_written(value)}" for key, value in changes.items()) or DEFAULT
+
+
+def _written(value: Any) -> str:
+    """A level in a label: in quotes, on one line, where blanks would let it pass for several."""
+    text = show(value)
+    plain = text.isprintable() and not any(character.isspace() for character in text)
+    return text if plain or isinstance(value, Mapping) else repr(text)

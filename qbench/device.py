@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 from qbench.errors import QbenchError
+from qbench.keras_settings import check_keras_settings
 
 
 def import_tensorflow() -> Any:
@@ -15,9 +16,13 @@ def import_tensorflow() -> Any:
 
     Some of them are written before its log level is read, so standard error itself is set aside
     until the devices have been listed; if the import fails it is shown.
+
+    Raises:
+        QbenchError: Keras, which comes next, has settings that qbench cannot work with.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
+    check_keras_settings()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryFile() as aside:
         sys.stderr.flush()
@@ -44,7 +49,8 @@ def start(threads: int, deterministic: bool = False) -> Any:
     `deterministic` turns on TensorFlow's op determinism, which GPUs need for repeatable results.
 
     Raises:
-        QbenchError: TensorFlow already runs in this process with another number of threads.
+        QbenchError: TensorFlow already runs in this process with another number of threads, or
+            Keras' settings are not those that qbench needs.
     """
     tf = import_tensorflow()
     threading = tf.config.threading

@@ -10,7 +10,19 @@ class QbenchError(Exception):
 
 
 class NotConvertible(QbenchError):
-    """No file can be made of this network, however often it is tried."""
+    """No file can be made of this network, however often it is tried.
+
+    Attributes:
+        export: what tables say of such a run's file.
+    """
+
+    export = "none"
+
+
+class WrongFile(NotConvertible):
+    """A file was made, run, and found to give wrong answers."""
+
+    export = "failed"
 
 
 class Diverged(Exception):

@@ -55,6 +55,17 @@ class Plan:
     levels: Levels
     rows: tuple[Row, ...]
 
+    @property
+    def networks(self) -> list[list[Any]]:
+        """Every different network of its runs: model's name, arguments, data set, resolution."""
+        found: list[list[Any]] = []
+        for run in self.runs:
+            model, data = run.experiment.model, run.experiment.data
+            entry = [model.name, dict(model.arguments), data.name, data.resolution]
+            if entry not in found:
+                found.append(entry)
+        return found
+
     @cached_property
     def runs(self) -> list[Run]:
         """Every applicable row with each seed."""

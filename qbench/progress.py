@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from qbench import records
+from qbench.plain import one_line, sentence
 
 _POLL_SECONDS = 0.3
 
@@ -19,7 +20,7 @@ def say(line: str) -> None:
     """Print a line on standard error without tearing the bars."""
     import sys
 
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(one_line(line), file=sys.stderr)
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def figures_line(record: Mapping[str, Any]) -> str:
     """The outcome of a run in one line."""
     seconds = sum(record["seconds"].values())
     if record["status"] != "ok":
-        return f"{record['status']}: {record['error']['message']}"
+        return one_line(f"{record['status']}: {record['error']['message']}")
     metrics = record["metrics"]
     return (
         f"accuracy {metrics['accuracy']:6.2f} %  recall@5 {metrics['recall_at_5']:6.2f} %"
@@ -54,7 +55,8 @@ def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
     Args:
         data: what records say of their data.
     """
-    return sorted({f"Note on {one['name']}: {one['note']}." for one in data if one["note"]})
+    noted = [one for one in data if one["note"].strip()]
+    return sorted({sentence(f"Note on {one['name']}: {one['note']}") for one in noted})
 
 
 class Watch:

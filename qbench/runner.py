@@ -99,10 +99,17 @@ def write_failure(
     records.write_run(root, run, config=experiment.as_config(), record=record)
 
 
-def size_of(values: int, experiment: Experiment) -> dict[str, Any]:
-    """The theoretical size of a model with so many batch-norm-folded values."""
+def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
+    """The theoretical size of a model.
+
+    Args:
+        values: those of kernels and biases, batch normalization folded in.
+        floats: those that stay float32 in every configuration.
+        experiment: the run.
+    """
     bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS
-    return {"values": values, "bits": bits, "megabytes": megabytes(values, bits)}
+    size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
+    return size | ({"float_values": floats} if floats else {})
 
 
 def now() -> str:

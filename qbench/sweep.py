@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from qbench import records, runner
 from qbench.cleaning import clean, manifests
+from qbench.designs import Row
 from qbench.engine.client import STOP, WorkerDied, worker_for
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
@@ -26,7 +27,7 @@ Launch = Callable[[list[list[str]], str], list[Any]]
 
 
 class SweepIncomplete(QbenchError):
-    """Some runs of a sweep failed, diverged or could not be converted; the rest is done."""
+    """Some runs failed, diverged or could not be converted, or a figure drawn; the rest is done."""
 
 
 def run_sweep(plan: Plan, launch: Launch) -> None:
@@ -39,13 +40,14 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
-            pass; everything else is done and reported.
+            pass, its file gives wrong answers, or a figure could not be drawn; everything else is
+            done and reported.
     """
     settings = plan.settings
     root = settings.root
     records.prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
-    records.prepare_folder(folder, "out")
+    records.prepare_folder(folder / "figures", "out")
     prepared = prepare(plan, device_kind(settings))
     records.write_manifest(folder, manifest(prepared, root, folder))
     store = Store(root, say)
@@ -62,32 +64,28 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
             try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
         _carry_out(prepared, batches, root, folder, launch)
     _tidy(root)
-    unconverted = 0
+    unconverted: list[str] = []
     if settings.deploy.enabled:
         runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    print(build_report(folder), flush=True)
-    incomplete = _incomplete(prepared, root, folder, unconverted)
+    report = build_report(folder)
+    print(report.text, flush=True)
+    incomplete = [*_incomplete(prepared, root, folder), *unconverted]
+    incomplete += [report.incomplete] if report.incomplete else []
     if incomplete:
         raise SweepIncomplete(" ".join(incomplete))
 
 
-def _incomplete(prepared: Prepared, root: Path, folder: Path, unconverted: int) -> list[str]:
-    """What a sweep was asked for and has not come to, in sentences."""
+def _incomplete(prepared: Prepared, root: Path, folder: Path) -> list[str]:
+    """Which runs did not end well, in a sentence; nothing if all did."""
     statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
     bad = [status for status in statuses if status != "ok"]
-    found = []
-    if bad:
-        found.append(
-            f"{len(bad)} of {len(statuses)} runs did not end well"
-            f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
-        )
-    if unconverted:
-        found.append(
-            f"{unconverted} of the files to convert could not be made; the same command tries"
-            " again."
-        )
-    return found
+    if not bad:
+        return []
+    return [
+        f"{len(bad)} of {len(statuses)} runs did not end well"
+        f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
+    ]
 
 
 def device_kind(settings: Settings) -> str:
@@ -166,29 +164,20 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
                 )
 
 
-def models_of(plan: Plan) -> list[Any]:
-    """Every different model of a plan, as `qbench.engine.worker.check_models` takes them."""
-    models: list[Any] = []
-    for run in plan.runs:
-        model = run.experiment.model
-        entry = [model.name, dict(model.arguments), run.experiment.data.name]
-        if entry not in models:
-            models.append(entry)
-    return models
-
-
 def _check_models(plan: Plan) -> None:
-    """Build every different model once, so that what is wrong is known before training."""
-    models = models_of(plan)
-    base = plan.settings.base
+    """Build every different network once: what cannot be trained is known before training."""
+    base, models = plan.settings.base, plan.networks
     if not plan.settings.engine.isolate:
         from qbench.engine.worker import check_models
 
         check_models(models)
         return
-    for event in worker_for(base.threads, base.deterministic).ask(check=models):
-        if event["event"] == "failed":
-            raise QbenchError(event["message"])
+    try:
+        for event in worker_for(base.threads, base.deterministic).ask(check=models):
+            if event["event"] == "failed":
+                raise QbenchError(event["message"])
+    except WorkerDied as error:
+        raise QbenchError(f"model: the worker process that built it ended {error}.") from error
 
 
 def _status(root: Path, run: str) -> str:
@@ -208,23 +197,30 @@ def manifest(prepared: Prepared, root: Path, folder: Path) -> dict[str, Any]:
         "design": {"name": settings.design.name, "levels": prepared.plan.levels},
         "seeds": settings.seeds,
         "runs": "runs" if folder == root else "../runs",
-        "rows": [
+        "rows": [_row(prepared, row, numbers) for row in prepared.plan.rows],
+    }
+
+
+def _row(prepared: Prepared, row: Row, numbers: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    """A row of the manifest; `numbers` are those of runs in the plan, by row and seed.
+
+    What is known of its data and the user's note on them are what they are now: a run that was
+    finished earlier was recorded with those of its time, and is not written again.
+    """
+    mine = [] if row.reason else [numbers[row.label, s] for s in prepared.plan.settings.seeds]
+    return {
+        "label": row.label,
+        "changes": row.changes,
+        "reason": row.reason,
+        "quantized": row.experiment.quant.enabled,
+        "factors": cells(row.experiment),
+        "note": prepared.data[mine[0]]["note"] if mine else "",
+        "runs": [
             {
-                "label": row.label,
-                "changes": row.changes,
-                "reason": row.reason,
-                "quantized": row.experiment.quant.enabled,
-                "factors": cells(row.experiment),
-                "runs": [
-                    {
-                        "seed": seed,
-                        "id": prepared.ids[numbers[row.label, seed]],
-                        "segments": prepared.path(numbers[row.label, seed]),
-                    }
-                    for seed in settings.seeds
-                    if row.reason is None
-                ],
+                "seed": prepared.plan.runs[number].experiment.seed,
+                "id": prepared.ids[number],
+                "segments": prepared.path(number),
             }
-            for row in prepared.plan.rows
+            for number in mine
         ],
     }

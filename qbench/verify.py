@@ -16,7 +16,6 @@ from qbench.errors import Diverged, QbenchError
 from qbench.experiment import Experiment
 from qbench.plan import Plan
 from qbench.progress import run_bar, say
-from qbench.sweep import models_of
 
 
 class SharingDiffers(QbenchError):
@@ -27,13 +26,13 @@ def verify(plan: Plan) -> None:
     """Train every run of a plan both ways and print whether the weights are equal.
 
     Raises:
+        QbenchError: a network or the data cannot be used; nothing was trained.
         SharingDiffers: they are not, for at least one run.
-        QbenchError: a model cannot be trained so that it repeats; nothing was trained.
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     prepared = prepare(plan, device.kind())
-    check_models(models_of(plan))
+    check_models(plan.networks)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -138,10 +138,6 @@ REFUSED = {
         network(lambda: Counting()),
         "changes the variable own/calls in evaluation too",
     ),
-    "training=True": (
-        _is_told(training=True),
-        "is called with training=True, which Keras overrules",
-    ),
     "AugMix": (
         lambda shape, classes: keras.Sequential(
             [keras.Input(shape), layers.AugMix(name="own"), layers.Flatten(), layers.Dense(classes)]

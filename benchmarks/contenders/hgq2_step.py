@@ -21,7 +21,7 @@ package = ModuleType("qbench")  # without installing what else qbench needs
 package.__path__ = [str(Path(REPOSITORY, "qbench"))]
 sys.modules["qbench"] = package
 
-from qbench.models import build_model, resnet, resnet50  # noqa: E402
+from qbench.models import MODELS, resnet, resnet50  # noqa: E402
 
 
 def quantized_layers() -> SimpleNamespace:
@@ -35,10 +35,10 @@ def quantized_layers() -> SimpleNamespace:
 def main() -> None:
     """Serve steps."""
     images, labels = batch_of(WANTED)
-    plain = build_model(WANTED["model"], WANTED["arguments"], images.shape[1:], 10).count_params()
+    plain = MODELS[WANTED["model"]](images.shape[1:], 10, **WANTED["arguments"]).count_params()
     resnet.layers = resnet50.layers = quantized_layers()
     with hgq.config.LayerConfigScope(enable_ebops=False):
-        model = build_model(WANTED["model"], WANTED["arguments"], images.shape[1:], 10)
+        model = MODELS[WANTED["model"]](images.shape[1:], 10, **WANTED["arguments"])
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -1,5 +1,7 @@
 """qbench's own model builders and data on tf_keras, in the place of Keras 3.
 
+The builders are called as they are registered: what `build_model` looks at is Keras 3's.
+
 To be imported before TensorFlow; `start` is to be called before anything of qbench is imported.
 """
 
@@ -19,7 +21,7 @@ def start(tf_keras: ModuleType) -> None:
     """Whoever imports keras gets tf_keras; qbench is found without what else it needs."""
     sys.modules["keras"] = tf_keras
     sys.modules["keras.layers"] = tf_keras.layers
-    # What qbench takes from inside Keras 3, where it is there, must not load tf_keras once more.
+    # Whatever looks inside Keras 3, where it is there, must not load tf_keras once more.
     sys.modules["keras.src"] = None  # type: ignore[assignment]
     package = ModuleType("qbench")
     package.__path__ = [str(Path(REPOSITORY, "qbench"))]

@@ -32,7 +32,7 @@ from qbench.data.preprocessing import (  # noqa: E402
     input_shape,
     network_input,
 )
-from qbench.models import build_model  # noqa: E402
+from qbench.models import MODELS  # noqa: E402
 
 CONFIG = WANTED["config"]
 TRAIN = CONFIG["train"]
@@ -108,7 +108,7 @@ def main() -> None:
     tf_keras.utils.set_random_seed(CONFIG["seed"])
     arguments = {key: value for key, value in CONFIG["model"].items() if key != "name"}
     shape = input_shape(DATA.test_images.shape[1:], RESOLUTION)
-    model = build_model(CONFIG["model"]["name"], arguments, shape, DATA.classes)
+    model = MODELS[CONFIG["model"]["name"]](shape, DATA.classes, **arguments)
     start = math.ceil(Decimal(str(CONFIG["quant"]["delay"])) * TRAIN["steps"])
     optimizer = sgd(model, 0)
     train(model, optimizer, 0, start)

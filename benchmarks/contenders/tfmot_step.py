@@ -15,13 +15,13 @@ import tf_keras  # noqa: E402
 
 legacy_keras.start(tf_keras)
 
-from qbench.models import build_model  # noqa: E402
+from qbench.models import MODELS  # noqa: E402
 
 
 def main() -> None:
     """Serve steps."""
     images, labels = batch_of(WANTED)
-    model = build_model(WANTED["model"], WANTED["arguments"], images.shape[1:], 10)
+    model = MODELS[WANTED["model"]](images.shape[1:], 10, **WANTED["arguments"])
     parameters = model.count_params()
     if WANTED["variant"] == "quantize_model":
         import tensorflow_model_optimization as tfmot

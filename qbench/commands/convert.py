@@ -19,6 +19,7 @@ from typing import Any
 from qbench import checks, conversions, records
 from qbench.commands.overrides import values_of
 from qbench.errors import QbenchError
+from qbench.plain import one_line
 from qbench.progress import remarks
 from qbench.settings import CALIBRATIONS
 
@@ -56,7 +57,7 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
     shown = ", ".join(f"{head} {size:.4f}" for head, size in zip(heads, sizes, strict=True))
     lines.append(f"sizes in MB: {shown}")
     if report["export_note"]:
-        lines.append(report["export_note"])
+        lines.append(one_line(report["export_note"]))
     heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")
     lines.append(f"{'kernels':<12}" + "".join(f"{head:>16}" for head in heads))
     simulated = report["simulation"]
@@ -65,7 +66,7 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
     )
     for path, row in report["kernels"].items():
         figures = "".join(f"{row[key]:>16.2f}" for key in _COLUMNS) if "error" not in row else ""
-        lines.append(f"{path:<12}{figures or '  ' + row.get('error', '')}")
+        lines.append(f"{path:<12}{figures or '  ' + one_line(row.get('error', ''))}")
     unit = "logits" if report["export"] == "float" else "steps of the output's grid"
     lines.append(
         f"{report['images']:,} test images; differences in {unit}, from the simulation with the"

@@ -2,6 +2,8 @@
 
 Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
 its records. Imports no TensorFlow.
+Exit code: 0 if all was built, 1 if a figure could not be drawn (the tables stand, and the page says
+which is missing).
 """
 
 from __future__ import annotations
@@ -10,6 +12,10 @@ from pathlib import Path
 
 from qbench import records
 from qbench.errors import QbenchError
+
+
+class ReportIncomplete(QbenchError):
+    """A figure could not be drawn; all else is built."""
 
 
 def main(arguments: list[str]) -> int:
@@ -23,5 +29,8 @@ def main(arguments: list[str]) -> int:
     records.prepare_folder(folder / "figures", "DIR")
     from qbench.report.build import build_report
 
-    print(build_report(folder))
+    report = build_report(folder)
+    print(report.text, flush=True)
+    if report.incomplete:
+        raise ReportIncomplete(report.incomplete)
     return 0

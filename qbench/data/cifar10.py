@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.data.dataset import DATASETS, Arrays, Source
+from qbench.data import folders
+from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
 from qbench.errors import QbenchError
 
@@ -30,7 +31,7 @@ JPEG_COPY = (
 )
 KNOWN = {"dcc74fb5baddcc431ec657f7ad1f75b80d0b66d486b03303da282c00a85dda25": JPEG_COPY}
 
-Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Part = tuple[NDArray[np.uint8], NDArray[Any]]
 
 
 def read_binary(path: Path, records: int = RECORDS) -> Part:
@@ -42,7 +43,7 @@ def read_binary(path: Path, records: int = RECORDS) -> Part:
             f" of {PIXELS + 1:,} bytes."
         )
     table = np.frombuffer(raw, np.uint8).reshape(records, PIXELS + 1)
-    return _images(table[:, 1:]), table[:, 0].astype(np.int64)
+    return _images(table[:, 1:]), table[:, 0]
 
 
 def read_python(path: Path, records: int = RECORDS) -> Part:
@@ -50,7 +51,7 @@ def read_python(path: Path, records: int = RECORDS) -> Part:
     try:
         batch = _ArraysOnly(io.BytesIO(_bytes(path)), encoding="bytes").load()
         pixels = np.asarray(batch[b"data"])
-        labels = np.atleast_1d(np.asarray(batch[b"labels"], np.int64))
+        labels = np.atleast_1d(np.asarray(batch[b"labels"]))
     except _Refused as error:
         raise QbenchError(f"{path}: {error}") from error
     except Exception as error:  # a damaged pickle can raise nearly anything
@@ -58,10 +59,12 @@ def read_python(path: Path, records: int = RECORDS) -> Part:
             f"{path}: cannot be read ({type(error).__name__}: {error}); expected a batch of"
             " CIFAR-10's Python version."
         ) from error
-    if pixels.dtype != np.uint8 or pixels.shape != (records, PIXELS) or len(labels) != records:
+    wrong = pixels.dtype != np.uint8 or pixels.shape != (records, PIXELS)
+    if wrong or len(labels) != records or labels.dtype.kind not in "iu":
         raise QbenchError(
-            f"{path}: {pixels.dtype} pixels of shape {pixels.shape} and {len(labels)} labels;"
-            f" expected uint8 of shape ({records}, {PIXELS}) and {records}."
+            f"{path}: {pixels.dtype} pixels of shape {pixels.shape} and {len(labels)} labels"
+            f" ({labels.dtype}); expected uint8 of shape ({records}, {PIXELS}) and {records} whole"
+            " numbers."
         )
     return _images(pixels), labels
 
@@ -107,23 +110,38 @@ def _images(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
-def read(folder: Path | None, records: int = RECORDS) -> Arrays:
-    """The four arrays, from `folder` (or its usual sub-folder) if one is given."""
+# What the names of a version's files end with, and what reads them.
+VERSIONS = ((".bin", read_binary), ("", read_python))
+PUBLISHED = ("cifar-10-batches-bin", "cifar-10-batches-py")
+
+
+def read(folder: Path | None, records: int = RECORDS) -> Any:
+    """Images and labels of both parts, from `folder` or a folder in it if one is given."""
     if folder is None:
-        (train, labels), (test, test_labels) = through_keras("cifar10")
-        return train, labels[:, 0].astype(np.int64), test, test_labels[:, 0].astype(np.int64)
-    for inside, suffix, reader in (
-        ("cifar-10-batches-bin", ".bin", read_binary),
-        ("cifar-10-batches-py", "", read_python),
-    ):
-        for place in (folder, folder / inside):
-            if (place / (TEST_FILE + suffix)).is_file():
-                parts = [reader(place / (name + suffix), records) for name in TRAIN_FILES]
-                images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-                return images, labels, *reader(place / (TEST_FILE + suffix), records)
+        return through_keras("cifar10")
+    place = _place(folder)
+    suffix, reader = next(each for each in VERSIONS if _holds(place, each[0]))
+    parts = [reader(place / (name + suffix), records) for name in TRAIN_FILES]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return images, labels, *reader(place / (TEST_FILE + suffix), records)
+
+
+def _holds(place: Path, suffix: str) -> bool:
+    return (place / (TEST_FILE + suffix)).is_file()
+
+
+def _place(folder: Path) -> Path:
+    """Where the files lie: in the folder, else in a published one, else in any other one in it."""
+    published = [[folder / name] for name in PUBLISHED]
+    for level in ([folder], *published, folders.below(folder)):
+        found = [place for place in level if any(_holds(place, suffix) for suffix, _ in VERSIONS)]
+        if len(found) > 1:
+            raise folders.several(folder, "CIFAR-10", found)
+        if found:
+            return found[0]
     raise QbenchError(
         f"{folder}: holds neither {TEST_FILE}.bin (binary version) nor {TEST_FILE} (Python"
-        " version) of CIFAR-10."
+        " version) of CIFAR-10, nor does a folder in it; expected one of them, unpacked."
     )
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.data import arrays, reading
 from qbench.errors import QbenchError
 from qbench.registry import Registry
-
-Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,15 @@ class Source:
         shape: (height, width, channels) of an image.
         classes: number of classes.
         flip: whether a mirrored image is still an image of its class.
-        read: folder, or None where none was given -> train images, train labels, test images,
-            test labels.
+        read: folder, or None where none was given -> training images, training labels, test
+            images, test labels, in any form that `arrays.part` takes; or the same as two pairs.
         known: what is known of the exact pixels, by the data's hash.
     """
 
     shape: tuple[int, int, int]
     classes: int
     flip: bool
-    read: Callable[[Path | None], Arrays]
+    read: Callable[[Path | None], Any]
     known: dict[str, str]
 
 
@@ -76,16 +75,18 @@ def load(name: str, folder: str | None) -> Dataset:
 
     Raises:
         QbenchError: the data are missing, damaged or of the wrong shape; the message names the
-            file and what was expected.
+            file, or the data set and the part, what was seen and what was expected.
     """
     source = DATASETS[name]
-    arrays = source.read(_existing(name, folder))
-    for part, images, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
-        _check(f"{name} ({folder})" if folder else name, part, images, labels, source)
-    digest = _hash(arrays)
+    where = f"{name} ({folder})" if folder else name
+    read = reading.returned(where, source.read, _existing(name, folder))
+    train = arrays.part(where, "training", *read[:2], source.shape, source.classes)
+    test = arrays.part(where, "test", *read[2:], source.shape, source.classes)
+    digest = _hash(*train, *test)
     return Dataset(
         name,
-        *arrays,
+        *train,
+        *test,
         classes=source.classes,
         flip=source.flip,
         hash=digest,
@@ -96,36 +97,23 @@ def load(name: str, folder: str | None) -> Dataset:
 def _existing(name: str, folder: str | None) -> Path | None:
     if folder is None:
         return None
-    path = Path(folder).expanduser()
-    if not path.is_dir():
+    try:
+        path = Path(folder).expanduser()
+        there = path.is_dir()
+        next(path.iterdir() if there else iter(()), None)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home
+        said = error.strerror if isinstance(error, OSError) else error
+        raise QbenchError(f"data.dir={folder}: cannot be read ({said}).") from error
+    if not there:
         raise QbenchError(
             f"data.dir={folder}: no such folder; expected the one that holds {name}'s files."
         )
     return path
 
 
-def _check(name: str, part: str, images: Any, labels: Any, source: Source) -> None:
-    """Refuses arrays that are not what the source promises."""
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != source.shape:
-        raise QbenchError(
-            f"{name}: the {part} images are {images.dtype} of shape {images.shape}; expected"
-            f" uint8 of shape (N, {', '.join(map(str, source.shape))})."
-        )
-    if len(images) == 0 or labels.shape != (len(images),):
-        raise QbenchError(
-            f"{name}: {len(images)} {part} images and {labels.shape[0]} labels; expected as many"
-            " of one as of the other, and at least one."
-        )
-    if labels.min() < 0 or labels.max() >= source.classes:
-        raise QbenchError(
-            f"{name}: {part} labels from {labels.min()} to {labels.max()}; expected 0 to"
-            f" {source.classes - 1}."
-        )
-
-
-def _hash(arrays: Arrays) -> str:
+def _hash(*parts: NDArray[Any]) -> str:
     digest = hashlib.sha256()
-    for array in arrays:
+    for array in parts:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qbench.data.dataset import DATASETS, Arrays, Source
+from qbench.data.dataset import DATASETS, Source
+from qbench.data.reading import Arrays
 from qbench.errors import QbenchError
 
 TEST_IMAGES = 599
@@ -24,7 +25,7 @@ def read(folder: Path | None) -> Arrays:
 
     bunch = load_digits()
     images = np.rint(bunch.images[..., np.newaxis] * (255 / 16)).astype(np.uint8)
-    labels = bunch.target.astype(np.int64)
+    labels = bunch.target
     train, test = train_test_split(
         np.arange(len(labels)), test_size=TEST_IMAGES, stratify=labels, random_state=0
     )

@@ -1,7 +1,8 @@
 """MNIST and Fashion-MNIST: four IDX files, or a download through Keras.
 
 IDX (http://yann.lecun.com/exdb/mnist): two zero bytes, a type code (8: unsigned byte), the number
-of dimensions, each dimension as a big-endian 32-bit integer, then the values.
+of dimensions, each dimension as a big-endian 32-bit integer, then the values. `idx_files` finds the
+files.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ import struct
 import zlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.data.dataset import DATASETS, Arrays, Source
+from qbench.data import idx_files
+from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
 from qbench.errors import QbenchError
 
 UNSIGNED_BYTE = 8
+GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file, plain or gzipped; QbenchError if it is not whole."""
+    """The array in an IDX file, gzipped or not whatever its name; QbenchError if not whole."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        raw = path.read_bytes()
+        if raw.startswith(GZIP):
+            raw = gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
         raise QbenchError(f"{path}: cannot be read ({error}); expected an IDX file.") from error
     head = 4 + 4 * dimensions
@@ -43,28 +49,24 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)
 
 
-def _find(folder: Path, stem: str) -> Path:
-    for name in (stem, f"{stem}.gz"):
-        if (folder / name).is_file():
-            return folder / name
-    raise QbenchError(f"{folder / stem}: no such file, nor with .gz; expected an IDX file.")
+def _agreed(paths: list[Path], dimensions: int) -> NDArray[np.uint8]:
+    """The array of a file that may lie there in several forms, as plain and gzipped."""
+    first = read_idx(paths[0], dimensions)
+    for other in paths[1:]:
+        if not np.array_equal(read_idx(other, dimensions), first):
+            raise QbenchError(
+                f"{paths[0]} and {other}: hold different values; expected one of them, or twice"
+                " the same."
+            )
+    return first
 
 
-def read(keras_name: str, folder: Path | None) -> Arrays:
-    """The four arrays, from `folder` if one is given."""
+def read(name: str, folder: Path | None) -> Any:
+    """Images (N, 28, 28) and labels (N,), uint8, of both parts; from `folder` if one is given."""
     if folder is None:
-        (train, labels), (test, test_labels) = through_keras(keras_name)
-    else:
-        train = read_idx(_find(folder, "train-images-idx3-ubyte"), 3)
-        labels = read_idx(_find(folder, "train-labels-idx1-ubyte"), 1)
-        test = read_idx(_find(folder, "t10k-images-idx3-ubyte"), 3)
-        test_labels = read_idx(_find(folder, "t10k-labels-idx1-ubyte"), 1)
-    return (
-        train[..., np.newaxis],
-        labels.astype(np.int64),
-        test[..., np.newaxis],
-        test_labels.astype(np.int64),
-    )
+        return through_keras(name)
+    files = idx_files.find(folder, name)
+    return tuple(_agreed(files.of(role), role.dimensions) for role in idx_files.ROLES)
 
 
 MNIST = {"1ab36173c5442eefac1052e16cd4f6fadab376babf2649f6ff42f84b978b3824": "the published pixels"}

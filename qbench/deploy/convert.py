@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
+from qbench.deploy import plausible
+from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
-from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.lite import LiteFile, convert
+from qbench.deploy.measure import Expected, figures_of, measure
 from qbench.deploy.packing import packed_file
-from qbench.errors import NotConvertible, QbenchError
-from qbench.evaluation import label_ranks, metrics
+from qbench.deploy.simulation import Simulation
+from qbench.errors import NotConvertible, QbenchError, WrongFile
 from qbench.experiment import Experiment, Quant
+from qbench.quantize.kept_float import kept_float
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
+from qbench.quantize.walk import functional
 
 CALIBRATION_IMAGES = 200
+TRIAL_IMAGES = 50
 BATCH = 100
 
 Values = NDArray[np.float32]
@@ -57,7 +65,7 @@ def export(
 
     Raises:
         QbenchError: `calibration` is given for a quantized run.
-        NotConvertible: no file can be made of the network.
+        NotConvertible: no file can be made of the network; WrongFile: one that gives wrong answers.
     """
     if calibration and experiment.quant.enabled:
         raise QbenchError(
@@ -65,45 +73,37 @@ def export(
         )
     kind = POST_TRAINING if calibration else kind_of(experiment.quant)
     with _refusing():
-        content, left_float = _content(network, experiment, data, kind)
+        made = _make(network, experiment, data, kind)
         packed = packed_file(network.model, network.averages, experiment.quant)
-    notes = [kind.note] if kind.note else []
-    if left_float:
-        notes.append(f"float in the simulation: {', '.join(left_float)}")
-    partly = kind.name == "int8" and has_float_parts(content)
-    notes += ["parts of the network stay float"] if partly else []
     limit = experiment.eval.limit
     images, labels = data.test_images[:limit], data.test_labels[:limit]
-    expected = simulate(network, experiment, data)
-
-    def inputs() -> Iterator[Values]:
-        return input_batches(experiment, images)
-
+    expected, measured = _run(network, experiment, made, images, labels, data.classes)
     report = {
-        "export": "approximate" if partly else kind.export,
-        "export_note": "; ".join(notes),
+        "export": made.kind.export,
+        "export_note": "; ".join(made.notes),
         "file": kind.file,
-        "bytes": len(content),
+        "bytes": len(made.content),
         "packed_bytes": len(packed),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": hashlib.sha256(made.content).hexdigest(),
         "images": len(labels),
-        "simulation": _figures(expected, labels, data.classes),
-        "kernels": measure(content, expected, inputs, labels, data.classes),
+        "simulation": figures_of(expected, labels, data.classes),
+        "kernels": measured,
     }
-    return Exported(kind, content, report)
+    return Exported(kind, made.content, report)
 
 
 def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
-    """Convert a network whatever its weights, with made-up ranges, to see whether it can be done.
+    """Convert an untrained network, with ranges measured on real images, and run the file.
 
     Raises:
-        NotConvertible: no file can be made of the network.
+        NotConvertible: no file can be made of the network; WrongFile: one that gives wrong answers.
     """
     network.initialise(experiment.seed)
-    averages = network.averages.averages
-    averages.assign(np.tile(np.array([-1, 1], np.float32), (averages.shape[0], 1)))
+    images, labels = data.train_images[:TRIAL_IMAGES], data.train_labels[:TRIAL_IMAGES]
+    network.measure_ranges(images)
     with _refusing():
-        _content(network, experiment, data, kind_of(experiment.quant))
+        made = _make(network, experiment, data, kind_of(experiment.quant))
+    _run(network, experiment, made, images, labels, data.classes)
 
 
 @contextmanager
@@ -115,19 +115,108 @@ def _refusing() -> Iterator[None]:
         raise NotConvertible(str(error)) from error
 
 
-def _content(
-    network: Any, experiment: Experiment, data: Dataset, kind: Kind
-) -> tuple[bytes, list[str]]:
-    """The file, and what only the file quantizes."""
+@dataclass(frozen=True)
+class _Made:
+    """A file that has not been run yet.
+
+    Attributes:
+        kind: what kind of file.
+        content: the file.
+        graph: the Keras model that was converted.
+        plain: the same without grids.
+        notes: what is to be said of it.
+    """
+
+    kind: Kind
+    content: bytes
+    graph: Any
+    plain: Any
+    notes: list[str]
+
+
+def _make(network: Any, experiment: Experiment, data: Dataset, kind: Kind) -> _Made:
     calibrated = kind.name == "16x8" or kind == POST_TRAINING
     on_grids = kind.name == "int8" and not calibrated
-    model, left_float = export_model(
-        network.model, network.averages, experiment.quant, on_grids=on_grids
-    )
-    images = None
-    if calibrated:
-        images = _inputs(experiment, data.train_images[:CALIBRATION_IMAGES])
-    return convert(model, kind.name, images), left_float
+    quant, averages = experiment.quant, network.averages
+    plain, left_float = export_model(network.model, averages, quant, on_grids=False)
+    graph = plain
+    if on_grids:
+        graph, left_float = export_model(network.model, averages, quant)
+    images = _inputs(experiment, data.train_images[:CALIBRATION_IMAGES]) if calibrated else None
+    content = convert(graph, kind.name, images)
+    notes = [kind.note] if kind.note else []
+    if kind.name == "float":
+        return _Made(kind, content, graph, plain, notes)
+    model = functional(network.model)
+    found = Comparer(model, Simulation(model, averages, quant), averages.tensors)
+    parts = LiteFile(content, "builtin").graph()
+    if on_grids and found.has_other_kernels(parts):
+        left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
+    floats = found.float_parts(parts)
+    differing = found.differing(parts) if kind.export == "exact" else []
+    other = [name for name in differing if not any(part.startswith(f"{name} (") for part in floats)]
+    for text, names in (
+        ("float in the simulation", left_float),
+        ("float in the file", floats),
+        ("not on the grid of the simulation", other),
+    ):
+        notes += [f"{text}: {_listed(names)}"] if names else []
+    if kind.export == "exact" and (differing or left_float):
+        kind = replace(kind, export="approximate")
+    return _Made(kind, content, graph, plain, notes)
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    """Names in a sentence, the first ones of many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _run(
+    network: Any,
+    experiment: Experiment,
+    made: _Made,
+    images: Any,
+    labels: NDArray[np.int64],
+    classes: int,
+) -> tuple[Values, dict[str, Any]]:
+    """Logits (N, classes) of the simulation on uint8 images (N, H, W, C), and of the file."""
+    logits = simulate(network, experiment, images)
+    if not np.all(np.isfinite(logits)):
+        raise WrongFile("the simulation with the file's ranges gives logits that are not finite.")
+    first = next(input_batches(experiment, images))
+    _check_export(network, experiment.quant, made, first)
+    operators = len(LiteFile(made.content, "builtin").operators())
+    near = plausible.of_conversion(made.kind, experiment.quant, operators)
+    most = plausible.of_simulation(made.kind, near)
+    expected = Expected(logits, most, _answers(made.graph, first), near)
+
+    def inputs() -> Iterator[Values]:
+        return input_batches(experiment, images)
+
+    return logits, measure(made.content, expected, inputs, labels, classes)
+
+
+def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values) -> None:
+    """See that the exported graph computes what the network does, all but the activations' grids.
+
+    Raises:
+        WrongFile: it does not.
+    """
+    scheme = scheme_of(quant)
+    view = network.view(scheme.without_activations() if scheme else None)
+    expected = _answers(view.model, inputs)[0]
+    got = _answers(made.plain, inputs)
+    one = plausible.unit(0.0, np.float32, expected)
+    reason = plausible.fault(got, expected, one, plausible.of_export(), "the network")
+    if reason:
+        raise WrongFile(f"the graph to convert {reason}.")
+
+
+def _answers(model: Any, inputs: Values) -> Any:
+    """What a Keras model with one input gives in inference, as numpy arrays."""
+    outputs = tf.function(lambda image: model([image], training=False))(inputs)
+    return keras.tree.map_structure(np.asarray, outputs)
 
 
 def input_batches(experiment: Experiment, images: Any, size: int = BATCH) -> Iterator[Values]:
@@ -143,11 +232,6 @@ def _inputs(experiment: Experiment, images: Any) -> Values:
     return result
 
 
-def has_float_parts(content: bytes) -> bool:
-    """Whether an int8 file has operators that compute in float."""
-    return "float32" in LiteFile(content, "builtin").dtypes()
-
-
 def fixed(quant: Quant) -> QuantizationScheme | None:
     """The run's own quantization with its range averages in the place of measured ranges."""
     scheme = scheme_of(quant)
@@ -156,58 +240,16 @@ def fixed(quant: Quant) -> QuantizationScheme | None:
     return scheme.with_fixed_ranges()
 
 
-def simulate(network: Any, experiment: Experiment, data: Dataset) -> Values:
-    """Logits (N, classes) of the simulation with the ranges that the file has, fixed."""
+def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
+    """Logits (N, classes) of the simulation with the ranges that the file has, fixed.
+
+    Args:
+        network: trained.
+        experiment: the run.
+        images: (N, H, W, C) uint8.
+    """
     forward = network.forward(fixed(experiment.quant))
-    images, size = data.test_images[: experiment.eval.limit], experiment.eval.batch_size
+    size = experiment.eval.batch_size
     return np.concatenate(
         [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
     )
-
-
-def measure(
-    content: bytes,
-    expected: Values,
-    inputs: Callable[[], Iterable[Values]],
-    labels: NDArray[np.int64],
-    classes: int,
-) -> dict[str, Any]:
-    """What a file does on each kernel path that can run it.
-
-    Args:
-        content: the file.
-        expected: logits (N, classes) of the simulation with the same fixed ranges.
-        inputs: gives the network inputs from the first on, in batches (B, H, W, C); called for each
-            kernel path, so that they need not be in memory all at once.
-        labels: (N,).
-        classes: number of classes.
-
-    Returns:
-        By kernel path: `accuracy` and `recall_at_5` in percent; `agreement`, the percentage of
-        images whose class is the simulation's; `largest_difference` and `mean_difference` of
-        logits, in steps of the output's grid (of a float file: in logits). A path that cannot run
-        the file has `error` alone.
-    """
-    found: dict[str, Any] = {}
-    for path in KERNELS:
-        try:
-            file = LiteFile(content, path)
-            logits = np.concatenate([file.logits(batch) for batch in inputs()])
-        except (QbenchError, RuntimeError, ValueError) as error:
-            found[path] = {"error": str(error).strip().split("\n")[0]}
-            continue
-        apart = np.abs(logits - expected) / (file.output_step() or 1.0)
-        agreeing = logits.argmax(axis=1) == expected.argmax(axis=1)
-        found[path] = {
-            **_figures(logits, labels, classes),
-            "agreement": 100.0 * float(np.mean(agreeing)),
-            "largest_difference": float(apart.max()),
-            "mean_difference": float(apart.mean()),
-        }
-    return found
-
-
-def _figures(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[str, float]:
-    predicted = logits.argmax(axis=1)
-    figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
-    return {key: figures[key] for key in ("accuracy", "recall_at_5")}

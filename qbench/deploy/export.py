@@ -8,6 +8,7 @@ without the lowest code).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -72,7 +73,12 @@ class _Exporter(Rewriter):
         return foldable(model)
 
     def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
-        return (self._baked(op) if is_convolution(op) else op)(*args, **kwargs)
+        if is_convolution(op):
+            return self._baked(op)(*args, **kwargs)
+        if isinstance(op, keras.Layer):
+            return op(*args, **kwargs)
+        scoped = Scoped(op, args, kwargs)
+        return scoped(scoped.tensors)
 
     def _baked(self, op: Any) -> Any:
         if not isinstance(op, CONVERTIBLE):
@@ -109,6 +115,38 @@ class _Exporter(Rewriter):
         if quant is None:
             self._is_left_float(name)
         return tensor_grid(*self.simulation.range_of(name), quant)
+
+
+class Scoped(keras.layers.Layer):
+    """An operation under its own name, so that what it makes is found in the file.
+
+    Attributes:
+        tensors: what it is to be called with; all else is an argument of the operation.
+    """
+
+    def __init__(self, operation: Any, args: Any, kwargs: Any) -> None:
+        super().__init__(name=operation.name)
+        self.operation = operation
+        leaves = keras.tree.flatten((args, kwargs))
+        self.tensors = [leaf for leaf in leaves if keras.utils.is_keras_tensor(leaf)]
+        self._arguments = _Held((args, kwargs))
+
+    def call(self, tensors: list[Any]) -> Any:
+        """The tensors in their order."""
+        given = iter(tensors)
+
+        def in_place_of(leaf: Any) -> Any:
+            return next(given) if keras.utils.is_keras_tensor(leaf) else leaf
+
+        args, kwargs = keras.tree.map_structure(in_place_of, self._arguments.value)
+        return self.operation(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Something that Keras is not to look into when it tracks a layer's attributes."""
+
+    value: Any
 
 
 class OnGrid(keras.layers.Layer):

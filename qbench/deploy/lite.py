@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.deploy.file_graph import FileGraph, read_graph
 from qbench.errors import NotConvertible, QbenchError
 
 # The kernel paths of the runtime; one file gives different answers on them.
@@ -41,9 +43,13 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     import tensorflow as tf
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    traced = tf.function(lambda image: model(image, training=False))
+    traced = tf.function(lambda image: model([image], training=False))
     function = traced.get_concrete_function(signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    # The converter keeps the values of the variables that a tf.Module holds. Those of a Keras model
+    # it would leave in the file as variables without a value.
+    held = tf.Module()
+    held.variables_read = list(function.graph.variables)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], held)
     if kind != "float":
         dtype = tf.int16 if kind == "16x8" else tf.int8
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -136,8 +142,7 @@ class LiteFile:
                     experimental_preserve_all_tensors=keep_all,
                 )
         except ValueError as error:
-            reason = str(error).strip().split("\n")[0]
-            raise QbenchError(f"not a LiteRT file: {reason}") from error
+            raise QbenchError(_cannot_run(str(error))) from error
         self._allocated = -1
 
     def logits(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
@@ -164,9 +169,13 @@ class LiteFile:
             found.append(FileTensor((*layers, *roles), float(scale), values))
         return found
 
+    def output(self) -> Detail:
+        """The grid of the output."""
+        return self._detail(self._interpreter.get_output_details())
+
     def output_step(self) -> float:
         """The output's scale; 0 for a float file."""
-        return self._detail(self._interpreter.get_output_details()).scale
+        return self.output().scale
 
     def operators(self) -> list[str]:
         """The names of the file's operators, in their order."""
@@ -182,6 +191,12 @@ class LiteFile:
         interpreter.allocate_tensors()
         found = {t["index"]: t["quantization"] for t in interpreter.get_tensor_details()}
         return [(float(found[k][0]), int(found[k][1])) for k in self._made()]
+
+    def graph(self) -> FileGraph:
+        """The file's operators with the grids of what they read and make."""
+        with _silenced():
+            self._interpreter.allocate_tensors()
+        return read_graph(self._interpreter)
 
     def _ends(self) -> dict[str, list[int]]:
         """The indices of the file's input and output."""
@@ -257,6 +272,15 @@ class LiteFile:
             return np.asarray(result, np.float32)
         values = (result.astype(np.float32) - leave.zero_point) * np.float32(leave.scale)
         return np.asarray(values, np.float32)
+
+
+def _cannot_run(message: str) -> str:
+    """What the runtime says of a file that it does not take, in a sentence."""
+    reason = message.strip().split("\n")[0]
+    missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", reason)
+    if missing:
+        return f"these kernels have no {missing.group(1)}"
+    return f"not a LiteRT file: {reason}"
 
 
 def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from qbench.errors import QbenchError
 from qbench.experiment import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ranges import RangeAverages
@@ -40,9 +43,15 @@ class Simulation:
         return self._quant
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """The averaged range of a gathered tensor, or that of all tensors tied to it."""
+        """The averaged range of a gathered tensor, or that of all tensors tied to it.
+
+        Raises:
+            QbenchError: it is not finite.
+        """
         names = self._rewriter.ties.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]
+        if not np.all(np.isfinite(self._ranges[rows])):
+            raise QbenchError(f"{name}: its range in training was not finite.")
         return float(self._ranges[rows, 0].min()), float(self._ranges[rows, 1].max())
 
     def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qbench.quantize.kept_float import kept_float
 from qbench.quantize.placement import is_convolution, kernels
 
 FLOAT_BITS = 32
@@ -23,6 +24,11 @@ def folded_values(model: Any) -> int:
     return total
 
 
-def megabytes(values: int, bits: int) -> float:
-    """Size of `values` values of `bits` bits, in MB of 10^6 bytes."""
-    return values * bits / 8 / 1e6
+def float_values(model: Any) -> int:
+    """Number of values that stay float32 in every configuration; see `kept_float`."""
+    return sum(kept.values for kept in kept_float(model))
+
+
+def megabytes(values: int, bits: int, floats: int = 0) -> float:
+    """Size of `values` values of `bits` bits and `floats` float32 values, in MB of 10^6 bytes."""
+    return (values * bits + floats * FLOAT_BITS) / 8 / 1e6

@@ -125,7 +125,7 @@ def _pairs(
     """Which tensor of the file is which of the simulation's."""
     pairs = {}
     for name, values in expected.items():
-        at = _index(found, made_by.get(name, [name]))
+        at = _index(found, made_by[name]) if name in made_by else _call(found, name, made_by)
         if at is not None and found[at].values.shape == values.shape:
             pairs[name] = at
     return pairs
@@ -167,6 +167,19 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
     found[IMAGE] = [INPUT]
     found[model.outputs[0]._keras_history.operation.name].append(OUTPUT)
     return found
+
+
+def _call(
+    tensors: Sequence[FileTensor], name: str, made_by: Mapping[str, Sequence[str]]
+) -> int | None:
+    """The tensor of the file that a later call of a layer has made, `<layer>.<number>`."""
+    layer, _, number = name.rpartition(".")
+    found = [
+        at
+        for at, tensor in enumerate(tensors)
+        if any(_is_scope(scope, one) for scope in tensor.layers for one in made_by.get(layer, []))
+    ]
+    return found[int(number) - 1] if number.isdigit() and int(number) <= len(found) else None
 
 
 def _index(tensors: Sequence[FileTensor], names: Sequence[str]) -> int | None:

@@ -16,6 +16,7 @@ from qbench.engine.gpus import visible_gpu
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
 from qbench.errors import QbenchError
+from qbench.keras_settings import check_keras_settings
 from qbench.progress import run_bar, say
 
 Event = dict[str, Any]
@@ -29,7 +30,12 @@ class Worker:
     """A worker process; started when it is made."""
 
     def __init__(self, threads: int, deterministic: bool) -> None:
-        """See `qbench.engine.worker` for the arguments."""
+        """See `qbench.engine.worker` for the arguments.
+
+        Raises:
+            QbenchError: Keras' settings are not those that qbench needs.
+        """
+        check_keras_settings()  # here, where it can still be said in a sentence
         command = [sys.executable, "-m", "qbench.engine.worker", "--threads", str(threads)]
         self._process = subprocess.Popen(
             command + ["--deterministic"] * deterministic,
@@ -164,8 +170,8 @@ def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
         if not isolate:
             return _here(spec, path.parent.parent, report)
         experiment = spec.experiment
-        worker = worker_for(experiment.threads, experiment.deterministic)
         try:
+            worker = worker_for(experiment.threads, experiment.deterministic)
             for event in worker.ask(job=str(path)):
                 if event["event"] == "progress":
                     report(event["new"], event["loss"])
@@ -175,6 +181,8 @@ def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
                     return _error(event)
         except WorkerDied as error:
             return {"message": f"the worker process ended {error}", "traceback": ""}
+        except QbenchError as error:
+            return {"message": str(error), "traceback": "", "final": "yes"}
     return None
 
 

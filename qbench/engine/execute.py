@@ -13,7 +13,7 @@ import numpy as np
 
 from qbench import device, records, runner
 from qbench.data import Dataset, load
-from qbench.deploy.sizes import folded_values
+from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine.locks import locked
 from qbench.engine.spec import JobSpec, Part
 from qbench.engine.store import Store
@@ -195,11 +195,12 @@ class _Execution:
         record = self._header(run, experiment)
         logits, labels = run_test_set(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
-        record["size"] = runner.size_of(folded_values(self.network.model), experiment)
+        model = self.network.model
+        record["size"] = runner.size_of(folded_values(model), float_values(model), experiment)
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
-            "weights": self.network.model.save_weights,
+            "weights": model.save_weights,
         }
         if np.all(np.isfinite(logits)):
             judged = runner.judge(logits, labels, self.data.classes)

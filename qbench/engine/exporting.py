@@ -13,7 +13,7 @@ from qbench import conversions, records, runner
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import NotConvertible, QbenchError
+from qbench.errors import NotConvertible, QbenchError, WrongFile
 from qbench.experiment import Experiment
 from qbench.progress import say
 from qbench.settings import Deploy
@@ -47,7 +47,8 @@ def convert_folder(
 
     Raises:
         QbenchError: the run did not end well, or its folder is damaged; NotConvertible: no file can
-            be made of its network.
+            be made of its network; WrongFile: one that gives wrong answers, which is recorded in
+            place of what was known of a file.
     """
     status = records.read_record(folder)["status"]
     if status != "ok":
@@ -57,7 +58,11 @@ def convert_folder(
     run = bring_back(folder, changes)
     from qbench.deploy.convert import export
 
-    exported = export(run.network, run.experiment, run.data, calibration)
+    try:
+        exported = export(run.network, run.experiment, run.data, calibration)
+    except WrongFile as error:
+        refused(folder, run.record, error.export, str(error), calibration)
+        raise
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
     known = pending.report_of(folder, run.record, calibration)
     if known is None or not pending.outranks(known, report, run.record):
@@ -71,11 +76,34 @@ def convert_folder(
     return Conversion(report, known if same else None)
 
 
+def refused(
+    folder: Path, record: Mapping[str, Any], export: str, reason: str, calibration: str | None
+) -> None:
+    """Record that a run has no file, and why; a file of an earlier conversion is removed.
+
+    Args:
+        folder: of the run.
+        record: of the run.
+        export: what tables say of it.
+        reason: a sentence.
+        calibration: see `convert_folder`.
+    """
+    known = conversions.read(folder, calibration) or {}
+    report = {
+        "export": export,
+        "export_note": reason,
+        "weights_sha256": record["weights_sha256"],
+    }
+    conversions.write(folder, report, calibration=calibration)
+    if "file" in known:
+        (folder / known["file"]).unlink(missing_ok=True)
+
+
 def try_conversion(experiment: Experiment) -> None:
-    """Convert an untrained network of this kind.
+    """Convert an untrained network of this kind and run the file.
 
     Raises:
-        NotConvertible: no file can be made of it.
+        NotConvertible: no file can be made of it; WrongFile: one that gives wrong answers.
     """
     from qbench import device
 
@@ -91,7 +119,7 @@ def try_conversion(experiment: Experiment) -> None:
 def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
     """Say at once what will not be convertible; nothing is raised.
 
-    One of each kind of file and network is tried: what the converter refuses are the layers.
+    One of each kind of file and network is tried: what is refused depends on the layers.
 
     Args:
         experiments: what a sweep is going to run.
@@ -108,17 +136,22 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         )
         if failure is None:
             continue
-        if failure.refused:
+        if failure.export == WrongFile.export:
+            say(f"{experiment.model.name}: a {kind} file gives wrong answers: {failure.message}")
+        elif failure.export:
             say(f"No {kind} file can be made of {experiment.model.name}. {failure.message}")
         else:
             say(f"{experiment.model.name}: a {kind} file could not be tried. {failure.message}")
 
 
-def export_runs(root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool) -> int:
+def export_runs(
+    root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool
+) -> list[str]:
     """Convert every run that ended well and has not been converted; nothing is raised.
 
-    Of a network that no file can be made of, the reason is recorded. Any other failure is said, and
-    the run is left as it is, to be tried again the next time.
+    Of a network that no file can be made of, or one that gives wrong answers, the reason is
+    recorded. Any other failure is said, and the run is left as it is, to be tried again the next
+    time.
 
     Args:
         root: holds `runs/`.
@@ -127,7 +160,7 @@ def export_runs(root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isol
         isolate: convert in a worker process.
 
     Returns:
-        How many conversions failed and are to be tried again.
+        What is not as it should be, in sentences: conversions to be tried again, wrong files.
     """
     wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
     if deploy.calibration:
@@ -137,7 +170,20 @@ def export_runs(root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isol
     failures = 0
     for run, how in tqdm(waiting, desc="convert", unit="run", disable=None, leave=False):
         failures += not _export_run(records.run_folder(root, run), runs[run], how, isolate)
-    return failures
+    found = []
+    if failures:
+        found.append(
+            f"{failures} of the files to convert could not be made; the same command tries again."
+        )
+    wrong = sum(_is_wrong(records.run_folder(root, run), how) for run, how in wanted)
+    if wrong:
+        found.append(f"{wrong} of the converted files give wrong answers; the table says which.")
+    return found
+
+
+def _is_wrong(folder: Path, calibration: str | None) -> bool:
+    report = conversions.read(folder, calibration)
+    return report is not None and report["export"] == WrongFile.export
 
 
 def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
@@ -163,26 +209,25 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
     failure = _done(experiment, isolate, convert_folder, (folder, changes, how), **request)
     if failure is None:
         return True
-    if not failure.refused:
+    if not failure.export:
         say(f"{folder}: not converted; the same command tries again. {failure.message}")
         return False
     say(f"{folder}: not converted. {failure.message}")
-    weights = records.read_record(folder)["weights_sha256"]
-    report = {
-        "export": conversions.NONE,
-        "export_note": failure.message,
-        "weights_sha256": weights,
-    }
-    conversions.write(folder, report, calibration=how)
+    refused(folder, records.read_record(folder), failure.export, failure.message, how)
     return True
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why something could not be done, and whether that is so each time it is tried."""
+    """Why something could not be done.
+
+    Attributes:
+        message: a sentence.
+        export: what tables say of it, where it is so each time it is tried; else empty.
+    """
 
     message: str
-    refused: bool
+    export: str = ""
 
 
 def _done(
@@ -196,16 +241,18 @@ def _done(
     if not isolate:
         try:
             call(*arguments)
+        except NotConvertible as error:
+            return _Failure(str(error), error.export)
         except QbenchError as error:
-            return _Failure(str(error), isinstance(error, NotConvertible))
+            return _Failure(str(error))
         except Exception as error:
-            return _Failure(runner.summary(error), refused=False)
+            return _Failure(runner.summary(error))
         return None
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:
         for event in worker.ask(**request):
             if event["event"] == "failed":
-                return _Failure(str(event["message"]), bool(event["refused"]))
+                return _Failure(str(event["message"]), str(event["export"]))
     except WorkerDied as error:
-        return _Failure(f"The worker process ended {error}.", refused=False)
+        return _Failure(f"The worker process ended {error}.")
     return None

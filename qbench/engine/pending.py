@@ -30,7 +30,9 @@ def is_complete(report: Report | None, record: Report) -> bool:
     """Whether a report has figures of all the images of the run's own evaluation, or needs none."""
     if report is None:
         return False
-    return bool(report["export"] == conversions.NONE or report["images"] == own_images(record))
+    return bool(
+        report["export"] in conversions.WITHOUT_FILE or report["images"] == own_images(record)
+    )
 
 
 def own_images(record: Report) -> int:
@@ -40,7 +42,7 @@ def own_images(record: Report) -> int:
 
 def has_file(folder: Path, report: Report) -> bool:
     """Whether the file that a report speaks of, if any, lies in the folder as it was written."""
-    if report["export"] == conversions.NONE:
+    if report["export"] in conversions.WITHOUT_FILE:
         return True
     try:
         content = (folder / report["file"]).read_bytes()
@@ -59,6 +61,6 @@ def outranks(known: Report | None, report: Report, record: Report) -> bool:
 
     Figures of the run's own test images are worth most, others the more the more images there are.
     """
-    if known is None or known["export"] == conversions.NONE or is_complete(report, record):
+    if known is None or known["export"] in conversions.WITHOUT_FILE or is_complete(report, record):
         return False
     return is_complete(known, record) or known["images"] > report["images"]

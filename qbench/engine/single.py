@@ -25,7 +25,9 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
         report: called with (new steps, last loss) while it trains.
 
     Returns:
-        The record. A run that fails or diverges has a record too; nothing is raised for it.
+        The record, with the note on the data that is given now: a run that was finished earlier was
+        recorded with another, perhaps. A run that fails or diverges has a record too; nothing is
+        raised for it.
 
     Raises:
         QbenchError: the data or the configuration cannot be used; nothing was trained.
@@ -36,7 +38,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
     records.set_aside_damaged(root, run.id, say)
     done = records.finished(root, run.id)
     if done:
-        return done
+        return {**done, "data": dict(spec.data)}
     try:
         execute(spec, root, report, say)
     except QbenchError:

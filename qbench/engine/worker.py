@@ -68,18 +68,20 @@ def _tell(told: TextIO, **event: Any) -> None:
 
 
 def check_models(models: list[Any]) -> None:
-    """Build models given as (name, arguments, data set).
+    """Build models given as (name, arguments, data set, resolution).
 
     Raises:
-        QbenchError: one of them cannot be built, or its training could not be repeated.
+        QbenchError: one of them cannot be built, or qbench cannot train it so that it repeats.
     """
     from qbench.data import DATASETS
+    from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
     from qbench.training.repeatable import check_repeatable
 
-    for name, arguments, data in models:
+    for name, arguments, data, resolution in models:
         source = DATASETS[data]
-        build = partial(build_model, name, arguments, source.shape, source.classes)
+        shape = input_shape(source.shape, resolution)
+        build = partial(build_model, name, arguments, shape, source.classes)
         check_repeatable(name, build(), build)
 
 
@@ -120,7 +122,7 @@ def _serve(line: str, told: TextIO) -> None:
             message=str(error) if is_ours else summary(error),
             traceback=traceback.format_exc(),
             final=is_ours,
-            refused=isinstance(error, NotConvertible),
+            export=error.export if isinstance(error, NotConvertible) else "",
         )
     else:
         _tell(told, event="done")

@@ -3,39 +3,123 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from qbench import checks
 from qbench.errors import QbenchError
+from qbench.models.check import check_network
+from qbench.models.functional import as_functional
 from qbench.registry import Registry
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name")
+
+# The networks that this process has checked: builder, arguments, shape and classes.
+_CHECKED: set[tuple[Any, ...]] = set()
 
 
 def build_model(
     name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], classes: int
 ) -> Any:
-    """A fresh Keras model from (N, *shape) float32 images to (N, classes) logits.
+    """A fresh functional Keras model from (N, *shape) float32 images to (N, classes) logits.
+
+    A sequential model becomes the functional one that it is. The first time that a process builds a
+    network, `qbench.models.check` looks whether qbench can train it.
 
     Layers that the builder does not name have the same names each time, whatever else the process
     has built: range averages are stored by them.
 
     Raises:
-        QbenchError: unknown name or argument, or arguments the builder refuses.
+        QbenchError: unknown name or argument, a builder that raises whatever it may be, or a
+            network that qbench cannot train.
     """
     builder = MODELS[name]
-    allowed = list(inspect.signature(builder).parameters)[2:]
-    checks.known_keys("model", arguments, allowed)
+    _check_arguments(name, builder, arguments)
     _number_names_anew()
+    built = _called(name, builder, arguments, shape, classes)
+    try:
+        model = as_functional(built, shape)
+        key = (builder, json.dumps(dict(arguments), sort_keys=True, default=repr), shape, classes)
+        if key not in _CHECKED:
+            check_network(model, shape, classes)
+            _CHECKED.add(key)
+    except QbenchError as error:
+        raise QbenchError(f"model={name}: {error}") from error
+    except Exception as error:
+        raise QbenchError(
+            f"model={name} cannot be used on images of {shape}: {_reason(error)}."
+        ) from error
+    return model
+
+
+def _check_arguments(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """The builder takes a shape, a number of classes, and these arguments by name."""
+    signature = inspect.signature(builder)
+    try:
+        signature.bind_partial((0, 0, 0), 0)
+    except TypeError as error:
+        raise QbenchError(
+            f"model={name}: its function takes {signature}; it must take two arguments first, the"
+            " shape (height, width, channels) of an image and the number of classes."
+        ) from error
+    parameters = list(signature.parameters.values())
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        skipped = 0 if inspect.Parameter.VAR_POSITIONAL in kinds[:2] else 2
+        allowed = [parameter.name for parameter in parameters[skipped:]]
+        checks.known_keys("model", arguments, allowed)
+    checks.required_keys("model", arguments, _without_default(parameters[2:]))
+
+
+def _without_default(parameters: list[inspect.Parameter]) -> list[str]:
+    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in several]
+
+
+def _called(
+    name: str,
+    builder: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    classes: int,
+) -> Any:
+    """What the builder gives."""
     try:
         return builder(shape, classes, **arguments)
-    except (TypeError, ValueError) as error:
-        reason = str(error).split("\n")[0]
+    except QbenchError:
+        raise
+    except Exception as error:
         raise QbenchError(
-            f"model={name} cannot be built with {dict(arguments)}: {reason}"
+            f"model={name} cannot be built with {dict(arguments)} on images of {shape}:"
+            f" {_reason(error)}{_place(error)}."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The line of a message that says why; Keras may write first which layer was called."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    kind = type(error).__name__
+    return f"{kind}: {said[0].rstrip('.')}" if said else kind
+
+
+def _place(error: Exception) -> str:
+    """` (file:line)` of the last line that is not Keras' or TensorFlow's, nor of this module."""
+    place = ""
+    trace = error.__traceback__
+    while trace:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module != __name__ and module.partition(".")[0] not in ("keras", "tensorflow"):
+            file = trace.tb_frame.f_code.co_filename
+            near = os.path.relpath(file)
+            place = f" ({file if near.startswith('..') else near}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
 
 
 def _number_names_anew() -> None:

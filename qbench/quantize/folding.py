@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +22,19 @@ def foldable(model: Any) -> dict[str, Any]:
     """The batch normalization behind each convolution that can take it up, by convolution.
 
     It must be the only reader of a linear convolution's output and normalize its last axis, and
-    neither may be called more than once; both are of Keras' own classes.
+    neither may be called more than once, or compute anything else than Keras' own; statistics of
+    masked values are not those of all.
     """
     producers: dict[int, Any] = {}
     readers: dict[str, list[Any]] = {}
     calls: Counter[str] = Counter()
+    masked: set[str] = set()
     held = []  # the tensors, so that their ids stay their own
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
         calls[op.name] += 1
+        if kwargs.get("mask") is not None or isinstance(op, keras.layers.Masking):
+            masked.add(op.name)
         for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
             if id(tensor) in producers:
                 readers.setdefault(producers[id(tensor)].name, []).append(op)
@@ -44,17 +49,45 @@ def foldable(model: Any) -> dict[str, Any]:
     for tensor, convolution in producers.items():
         reading = readers.get(convolution.name, [])
         once = len(reading) == 1 and calls[convolution.name] == calls[reading[0].name] == 1
+        if masked and convolution.supports_masking:
+            continue
         if once and tensor not in ends and _takes_up(convolution, reading[0]):
             found[convolution.name] = reading[0]
     return found
 
 
+def called_in_inference(model: Any) -> set[str]:
+    """The layers that work as in inference whenever they are called: `training=False` was given.
+
+    A call of a model in training would overrule that in Keras 3.15, and does not in later ones.
+    """
+    found = set()
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_in_inference(kwargs):
+            found.add(op.name)
+        return op(*args, **kwargs)
+
+    walk(model, call)
+    return found
+
+
+def is_in_inference(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a layer is called with `training=False`."""
+    given = kwargs.get("training")
+    return given is not None and not given
+
+
+def is_as_keras_has_it(layer: Any) -> bool:
+    """Whether a layer computes what its type says: it is of Keras' own class, and no variant."""
+    return is_stock(layer) and not getattr(layer, "renorm", False)
+
+
 def _takes_up(convolution: Any, reader: Any) -> bool:
     return (
         isinstance(reader, keras.layers.BatchNormalization)
-        and is_stock(reader)
-        and is_stock(convolution)
-        and not getattr(reader, "renorm", False)
+        and is_as_keras_has_it(reader)
+        and is_as_keras_has_it(convolution)
         and reader.axis in (-1, len(convolution.output.shape) - 1)
         and getattr(convolution, "activation", None) in (None, keras.activations.linear)
         and isinstance(

@@ -12,7 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from qbench.quantize.calls import call_with, is_stock
+from qbench.quantize.calls import call_with
+from qbench.quantize.folding import is_as_keras_has_it
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
@@ -25,6 +26,7 @@ class MeasureRange(keras.layers.Layer):
     def __init__(self, minimum: float | None, name: str) -> None:
         """`minimum` is taken for granted where it is known: a pass over the tensor less."""
         super().__init__(name=name)
+        self.supports_masking = True
         self.minimum = minimum
 
     def call(self, x: Any) -> Any:
@@ -36,6 +38,10 @@ class MeasureRange(keras.layers.Layer):
     def compute_output_spec(self, x: Any) -> Any:
         """Two scalars; the constant would look like something computed while building."""
         return keras.KerasTensor((), x.dtype), keras.KerasTensor((), x.dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """Two numbers have none."""
+        return None
 
 
 class StackRanges(keras.layers.Layer):
@@ -74,6 +80,7 @@ class FakeQuantize(keras.layers.Layer):
     def __init__(self, quantizer: Quantizer, averages: RangeAverages, row: Row, name: str) -> None:
         """Tied tensors need a quantizer whose source is MOVING."""
         super().__init__(name=name)
+        self.supports_masking = True
         self.quantizer = quantizer
         self.averages = averages
         self.row = row
@@ -113,6 +120,7 @@ class WithQuantizedKernel(keras.layers.Layer):
     def __init__(self, layer: Any, quantizer: KernelQuantizer, name: str) -> None:
         """`layer` stays the owner of its variables."""
         super().__init__(name=name)
+        self.supports_masking = layer.supports_masking
         self.layer = layer
         self.quantizer = quantizer
 
@@ -139,6 +147,7 @@ class FusedBatchNormalization(keras.layers.Layer):
         With `freeze` it normalizes by its moving statistics in training too.
         """
         super().__init__(name=name, activity_regularizer=layer.activity_regularizer)
+        self.supports_masking = True
         self.layer = layer
         self.freeze = freeze
 
@@ -147,17 +156,19 @@ class FusedBatchNormalization(keras.layers.Layer):
         """Whether the fused op computes what the layer does: (N, H, W, C), with gamma and beta."""
         return (
             isinstance(layer, keras.layers.BatchNormalization)
-            and is_stock(layer)
-            and not getattr(layer, "renorm", False)
+            and is_as_keras_has_it(layer)
             and len(x.shape) == 4
             and layer.axis in (-1, 3)
             and layer.center
             and layer.scale
         )
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         """X is (N, H, W, C) float32."""
         layer = self.layer
+        if mask is not None:
+            # Not a call of the layer, which would add the loss of its activity once more.
+            return layer.call(x, training=training and not self.freeze, mask=mask)
         training = training and layer.trainable and not self.freeze
         empty = tf.constant([], tf.float32)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -174,17 +185,18 @@ class FusedBatchNormalization(keras.layers.Layer):
         return y
 
 
-class FrozenNormalization(keras.layers.Layer):
-    """Runs a normalization as in inference, in training too."""
+class InInference(keras.layers.Layer):
+    """Runs a layer as in inference, in training too."""
 
     def __init__(self, layer: Any, name: str) -> None:
         """`layer` keeps its variables."""
         super().__init__(name=name)
+        self.supports_masking = layer.supports_masking
         self.layer = layer
 
-    def call(self, x: Any, mask: Any = None) -> Any:
-        """X as the layer takes it."""
-        return self.layer(x, training=False, mask=mask)
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer takes, without `training`."""
+        return self.layer(*args, training=False, **kwargs)
 
 
 def move_statistics(norm: Any, mean: Any, variance: Any) -> None:

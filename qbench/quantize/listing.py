@@ -12,6 +12,7 @@ from qbench.data import DATASETS
 from qbench.data.preprocessing import input_shape
 from qbench.experiment import Experiment
 from qbench.models import build_model
+from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
@@ -31,10 +32,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Listing:
-    """Quantization ops in the order of the graph, and counts of the network's own ops."""
+    """What stands in a graph.
+
+    Attributes:
+        quantizers: the quantization ops in the order of the graph.
+        hosts: counts of the network's own ops.
+        floats: the variables that no configuration quantizes.
+    """
 
     quantizers: tuple[Found, ...]
     hosts: dict[str, int]
+    floats: tuple[KeptFloat, ...]
 
 
 def list_graph(experiment: Experiment) -> Listing:
@@ -61,7 +69,7 @@ def list_graph(experiment: Experiment) -> Listing:
         if op.type in types
     )
     adds = {layer.name for layer in model.operations if is_add(layer)}
-    return Listing(found, _hosts(graph, adds))
+    return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
 
 
 def _layer(name: str) -> str:
@@ -111,4 +119,5 @@ def describe(listing: Listing) -> str:
     lines.append(
         "network ops: " + ", ".join(f"{n} {name}" for name, n in listing.hosts.items() if n)
     )
+    lines += [f"stays float: {kept}, {kept.values:,} values" for kept in listing.floats]
     return "\n".join(lines)

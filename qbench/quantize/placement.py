@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ def kernels(op: Any) -> list[Any]:
     return [kernel for kernel in found if kernel is not None]
 
 
-# Class names of the operations behind keras.ops.relu and its like.
+# Class names of operations (keras.ops), which do what layers of other names do.
 _ACTIVATION_OPS = frozenset(
     {
         "Celu",
@@ -59,6 +59,35 @@ _ACTIVATION_OPS = frozenset(
         "Tanh",
     }
 )
+_PASSING_OPS = frozenset(
+    {
+        "ExpandDims",
+        "Flip",
+        "GetItem",
+        "Max",
+        "MaxPool",
+        "Moveaxis",
+        "Pad",
+        "Ravel",
+        "Repeat",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Swapaxes",
+        "Tile",
+        "Transpose",
+        "Unstack",
+    }
+)
+_JOINING_OPS = frozenset({"Concatenate", "Stack"})
+
+
+def _is_operation(op: Any, *names: str) -> bool:
+    """Whether `op` is an operation, not a layer, of one of these classes."""
+    import keras
+
+    return not isinstance(op, keras.Layer) and type(op).__name__ in names
 
 
 def is_activation(op: Any) -> bool:
@@ -69,7 +98,7 @@ def is_activation(op: Any) -> bool:
     import keras
 
     if not isinstance(op, keras.Layer):
-        return type(op).__name__ in _ACTIVATION_OPS
+        return _is_operation(op, *_ACTIVATION_OPS)
     if isinstance(op, keras.layers.ReLU | keras.layers.LeakyReLU | keras.layers.PReLU):
         return True
     if isinstance(op, keras.layers.ELU):
@@ -89,7 +118,7 @@ def smallest_output(op: Any) -> float | None:
     if op is None:
         return None
     if not isinstance(op, keras.Layer):
-        return 0.0 if type(op).__name__ in ("Relu", "Relu6") else None
+        return 0.0 if _is_operation(op, "Relu", "Relu6") else None
     if isinstance(op, keras.layers.ReLU):
         return None if op.negative_slope or op.threshold else 0.0
     plain = (keras.activations.relu, keras.activations.relu6)
@@ -100,7 +129,14 @@ def is_add(op: Any) -> bool:
     """An addition: the layer Add, or `x + y`, which is one only where both are tensors."""
     import keras
 
-    return isinstance(op, keras.layers.Add) or type(op).__name__ == "Add"
+    return isinstance(op, keras.layers.Add) or _is_operation(op, "Add")
+
+
+def is_concatenation(op: Any) -> bool:
+    """A concatenation or a stack of tensors, which have one grid in a file."""
+    import keras
+
+    return isinstance(op, keras.layers.Concatenate) or _is_operation(op, *_JOINING_OPS)
 
 
 def reads_to_multiply(op: Any, operands: int) -> bool:
@@ -118,7 +154,7 @@ def is_average(op: Any) -> bool:
     import keras
 
     layers = keras.layers
-    if keeps_grid(op) or type(op).__name__ == "Mean":
+    if keeps_grid(op) or _is_operation(op, "Mean"):
         return True
     return isinstance(
         op,
@@ -136,16 +172,27 @@ def keeps_grid(op: Any) -> bool:
     import keras
 
     layers = keras.layers
-    return isinstance(
+    return _is_operation(op, "AveragePool") or isinstance(
         op, layers.AveragePooling1D | layers.AveragePooling2D | layers.AveragePooling3D
     )
 
 
-def passes_values_through(op: Any) -> bool:
-    """Whether every output value is an input value or 0, so that a grid survives the op."""
+def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -> bool:
+    """Whether every output value is an input value or 0, so that a grid survives the op.
+
+    Args:
+        op: the layer or operation.
+        arguments: by keyword, what it is called with beside tensors.
+    """
     import keras
 
     layers = keras.layers
+    if isinstance(op, layers.UpSampling2D):
+        return bool(op.interpolation == "nearest")
+    if _is_operation(op, *_PASSING_OPS):
+        # What is padded with another number, or compared with one, may lie off the grid.
+        padded = (arguments or {}).get("constant_values")
+        return padded in (None, 0) and getattr(op, "initial", None) in (None, 0)
     return isinstance(
         op,
         layers.ZeroPadding1D
@@ -158,11 +205,33 @@ def passes_values_through(op: Any) -> bool:
         | layers.GlobalMaxPooling2D
         | layers.Cropping1D
         | layers.Cropping2D
+        | layers.Cropping3D
         | layers.Flatten
         | layers.Reshape
         | layers.Permute
         | layers.Identity
-        | layers.RepeatVector,
+        | layers.RepeatVector
+        | layers.UpSampling1D
+        | layers.UpSampling3D,
+    )
+
+
+def is_identity_in_inference(op: Any) -> bool:
+    """Whether a layer only does something in training, so that a file has nothing of it."""
+    import keras
+
+    layers = keras.layers
+    return isinstance(
+        op,
+        layers.Dropout
+        | layers.SpatialDropout1D
+        | layers.SpatialDropout2D
+        | layers.SpatialDropout3D
+        | layers.AlphaDropout
+        | layers.GaussianDropout
+        | layers.GaussianNoise
+        | layers.ActivityRegularization
+        | layers.Identity,
     )
 
 

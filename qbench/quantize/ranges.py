@@ -17,6 +17,8 @@ class RangeAverages:
     a_t = a_(t-1) + w_t (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). That is the zero-debiased
     average which TensorFlow 1's `assign_moving_average(zero_debias=True)` keeps, written so that
     a_1 = m_1 (to the last place or two) and no difference of near-equal numbers is divided.
+    A measurement is first widened to hold 0, as TensorFlow 1's `contrib.quantize` does it: every
+    grid holds 0, and an average of minima on both sides of 0 would be of neither.
 
     Attributes:
         tensors: the names of the tensors, in the order of the rows.
@@ -47,7 +49,7 @@ class RangeAverages:
     def after(self, row: int, low: Any, high: Any) -> Any:
         """Row `row` of the averages, (2,) float32, once these ends have been included."""
         old = self.averages.value[row]
-        return old + self._weight() * (tf.stack([low, high]) - old)
+        return old + self._weight() * (_holding_zero(tf.stack([low, high])) - old)
 
     def stored(self, row: int) -> Any:
         """Row `row` of the averages as they stand, (2,) float32."""
@@ -56,8 +58,13 @@ class RangeAverages:
     def include(self, measured: Any) -> None:
         """Include one measurement of all tensors, (n, 2) float32."""
         old = self.averages.value
-        self.averages.assign(old + self._weight() * (measured - old))
+        self.averages.assign(old + self._weight() * (_holding_zero(measured) - old))
         self.count.assign(self.count.value + 1.0)
+
+
+def _holding_zero(ends: Any) -> Any:
+    """Ranges (..., 2), minimum and maximum, widened to hold 0."""
+    return tf.stack([tf.minimum(ends[..., 0], 0.0), tf.maximum(ends[..., 1], 0.0)], axis=-1)
 
 
 def minimum_and_maximum(x: Any) -> tuple[Any, Any]:

@@ -9,12 +9,12 @@ import keras
 
 from qbench.errors import QbenchError
 from qbench.quantize.folded import WithFoldedKernel
-from qbench.quantize.folding import foldable
+from qbench.quantize.folding import called_in_inference, foldable, is_in_inference
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.layers import (
     FakeQuantize,
-    FrozenNormalization,
     FusedBatchNormalization,
+    InInference,
     MeasureRange,
     Row,
     StackRanges,
@@ -77,6 +77,7 @@ class Rewriter:
         self.rules = [(name, PLACEMENTS[name]) for name in (scheme.placement if scheme else ())]
         self.rows = {name: row for row, name in enumerate(averages.tensors)} if averages else {}
         self.folds: dict[str, Any] = {}
+        self.in_inference: set[str] = set()
         self.ends: set[str] = set()
         self.output = ""
         self.joined: list[list[str]] = []
@@ -108,6 +109,7 @@ class Rewriter:
         names = [op.name for op in model.operations if is_convolution(op)]
         self.ends = {*names[:1], *names[-1:]}
         self.folds = self._foldings(model)
+        self.in_inference = called_in_inference(model) if self.folds else set()
         if self.scheme is not None and (self.scheme.tie or self.scheme.has_edges):
             plain = Rewriter(None, self.averages)
             plain.run(model)
@@ -133,7 +135,7 @@ class Rewriter:
     def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls `op` or what stands in for it, on inputs that may have been quantized."""
         flat = keras.tree.flatten((args, kwargs))
-        read = [self._tensor(value) for value in flat if keras.utils.is_keras_tensor(value)]
+        read = [self._tensor(value) for value in flat if _is_float(value)]
         depth = max((tensor.depth for tensor in read), default=0)
         reader = Reader(op, len(read), depth)
         if reader.joins:
@@ -141,7 +143,7 @@ class Rewriter:
         tensors: list[Tensor] = []
 
         def in_place_of(value: Any) -> Any:
-            if not keras.utils.is_keras_tensor(value):
+            if not _is_float(value):
                 return value
             tensors.append(self._input(reader, self._tensor(value)))
             return tensors[-1].value
@@ -154,7 +156,7 @@ class Rewriter:
         for value in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
             made = self._tensor(value, unique(op.name, self.tensor_names), op)
             made.depth = depth + is_convolution(op)
-            passes = passes_values_through(op)
+            passes = passes_values_through(op, kwargs)
             if tensors and (passes or keeps_grid(op)):
                 made.root = tensors[0].root
                 made.is_quantized = passes and tensors[0].is_quantized
@@ -166,11 +168,15 @@ class Rewriter:
 
     def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
         freeze = self.scheme is not None and self.scheme.freeze
-        if FusedBatchNormalization.can_fuse(op, args[0]) and kwargs.get("mask") is None:
-            name = self._layer_name(f"{op.name}.fused")
-            return FusedBatchNormalization(op, name, freeze)(args[0])
-        if freeze and isinstance(op, keras.layers.BatchNormalization):
-            return FrozenNormalization(op, self._layer_name(f"{op.name}.frozen"))(*args, **kwargs)
+        in_inference = isinstance(op, keras.Layer) and is_in_inference(kwargs)
+        if isinstance(op, keras.layers.BatchNormalization):
+            in_inference = in_inference or freeze
+            if FusedBatchNormalization.can_fuse(op, args[0]) and kwargs.get("mask") is None:
+                name = self._layer_name(f"{op.name}.fused")
+                return FusedBatchNormalization(op, name, in_inference)(args[0])
+        if in_inference and not is_convolution(op):
+            kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+            return InInference(op, self._layer_name(f"{op.name}.frozen"))(*args, **kwargs)
         wanted = self.kernel_rule(op.name) if is_convolution(op) else None
         if wanted is None:
             return op(*args, **kwargs)
@@ -181,6 +187,7 @@ class Rewriter:
         self.insertions += [one] * len(kernels(op))
         if op.name in self.folds:
             norm = self.folds[op.name]
+            freeze = freeze or norm.name in self.in_inference
             return WithFoldedKernel(op, norm, quantizer, freeze, name)(*args, **kwargs)
         return WithQuantizedKernel(op, quantizer, name)(*args, **kwargs)
 
@@ -254,3 +261,8 @@ class Rewriter:
 
     def _layer_name(self, name: str) -> str:
         return unique(name, self.layer_names)
+
+
+def _is_float(value: Any) -> bool:
+    """Whether it is a tensor that can be quantized; masks and indices are handed on as they are."""
+    return keras.utils.is_keras_tensor(value) and "float" in value.dtype

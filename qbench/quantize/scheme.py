@@ -22,7 +22,7 @@ class QuantizationScheme:
     Attributes:
         placement: names in `qbench.quantize.placement.PLACEMENTS`.
         kernel: quantizer of convolution and dense kernels.
-        activation: quantizer of every other tensor.
+        activation: quantizer of every other tensor; None leaves them float.
         edge_kernel: of the first and the last kernel; None leaves them float.
         edge: of the image and of the network's output; None leaves them float.
         fold: fold batch normalization into the kernels before they are quantized.
@@ -32,7 +32,7 @@ class QuantizationScheme:
 
     placement: tuple[str, ...]
     kernel: KernelQuantizer
-    activation: Quantizer
+    activation: Quantizer | None
     edge_kernel: KernelQuantizer | None
     edge: Quantizer | None
     fold: bool = False
@@ -47,7 +47,12 @@ class QuantizationScheme:
     def with_fixed_ranges(self) -> QuantizationScheme:
         """The same with moving averages in the place of ranges measured by the ops."""
         edge = self.edge and self.edge.with_fixed_range()
-        return replace(self, activation=self.activation.with_fixed_range(), edge=edge)
+        activation = self.activation and self.activation.with_fixed_range()
+        return replace(self, activation=activation, edge=edge)
+
+    def without_activations(self) -> QuantizationScheme:
+        """The same for kernels alone."""
+        return replace(self, activation=None, edge=None)
 
 
 def scheme_of(quant: Quant) -> QuantizationScheme | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
-
-from qbench.quantize.placement import reads_to_add
+from qbench.quantize.placement import is_concatenation, reads_to_add
 
 IMAGE = "image"
 
@@ -59,7 +57,7 @@ class Reader:
     @property
     def joins(self) -> bool:
         """Whether it is an addition or a concatenation of several tensors."""
-        return reads_to_add(self.op, self.operands) or isinstance(self.op, keras.layers.Concatenate)
+        return reads_to_add(self.op, self.operands) or is_concatenation(self.op)
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,6 +17,40 @@ def functional(model: Any) -> Any:
 
 
 def walk(model: Any, call: Any) -> Any:
-    """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers."""
+    """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers.
+
+    Tensors come as the first arguments, in the order of the op's own parameters, however they were
+    given when the network was built. `training` comes only where it was given, as something else
+    than its default: Keras notes the default too, and overrules it when a model is called.
+    """
+
+    def in_order(op: Any, *args: Any, **kwargs: Any) -> Any:
+        if "training" in kwargs and _is_default(op, "training", kwargs["training"]):
+            del kwargs["training"]
+        tensors = _given_by_name(op, len(args), kwargs)
+        rest = {name: value for name, value in kwargs.items() if name not in tensors}
+        return call(op, *args, *tensors.values(), **rest)
+
     model = functional(model)
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=in_order
+    )
+
+
+def _given_by_name(op: Any, given: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the arguments given by name the tensors that could have been given by position."""
+    found: dict[str, Any] = {}
+    for parameter in list(inspect.signature(op.call).parameters.values())[given:]:
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            break
+        values = keras.tree.flatten(kwargs.get(parameter.name))
+        if not values or not all(map(keras.utils.is_keras_tensor, values)):
+            break
+        found[parameter.name] = kwargs[parameter.name]
+    return found
+
+
+def _is_default(op: Any, name: str, value: Any) -> bool:
+    """Whether an argument of an op has the value that it has when it is left out."""
+    parameter = inspect.signature(op.call).parameters.get(name)
+    return parameter is not None and parameter.default is value

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from qbench import records
-from qbench.report import deployed, extras, tables
-from qbench.report.collect import collect, runs_frame, table_frame
-from qbench.report.figures import draw_figures
+from qbench.plain import one_line
+from qbench.report import deployed, extras, figures, heatmap, latency, tables
+from qbench.report.collect import Sweep, collect, runs_frame, table_frame
+from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.latency import draw_latency
 from qbench.report.notes import notes, troubles
-from qbench.report.page import Section, page
+from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
+from qbench.report.texts import counted, in_markdown
 
-_DECIMALS = 6
+PAGE = "report.html"
+
+# Of every figure that a report can have.
+_FIGURES = (*figures.NAMES, latency.NAME, deployed.NAME, heatmap.NAME)
 
 
-def build_report(folder: Path) -> str:
+@dataclass(frozen=True)
+class Report:
+    """What was built.
+
+    Attributes:
+        text: the tables for a terminal, and whatever must be said.
+        undrawn: the titles of the figures that could not be drawn; all else is there.
+    """
+
+    text: str
+    undrawn: list[str]
+
+    @property
+    def incomplete(self) -> str | None:
+        """What is missing, in a sentence; None where nothing is."""
+        if not self.undrawn:
+            return None
+        return (
+            f"{counted(len(self.undrawn), 'figure')} could not be drawn"
+            f" ({', '.join(self.undrawn)}); the tables stand, and the same command tries again."
+        )
+
+
+def build_report(folder: Path) -> Report:
     """Write runs.csv, table.csv, table.md, figures/ and report.html of a sweep.
 
+    The tables come first; a figure that cannot be drawn costs that figure alone. What an earlier
+    report drew is removed before, so that at no time it stands beside tables that it is not of.
     Some designs bring further files, see `extras.write_extras`.
-
-    Returns:
-        The tables for a terminal.
 
     Raises:
         QbenchError: the folder holds no sweep.
@@ -32,26 +59,40 @@ def build_report(folder: Path) -> str:
     runs, table = runs_frame(sweep), table_frame(sweep)
     said, wrong = notes(sweep), troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
-    figures = draw_figures(sweep, folder / "figures") | draw_latency(sweep, folder / "figures")
-    figures |= deployed.draw(runs, folder / "figures" / "deployed", sweep.remarks)
-    sections = extras.write_extras(sweep, folder)
     # Three lines a row are too much for a terminal.
     files = kernel_paths(sweep)
     texts = {
-        "runs.csv": runs.round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
-        "table.csv": table.round(_DECIMALS).to_csv(index=False, lineterminator="\n"),
+        "runs.csv": tables.csv_text(runs),
+        "table.csv": tables.csv_text(table),
         "table.md": _markdown(title, tables.markdown(table), [*wrong, *said], files),
-        "report.html": page(title, table, said, wrong, figures, [*sections, *files]),
     }
+    drawings = figures.loss_figures(sweep) + latency.latency_figure(sweep)
+    drawings += deployed.deployed_figure(runs, sweep.remarks)
+    (folder / "figures").mkdir(exist_ok=True)
+    forget(folder / "figures", _FIGURES)
+    (folder / PAGE).unlink(missing_ok=True)
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
+    sections = extras.write_extras(sweep, folder)
+    drawings += [drawing for section in sections for drawing in section.drawings]
+    drawn = draw(drawings, folder / "figures")
+    whole = page(title, table, said, wrong, drawn, [*sections, *files])
+    records.write_atomically(folder / PAGE, whole.encode())
+    undrawn = [figure for figure in drawn if figure.error]
     shown = [tables.terminal(table), *map(extras.terminal, sections)]
+    shown += _said(sweep, [*wrong, *map(missing, undrawn)])
+    return Report("\n".join(shown), [figure.title for figure in undrawn])
+
+
+def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
+    """What stands below the tables on a terminal, a line each."""
     said = [*reference(sweep.manifest["rows"], sweep.references), *sweep.remarks]
-    return "\n".join([*shown, *said, *(f"! {line}" for line in wrong)])
+    return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 
 def _markdown(title: str, table: str, lines: list[str], sections: list[Section]) -> str:
-    parts = [f"# {title}", table, "\n".join(f"- {line}" for line in lines)]
+    listed = "\n".join(f"- {in_markdown(line)}" for line in lines)
+    parts = [f"# {in_markdown(title)}", table, listed]
     for section in sections:
         parts += [f"## {section.title}", *extras.markdown(section)]
     return "\n\n".join(parts) + "\n"

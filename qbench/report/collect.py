@@ -11,6 +11,7 @@ import pandas as pd
 
 from qbench import conversions, records
 from qbench.factors import FACTORS
+from qbench.plain import storable
 from qbench.progress import remarks, say
 from qbench.report import deployed
 from qbench.settings import REPRESENTATIVE
@@ -41,7 +42,20 @@ class Sweep:
     @property
     def remarks(self) -> list[str]:
         """What must be said of the data wherever figures are shown."""
-        return remarks(record["data"] for record in self.records.values())
+        return remarks(self.data)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What is known of the data of each run, with the note that the sweep was given.
+
+        A manifest that holds no notes is older than they are there: then it is the records'.
+        """
+        return [
+            {**record["data"], "note": row.get("note", record["data"]["note"])}
+            for row in self.manifest["rows"]
+            for run in row["runs"]
+            if (record := self.records.get(run["id"]))
+        ]
 
     def history(self, run: str) -> pd.DataFrame:
         """Columns step, phase, loss."""
@@ -56,7 +70,7 @@ class Sweep:
 
 def collect(folder: Path) -> Sweep:
     """Read a sweep; QbenchError if the folder holds none. Damaged runs count as missing."""
-    manifest = records.read_manifest(folder)
+    manifest = storable(records.read_manifest(folder))
     root = (folder / manifest["runs"]).parent
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     read = {name: _record(root, name) for name in names}
@@ -78,14 +92,15 @@ def _exports(
             say(f"{path}: damaged; its file is left out until the run is converted again.")
         elif report is not None and record["metrics"]:
             images = record["data"]["test_images"]
-            exports[run] = deployed.comparable(report, images, calibration)
+            exports[run] = deployed.comparable(storable(report), images, calibration)
     return exports
 
 
 def _record(root: Path, run: str) -> dict[str, Any] | None:
     """The record of a run; a damaged one is named and counts as missing."""
     try:
-        return records.existing_record(root, run)
+        record: dict[str, Any] | None = storable(records.existing_record(root, run))
+        return record
     except records.DamagedRun as error:
         say(f"{error} The run counts as missing.")
         return None

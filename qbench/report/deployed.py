@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.deploy.lite import KERNELS
-from qbench.report.drawing import save_figure
+from qbench.report.drawing import Drawing, legend, name_of
 
 # Of the file on XNNPACK, the runtime's own choice of kernels; runs.csv has every path.
 PATH = "xnnpack"
@@ -24,6 +23,7 @@ COLUMNS = [*FIGURES, *TEXTS]
 OF_SEEDS = ["n_deployed", *(f"{name}_std" for name in PERCENTAGES)]
 OF_PATH = ["accuracy", "agreement", "largest_difference", "mean_difference"]
 OF_RUNS = [*COLUMNS, *(f"{path}_{name}" for path in KERNELS for name in OF_PATH)]
+NAME = "deployed"
 TITLE = "Accuracy in simulation and of the converted file"
 
 NOTE = (
@@ -50,7 +50,7 @@ def comparable(report: Report, images: int, calibration: str | None = None) -> R
         The report; where the file was measured on other images, without what was measured and with
         `left_out`, which says so.
     """
-    if report["export"] == NONE or report["images"] == images:
+    if report["export"] in WITHOUT_FILE or report["images"] == images:
         return report
     command = "qbench convert RUN" + (f" deploy.calibration={calibration}" if calibration else "")
     said = (
@@ -64,7 +64,7 @@ def lacking(report: Report | None) -> str | None:
     """Why a conversion gave no deployed figures; None where it did, or was not tried."""
     if report is None:
         return None
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         return f"not converted. {report['export_note']}"
     return _unmeasured(report)
 
@@ -82,7 +82,7 @@ def cells(report: Report | None) -> dict[str, Any]:
     if report is None:
         return {}
     line = {name: report[name] for name in TEXTS}
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         return line
     notes = [report["export_note"], _unmeasured(report)]
     line["export_note"] = "; ".join(note for note in notes if note)
@@ -125,39 +125,40 @@ def _said(texts: pd.Series[Any]) -> str | None:
     return "; ".join(f"{text} ({n} of {len(texts)})" for text, n in counts.most_common() if text)
 
 
-def draw(runs: pd.DataFrame, stem: Path, remarks: list[str]) -> dict[str, list[Path]]:
+def deployed_figure(runs: pd.DataFrame, remarks: list[str]) -> list[Drawing]:
     """Simulated against deployed accuracy, a line for each row that has both.
 
-    Both are means over the same seeds, those that have both. Without any an old figure is removed.
+    Both are means over the same seeds, those that have both.
 
     Args:
         runs: as `qbench.report.collect.runs_frame` gives it.
-        stem: path of the figure without a suffix.
         remarks: what must be said of the data.
 
     Returns:
-        The figure's files by its title; nothing where there is nothing to draw.
+        The figure; nothing where no row has both.
     """
     rows = _pairs(runs)[::-1]
-    if rows.empty:
-        for kind in ("png", "svg"):
-            stem.with_suffix(f".{kind}").unlink(missing_ok=True)
-        return {}
+    return [] if rows.empty else [Drawing(TITLE, NAME, lambda: _draw(rows), remarks)]
+
+
+def _draw(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(7.2, 1.4 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(rows))
     simulated, deployed = rows["accuracy"], rows["deployed_accuracy"]
     axes.hlines(place, simulated, deployed, color="grey", linewidth=1.5, zorder=1)
-    axes.plot(simulated, place, "o", color="#0072B2", markersize=8, label="simulation")
-    axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5, label="converted file")
-    axes.set_yticks(place, list(rows.index))
+    (circle,) = axes.plot(simulated, place, "o", color="#0072B2", markersize=8)
+    (diamond,) = axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5)
+    axes.set_yticks(place, [name_of(label) for label in rows.index])
     figure.suptitle(TITLE)
     axes.set_xlabel("accuracy %")
     axes.grid(alpha=0.25, linewidth=0.5, axis="x")
     axes.spines[["top", "right"]].set_visible(False)
     # Above the axes: what must be said of the data stands below them.
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize="small")
-    return {TITLE: save_figure(figure, stem, remarks)}
+    place_of = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}
+    entries = [("simulation", circle), ("converted file", diamond)]
+    legend(axes, entries, **place_of, frameon=False, fontsize="small")
+    return figure
 
 
 def _pairs(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,34 +1,173 @@
-"""How figures are written."""
+"""How figures are drawn and written, each by itself: one that fails costs no other."""
 
 from __future__ import annotations
 
+import errno
 import io
 import textwrap
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib import style
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from qbench import records
+from qbench.plain import one_line, visible
+from qbench.report.texts import columns, short
+
+KINDS = ("png", "svg")
+
+_NAME = 60  # columns of a row's name in a figure
+_REASON = 200  # and of the reason why there is none
+_WIDTH, _INCHES = 110, 7.2  # columns of what stands below axes of that width
+_MOST_LINES, _FREE_LINES = 30, 2
+_LINE_INCHES = 0.12
 
 
-def save_figure(figure: Figure, stem: Path, remarks: list[str]) -> list[Path]:
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that belongs to a report.
+
+    Attributes:
+        title: names it; no two of a report are alike.
+        name: of its files, without a suffix.
+        make: gives the figure.
+        remarks: what must be said of the data, below the axes.
+    """
+
+    title: str
+    name: str
+    make: Callable[[], Figure]
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What came of a figure.
+
+    Attributes:
+        title: names it.
+        files: PNG and SVG; none where it could not be drawn.
+        error: why it could not; empty where it could.
+    """
+
+    title: str
+    files: tuple[Path, ...]
+    error: str = ""
+
+
+def name_of(text: str) -> str:
+    """The name of a row, a level or a network as a figure shows it."""
+    return short(text, _NAME)
+
+
+def legend(owner: Any, entries: Iterable[tuple[str, Artist]], **options: Any) -> None:
+    """A legend of these names; matplotlib by itself leaves out what begins with an underscore.
+
+    Args:
+        owner: an Axes or a Figure.
+        entries: a name and what is drawn like it.
+        options: of matplotlib's `legend`.
+    """
+    named = list(entries)
+    made = owner.legend([artist for _, artist in named], ["-"] * len(named), **options)
+    for text, (name, _) in zip(made.get_texts(), named, strict=True):
+        text.set_text(name_of(name))
+
+
+def draw(drawings: Iterable[Drawing], folder: Path) -> list[Drawn]:
+    """Draw each figure into the folder, as PNG and SVG.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    return [_draw(drawing, folder) for drawing in drawings]
+
+
+def _draw(drawing: Drawing, folder: Path) -> Drawn:
+    stem = folder / drawing.name
+    try:
+        # Not with what a person set for figures of their own, such as LaTeX for every text.
+        with style.context("default"):
+            files = save_figure(drawing.make(), stem, drawing.remarks)
+    except Exception as error:  # whatever a figure stumbles over is its own affair
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        forget(folder, [drawing.name])
+        return Drawn(drawing.title, (), short(f"{type(error).__name__}: {error}", _REASON))
+    return Drawn(drawing.title, tuple(files))
+
+
+def forget(folder: Path, names: Iterable[str]) -> None:
+    """Remove the files of figures, so that none of an earlier report stands beside new tables."""
+    for name in names:
+        for kind in KINDS:
+            path = folder / f"{name}.{kind}"
+            if path.is_symlink() or path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def save_figure(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path]:
     """Write PNG and SVG, without dates or random ids: the same data give the same files.
+
+    All text but the numbers along axes is drawn as it is, and never as mathematics.
 
     Args:
         figure: what is drawn.
         stem: path without a suffix.
-        remarks: what must be said of the data, below the axes.
+        remarks: what must be said of the data, below the axes; of long ones the start.
     """
     if remarks:
-        text = "\n".join(textwrap.fill(line, 110) for line in remarks)
-        figure.supxlabel(text, fontsize="x-small")
-    with matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}):
-        for kind, metadata in (
-            ("png", {"Software": None}),
-            ("svg", {"Date": None, "Creator": None}),
+        fitting = int(_WIDTH * min(1, figure.get_figwidth() / _INCHES))
+        lines = [part for remark in remarks for part in _wrapped(remark, fitting)]
+        figure.supxlabel("\n".join(lines), fontsize="x-small")
+        more = max(len(lines) - _FREE_LINES, 0)
+        figure.set_figheight(figure.get_figheight() + more * _LINE_INCHES)
+    for text in _texts(figure):
+        text.set_parse_math(False)
+        text.set_text(visible(text.get_text()))
+    with (
+        matplotlib.rc_context({"svg.hashsalt": "qbench", "svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        # A letter that the font lacks is a box in the PNG; in the SVG the reader's fonts draw it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        for kind, metadata in zip(
+            KINDS, ({"Software": None}, {"Date": None, "Creator": None}), strict=True
         ):
             drawn = io.BytesIO()
             figure.savefig(drawn, format=kind, dpi=130, metadata=metadata)
-            records.write_atomically(stem.with_suffix(f".{kind}"), drawn.getvalue())
-    return [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+            records.write_atomically(stem.with_name(f"{stem.name}.{kind}"), drawn.getvalue())
+    return [stem.with_name(f"{stem.name}.{kind}") for kind in KINDS]
+
+
+def _wrapped(remark: str, width: int) -> list[str]:
+    """A remark in lines of at most so many columns."""
+    text = one_line(remark)
+    if columns(text) > len(text):  # some letters take two
+        width //= 2
+    return textwrap.wrap(text, width, max_lines=_MOST_LINES, placeholder=" ...")
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """All texts of a figure, but not the numbers that matplotlib writes along an axis.
+
+    Those are mathematics, as 10^0 is on a logarithmic axis.
+    """
+    for child in artist.get_children():
+        if isinstance(child, Text):
+            yield child
+        elif isinstance(child, Axis):
+            yield child.label
+            if isinstance(child.get_major_formatter(), FixedFormatter | FuncFormatter):
+                yield from child.get_ticklabels()
+        else:
+            yield from _texts(child)

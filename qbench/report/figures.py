@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qbench.designs import BASELINE, DEFAULT
 from qbench.factors import FACTORS, Factor
 from qbench.report.collect import Sweep
-from qbench.report.drawing import save_figure
+from qbench.report.drawing import Drawing, legend
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
 FLOAT = "float baseline"
+NAMES = [factor.figure[0] for factor in FACTORS if factor.figure]
 STEP = "step (lines are moving means over 4 % of the steps)"
 _SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
-def draw_figures(sweep: Sweep, folder: Path) -> dict[str, list[Path]]:
-    """Write one figure, as PNG and SVG, for each factor that the paper shows and that varies.
-
-    Returns:
-        The files of each figure by its title.
-    """
-    folder.mkdir(exist_ok=True)
-    drawn: dict[str, list[Path]] = {}
+def loss_figures(sweep: Sweep) -> list[Drawing]:
+    """A figure for each factor that the paper shows and that varies."""
+    found = []
     for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
         varies = any(list(row["changes"]) == [factor.key] for row in sweep.manifest["rows"])
-        curves = list(_curves(sweep, factor)) if factor.figure and varies else []
-        if factor.figure and len(curves) > 1:
-            name, title = factor.figure
-            figure = _draw(curves, f"Training loss by {title}")
-            drawn[f"Training loss by {title}"] = save_figure(figure, folder / name, sweep.remarks)
-    kept = [path for files in drawn.values() for path in files]
-    for factor in FACTORS:
-        for old in folder.glob(f"{factor.figure[0]}.*") if factor.figure else ():
-            if old not in kept:
-                old.unlink(missing_ok=True)
-    return drawn
+        if factor.figure and varies and len(_shown(sweep, factor)) > 1:
+            name, what = factor.figure
+            title = f"Training loss by {what}"
+            found.append(Drawing(title, name, partial(_figure, sweep, factor), sweep.remarks))
+    return found
+
+
+def _figure(sweep: Sweep, factor: Factor) -> Figure:
+    assert factor.figure
+    return _draw(list(_curves(sweep, factor)), f"Training loss by {factor.figure[1]}")
 
 
 Curve = tuple[str, pd.DataFrame]
@@ -51,6 +47,13 @@ Curve = tuple[str, pd.DataFrame]
 
 def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
     """The baseline, the default and every row that differs in this factor alone."""
+    for label, runs in _shown(sweep, factor):
+        yield label, _mean([sweep.history(run) for run in runs])
+
+
+def _shown(sweep: Sweep, factor: Factor) -> list[tuple[str, list[str]]]:
+    """What each curve is called, and the runs that it is the mean of."""
+    found = []
     for row in sweep.manifest["rows"]:
         runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
         label = {BASELINE: FLOAT, DEFAULT: f"{_level(row, factor)} (default)"}.get(
@@ -58,7 +61,8 @@ def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
         )
         varies = list(row["changes"]) == [factor.key]
         if runs and (varies or row["label"] in (BASELINE, DEFAULT)):
-            yield label, _mean([sweep.history(run) for run in runs])
+            found.append((label, runs))
+    return found
 
 
 def _level(row: dict[str, Any], factor: Factor) -> str:
@@ -97,6 +101,7 @@ def _draw(curves: list[Curve], title: str) -> Figure:
     axes, below = figure.subplots(2, height_ratios=(5, 3))
     colours = iter(COLOURS * 3)
     baseline = next((history for label, history in curves if label == FLOAT), None)
+    entries: list[tuple[str, Artist]] = []
     # Thick to thin, so that curves which coincide show as a striped one.
     widths = np.linspace(4.5, 1.2, len(curves))
     for (label, history), width in zip(curves, widths, strict=True):
@@ -104,16 +109,17 @@ def _draw(curves: list[Curve], title: str) -> Figure:
         steps, loss = history["step"].to_numpy(), history["loss"].to_numpy(float)
         axes.plot(steps, loss, color=colour, alpha=0.12, linewidth=0.7)
         smoothed = smooth(loss)
-        axes.plot(steps, smoothed, color=colour, linewidth=width, label=label)
+        entries.append((label, axes.plot(steps, smoothed, color=colour, linewidth=width)[0]))
         start = _start(history)
         if start is not None:
             axes.plot(steps[start], smoothed[start], "o", color=colour, markersize=7, zorder=5)
         apart = _apart(history, baseline)
         if apart is not None and start is not None:
             below.plot(steps[start:], apart[start:], color=colour, linewidth=1.4)
-    axes.plot([], [], "o", color="grey", markersize=7, label="quantization starts")
+    (start_of_all,) = axes.plot([], [], "o", color="grey", markersize=7)
+    entries.append(("quantization starts", start_of_all))
     axes.set(title=title, ylabel="softmax cross-entropy", yscale="log")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes, entries, frameon=False, fontsize="small")
     below.axhline(0, color="black", linewidth=1.2, zorder=1)
     below.set(xlabel=STEP, ylabel="less the baseline's")
     below.ticklabel_format(axis="y", scilimits=(-2, 3))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +11,7 @@ from matplotlib.image import AxesImage
 from qbench.report import bits_grid
 from qbench.report.bits_grid import BitsGrid
 from qbench.report.differences import points
-from qbench.report.drawing import save_figure
+from qbench.report.drawing import Drawing, name_of
 
 NAME = "bits_grid"
 # Colours end here at least, in percentage points, so that noise alone does not look like much.
@@ -22,22 +20,17 @@ _DARK = 0.6  # of the span: from here on the text is white
 _SIDE = 0.85  # of a cell, in inches
 
 
-def draw_heatmap(grids: list[BitsGrid], folder: Path, remarks: list[str]) -> dict[str, list[Path]]:
-    """Write the matrices as one figure, PNG and SVG, one beside the other.
+def heatmap(grids: list[BitsGrid], remarks: list[str]) -> list[Drawing]:
+    """The matrices as one figure, one beside the other; nothing where there is none.
 
     Args:
         grids: the matrices.
-        folder: for the files.
         remarks: what must be said of the data.
-
-    Returns:
-        The files by the figure's title; nothing where there is no matrix.
     """
-    folder.mkdir(exist_ok=True)
-    if not grids:
-        for old in folder.glob(f"{NAME}.*"):
-            old.unlink(missing_ok=True)
-        return {}
+    return [Drawing(bits_grid.TITLE, NAME, lambda: _draw(grids), remarks)] if grids else []
+
+
+def _draw(grids: list[BitsGrid]) -> Figure:
     rows = max(len(grid.values.index) for grid in grids)
     columns = sum(len(grid.values.columns) for grid in grids)
     size = (max(4.8, _SIDE * columns + 1.2 * len(grids) + 0.8), max(3.4, _SIDE * rows + 1.3))
@@ -49,7 +42,7 @@ def draw_heatmap(grids: list[BitsGrid], folder: Path, remarks: list[str]) -> dic
     bar = figure.colorbar(image, ax=list(panels), shrink=0.85)
     bar.set_label("percentage points")
     figure.suptitle(bits_grid.TITLE, fontsize="medium")
-    return {bits_grid.TITLE: save_figure(figure, folder / NAME, remarks)}
+    return figure
 
 
 def _largest(values: pd.DataFrame) -> float:
@@ -66,10 +59,10 @@ def _panel(axes: Axes, grid: BitsGrid, span: float) -> AxesImage:
         dark = np.isfinite(value) and abs(value) > _DARK * span
         colour = "white" if dark else "black"
         axes.text(column, row, points(value), ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(values.shape[1]), list(grid.values.columns))
-    axes.set_yticks(range(values.shape[0]), list(grid.values.index))
+    axes.set_xticks(range(values.shape[1]), list(map(name_of, grid.values.columns)))
+    axes.set_yticks(range(values.shape[0]), list(map(name_of, grid.values.index)))
     axes.set(xlabel="bits of activations", ylabel="bits of weights")
-    axes.set_title(bits_grid.heading(grid), fontsize="small")
+    axes.set_title(name_of(bits_grid.heading(grid)), fontsize="small")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return image

@@ -7,7 +7,7 @@ from math import isnan, nan
 from statistics import fmean
 from typing import Any
 
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import Sweep
 from qbench.report.differences import percent
@@ -33,7 +33,11 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
     body: Lines = []
     for row in sweep.manifest["rows"]:
         reports = [sweep.exports.get(run["id"]) for run in row["runs"]]
-        kernels = [report["kernels"] for report in reports if report and report["export"] != NONE]
+        kernels = [
+            report["kernels"]
+            for report in reports
+            if report and report["export"] not in WITHOUT_FILE
+        ]
         for path in KERNELS:
             measured = [one[path] for one in kernels if path in one]
             if measured:

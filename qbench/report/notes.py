@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qbench.plain import sentence
 from qbench.report import deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
@@ -10,7 +11,7 @@ from qbench.report.texts import counted
 RECALL = (
     "Recall@5 is the share of test images whose label is among the five largest logits. It is what"
     ' Kwasniewska et al. 2019 call "recall": their evaluation script printed accuracy and'
-    " `Recall_5`, and on a balanced test set recall averaged over the classes equals accuracy. The"
+    " Recall_5, and on a balanced test set recall averaged over the classes equals accuracy. The"
     " class-averaged (macro) recall stands beside it."
 )
 SIZE = (
@@ -34,19 +35,18 @@ def notes(sweep: Sweep) -> list[str]:
     for name, note, images in sorted(
         {
             (
-                r["data"]["name"],
-                r["data"]["note"],
-                (r["data"]["train_images"], r["data"]["test_images"]),
+                r["name"],
+                r["note"],
+                (r["train_images"], r["test_images"]),
             )
-            for r in sweep.records.values()
+            for r in sweep.data
         }
     ):
-        hashes = {
-            r["data"]["hash"][:12] for r in sweep.records.values() if r["data"]["name"] == name
-        }
+        hashes = {r["hash"][:12] for r in sweep.data if r["name"] == name}
         lines.append(
             f"Data: {name}, {images[0]:,} training and {images[1]:,} test images (SHA-256"
-            f" {', '.join(sorted(hashes))}...)." + (f" Note: {note}." if note else "")
+            f" {', '.join(sorted(hashes))}...)."
+            + (f" Note: {sentence(note)}" if note.strip() else "")
         )
     seeds = len(sweep.manifest["seeds"])
     lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))

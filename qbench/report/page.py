@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
-from pathlib import Path
 
 import pandas as pd
 
+from qbench.plain import sentence
 from qbench.report import texts
+from qbench.report.drawing import Drawing, Drawn
 from qbench.report.tables import for_reading, printable
-from qbench.report.texts import Lines
+from qbench.report.texts import Lines, html_cell, in_html
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem;
@@ -23,7 +23,9 @@ table { border-collapse: collapse; font-size: 13px; white-space: nowrap; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
 tr.top { background: #f3f6fa; font-weight: 600; }
-tr.bad { background: #fdf0ee; }
+tr.bad, p.bad { background: #fdf0ee; }
+td div { white-space: normal; width: 24rem; max-height: 9rem; overflow-y: auto; }
+li, p, h1, h2, h3, td div { overflow-wrap: anywhere; }
 figure { margin: 1rem 0; display: inline-block; width: min(100%, 38rem); }
 figure svg { width: 100%; height: auto; }
 """
@@ -37,13 +39,13 @@ class Section:
         title: its heading.
         explained: a sentence on what the tables hold.
         tables: each with a heading of its own, which may be empty.
-        figures: PNG and SVG of each figure, by title.
+        drawings: its figures.
     """
 
     title: str
     explained: str
     tables: list[tuple[str, Lines]]
-    figures: dict[str, list[Path]] = field(default_factory=dict)
+    drawings: list[Drawing] = field(default_factory=list)
 
 
 def page(
@@ -51,7 +53,7 @@ def page(
     table: pd.DataFrame,
     notes: list[str],
     troubles: list[str],
-    figures: dict[str, list[Path]],
+    figures: Sequence[Drawn],
     sections: Sequence[Section] = (),
 ) -> str:
     """The page as HTML.
@@ -61,38 +63,41 @@ def page(
         table: as `qbench.report.collect.table_frame` gives it.
         notes: sentences below the table.
         troubles: runs that lack figures and why.
-        figures: PNG and SVG of each figure, by title; the SVG is written into the page.
+        figures: what came of all figures, those of sections too; their SVG is written into the
+            page, or why there is none.
         sections: what stands between the table and its notes.
     """
-    parts = [f"<h1>{escape(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
+    parts = [f"<h1>{in_html(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
     if troubles:
         parts += ["<h2>Missing figures</h2>", _list(troubles)]
+    by_title = {drawn.title: drawn for drawn in figures}
     for section in sections:
-        parts += _section(section)
+        own = [by_title.pop(drawing.title) for drawing in section.drawings]
+        parts += _section(section, own)
     parts += ["<h2>Notes</h2>", _list(notes)]
-    if figures:
+    if by_title:
         parts.append("<h2>Figures</h2>")
-        parts += [_figure(name, files[1]) for name, files in figures.items()]
+        parts += map(_figure, by_title.values())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>"
+        f"<title>{in_html(title)}</title><style>{_STYLE}</style></head>\n<body>"
         + "\n".join(parts)
         + "</body></html>\n"
     )
 
 
-def _section(section: Section) -> list[str]:
-    parts = [f"<h2>{escape(section.title)}</h2>", f"<p>{escape(section.explained)}</p>"]
+def _section(section: Section, figures: list[Drawn]) -> list[str]:
+    parts = [f"<h2>{in_html(section.title)}</h2>", f"<p>{in_html(section.explained)}</p>"]
     for heading, lines in section.tables:
-        parts += [f"<h3>{escape(heading)}</h3>"] if heading else []
+        parts += [f"<h3>{in_html(heading)}</h3>"] if heading else []
         parts.append(f'<div class="scroll">{texts.html(lines)}</div>')
-    return parts + [_figure(name, files[1]) for name, files in section.figures.items()]
+    return [*parts, *map(_figure, figures)]
 
 
 def _table(table: pd.DataFrame) -> str:
     shown = printable(table)
-    head = "".join(f"<th>{escape(name)}</th>" for name in shown.columns)
+    head = "".join(f"<th>{in_html(name)}</th>" for name in shown.columns)
     numeric = [
         pd.api.types.is_numeric_dtype(table[column])
         for column in for_reading(table)
@@ -104,18 +109,22 @@ def _table(table: pd.DataFrame) -> str:
     ):
         kind = "top" if label in ("baseline", "default") else ""
         kind = kind if status == "ok" else "bad"
-        cells = "".join(
-            f'<td class="n">{escape(text)}</td>' if n else f"<td>{escape(text)}</td>"
-            for text, n in zip(line, numeric, strict=True)
-        )
+        cells = "".join(html_cell(text, n) for text, n in zip(line, numeric, strict=True))
         body.append(f'<tr class="{kind}">{cells}</tr>')
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _list(lines: list[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return "<ul>" + "".join(f"<li>{in_html(line)}</li>" for line in lines) + "</ul>"
 
 
-def _figure(title: str, path: Path) -> str:
-    svg = path.read_text()
-    return f'<figure aria-label="{escape(title)}">{svg[svg.index("<svg") :]}</figure>'
+def _figure(drawn: Drawn) -> str:
+    if drawn.error:
+        return f'<p class="bad">{in_html(missing(drawn))}</p>'
+    svg = drawn.files[1].read_text(encoding="utf-8")
+    return f'<figure aria-label="{in_html(drawn.title)}">{svg[svg.index("<svg") :]}</figure>'
+
+
+def missing(drawn: Drawn) -> str:
+    """That a figure is missing, and why, in a sentence."""
+    return sentence(f"The figure {drawn.title} could not be drawn. {drawn.error}")

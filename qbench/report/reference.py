@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.report.deployed import Report, cells, lacking
 from qbench.report.texts import counted
 
@@ -37,7 +37,7 @@ def reference(rows: Sequence[Mapping[str, Any]], reports: Mapping[str, Report]) 
 
 def _sentence(who: str, reports: list[Report], seeds: int) -> str:
     """Means over the seeds that have figures, and why others have none."""
-    done = [cells(report) for report in reports if report["export"] != NONE]
+    done = [cells(report) for report in reports if report["export"] not in WITHOUT_FILE]
     reasons = Counter(reason for report in reports if (reason := lacking(report)))
     if not done:
         notes = dict.fromkeys(report["export_note"] for report in reports)

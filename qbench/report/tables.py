@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import pandas as pd
 
 from qbench.report.texts import aligned
+from qbench.report.texts import markdown as in_markdown
 
+_DECIMALS = 6
 _DIGITS = {
     "accuracy": 2,
     "recall_at_5": 2,
@@ -88,7 +92,16 @@ def terminal(table: pd.DataFrame) -> str:
 def markdown(table: pd.DataFrame) -> str:
     """The whole table in Markdown."""
     shown = printable(table)
-    head = "| " + " | ".join(shown.columns) + " |"
-    rule = "| " + " | ".join("---" for _ in shown.columns) + " |"
-    body = ["| " + " | ".join(line) + " |" for line in shown.to_numpy().tolist()]
-    return "\n".join([head, rule, *body])
+    return in_markdown([list(shown.columns), *shown.to_numpy().tolist()], numbers=False)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV, for programs: numbers to six decimals, texts exactly as they are."""
+    texts = [value for column in frame for value in frame[column] if isinstance(value, str)]
+    # Python before 3.13 quotes no carriage return, which would end the line for whoever reads it.
+    returns = any("\r" in text for text in texts)
+    return frame.round(_DECIMALS).to_csv(
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+    )

@@ -1,11 +1,36 @@
-"""Small tables of texts, for the terminal, Markdown and the page."""
+"""Small tables of texts, for the terminal, Markdown and the page.
+
+Texts are plain: whatever stands in them is shown as it is, in every form, and is no markup.
+"""
 
 from __future__ import annotations
 
+import re
 from html import escape
+from unicodedata import category, east_asian_width
+
+from qbench.plain import one_line
 
 Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""
+
+_LONGEST = 80  # columns of a name on a terminal
+_LONG = 100  # letters of a cell of the page that are more than a line
+
+# Where Markdown, as GitHub reads it, would see more than text. An underscore inside a word, a
+# dollar or a bracket alone and the like are left as they are where they mean nothing.
+_MARKUP = re.compile(
+    r"""
+      \\(?=[!-/:-@\[-`{-~]|$)           # a backslash that would escape something
+    | [`*~|$<]                          # code, emphasis, a cell's end, mathematics, a tag
+    | (?<![^\W_])_ | _(?![^\W_])        # emphasis by underscores
+    | &(?=[#\w])                        # an entity
+    | \](?=[\[(])                       # a link
+    | ^(?: >|\#(?=\#*\s)|[-+](?=\s) )   # what begins a block
+    | (?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)   # and a numbered list
+    """,
+    re.VERBOSE,
+)
 
 
 def counted(number: int, noun: str) -> str:
@@ -13,33 +38,86 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def in_markdown(text: str) -> str:
+    """The text in one line, with what would be markup in Markdown escaped."""
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
+
+
+def in_html(text: str) -> str:
+    """The text in one line, escaped for content and attributes of HTML."""
+    return escape(one_line(text))
+
+
+def html_cell(text: str, numeric: bool) -> str:
+    """A cell of an HTML table; a long text has a box of its own, with lines."""
+    content = in_html(text)
+    if len(text) > _LONG:
+        return f"<td><div>{content}</div></td>"
+    return f'<td class="n">{content}</td>' if numeric else f"<td>{content}</td>"
+
+
+def columns(text: str) -> int:
+    """How many columns a line of text takes on a terminal."""
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(character) in ("W", "F") else 1
+
+
+def short(text: str, longest: int = _LONGEST) -> str:
+    """The text in one line of at most so many columns; of a longer one both ends."""
+    line = one_line(text)
+    if columns(line) <= longest:
+        return line
+    rest = longest - 3
+    return f"{_start(line, rest - rest // 2)}...{_start(line[::-1], rest // 2)[::-1]}"
+
+
+def _start(text: str, longest: int) -> str:
+    """As many of the first characters as take at most so many columns."""
+    taken = 0
+    for number, character in enumerate(text):
+        taken += _columns(character)
+        if taken > longest:
+            return text[:number]
+    return text
+
+
 def aligned(lines: Lines, last_is_text: bool = False) -> str:
     """For a terminal: the first column to the left, all others (but a last text) to the right."""
-    columns = range(len(lines[0]))
-    widths = [max(len(line[k]) for line in lines) for k in columns]
-    left = {0, columns[-1]} if last_is_text else {0}
+    shown = [[short(line[0]), *map(one_line, line[1:])] for line in lines]
+    numbers = range(len(shown[0]))
+    widths = [max(columns(line[k]) for line in shown) for k in numbers]
+    left = {0, numbers[-1]} if last_is_text else {0}
     return "\n".join(
         "  ".join(
-            text.ljust(width) if k in left else text.rjust(width)
-            for k, text, width in zip(columns, line, widths, strict=True)
+            _padded(text, width, k in left)
+            for k, text, width in zip(numbers, line, widths, strict=True)
         ).rstrip()
-        for line in lines
+        for line in shown
     )
 
 
-def markdown(lines: Lines) -> str:
-    """In Markdown, with numbers to the right."""
-    rule = ["---", *("--:" for _ in lines[0][1:])]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
+def _padded(text: str, width: int, left: bool) -> str:
+    blanks = " " * (width - columns(text))
+    return text + blanks if left else blanks + text
+
+
+def markdown(lines: Lines, numbers: bool = True) -> str:
+    """In Markdown, with `numbers` to the right."""
+    rule = ["---", *("--:" if numbers else "---" for _ in lines[0][1:])]
+    shown = [list(map(in_markdown, line)) for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [shown[0], rule, *shown[1:]])
 
 
 def html(lines: Lines) -> str:
     """As an HTML table."""
-    head = "".join(f"<th>{escape(text)}</th>" for text in lines[0])
+    head = "".join(f"<th>{in_html(text)}</th>" for text in lines[0])
     body = "".join(
-        f"<tr><td>{escape(line[0])}</td>"
-        + "".join(f'<td class="n">{escape(text)}</td>' for text in line[1:])
-        + "</tr>"
+        f"<tr>{html_cell(line[0], False)}{''.join(html_cell(text, True) for text in line[1:])}</tr>"
         for line in lines[1:]
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -9,12 +9,12 @@ from statistics import fmean
 from typing import Any
 
 from qbench import records
-from qbench.conversions import NONE
+from qbench.conversions import WITHOUT_FILE
 from qbench.errors import QbenchError
 from qbench.progress import say
 from qbench.report.collect import Sweep
 from qbench.report.deployed import Report
-from qbench.report.texts import counted
+from qbench.report.texts import counted, short
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
             report = sweep.exports.get(run["id"])
             if report is None or not path.is_file():
                 continue
-            name = f"{row['label']} seed {run['seed']}" if several else row["label"]
+            name = short(row["label"]) + (f" seed {run['seed']}" if several else "")
             try:
                 found += _timings(row["label"], name, _latency(path), report, reasons)
             except (QbenchError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -134,7 +134,7 @@ def _timings(
     label: str, name: str, latency: Mapping[str, Any], report: Report, reasons: Reasons
 ) -> Iterable[Timing]:
     """The timings of one run."""
-    if report["export"] == NONE:
+    if report["export"] in WITHOUT_FILE:
         _add(reasons, "not converted", name)
         return []
     if latency["sha256"] != report["sha256"]:

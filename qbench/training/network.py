@@ -136,6 +136,18 @@ class Network:
             digest.update(np.ascontiguousarray(weight).tobytes())
         return digest.hexdigest()
 
+    def measure_ranges(self, images: Any) -> None:
+        """Set the averages to the ranges that the float network in inference has on some images.
+
+        Args:
+            images: (N, H, W, C) uint8.
+        """
+        settings = self._experiment.data
+        read = network_input(images, settings.preprocessing, settings.resolution)
+        for variable in self.averages.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        self.averages.include(self.view(None).model([read], training=False)[1])
+
     def view(self, scheme: QuantizationScheme | None) -> View:
         """The float view, or the view that quantizes by `scheme`."""
         if scheme not in self._views:

@@ -7,7 +7,6 @@ or traces a layer is a constant in that graph, and another one in the graph of a
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,6 +19,7 @@ import tensorflow as tf
 
 from qbench.errors import QbenchError
 from qbench.quantize.calls import is_stock
+from qbench.quantize.folding import is_in_inference
 from qbench.quantize.walk import walk
 from qbench.runner import summary
 from qbench.training import graphs
@@ -100,7 +100,6 @@ def _calls(model: Any) -> list[Call]:
     kinds: set[type] = set()
     chosen = []
     for one in found:
-        _check_told(one)
         if _runs_foreign_code(one):
             chosen.append(one)
         elif isinstance(one.op, keras.Layer) and generator_states(one.op):
@@ -108,20 +107,6 @@ def _calls(model: Any) -> list[Call]:
                 chosen.append(one)
             kinds.add(type(one.op))
     return chosen
-
-
-def _check_told(call: Call) -> None:
-    """A functional model tells its layers whether they train, whatever their calls say."""
-    told = call.kwargs.get("training")
-    if told is None:
-        return
-    parameter = inspect.signature(call.op.call).parameters.get("training")
-    if parameter is not None and told != parameter.default:
-        freeze = " and set its trainable to False, which freezes it" if told is False else ""
-        raise QbenchError(
-            f"{call} is called with training={told}, which Keras overrules whenever a model is"
-            f" trained or evaluated; leave that out{freeze}."
-        )
 
 
 def _runs_foreign_code(call: Call) -> bool:
@@ -148,6 +133,7 @@ def _is_foreign(value: Any) -> bool:
 
 def _traced(call: Call, training: bool) -> Any:
     """The graph of one call; in training with the regularizers and constraints of its weights."""
+    training = training and not is_in_inference(call.kwargs)
     alone = _alone(call)
     trained = alone.trainable_variables if training else []
 

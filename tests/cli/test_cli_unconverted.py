@@ -20,11 +20,12 @@ from qbench.deploy import convert
 from qbench.deploy.kinds import kind_of
 from qbench.engine import client, exporting
 from qbench.engine.client import WorkerDied
-from qbench.errors import NotConvertible
+from qbench.errors import NotConvertible, WrongFile
 
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]
 FIGURES = {"accuracy": 50.0, "recall_at_5": 90.0}
+DIFFERENCES = {"largest_difference": 2.0, "mean_difference": 0.5}
 
 
 class Converter:
@@ -53,7 +54,8 @@ class Converter:
             "packed_bytes": 5,
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
             "images": 100,
-            "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0}},
+            "simulation": FIGURES,
+            "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0, **DIFFERENCES}},
         }
         return convert.Exported(kind, CONTENT, report)
 
@@ -127,6 +129,46 @@ def test_what_can_never_be_converted_is_tried_once(sweep, converter, capsys):
     assert converter.calls == 2
 
 
+def test_a_wrong_file_is_a_failed_row_each_time(sweep, converter, capsys):
+    """No figures of it in any column, and none of an earlier file."""
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    folder = run_of(sweep, "default")
+    (folder / "model_int8.tflite").unlink()  # so that it is converted again
+    converter.errors = [WrongFile("on the xnnpack kernels the file gives wrong logits.")]
+    assert main([*PAIR, f"out={sweep}"]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "1 of the converted files give wrong answers; the table says which." in err
+    assert reports(sweep) == {"baseline": "float", "default": "failed"}
+    row = rows_of(sweep)["default"]
+    assert (row["status"], row["export"]) == ("ok", "failed")
+    assert row["export_note"] == "on the xnnpack kernels the file gives wrong logits."
+    assert {row[key] for key in row if key.startswith(("deployed", "agreement", "tflite"))} == {""}
+    lines = (sweep / "runs.csv").read_text().splitlines()
+    assert not any("99.0" in line for line in lines if line.startswith("default"))
+
+    assert main([*PAIR, f"out={sweep}"]) == 1  # settled, and said again
+    assert converter.calls == 3
+    assert main(["convert", str(folder)]) == 0
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    assert reports(sweep) == {"baseline": "float", "default": "approximate"}
+
+
+def test_convert_puts_a_wrong_file_in_the_place_of_what_was_known(sweep, converter, capsys):
+    assert main([*PAIR, f"out={sweep}"]) == 0
+    folder = run_of(sweep, "default")
+    converter.errors = [WrongFile("the file gives logits that are not finite.")]
+    assert main(["convert", str(folder)]) == 1
+    assert "qbench: the file gives logits that are not finite." in capsys.readouterr().err
+    assert reports(sweep)["default"] == "failed"
+    assert not (folder / "model_int8.tflite").exists()
+    for verb in ("trace", "latency"):
+        assert main([verb, str(folder)]) == 2
+        assert f"no file was converted; `qbench convert {folder}` says why" in (
+            capsys.readouterr().err
+        )
+
+
 def test_a_worker_that_is_killed_settles_nothing(sweep, monkeypatch, capsys):
     def killed(**request: Any) -> Iterator[dict[str, Any]]:
         raise WorkerDied("by signal 9")
@@ -169,14 +211,14 @@ def test_a_real_worker_that_is_killed_is_replaced(sweep, tmp_path, monkeypatch, 
     assert reports(sweep) == {"baseline": "float", "default": "approximate"}
 
 
-@pytest.mark.parametrize(("refused", "code"), [(True, 0), (False, 1)])
-def test_a_worker_tells_refusals_from_other_failures(sweep, monkeypatch, refused, code):
+@pytest.mark.parametrize(("export", "code"), [("none", 0), ("failed", 1), ("", 1)])
+def test_a_worker_tells_refusals_from_other_failures(sweep, monkeypatch, export, code):
     def failed(**request: Any) -> Iterator[dict[str, Any]]:
-        yield {"event": "failed", "message": "no", "refused": refused}
+        yield {"event": "failed", "message": "no", "export": export}
 
     monkeypatch.setattr(exporting, "worker_for", lambda *_: SimpleNamespace(ask=failed))
     assert main([*PAIR, "isolate=true", "device=cpu", f"out={sweep}"]) == code
-    assert reports(sweep) == ({"baseline": "none", "default": "none"} if refused else {})
+    assert reports(sweep) == ({"baseline": export, "default": export} if export else {})
 
 
 def without_weights(sweep: Path) -> None:

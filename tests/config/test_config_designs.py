@@ -232,6 +232,10 @@ def test_a_row_that_cannot_be_run_says_why() -> None:
         ({"quant.bits": 4}, "quant.bits=4"),
         ({"quant.signed": False, "eval.limit": None}, "quant.signed=false eval.limit=null"),
         ({"quant.placement": ("conv", "add")}, "quant.placement=[conv,add]"),
+        ({"data.note": "$a$"}, "data.note=$a$"),
+        ({"data.note": "x quant.bits=4"}, "data.note='x quant.bits=4'"),
+        ({"data.note": "it's\n\x1b[31m"}, 'data.note="it\'s\\n\\x1b[31m"'),
+        ({"model.arguments": {"a": 1}}, "model.arguments={'a': 1}"),
     ],
 )
 def test_label(changes: dict[str, Any], text: str) -> None:

@@ -235,3 +235,15 @@ def test_a_network_s_rows_share_its_float_steps(capsys: pytest.CaptureFixture[st
     plan = _plan({"design.name": "factorial", "design.baseline": "each", "design.levels": levels})
     print_forecast(plan, 1, None, False)
     assert f"9 runs, 900 steps; {3 * (100 + 2 * 20)} shared" in capsys.readouterr().out
+
+
+def test_networks_are_told_apart_by_what_they_are_built_from() -> None:
+    factors = {"design.factors": ["model.width", "data.resolution", "quant.bits"]}
+    levels = {"model.width": (16, 8), "data.resolution": (None, 12), "quant.bits": (8, 4)}
+    plan = _plan({**factors, "seeds": [0, 1]}, levels)
+    wide, narrow = ({"blocks": 1, "batch_norm_momentum": 0.9, "width": w} for w in (16, 8))
+    assert plan.networks == [
+        ["resnet_v1", wide, "digits", None],
+        ["resnet_v1", narrow, "digits", None],
+        ["resnet_v1", wide, "digits", 12],
+    ]

@@ -118,12 +118,21 @@ def test_a_damaged_file_is_named(tmp_path: Path, raw: bytes, says: str, gz: bool
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("raw", [b"plain text", GOOD, b"\x1f\x8b\x08\x00" + b"\xff" * 40])
-def test_a_gz_file_that_is_none_is_named(tmp_path: Path, raw: bytes) -> None:
-    path = tmp_path / "images.gz"
+@pytest.mark.parametrize("raw", [b"plain text", b"PK", b"\x1f\x8b\x08\x00" + b"\xff" * 40])
+@pytest.mark.parametrize("name", ["images.gz", "images"])
+def test_what_is_neither_idx_nor_gzipped_is_named(tmp_path: Path, raw: bytes, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(raw)
-    with pytest.raises(QbenchError, match="expected an IDX file"):
+    with pytest.raises(QbenchError, match=r"images(\.gz)?: .*an IDX file"):
         read_idx(path, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"), [("a.gz", GOOD), ("a", gzip.compress(GOOD)), ("a.bin", gzip.compress(GOOD))]
+)
+def test_the_bytes_say_whether_a_file_is_gzipped(tmp_path: Path, name: str, raw: bytes) -> None:
+    (tmp_path / name).write_bytes(raw)
+    assert read_idx(tmp_path / name, 3).shape == (2, 3, 4)
 
 
 @pytest.mark.parametrize("name", list(files.mnist_arrays()))
@@ -172,7 +181,12 @@ def test_a_wrong_count_names_the_folder(tmp_path: Path) -> None:
 
 
 WRONG_ARRAYS: list[tuple[str, str, Any, str]] = [
-    ("size", files.TEST_IMAGES, np.zeros((3, 28, 27)), "(3, 28, 27, 1); expected uint8"),
+    (
+        "size",
+        files.TEST_IMAGES,
+        np.zeros((3, 28, 27)),
+        "the test images are uint8 of shape (3, 28, 27); expected",
+    ),
     ("none", files.TEST_IMAGES, np.zeros((0, 28, 28)), "0 test images and 3 labels"),
     ("label", files.TRAIN_LABELS, [0, 1, 2, 3, 10], "training labels from 0 to 10; expected 0"),
 ]
@@ -199,8 +213,9 @@ def test_without_a_folder_keras_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
         return (wanted[0], wanted[1]), (wanted[2], wanted[3])
 
     monkeypatch.setattr(idx, "through_keras", download)
-    train, labels, test, test_labels = idx.read("fashion_mnist", None)
+    load.cache_clear()
+    data = load("fashion_mnist", None)
+    load.cache_clear()
     assert asked == ["fashion_mnist"]
-    assert (train.shape, test.shape) == ((5, 28, 28, 1), (3, 28, 28, 1))
-    assert labels.dtype == test_labels.dtype == np.int64
-    np.testing.assert_array_equal(labels, wanted[1])
+    assert (data.train_images.shape, data.test_images.shape) == ((5, 28, 28, 1), (3, 28, 28, 1))
+    np.testing.assert_array_equal(data.train_labels, wanted[1])

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from qbench.deploy.export import export_model
+from qbench.deploy.lite import convert
 from qbench.experiment import Quant
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
@@ -56,3 +58,35 @@ def measured(model: Any, inputs: Any = None) -> RangeAverages:
 def quant(**values: Any) -> Quant:
     """A configuration of `quant` with all placements, unless said otherwise."""
     return Quant(**{"placement": ("conv", "activation", "add"), **values})
+
+
+# The configuration whose grids are those of the file.
+DEPLOY = {
+    "placement": ("deploy",),
+    "op": "fake_quant",
+    "weight_range": "symmetric_narrow",
+    "granularity": "channel",
+    "fold_batch_norm": True,
+    "freeze_batch_norm": True,
+}
+
+
+def settled(model: Any) -> Any:
+    """The model with weights and moving statistics that are all different from their start."""
+    generator = np.random.default_rng(1)
+    for weight in model.weights:
+        noise = generator.normal(0, 0.1, weight.shape)
+        weight.assign(np.asarray(weight) * (1 + noise) + 0.3 * np.abs(noise))
+    return model
+
+
+def inputs_of(model: Any, count: int = 64) -> Any:
+    """Network inputs of a model's own shape."""
+    shape = (count, *model.input_shape[1:])
+    return np.abs(np.random.default_rng(3).normal(size=shape)).astype(np.float32)
+
+
+def exported_file(model: Any, chosen: Quant) -> tuple[RangeAverages, bytes]:
+    """The ranges of a model on `inputs_of` it, and its int8 file."""
+    averages = measured(model, inputs_of(model))
+    return averages, convert(export_model(model, averages, chosen)[0], "int8")

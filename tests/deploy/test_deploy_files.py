@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from deploy_examples import SHAPE, images, measured, network, quant, residual
+from deploy_examples import DEPLOY, SHAPE, images, measured, network, quant
 from keras import layers
 
-from qbench.deploy.convert import fixed, has_float_parts
+from qbench.deploy.convert import fixed
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.kinds import kind_of
@@ -180,13 +180,6 @@ def test_a_cut_file_is_refused():
         LiteFile(content[: len(content) // 2])
 
 
-DEPLOY = {
-    "op": "fake_quant",
-    "placement": ("deploy",),
-    "weight_range": "symmetric_narrow",
-    "granularity": "channel",
-    "fold_batch_norm": True,
-}
 EXACT = [
     {},
     {"granularity": "tensor"},
@@ -292,21 +285,6 @@ def test_every_tensor_of_a_network_with_other_joins_has_a_grid(values):
     assert file.dtypes() == {"int8", "int32"}
     expected = rewrite(model, fixed(chosen), averages).model(images(), training=False)[0].numpy()
     assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
-
-
-def normalized_first(image):
-    """A normalization that follows no convolution, and whose output no rule gives a grid."""
-    x = layers.BatchNormalization(name="first")(image)
-    x = layers.Conv2D(4, 3, name="conv")(layers.Add(name="sum")([layers.Rescaling(0.5)(x), x]))
-    return layers.Dense(5)(layers.GlobalAveragePooling2D()(layers.ReLU()(x)))
-
-
-@pytest.mark.parametrize(("build", "has_float"), [(normalized_first, True), (residual, False)])
-def test_float_parts_of_an_int8_file_are_seen(build, has_float):
-    """With them it is not called exact, whatever its configuration says."""
-    model = network(build)
-    graph, _ = export_model(model, measured(model), quant(**DEPLOY))
-    assert has_float_parts(convert(graph, "int8")) == has_float
 
 
 KINDS = [

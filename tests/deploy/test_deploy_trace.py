@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from deploy_examples import images, measured, network, quant, residual
 from integer_networks import flat
+from keras import layers
 from test_deploy_files import DEPLOY, depthwise
 
 from qbench.deploy import trace
@@ -121,3 +122,16 @@ def test_tensors_of_another_network_are_missing():
     compared = trace.compare(simulated, file, [images(4)], trace.names_in_file(model))
     assert compared.missing == ["elsewhere", "mean"]
     assert (len(compared.rows), compared.tensors, compared.unmatched) == (6, 8, 2)
+
+
+def called_twice(image):
+    """One convolution and one activation, each called two times."""
+    convolution, relu = layers.Conv2D(2, 3, padding="same", name="conv"), layers.ReLU(name="relu")
+    x = relu(convolution(relu(convolution(image))))
+    return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
+
+
+def test_each_call_of_a_layer_is_found():
+    compared = traced(quant(**DEPLOY), build=called_twice)
+    assert [row.name for row in compared.rows] == ["image", "relu", "relu.2", "mean", "logits"]
+    assert compared.missing == []

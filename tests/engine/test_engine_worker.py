@@ -105,9 +105,9 @@ def test_an_unreadable_job_file_is_an_error_and_the_worker_lives_on(worker, tmp_
 
 
 def test_models_are_checked_without_training(worker):
-    good = ["resnet_v1", {"blocks": 1, "width": 4, "batch_norm_momentum": 0.9}, "digits"]
+    good = ["resnet_v1", {"blocks": 1, "width": 4, "batch_norm_momentum": 0.9}, "digits", None]
     assert list(worker().ask(check=[good])) == [{"event": "done"}]
-    failed = _failure(list(worker().ask(check=[["resnet_v1", {"depth": 3}, "digits"]])))
+    failed = _failure(list(worker().ask(check=[["resnet_v1", {"depth": 3}, "digits", 8]])))
     assert failed["message"]
 
 

@@ -74,7 +74,7 @@ def test_runs_hold_every_kernel_path(single: Path) -> None:
 
 def test_the_page_and_the_markdown_show_every_kernel_path(single: Path) -> None:
     conversions.add(single, 1)
-    shown = build_report(single)
+    shown = build_report(single).text
     assert "reference" not in shown
     text = (single / "table.md").read_text().partition("## Converted files on every kernel path")[2]
     assert examples.cells(text) == [
@@ -127,7 +127,7 @@ def test_several_seeds_of_which_one_was_not_converted(uneven: Path) -> None:
 
 def test_what_was_not_converted_is_listed(uneven: Path) -> None:
     said = "default, seed 1: not converted. stem: a Conv2D cannot be converted yet."
-    assert f"! {said}" in build_report(uneven).splitlines()
+    assert f"! {said}" in build_report(uneven).text.splitlines()
     assert f"- {said}" in (uneven / "table.md").read_text().splitlines()
     page = (uneven / "report.html").read_text()
     assert f"<h2>Missing figures</h2>\n<ul><li>{said}</li></ul>" in page
@@ -148,15 +148,14 @@ def test_the_kernel_paths_say_how_many_seeds_they_are_of(uneven: Path) -> None:
     assert body[0] == ["default", "xnnpack", "92.00", "98.25", "3", "0.5", "2"]
 
 
-def test_the_figure_joins_points_of_the_same_seeds(uneven: Path, monkeypatch: Any) -> None:
-    drawn: list[Any] = []
-    monkeypatch.setattr(deployed, "save_figure", lambda figure, *_: drawn.append(figure) or [])
-    deployed.draw(runs_frame(collect(uneven)), uneven / "deployed", [])
-    simulated, converted = drawn[0].axes[0].lines
+def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:
+    (drawing,) = deployed.deployed_figure(runs_frame(collect(uneven)), [])
+    (axes,) = drawing.make().axes
+    simulated, converted = axes.lines
     own = [examples.metrics(1, seed)["accuracy"] for seed in (0, 2)]
     assert list(simulated.get_xdata()) == [pytest.approx(fmean(own))]
     assert list(converted.get_xdata()) == [92]
-    assert [label.get_text() for label in drawn[0].axes[0].get_yticklabels()] == ["default"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["default"]
 
 
 def test_a_diverged_run_has_no_file_to_count(tmp_path: Path) -> None:
@@ -181,7 +180,7 @@ def test_nothing_is_said_of_files_where_no_seed_has_one(three: Path) -> None:
 @pytest.mark.parametrize("images", [50, 10_000])
 def test_figures_of_other_images_are_left_out(single: Path, images: int) -> None:
     conversions.add(single, 1, images=images)
-    shown = build_report(single)
+    shown = build_report(single).text
     line = _read(single / "table.csv")[1]
     said = (
         f"measured on {images} test images, the simulation on 599; `qbench convert RUN` measures on"

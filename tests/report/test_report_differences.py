@@ -152,7 +152,7 @@ def test_other_designs_have_no_matrix(
 def test_a_run_without_figures_is_a_gap_in_the_matrix(tmp_path: Path) -> None:
     label = grids.label_of(weight_bits=4, activation_bits=6)
     folder = grids.write(tmp_path, grids.GRID, statuses={label: ["failed"]})
-    shown = build_report(folder)
+    shown = build_report(folder).text
     assert re.search(r"^4 +[-+]\d+\.\d\d +- +[-+]\d+\.\d\d$", shown, re.MULTILINE)
     with (folder / "bits_grid.csv").open(newline="") as file:
         table = list(csv.reader(file))
@@ -162,7 +162,7 @@ def test_a_run_without_figures_is_a_gap_in_the_matrix(tmp_path: Path) -> None:
 
 def test_a_grid_comes_as_csv_markdown_figure_and_section(tmp_path: Path) -> None:
     folder = grids.write(tmp_path, grids.GRID)
-    shown = build_report(folder)
+    shown = build_report(folder).text
     with (folder / "bits_grid.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     label = grids.label_of(weight_bits=4, activation_bits=6)
@@ -182,7 +182,7 @@ def test_a_grid_comes_as_csv_markdown_figure_and_section(tmp_path: Path) -> None
 
 def test_networks_come_as_csv_markdown_and_section(tmp_path: Path) -> None:
     folder = grids.write(tmp_path, grids.DEPTHS)
-    shown = build_report(folder)
+    shown = build_report(folder).text
     with (folder / "differences.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     assert [line["model.depth"] for line in table] == ["8", "20"]

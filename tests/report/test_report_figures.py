@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from qbench.factors import FACTORS
 from qbench.report.collect import collect
-from qbench.report.figures import _curves, draw_figures, smooth
+from qbench.report.drawing import draw
+from qbench.report.figures import _curves, loss_figures, smooth
 
 NAMES = ["fig2_delay", "fig3_op", "fig4_range", "fig5_placement"]
 BY_KEY = {factor.key: factor for factor in FACTORS}
@@ -22,8 +23,9 @@ BY_KEY = {factor.key: factor for factor in FACTORS}
 
 def _drawn(root: Path, table: list[examples.Row], seeds: int = 1) -> dict[str, bytes]:
     folder = examples.write(root, table, seeds)
-    draw_figures(collect(folder), folder / "figures")
-    return {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    (folder / "figures").mkdir()
+    drawn = draw(loss_figures(collect(folder)), folder / "figures")
+    return {path.name: path.read_bytes() for one in drawn for path in one.files}
 
 
 def test_four_figures_are_written_twice_each(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import report_examples as examples
 
 from qbench.report.build import build_report
 from qbench.report.collect import collect
-from qbench.report.latency import draw_latency
+from qbench.report.drawing import draw
+from qbench.report.latency import latency_figure
 from qbench.report.timings import points
 
 ACCURACIES = {"xnnpack": 98.0, "builtin": 97.0}
@@ -62,9 +63,14 @@ def _left_out(folder: Path) -> list[str]:
 
 def _svg(folder: Path) -> str:
     """The text of the figure."""
-    (folder / "figures").mkdir()
-    draw_latency(collect(folder), folder / "figures")
-    return html.unescape((folder / "figures" / "latency_accuracy.svg").read_text())
+    return html.unescape(_drawn(folder)[1].decode())
+
+
+def _drawn(folder: Path) -> list[bytes]:
+    """PNG and SVG."""
+    (folder / "figures").mkdir(exist_ok=True)
+    (drawn,) = draw(latency_figure(collect(folder)), folder / "figures")
+    return [path.read_bytes() for path in drawn.files]
 
 
 def test_a_row_is_a_point_on_each_path_with_the_fewest_threads(folder: Path) -> None:
@@ -173,11 +179,7 @@ def test_the_figure_stands_on_the_page(folder: Path) -> None:
 
 
 def test_the_same_reports_give_the_same_bytes(folder: Path) -> None:
-    (folder / "figures").mkdir()
-    draw = [draw_latency(collect(folder), folder / "figures") for _ in range(2)]
-    first = [path.read_bytes() for path in draw[0]["Accuracy by latency"]]
-    draw_latency(collect(folder), folder / "figures")
-    assert [path.read_bytes() for path in draw[1]["Accuracy by latency"]] == first
+    assert _drawn(folder) == _drawn(folder)
 
 
 def test_many_rows_share_a_legend_by_kind(tmp_path: Path) -> None:
@@ -189,9 +191,7 @@ def test_many_rows_share_a_legend_by_kind(tmp_path: Path) -> None:
     made = examples.write(tmp_path, table)
     for number in range(len(table)):
         add(made, number, "int8", [timing("int8", 3 + number)])
-    (made / "figures").mkdir()
-    draw_latency(collect(made), made / "figures")
-    svg = (made / "figures" / "latency_accuracy.svg").read_text()
+    svg = _svg(made)
     assert ">int8<" in svg and "quant.bits" not in svg
 
 

@@ -42,7 +42,7 @@ def test_the_baseline(single: Path) -> None:
         " deployed, agreement with the float network 98.25 %, 0.105 MB."
     )
     assert _said(single) == [said]
-    assert said in build_report(single).splitlines()
+    assert said in build_report(single).text.splitlines()
     assert f"- {said}" in (single / "table.md").read_text().splitlines()
 
 

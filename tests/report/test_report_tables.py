@@ -142,7 +142,7 @@ def odd(tmp_path: Path) -> Path:
 
 
 def test_rows_without_figures_are_kept_and_explained(odd: Path) -> None:
-    shown = build_report(odd)
+    shown = build_report(odd).text
     statuses = ["ok", "failed", "diverged", "missing", "not_applicable"]
     assert [line["status"] for line in _table(odd)] == statuses
     assert [line["accuracy"] != "" for line in _table(odd)] == [True] + [False] * 4
@@ -217,7 +217,7 @@ def test_cell(column: str, value: Any, text: str) -> None:
 
 
 def test_the_terminal_shows_every_row(single: Path) -> None:
-    *lines, note = build_report(single).splitlines()
+    *lines, note = build_report(single).text.splitlines()
     assert note.startswith("Note on ")
     assert examples.NOTE in note
     assert lines[0].split()[0] == "configuration"

@@ -1,0 +1,77 @@
+"""Calls the reader of a data set: what it raises and returns may be a user's own code's."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qbench.data.arrays import ORDER
+from qbench.errors import QbenchError
+
+Arrays = tuple[Any, Any, Any, Any]
+
+
+def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None) -> Arrays:
+    """Training images, training labels, test images and test labels, as the reader gives them.
+
+    Args:
+        name: the data set, for messages.
+        read: gives the four in this order, or as Keras does,
+            ((training images, labels), (test images, labels)).
+        folder: what `read` is called with.
+
+    Raises:
+        QbenchError: the reader raised it, or anything else, whose message and place are told; or
+            it returned something of another form.
+    """
+    try:
+        result = read(folder)
+    except QbenchError:
+        raise
+    except Exception as error:
+        said = ": ".join(part for part in (type(error).__name__, _line(error)) if part)
+        raise QbenchError(f"{name}: its reader failed{_place(error)} ({said}).") from error
+    if _sequence(result, 2) and all(_sequence(half, 2) for half in result):
+        (train, labels), (test, test_labels) = result
+        return train, labels, test, test_labels
+    if _sequence(result, 4):
+        train, labels, test, test_labels = result
+        return train, labels, test, test_labels
+    raise QbenchError(
+        f"{name}: its reader returned {_form(result)}; expected four arrays, {ORDER}, or two pairs"
+        " of images and labels."
+    )
+
+
+def _sequence(value: Any, length: int) -> bool:
+    return isinstance(value, tuple | list) and len(value) == length
+
+
+def _form(value: Any) -> str:
+    """A returned value in words."""
+    name = type(value).__name__
+    if not isinstance(value, tuple | list):
+        return f"something of type {name}"
+    return f"a {name} of {len(value)} ({', '.join(type(item).__name__ for item in value[:6])})"
+
+
+def _line(error: Exception) -> str:
+    """A message without line breaks and without the full stop at its end."""
+    return " ".join(str(error).split()).removesuffix(".")
+
+
+def _place(error: Exception) -> str:
+    """` at file:line`, the innermost of the reader's own code; empty for a reader without any.
+
+    Its own code is what lies in the folder of the function that was called: an error that numpy
+    raises is told at the line that called numpy.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    if not frames:
+        return ""
+    home = Path(frames[0].filename).parent
+    own = [frame for frame in frames if home in Path(frame.filename).parents]
+    frame = (own or frames)[-1]
+    return f" at {frame.filename}:{frame.lineno}"

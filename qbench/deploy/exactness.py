@@ -1,0 +1,194 @@
+"""A file's tensors against the simulation's: which have another grid, which stay float."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from qbench.deploy.baking import steps_of, take
+from qbench.deploy.file_graph import FileGraph, Operator, Part
+from qbench.deploy.grids import Grid, tensor_grid
+from qbench.deploy.simulation import Simulation
+from qbench.quantize.folding import foldable
+from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
+from qbench.quantize.tensors import IMAGE
+
+# Relative: scales are float32 in the file, float64 here.
+_SAME = 2e-6
+
+
+class Comparer:
+    """Finds the network's layers and operations in the file that was made of it.
+
+    The exporter gives every layer and operation a scope of its own, `<name>.grid` and
+    `<name>.baked` to what stands in for them, and TensorFlow numbers the scopes.
+    """
+
+    def __init__(self, model: Any, simulation: Simulation, tensors: Iterable[str]) -> None:
+        """`model` is functional; `tensors` are the names of those whose range was gathered."""
+        self._model = model
+        self._simulation = simulation
+        self._tensors = set(tensors)
+        self._folds = foldable(model)
+        names = {op.name for op in model.operations} | self._tensors
+        self._hosts = {name: name for name in names}
+        self._hosts |= {f"{name}.grid": name for name in names}
+        for op in model.operations:
+            norm = self._folds.get(op.name)
+            self._hosts[f"{op.name}.baked"] = norm.name if norm else op.name
+        self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
+        self._behind = dict(_vanishing(model))
+
+    def differing(self, graph: FileGraph) -> list[str]:
+        """The names of tensors and kernels that are not in the file as they were simulated."""
+        found = dict.fromkeys(self._differing(graph))
+        return list(found)
+
+    def has_other_kernels(self, graph: FileGraph) -> bool:
+        """Whether the converter quantized a constant that is no kernel of a known layer."""
+        return any(
+            _is_integer_constant(part) and self._scope(part) not in self._baked
+            for op in graph.operators
+            for part in op.reads
+        )
+
+    def float_parts(self, graph: FileGraph) -> list[str]:
+        """The layers that the file computes in float, each with its operators."""
+        found: dict[str, list[str]] = {}
+        for op in graph.operators:
+            if _is_float(op):
+                found.setdefault(self._reader(op), []).append(op.name)
+        return [f"{layer} ({', '.join(dict.fromkeys(ops))})" for layer, ops in found.items()]
+
+    def _differing(self, graph: FileGraph) -> Iterator[str]:
+        expected = {name: self._grid(name) for name in sorted(self._tensors)}
+        missing = {name for name, grid in expected.items() if grid is not None}
+        if IMAGE in expected and not _on(graph.image, expected[IMAGE]):
+            yield IMAGE
+        missing.discard(IMAGE)
+        for op in graph.operators:
+            yield from self._kernels(op)
+            if _is_float(op):
+                yield self._reader(op)
+            for part in op.makes:
+                if not part.has_grid:
+                    continue
+                simulated = [name for name in self._names(part) if expected.get(name)]
+                found = {name for name in simulated if _on(part, expected[name])}
+                missing -= found
+                keeps = not simulated and _keeps_grid(op, part)
+                if not (found or keeps or self._is_for_a_join(op, part, graph, expected)):
+                    yield self._reader(op)
+        yield from sorted(missing)
+
+    def _names(self, part: Part) -> list[str]:
+        """The layers whose output a tensor is: one, and those behind it that do nothing here."""
+        names, name = [], self._host(part)
+        while name and name not in names:
+            # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
+            names += [name, *(t for t in self._tensors if t.rpartition(".")[0] == name)]
+            name = self._behind.get(name)
+        return names
+
+    def _is_for_a_join(
+        self, op: Operator, part: Part, graph: FileGraph, expected: Mapping[str, Grid | None]
+    ) -> bool:
+        """Whether a tensor is put once more on a grid, the simulated one of a concatenation.
+
+        The simulation puts it there behind the concatenation.
+        """
+        readers = [other for other in graph.operators if part in other.reads]
+        return op.name == "QUANTIZE" and all(
+            reader.name in ("CONCATENATION", "PACK")
+            and any(_on(part, expected.get(name)) for name in self._names(reader.makes[0]))
+            for reader in readers
+        )
+
+    def _kernels(self, op: Operator) -> Iterator[str]:
+        """The kernels among what an operator reads that are not those of the simulation."""
+        for part in op.reads:
+            if not _is_integer_constant(part):
+                continue
+            layer = self._baked.get(self._scope(part))
+            if layer is None or not self._is_kernel(layer, part):
+                name = layer.name if layer else self._host(part) or self._reader(op)
+                yield f"{name} kernel"
+
+    def _is_kernel(self, layer: Any, part: Part) -> bool:
+        """Whether a constant has the steps and the values of a layer's simulated kernel."""
+        quantizer = self._simulation.kernel_quantizer(layer.name)
+        if quantizer is None or part.dtype != "int8":
+            return False
+        taken = take(
+            layer, self._folds.get(layer.name), quantizer, self._simulation.folds(layer.name)
+        )
+        steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer) * np.abs(taken.after)
+        steps = steps if np.ptp(steps) else steps[:1]
+        if len(part.scales) not in (1, len(steps)) and len(steps) != 1:
+            return False
+        # A channel of zeros has any scale.
+        return bool(np.all(np.isclose(steps, part.scales, rtol=_SAME, atol=0) | (steps == 0)))
+
+    def _grid(self, name: str) -> Grid | None:
+        quant = self._simulation.quant_of(name)
+        return None if quant is None else tensor_grid(*self._simulation.range_of(name), quant)
+
+    def _scope(self, part: Part) -> str:
+        """The deepest scope of a tensor that is a layer's, without TensorFlow's number."""
+        for scope in reversed(part.scopes):
+            name, _, number = scope.rpartition("_")
+            if number.isdigit() and name in self._hosts:
+                return name
+        return ""
+
+    def _host(self, part: Part) -> str | None:
+        """The layer or operation whose output a tensor is."""
+        return self._hosts.get(self._scope(part))
+
+    def _reader(self, op: Operator) -> str:
+        """A name for an operator: the layer that it is part of."""
+        hosts = [self._host(part) for part in (*op.makes, *op.reads)]
+        return next((host for host in hosts if host), op.name)
+
+
+def _vanishing(model: Any) -> Iterator[tuple[str, str]]:
+    """By the name of what it reads, each layer that a file has nothing of."""
+    for layer in filter(is_identity_in_inference, model.operations):
+        for node in layer._inbound_nodes:
+            for tensor in node.input_tensors:
+                yield tensor._keras_history.operation.name, layer.name
+
+
+def _is_float(op: Operator) -> bool:
+    """Whether an operator computes in float."""
+    floats = any(part.dtype == "float32" for part in (*op.reads, *op.makes))
+    return floats and op.name not in ("QUANTIZE", "DEQUANTIZE")
+
+
+def _is_integer_constant(part: Part) -> bool:
+    """Whether a tensor is a constant on a grid of eight bits."""
+    return part.is_constant and part.has_grid and part.dtype == "int8"
+
+
+def _on(part: Part, grid: Grid | None) -> bool:
+    """Whether a tensor of the file has this very grid, in int8."""
+    return (
+        grid is not None
+        and part.dtype == "int8"
+        and len(part.scales) == 1
+        and bool(np.isclose(part.scales[0], grid.scale, rtol=_SAME, atol=0))
+        and part.zero_point == grid.zero_point
+    )
+
+
+def _keeps_grid(op: Operator, part: Part) -> bool:
+    """Whether a tensor that the simulation does not quantize has the grid of what it is made of."""
+    data = [read for read in op.reads if not read.is_constant and read.has_grid]
+    return bool(data) and all(
+        part.dtype == read.dtype
+        and part.zero_point == read.zero_point
+        and np.array_equal(part.scales, read.scales)
+        for read in data
+    )

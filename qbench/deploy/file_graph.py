@@ -1,0 +1,97 @@
+"""The graph of a LiteRT file: its operators, and the grids of what they read and make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A tensor of a file.
+
+    Attributes:
+        index: its number in the file.
+        scopes: of the last op that the converter fused into what makes it.
+        dtype: the type's name.
+        scales: (1,) or, of a kernel, (channels,) float32; empty where it has no grid.
+        zero_point: the code that means 0.
+        is_constant: it is stored in the file.
+        values: a constant's codes or values, else None.
+    """
+
+    index: int
+    scopes: tuple[str, ...]
+    dtype: str
+    scales: NDArray[np.float32]
+    zero_point: int
+    is_constant: bool
+    values: NDArray[Any] | None
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether it holds codes of a grid."""
+        return len(self.scales) > 0 and self.dtype in ("int8", "uint8", "int16")
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """An operator of a file and what it reads and makes."""
+
+    name: str
+    reads: tuple[Part, ...]
+    makes: tuple[Part, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FileGraph:
+    """A file's input and its operators in their order."""
+
+    image: Part
+    operators: tuple[Operator, ...]
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every tensor once."""
+        every = [part for op in self.operators for part in (*op.reads, *op.makes)]
+        return list({part.index: part for part in [self.image, *every]}.values())
+
+
+def read_graph(interpreter: Any) -> FileGraph:
+    """The graph of an allocated interpreter of a file with one input."""
+    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    ops = interpreter._get_ops_details()
+    entry = int(interpreter.get_input_details()[0]["index"])
+    made = {entry, *(int(k) for op in ops for k in op["outputs"])}
+    parts = {index: _part(interpreter, detail, made) for index, detail in details.items()}
+
+    def named(indices: Iterable[int]) -> tuple[Part, ...]:
+        return tuple(parts[int(k)] for k in indices if int(k) in parts)
+
+    operators = [Operator(op["op_name"], named(op["inputs"]), named(op["outputs"])) for op in ops]
+    return FileGraph(parts[entry], tuple(operators))
+
+
+def _part(interpreter: Any, detail: dict[str, Any], made: set[int]) -> Part:
+    index, grid = int(detail["index"]), detail["quantization_parameters"]
+    constant = index not in made
+    return Part(
+        index,
+        tuple(detail["name"].partition(";")[0].split("/")),
+        np.dtype(detail["dtype"]).name,
+        np.asarray(grid["scales"], np.float32),
+        int(grid["zero_points"][0]) if len(grid["zero_points"]) else 0,
+        constant,
+        _constant(interpreter, index) if constant else None,
+    )
+
+
+def _constant(interpreter: Any, index: int) -> NDArray[Any] | None:
+    try:
+        return np.asarray(interpreter.get_tensor(index))
+    except ValueError:  # what the runtime keeps for itself has no values
+        return None

@@ -1,0 +1,95 @@
+"""Whether a converted file gives the answers that its kind explains; docs/deployment.md says why.
+
+Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 of a
+16-bit one. Of a float file, whose output has no grid, the range is that of the simulation's logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.deploy.kinds import Kind
+from qbench.experiment import Quant
+
+# Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
+# grids that the converter chose.
+_FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
+# The share of the clear images that must keep their class, and how many make a verdict.
+_AGREEING, _ENOUGH = 0.9, 20
+
+Values = NDArray[np.float32]
+
+
+def of_export() -> float:
+    """How far the exported graph without activation grids may be from the simulation without."""
+    return _FLOAT
+
+
+def of_conversion(kind: Kind, quant: Quant, operators: int) -> float:
+    """How far a file of so many operators may be from the graph it was converted from.
+
+    A code beside a tie falls to the other side of it, which is a step of 2^(8 - bits). Such errors
+    add up as the square root of the number of operators; docs/deployment.md has what was measured.
+    """
+    if kind.name == "float":
+        return _FLOAT
+    if kind.export == "post-training":
+        return _CALIBRATED
+    step = 2 ** max(8 - quant.bits_of_activations, 0)
+    return float(_TIES * step * np.sqrt(max(operators, 1)))
+
+
+def of_simulation(kind: Kind, near: float) -> float | None:
+    """How far a file may be from the simulation; None where that depends on the run.
+
+    An exact file may be as far from it as from its graph, `near`. What an approximate file does
+    otherwise (tensors that only it quantizes, values that it does not cut) stands in its graph.
+    """
+    return near if kind.export == "exact" else None
+
+
+def unit(scale: float, dtype: Any, expected: Values) -> float:
+    """One 255th of the output's range, in logits.
+
+    Args:
+        scale: of the output's grid; 0 for float32.
+        dtype: of the output.
+        expected: logits (N, classes) of the simulation.
+    """
+    if scale:
+        codes = 256 ** np.dtype(dtype).itemsize - 1
+        return float(scale * codes / 255)
+    # Logits that are all but constant still differ in the last bits of float32.
+    return max(float(np.ptp(expected)) / 255, 1e-4 * float(np.abs(expected).max()), 1e-9)
+
+
+def fault(got: Values, expected: Values, unit: float, most: float, what: str) -> str | None:
+    """Why logits cannot be a file's answer to these images; None where they can.
+
+    Args:
+        got: logits (N, classes) of the file.
+        expected: those of what it is held against.
+        unit: see `unit`.
+        most: how far apart they may be.
+        what: a name for what it is held against.
+    """
+    if not np.all(np.isfinite(got)):
+        return "gives logits that are not finite"
+    apart = np.abs(got - expected).max(axis=1) / unit
+    if np.median(apart) > most:
+        return (
+            f"gives half of the images logits that are {np.median(apart):.1f} steps or more from"
+            f" those of {what}; its kind explains {most:.0f}"
+        )
+    best = np.sort(expected, axis=1)[:, -2:]
+    clear = np.ptp(best, axis=1) / unit > most
+    agreeing = (got.argmax(axis=1) == expected.argmax(axis=1))[clear]
+    if len(agreeing) >= _ENOUGH and agreeing.mean() < _AGREEING:
+        return (
+            f"gives another class than {what} to {100 * (1 - agreeing.mean()):.0f} % of the"
+            f" {len(agreeing)} images whose two largest logits are more than {most:.0f} steps apart"
+        )
+    return None

@@ -1,0 +1,221 @@
+"""Whether qbench can train a network: looked at once it is built, before anything trains.
+
+Every message begins with what was found and ends with what to change.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from qbench.errors import QbenchError
+from qbench.keras_settings import NEEDED
+from qbench.models.logits import Call, check_logits
+from qbench.quantize.walk import walk
+
+FLOAT = "float32"
+
+
+def check_network(model: Any, shape: tuple[int, int, int], classes: int) -> None:
+    """See that a functional model with one input and one output is one that qbench can train.
+
+    Args:
+        model: with its weights; it is not changed.
+        shape: (height, width, channels) of an image.
+        classes: number of classes.
+
+    Raises:
+        QbenchError: it is not.
+    """
+    _check_keras()
+    _check_flat(model)
+    _check_names(model)
+    _check_input(model.inputs[0], shape)
+    _check_types(model)
+    _check_formats(model)
+    _check_output(model.outputs[0], classes)
+    if not model.trainable_variables:
+        raise QbenchError(
+            "it has no weights that are trained; it needs a layer that has some and is trainable."
+        )
+    calls, end = _calls(model)
+    _check_phases(calls)
+    check_logits(model, calls, end, shape, classes)
+
+
+def _check_keras() -> None:
+    """Settings of Keras that code may have changed, of this network or of another module."""
+    config = keras.config
+    for key in ("backend", "floatx", "image_data_format", "epsilon"):
+        value = getattr(config, key)()
+        if value != NEEDED[key]:
+            raise QbenchError(
+                f"keras.config.{key}() is {value}; qbench needs {NEEDED[key]}: leave"
+                f" keras.config.set_{key} out."
+            )
+    policy = config.dtype_policy().name
+    if policy != FLOAT:
+        raise QbenchError(
+            f"keras.config.dtype_policy() is {policy}; qbench trains in {FLOAT}: leave"
+            " keras.config.set_dtype_policy out."
+        )
+
+
+def _check_flat(model: Any) -> None:
+    for inner in model.operations:
+        if isinstance(inner, keras.Model):
+            raise QbenchError(
+                f"it holds a model of its own ({inner.name}), into which qbench cannot look; call"
+                " that model's layers one by one in its place, or build it flat (of"
+                " keras.applications: `base = X(input_tensor=image, include_top=False)`, then go on"
+                " from base.output)."
+            )
+
+
+# TensorFlow's rules for the name of a scope, in a graph's root and inside another scope.
+_ROOT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+_INNER = re.compile(r"[A-Za-z0-9_.\\/>-]+")
+# What qbench calls the layers that it puts behind or in the place of others.
+_OURS = re.compile(r".+\.(quantized|range|fused|frozen|baked|grid)(\.\d+)?")
+_IMAGE = "image"
+
+
+def _check_names(model: Any) -> None:
+    """Every name is one that TensorFlow takes and that qbench does not give itself."""
+    if not _ROOT.fullmatch(model.name):
+        raise QbenchError(
+            f"its name {model.name!r} is one that TensorFlow refuses; call it"
+            f" {_cleaned(model.name)!r}, with letters, digits and . _ - only."
+        )
+    for op in _parts(model):
+        if not _INNER.fullmatch(op.name):
+            raise QbenchError(
+                f"{_called(op)} has a name that TensorFlow refuses; call it {_cleaned(op.name)!r},"
+                " with letters, digits and . _ - only."
+            )
+    for op in model.operations:
+        is_input = isinstance(op, keras.layers.InputLayer)
+        if _OURS.fullmatch(op.name) or (op.name == _IMAGE and not is_input):
+            raise QbenchError(
+                f"{_called(op)} has a name that qbench gives to what it puts in; call it"
+                f" {op.name.replace('.', '_') + '_layer'!r}, for instance."
+            )
+
+
+def _cleaned(name: str) -> str:
+    """A name like this one that TensorFlow takes."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_-") or "layer"
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """All operations and layers, with those inside a layer behind it."""
+    for op in model.operations:
+        yield from op._flatten_layers() if isinstance(op, keras.Layer) else [op]
+
+
+def _called(op: Any) -> str:
+    kind = "layer" if isinstance(op, keras.Layer) else "operation"
+    return f"{kind} {op.name!r} ({type(op).__name__})"
+
+
+def _check_input(image: Any, shape: tuple[int, int, int]) -> None:
+    """The images, as they come: (None, *shape) float32."""
+    if image.shape[1:] != shape:
+        raise QbenchError(
+            f"its input has shape {image.shape}, the images have {(None, *shape)}; build it on"
+            " keras.Input(shape), with the shape that its function is given."
+        )
+    if image.shape[0] is not None:
+        raise QbenchError(
+            f"its input takes batches of {image.shape[0]} images only; leave batch_size out."
+        )
+    if image.dtype != FLOAT or getattr(image, "sparse", False):
+        kind = f"sparse {image.dtype}" if image.dtype == FLOAT else image.dtype
+        raise QbenchError(
+            f"its input is {kind}; it must be {FLOAT}: data.preprocessing turns pixels into numbers"
+            " before the network reads them."
+        )
+
+
+def _check_output(logits: Any, classes: int) -> None:
+    """One logit for each class: (None, classes) float32."""
+    shape = logits.shape
+    if len(shape) != 2:
+        raise QbenchError(
+            f"its output has shape {shape}, expected {(None, classes)}; end it with"
+            " GlobalAveragePooling2D or Flatten, and Dense(classes)."
+        )
+    if shape[0] is not None:
+        raise QbenchError(
+            f"its output has a fixed batch of {shape[0]}; let the first number of a reshape be -1."
+        )
+    if shape[1] != classes:
+        raise QbenchError(
+            f"it gives {shape[1]} logits, the data have {classes} classes; let its last layer have"
+            " as many outputs as the argument `classes` says."
+        )
+
+
+def _is_other_float(dtype: str) -> bool:
+    return "float" in dtype and dtype != FLOAT
+
+
+def _check_types(model: Any) -> None:
+    """Whatever is computed with fractions is computed in float32."""
+    for op in _parts(model):
+        policy = getattr(op, "dtype_policy", None)
+        if policy is None:
+            continue
+        quantized = policy.quantization_mode
+        if quantized or _is_other_float(policy.compute_dtype):
+            raise QbenchError(
+                f"{_called(op)} computes in {quantized or policy.compute_dtype} ({policy.name});"
+                f" qbench trains in {FLOAT}: leave dtype and Keras' own quantization out."
+            )
+    for variable in model.variables:
+        if _is_other_float(variable.dtype):
+            raise QbenchError(f"{variable.path} is {variable.dtype}; make it {FLOAT}.")
+    for op in model.operations:
+        for tensor in keras.tree.flatten(op.output):
+            if _is_other_float(tensor.dtype):
+                raise QbenchError(
+                    f"{_called(op)} gives {tensor.dtype}; qbench trains in {FLOAT}: leave the cast"
+                    " out."
+                )
+
+
+def _check_formats(model: Any) -> None:
+    for op in _parts(model):
+        if getattr(op, "data_format", None) == "channels_first":
+            raise QbenchError(
+                f"{_called(op)} takes channels first; images have them last: leave data_format out."
+            )
+
+
+def _calls(model: Any) -> tuple[list[Call], Any]:
+    """Every call of an operation, in the order of the graph, and the output of the last."""
+    calls: list[Call] = []
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        output = op(*args, **kwargs)
+        calls.append(Call(op, args, kwargs, output))
+        return output
+
+    return calls, walk(model, call).outputs[0]
+
+
+def _check_phases(calls: list[Call]) -> None:
+    """A layer that is told to work as in training would do so when the network is judged too."""
+    for call in calls:
+        given = call.kwargs.get("training")
+        if given is None or "training" not in inspect.signature(call.op.call).parameters:
+            continue
+        if keras.utils.is_keras_tensor(given) or given:
+            raise QbenchError(
+                f"{_called(call.op)} is called with training={given}, so that it would work as in"
+                " training when the network is evaluated; leave the argument out."
+            )

@@ -1,0 +1,98 @@
+"""Whatever a builder gave back, as a plain functional Keras model over the same layers."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import keras
+
+from qbench.errors import QbenchError
+
+
+def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
+    """The model as a functional one of one input and one output, without a nest around them.
+
+    A sequential model without an Input is built on images (N, *shape). What is functional by
+    inheritance stays one as long as its own class does not say how it is called.
+
+    Raises:
+        QbenchError: it is no Keras model, a subclassed one, or has several inputs or outputs; the
+            message begins with what was found.
+    """
+    if not isinstance(model, keras.Model):
+        raise QbenchError(_no_model(model))
+    if isinstance(model, keras.Sequential):
+        _build(model, shape)
+    elif not _is_graph(model):
+        raise QbenchError(
+            f"its function gave a subclassed model ({type(model).__name__}), whose layers cannot be"
+            " seen; write it as a functional model: keras.Model(image, logits)."
+        )
+    _check_ends(model)
+    if _is_plain(model):
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _no_model(found: Any) -> str:
+    if found is None:
+        return "its function gave back nothing; it must end in `return keras.Model(image, logits)`."
+    if keras.utils.is_keras_tensor(found):
+        return "its function gave back a tensor; return the model, keras.Model(image, logits)."
+    kind = type(found)
+    if any(parent.__module__.startswith("tf_keras.") for parent in kind.__mro__):
+        return "its function gave back a model of tf_keras; build it with keras (version 3)."
+    return f"its function gave back {_article(kind.__name__)}; expected a keras.Model."
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _build(model: Any, shape: tuple[int, int, int]) -> None:
+    """Give a sequential model its input, unless it has one."""
+    if not hasattr(model, "inputs"):
+        model.build((None, *shape))
+    if not hasattr(model, "inputs"):
+        raise QbenchError(
+            "a layer of its sequential model does not say what shape its output has; give its class"
+            " a method compute_output_shape."
+        )
+
+
+def _is_graph(model: Any) -> bool:
+    """Whether calling the model does what its graph says."""
+    return hasattr(model, "operations") and type(model).call is _functional().call
+
+
+@cache
+def _functional() -> Any:
+    """Keras' own class of functional models, which it does not give a public name."""
+    image = keras.Input((1,))
+    return type(keras.Model(image, image))
+
+
+def _is_plain(model: Any) -> bool:
+    ends = (getattr(model, end, None) for end in ("input", "output"))
+    return (
+        type(model) is _functional()
+        and not model.compiled
+        and all(keras.utils.is_keras_tensor(end) for end in ends)
+    )
+
+
+def _check_ends(model: Any) -> None:
+    """Exactly one tensor goes in, and one comes out."""
+    for tensors, kind, needed in (
+        (model.inputs, "inputs", "the images: keras.Model(image, logits)"),
+        (model.outputs, "outputs", "the logits: keras.Model(image, logits)"),
+    ):
+        if len(tensors) != 1:
+            found = ", ".join(f"{maker(tensor).name} {tensor.shape}" for tensor in tensors)
+            raise QbenchError(f"it has {len(tensors)} {kind} ({found}); it needs one, {needed}.")
+
+
+def maker(tensor: Any) -> Any:
+    """The layer or operation that a symbolic tensor comes from."""
+    return tensor._keras_history.operation

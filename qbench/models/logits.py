@@ -1,0 +1,185 @@
+"""Whether a network gives logits: the loss applies a softmax, and twice is once too many.
+
+A log-softmax is let through: the softmax of it is that of the logits, so loss, gradients and ranks
+are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from qbench.errors import QbenchError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an operation in a graph.
+
+    Attributes:
+        op: the layer or operation.
+        args, kwargs: what it is called with; see `qbench.quantize.walk`.
+        output: what comes out.
+    """
+
+    op: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    output: Any
+
+
+def check_logits(
+    model: Any, calls: Sequence[Call], end: Any, shape: tuple[int, int, int], classes: int
+) -> None:
+    """See that what comes out are logits, whichever way a softmax or sigmoid was written.
+
+    First by the name of what stands at the end. Where that is no linear layer, or where layers are
+    not Keras' own, the network is run as well.
+
+    Args:
+        model: functional; while it is run it has other weights, afterwards its own.
+        calls: of its graph.
+        end: the output among theirs.
+        shape: (height, width, channels) of an image.
+        classes: number of classes.
+
+    Raises:
+        QbenchError: it gives probabilities, or something else than its graph says.
+    """
+    last = _last(calls, end)
+    found = last and _squashes(last)
+    if found:
+        raise QbenchError(
+            f"it ends in a {found} ({last.name}) and gives no logits; leave that out, since the"
+            " loss applies the softmax."
+        )
+    if last is None or not _is_linear(last) or not all(_is_keras(call.op) for call in calls):
+        outputs = _outputs(model, shape)
+        _check_shapes(outputs, classes)
+        _check_values(outputs)
+
+
+# What an operation at the end is called, in lower case without underscores.
+_SQUASHING = {
+    "softmax": "softmax",
+    "sigmoid": "sigmoid",
+    "hardsigmoid": "sigmoid",
+    "sparsesigmoid": "sigmoid",
+    "sparsemax": "softmax",
+}
+# Behind these, values between 0 and 1 still are, and those of a row sum to 1 as before.
+_PASSING = (
+    *(
+        layers.Flatten,
+        layers.Reshape,
+        layers.Identity,
+        layers.Permute,
+        layers.ActivityRegularization,
+    ),
+    *(layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout),
+    *(layers.SpatialDropout1D, layers.SpatialDropout2D),
+    *(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
+    *(layers.AveragePooling1D, layers.AveragePooling2D),
+)
+_PASSING_OPS = frozenset({"Reshape", "Squeeze", "ExpandDims", "Ravel", "Cast", "Transpose", "Mean"})
+_LINEAR = (
+    *(layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.DepthwiseConv2D),
+    *(layers.SeparableConv2D, layers.Conv2DTranspose),
+)
+
+
+def _last(calls: Sequence[Call], end: Any) -> Any:
+    """The operation that gives the output its values; None if that is not one alone."""
+    made_by = {id(tensor): call for call in calls for tensor in keras.tree.flatten(call.output)}
+    while id(end) in made_by:
+        call = made_by[id(end)]
+        if not _passes(call.op):
+            return call.op
+        read = filter(keras.utils.is_keras_tensor, keras.tree.flatten((call.args, call.kwargs)))
+        end = next(read)
+    return None
+
+
+def _passes(op: Any) -> bool:
+    if isinstance(op, layers.Activation) and op.activation is keras.activations.linear:
+        return True
+    return isinstance(op, _PASSING) or (_is_keras(op) and type(op).__name__ in _PASSING_OPS)
+
+
+def _squashes(op: Any) -> str | None:
+    """`softmax` or `sigmoid`, if the operation is one or ends in one."""
+    function = getattr(op, "activation", None)
+    names = [type(op).__name__, getattr(function, "__name__", type(function).__name__)]
+    found = (_SQUASHING.get(name.lower().replace("_", "")) for name in names)
+    return next(filter(None, found), None)
+
+
+def _is_linear(op: Any) -> bool:
+    return type(op) in _LINEAR and op.activation in (None, keras.activations.linear)
+
+
+def _is_keras(op: Any) -> bool:
+    return type(op).__module__.startswith("keras.") and not isinstance(op, layers.Lambda)
+
+
+# Deviations of noise in the images and, of sums, in the weights. Large ones make a sigmoid's ends
+# show, small ones are for an exponential that would overflow.
+_NOISE = ((1.0, 1.0), (8.0, 1.0), (64.0, 8.0))
+_IMAGES = 8
+
+
+def _outputs(model: Any, shape: tuple[int, int, int]) -> list[NDArray[np.float32]]:
+    """What the network gives for a few images of noise, under weights of noise.
+
+    Fresh weights would not do: a head may start from zeros.
+    """
+    random = np.random.default_rng(0)
+    kept = [(variable, variable.numpy()) for variable in model.variables]
+    found = []
+    try:
+        for pixels, sums in _NOISE:
+            for variable in model.trainable_variables:
+                deviation = sums / np.sqrt(max(1, np.prod(variable.shape[:-1])))
+                variable.assign(random.normal(0.0, deviation, variable.shape))
+            images = random.normal(0.0, pixels, (_IMAGES, *shape)).astype(np.float32)
+            found.append(np.asarray(model(images, training=False)))
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+    return found
+
+
+def _check_shapes(outputs: Sequence[NDArray[np.float32]], classes: int) -> None:
+    for output in outputs:
+        if output.shape != (_IMAGES, classes):
+            raise QbenchError(
+                f"{_IMAGES} images give an output of shape {output.shape}; its layers say"
+                f" {(None, classes)}: mend compute_output_shape, or the reshape."
+            )
+
+
+def _check_values(outputs: Sequence[NDArray[np.float32]]) -> None:
+    """Refuses probabilities; what is not finite says nothing."""
+    finite = [output for output in outputs if np.isfinite(output).all()]
+    if not finite:
+        return
+    values = np.stack(finite)
+    if values.min() < 0.0 or values.max() > 1.0:
+        return
+    if np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
+        raise QbenchError(
+            "its outputs are probabilities, no logits: none is negative and they sum to 1, whatever"
+            " its weights are; leave the softmax at its end out, since the loss applies it."
+        )
+    # A rectifier that is normalized stays there too, but gives zeros.
+    if values[0].min() > 0.0 and values.min() < 0.1 and values.max() > 0.9:
+        raise QbenchError(
+            "its outputs are no logits: they stay between 0 and 1 as a sigmoid's do, whatever its"
+            " weights are; leave that at its end out, since the loss applies a softmax."
+        )

@@ -1,0 +1,61 @@
+"""Text from people on its way into something that is read line by line.
+
+Notes, names, levels, paths and messages of other libraries may hold anything. What is said here
+breaks no line, moves no cursor and turns no text around it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# White space that would end a line or jump in it, with the blanks around it.
+_BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][\\s\x1c-\x1f]*")
+
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no UTF-8 has them
+
+# Control characters; what turns the direction of the text after it; halves of pairs, and what XML
+# does not know.
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+_ENDS = (".", "!", "?", "\u2026")
+
+
+def one_line(text: str) -> str:
+    """The text in one line: a blank for a line break or tab, an escape for what harms a reader.
+
+    Letters of every script and emoji stay as they are.
+    """
+    return visible(_BREAKS.sub(" ", text).strip(" "))
+
+
+def visible(text: str) -> str:
+    """The text with an escape for each character that would harm a reader; lines stay lines."""
+    return _HARMFUL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    code = ord(character)
+    if character == "\n":
+        return character
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as Python keeps it
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def sentence(text: str) -> str:
+    """The text in one line, with a full stop where it ends in nothing of the kind."""
+    line = one_line(text)
+    return line if line.endswith(_ENDS) else f"{line}."
+
+
+def storable(content: Any) -> Any:
+    """Plain data whose texts can be written as UTF-8: halves of pairs become escapes."""
+    if isinstance(content, str):
+        return _HALVES.sub(_escape, content)
+    if isinstance(content, dict):
+        return {storable(key): storable(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [storable(item) for item in content]
+    return content

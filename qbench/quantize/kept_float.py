@@ -1,0 +1,67 @@
+"""The values of a network that no configuration quantizes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.quantize.folding import foldable
+from qbench.quantize.placement import is_convolution
+
+
+@dataclass(frozen=True)
+class KeptFloat:
+    """A variable that stays float32 whatever is quantized.
+
+    Attributes:
+        layer: the name of its layer.
+        kind: the layer's class.
+        name: of the variable, with the parts of the layer that hold it.
+        shape: of the variable.
+    """
+
+    layer: str
+    kind: str
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def values(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it has two axes or more, as what is multiplied by has."""
+        return len(self.shape) > 1
+
+    def __str__(self) -> str:
+        return f"{self.layer} {self.name} {self.shape}"
+
+
+def kept_float(model: Any) -> list[KeptFloat]:
+    """The float variables outside of convolutions, dense layers and what is folded into them.
+
+    Args:
+        model: functional Keras model.
+    """
+    folded = {norm.name for norm in foldable(model).values()}
+    found: dict[int, KeptFloat] = {}
+    for layer in model.layers:
+        if is_convolution(layer) or layer.name in folded:
+            continue
+        for weight in layer.weights:
+            if "float" in str(weight.dtype):
+                name = weight.path.partition(f"{layer.name}/")[2] or weight.name
+                one = KeptFloat(layer.name, type(layer).__name__, name, tuple(weight.shape))
+                found.setdefault(id(weight), one)
+    return list(found.values())
+
+
+def warning(kept: KeptFloat) -> str:
+    """What a person should know of a kernel that stays float."""
+    return (
+        f"{kept.layer} ({kept.kind}): its {kept.name} of shape {kept.shape} stays float in every"
+        " row; qbench quantizes the kernels of Keras' convolution and dense layers."
+    )

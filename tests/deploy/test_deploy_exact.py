@@ -1,0 +1,169 @@
+"""Which tensors of a file are not those of the simulation, read from the file."""
+
+from __future__ import annotations
+
+import keras
+import pytest
+import unusual_networks as unusual
+from deploy_examples import DEPLOY, exported_file, inputs_of, measured, quant, settled
+from keras import layers, ops
+
+from qbench.deploy.exactness import Comparer
+from qbench.deploy.lite import LiteFile, convert
+from qbench.deploy.simulation import Simulation
+from qbench.models import build_model
+
+SHAPE = (8, 8, 3)
+
+
+def untied(image):
+    """Branches of three ranges: the converter puts them all on the concatenation's grid."""
+    one = layers.Conv2D(4, 1, activation="relu", name="one")(image)
+    two = layers.Conv2D(4, 3, padding="same", name="two")(image)
+    return layers.Concatenate(name="both")([one, two])
+
+
+def dropped(image):
+    x = layers.Dropout(0.3)(unusual.block(image, 4))
+    y = layers.GaussianNoise(0.1)(layers.Conv2D(4, 3, padding="same", name="inner")(x))
+    return layers.SpatialDropout2D(0.2)(layers.Add()([x, y]))
+
+
+def by_operations(image):
+    """Padding, pools, transposition, slicing and stacking as operations of keras.ops."""
+    x = ops.pad(unusual.block(image, 4), [[0, 0], [1, 1], [1, 1], [0, 0]])
+    x = ops.average_pool(unusual.block(ops.max_pool(x, 2), 4), 2)
+    x = ops.transpose(x, (0, 2, 1, 3))[..., :4]
+    return ops.reshape(x, (-1, *x.shape[1:3], 2, 2))[..., 0]
+
+
+def upsampled(image):
+    return unusual.block(layers.UpSampling2D(2)(unusual.block(image, 4, 2)), 4)
+
+
+def gated(image):
+    """Squeeze and excitation: a sigmoid, which the converter leaves float."""
+    x = unusual.block(image, 4)
+    gate = layers.Dense(4, activation="sigmoid", name="gate")(layers.GlobalAveragePooling2D()(x))
+    return unusual.block(layers.Multiply(name="gated")([x, layers.Reshape((1, 1, 4))(gate)]), 4)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(7)
+
+
+def called_twice(image):
+    relu = layers.ReLU()
+    x = relu(layers.Conv2D(4, 3)(image))
+    return relu(layers.Conv2D(4, 3)(x))
+
+
+def network(body):
+    image = keras.Input(SHAPE)
+    return keras.Model(image, unusual.head(body(image), 5))
+
+
+def compare(model, **values):
+    """What differs, and what stays float, in the int8 file of a network."""
+    chosen = quant(**{**DEPLOY, **values})
+    averages, content = exported_file(settled(model), chosen)
+    found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    graph = LiteFile(content, "builtin").graph()
+    return found.differing(graph), found.float_parts(graph), found.has_other_kernels(graph)
+
+
+EXACT = [
+    lambda: network(lambda image: unusual.block(image, 4)),
+    lambda: network(dropped),
+    lambda: network(by_operations),
+    lambda: network(upsampled),
+    lambda: network(called_twice),
+    lambda: unusual.concatenated_by_ops(SHAPE, 5),
+    lambda: unusual.dropout(SHAPE, 5),
+    lambda: build_model("resnet8", {}, (32, 32, 3), 10),
+    lambda: build_model("mobilenet_v1", {"depth_multiplier": 0.125}, (32, 32, 3), 10),
+]
+
+
+@pytest.mark.parametrize("build", EXACT)
+def test_every_tensor_has_the_simulated_grid(build):
+    assert compare(build()) == ([], [], False)
+
+
+def test_a_concatenation_of_untied_branches_is_not_exact():
+    differing, floats, _ = compare(network(untied))
+    assert differing and set(differing) <= {"one", "two"}
+    assert floats == []
+    assert compare(network(untied), tie_inputs=True) == ([], [], False)
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "operators"),
+    [
+        (unusual.normalization_first, "batch_normalization", "MUL, ADD"),
+        (unusual.normalization_after_activation, "batch_normalization_1", "MUL, ADD"),
+        (unusual.prelu, "p_re_lu", "PRELU"),
+        (unusual.layer_normalization, "layer_normalization", "RSQRT"),
+        (lambda *_: network(gated), "gate", "LOGISTIC"),
+    ],
+)
+def test_float_parts_are_named_with_their_operators(build, layer, operators):
+    keras.utils.clear_session()
+    differing, floats, _ = compare(build(SHAPE, 5))
+    assert layer in differing
+    assert any(part.startswith(f"{layer} (") and operators in part for part in floats)
+
+
+def test_kernels_that_only_the_converter_quantizes_are_seen():
+    keras.utils.clear_session()
+    assert compare(unusual.own_layer(SHAPE, 5)) == (["own_convolution kernel"], [], True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"granularity": "tensor"},
+        {"weight_range": "op", "granularity": "tensor"},
+        {"bits": 7},
+        {"weight_bits": 4},
+        {"op": "qdq_v2", "range_given": True},
+    ],
+    ids=str,
+)
+def test_grids_of_other_configurations_are_theirs(values):
+    """The simulated steps are looked for, not those of eight bits a channel."""
+    differing, floats, _ = compare(network(lambda image: unusual.block(image, 4)), **values)
+    kernels = 2 * ("weight_range" in values)  # the op's grid has the code -128, the file's has not
+    assert floats == []
+    assert [name.partition(" ")[2] for name in differing] == ["kernel"] * kernels
+
+
+def test_another_grid_than_the_simulated_one_is_named():
+    """The file of one set of ranges against the simulation of another."""
+    chosen = quant(**DEPLOY)
+    model = settled(network(lambda image: unusual.block(image, 4)))
+    averages, content = exported_file(model, chosen)
+    graph = LiteFile(content, "builtin").graph()
+    row = averages.tensors.index("image")
+    ranges = averages.averages.numpy()
+    ranges[row] *= 1.001
+    averages.averages.assign(ranges)
+    assert Comparer(model, Simulation(model, averages, chosen), averages.tensors).differing(
+        graph
+    ) == ["image"]
+    kernel = model.layers[1].kernel
+    kernel.assign(kernel * 1.001)
+    changed = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    assert changed.differing(graph) == ["image", f"{model.layers[1].name} kernel"]
+
+
+def test_a_float_file_has_nothing_of_the_simulation():
+    model = settled(network(lambda image: unusual.block(image, 4)))
+    averages = measured(model, inputs_of(model))
+    chosen = quant(**DEPLOY)
+    graph = LiteFile(convert(model, "float"), "builtin").graph()
+    differing = Comparer(model, Simulation(model, averages, chosen), averages.tensors).differing(
+        graph
+    )
+    assert set(averages.tensors) - {"image"} <= set(differing)

@@ -1,0 +1,279 @@
+"""Layers called by keyword, told their phase, or given a mask, when the network was built."""
+
+from __future__ import annotations
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import unusual_networks as unusual
+from keras import layers, ops
+from quantize_networks import averages_of, images, inserted, network, output, scheme
+
+from qbench.quantize.folding import foldable
+from qbench.quantize.rewrite import rewrite
+
+FOLDED = {"placement": ("deploy",), "range_given": True, "fold_batch_norm": True}
+SCHEMES = {
+    "float": None,
+    "default": scheme(),
+    "deploy": scheme(**FOLDED, op="fake_quant", tie_inputs=True),
+    "frozen": scheme(**FOLDED, freeze_batch_norm=True),
+}
+
+
+def view_of(model, chosen):
+    averages = averages_of(model)
+    averages.include(rewrite(model, None).model([images()], training=False)[1])
+    return rewrite(model, chosen, averages)
+
+
+def positional(layer, *tensors, **settings):
+    return layer(*tensors, **settings)
+
+
+def by_name(layer, *tensors, **settings):
+    """The same with every tensor given by its name; the last name first."""
+    names = list(layer._call_signature.parameters)[: len(tensors)]
+    given = dict(zip(names, tensors, strict=True))
+    return layer(**dict(reversed(given.items())), **settings)
+
+
+class OwnAddition(layers.Layer):
+    def call(self, one, other, scale=1.0):
+        return one + scale * other
+
+
+def plain(call, image):
+    x = call(layers.Conv2D(4, 3, padding="same", name="a"), image)
+    x = call(layers.ReLU(name="r"), call(layers.BatchNormalization(name="n"), x))
+    return call(layers.Dense(3, name="d"), call(layers.Flatten(name="f"), x))
+
+
+def joins(call, image):
+    x = call(layers.Conv2D(4, 3, padding="same", name="a"), image)
+    y = call(layers.Conv2D(4, 3, padding="same", name="b"), call(layers.ReLU(name="r"), x))
+    z = call(layers.Add(name="s"), [x, y])
+    z = call(layers.Concatenate(name="c"), [z, x])
+    z = call(layers.MaxPooling2D(name="p"), z)
+    return call(layers.Dense(3, name="d"), call(layers.GlobalAveragePooling2D(name="g"), z))
+
+
+def operations(call, image):
+    x = call(layers.Conv2D(4, 3, padding="same", name="a"), image)
+    if call is by_name:
+        z = ops.concatenate(axis=-1, xs=[ops.relu(x=x), ops.add(x2=image, x1=x[..., :2])])
+        z = ops.mean(axis=(1, 2), x=z)
+    else:
+        z = ops.mean(ops.concatenate([ops.relu(x), ops.add(x[..., :2], image)], -1), (1, 2))
+    return call(layers.Dense(3, name="d"), z)
+
+
+def several_tensors(call, image):
+    x = call(layers.Conv2D(4, 3, padding="same", name="a"), image)
+    z = call(OwnAddition(name="o"), x, call(layers.Conv2D(4, 1, name="b"), x), scale=0.5)
+    z = call(layers.Reshape((64, 4), name="q"), z)
+    z = call(layers.MultiHeadAttention(1, 2, name="m"), z, ops.square(z))
+    return call(layers.Dense(3, name="d"), call(layers.Flatten(name="f"), z))
+
+
+@pytest.mark.parametrize("kind", ["float", "default", "deploy"])
+@pytest.mark.parametrize(
+    "build", [plain, joins, operations, several_tensors], ids=lambda build: build.__name__
+)
+def test_a_network_called_by_name_is_the_one_called_by_position(build, kind):
+    x, found = images(), []
+    for call in (positional, by_name):
+        keras.utils.clear_session()
+        model = network(lambda image, call=call: build(call, image))
+        random = np.random.default_rng(1)
+        model.set_weights([random.uniform(-0.5, 1.0, w.shape) ** 2 for w in model.get_weights()])
+        view = view_of(model, SCHEMES[kind])
+        if kind == "float":
+            np.testing.assert_allclose(output(view, x), model(x), rtol=1e-5, atol=1e-5)
+        found.append((view.tensors, inserted(view), output(view, x), output(view, x, True)))
+    (*named, inferred, trained), (*named_too, inferred_too, trained_too) = found
+    assert named == named_too
+    np.testing.assert_allclose(inferred, inferred_too, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trained, trained_too, rtol=1e-5, atol=1e-6)
+
+
+def test_the_network_that_was_called_by_name():
+    model, x = unusual.keyword_call((8, 8, 2), 3), images()
+    np.testing.assert_allclose(output(rewrite(model, None), x), model(x), rtol=1e-5, atol=1e-5)
+    for kind, folded in (("default", 0), ("deploy", 2)):
+        view = view_of(model, SCHEMES[kind])
+        assert sum(insertion.is_kernel for insertion in view.insertions) == 3
+        kinds = [type(layer).__name__ for layer in view.model.layers]
+        assert kinds.count("WithFoldedKernel") == folded
+        assert kinds.count("FusedBatchNormalization") == 2 - folded
+
+
+def normalized(training, shape=(8, 8, 2), dense=False):
+    """A network whose normalization is told its phase; it is fused where it reads images."""
+
+    def build(image):
+        x = layers.Dense(3)(image) if dense else layers.Conv2D(3, 3)(image)
+        x = layers.BatchNormalization(momentum=0.5, name="norm")(x, training=training)
+        return layers.Dense(2)(layers.Flatten()(layers.ReLU()(x)))
+
+    model = network(build, shape)
+    norm = model.get_layer("norm")
+    norm.moving_mean.assign([0.3, -0.2, 0.1])
+    norm.moving_variance.assign([2.0, 0.5, 1.5])
+    return model
+
+
+NORMS = {"images": ((8, 8, 2), False), "sequences": ((8, 2), True), "vectors": ((2,), True)}
+
+
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES.keys())
+@pytest.mark.parametrize(("shape", "dense"), NORMS.values(), ids=NORMS.keys())
+def test_a_normalization_told_to_infer_does_so_in_training(chosen, shape, dense):
+    model, x = normalized(False, shape, dense), images(shape=shape) * 3 + 1
+    averages = averages_of(model)
+    averages.include(rewrite(model, None).model([x])[1])
+    view = rewrite(model, chosen, averages)
+    before = [v.numpy() for v in model.non_trainable_variables]
+    with tf.GradientTape() as tape:
+        trained = view.model([x], training=True)[0]
+    gradients = tape.gradient(trained, model.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    for variable, value in zip(model.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    if chosen is None:
+        np.testing.assert_allclose(trained, model(x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(trained, output(view, x), rtol=1e-5, atol=1e-5)
+    # One that is not told would have moved its statistics, unless all of them are frozen.
+    other = normalized(None, shape, dense)
+    rewrite(other, chosen, averages_of(other)).model([x], training=True)
+    moved = not np.array_equal(other.get_layer("norm").moving_mean.numpy(), [0.3, -0.2, 0.1])
+    moved = moved and not np.allclose(other.get_layer("norm").moving_mean.numpy(), before[0])
+    assert moved == (chosen is None or not chosen.freeze)
+
+
+def test_a_folded_normalization_told_to_infer_stays_folded():
+    model = normalized(False)
+    view = view_of(model, SCHEMES["deploy"])
+    assert any(type(layer).__name__ == "WithFoldedKernel" for layer in view.model.layers)
+
+
+@pytest.mark.parametrize("options", [{}, {"training": False}], ids=["unsaid", "infer"])
+def test_augmentation_works_in_training_unless_it_is_told_to_infer(options):
+    """The default of its `call` is to train, and is no reason to refuse it."""
+    model = network(lambda image: layers.Flatten()(layers.RandomFlip()(image, **options)))
+    for chosen in (None, SCHEMES["default"]):
+        view, x = view_of(model, chosen), images(32)
+        same = np.allclose(output(view, x, True), output(view, x), atol=1e-6)
+        assert same == bool(options)
+
+
+@pytest.mark.parametrize("options", [{}, {"training": False}], ids=["unsaid", "infer"])
+def test_dropout_drops_in_training_and_not_in_inference(options):
+    """That it is told the default of its `call` cannot be seen: Keras notes it in either case."""
+    model = network(lambda image: layers.Flatten()(layers.Dropout(0.5)(image, **options)))
+    for chosen in (None, SCHEMES["default"]):
+        view, x = view_of(model, chosen), images()
+        assert 0.3 < np.mean(output(view, x, True) == 0) < 0.7
+        np.testing.assert_allclose(output(view, x), model(x, training=False), atol=0.01)
+
+
+@pytest.mark.parametrize("phase", [False, None], ids=["infer", "unsaid"])
+def test_a_convolution_is_quantized_whatever_phase_it_is_told(phase):
+    def build(image):
+        x = layers.Conv2D(3, 3, name="a")(image, training=phase)
+        return layers.Dense(2, name="d")(layers.Flatten()(x), training=phase)
+
+    view = view_of(network(build), SCHEMES["default"])
+    kernels = [insertion.tensor for insertion in view.insertions if insertion.is_kernel]
+    assert kernels == ["a kernel", "d kernel"]
+    assert output(view, images(), True).shape == (4, 2)
+
+
+class AlwaysInfers(layers.BatchNormalization):
+    """As in many a published network: frozen by its class."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=False, mask=mask)
+
+
+class Standardized(layers.Conv2D):
+    """Convolves with a kernel whose mean is 0."""
+
+    def call(self, inputs):
+        kernel = self.kernel - ops.mean(self.kernel, axis=(0, 1, 2))
+        return ops.conv(inputs, kernel, 1, "valid")
+
+
+VARIANTS = {
+    "own_norm": (layers.Conv2D, AlwaysInfers, {}),
+    "own_convolution": (Standardized, layers.BatchNormalization, {}),
+    "renorm": (layers.Conv2D, layers.BatchNormalization, {"renorm": True}),
+}
+
+
+@pytest.mark.parametrize("chosen", [None, SCHEMES["deploy"]], ids=["float", "deploy"])
+@pytest.mark.parametrize(
+    ("convolution", "norm", "settings"), VARIANTS.values(), ids=VARIANTS.keys()
+)
+def test_what_computes_something_else_is_neither_fused_nor_folded(
+    convolution, norm, settings, chosen
+):
+    if not settings.keys() <= inspect.signature(norm.__init__).parameters.keys():
+        pytest.skip("this Keras has no such normalization")
+
+    def build(image):
+        x = convolution(3, 3, use_bias=False)(image)
+        return layers.Dense(2)(layers.Flatten()(norm(momentum=0.5, name="norm", **settings)(x)))
+
+    model, x = network(build), images() * 2 + 1
+    assert foldable(model) == {}
+    view = view_of(model, chosen)
+    kinds = {type(layer).__name__ for layer in view.model.layers}
+    assert "WithFoldedKernel" not in kinds
+    assert ("FusedBatchNormalization" in kinds) == (norm is not AlwaysInfers and not settings)
+    if chosen is None:
+        np.testing.assert_allclose(output(view, x), model(x), rtol=1e-4, atol=1e-5)
+        before = model.get_weights()
+        expected = model(x, training=True).numpy()
+        model.set_weights(before)
+        np.testing.assert_allclose(output(view, x, True), expected, rtol=1e-3, atol=1e-4)
+
+
+def masked(image):
+    x = layers.Masking()(layers.Reshape((8, 2))(image))
+    x = layers.BatchNormalization(momentum=0.5)(layers.Dense(3, activation="tanh")(x))
+    x = layers.LSTM(4, return_sequences=True)(layers.ReLU()(x))
+    return layers.Dense(2)(layers.GlobalAveragePooling1D()(x))
+
+
+def masked_by_hand(image):
+    x = layers.Reshape((8, 2))(image)
+    mask = ops.any(ops.not_equal(x, 0.0), axis=-1)
+    x = layers.BatchNormalization(momentum=0.5)(layers.Dense(3)(x), mask=mask)
+    return layers.Dense(2)(layers.GlobalAveragePooling1D()(layers.ReLU()(x), mask=mask))
+
+
+@pytest.mark.parametrize("build", [masked, masked_by_hand], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES.keys())
+@pytest.mark.filterwarnings("error:.*mask:UserWarning")
+def test_masks_are_not_lost(build, chosen):
+    """What is masked has no influence; the rest of a sequence has."""
+    shape = (4, 4)
+    model, x = network(build, shape), images(shape=shape).numpy() * 2
+    x[:, 2:] = 0.0
+    averages = averages_of(model)
+    averages.include(rewrite(model, None).model([x])[1])
+    if chosen is not None:
+        view = rewrite(model, chosen, averages)
+        assert any(insertion.tensor.startswith("re_lu") for insertion in view.insertions)
+        kinds = {type(layer).__name__ for layer in view.model.layers}
+        assert "WithFoldedKernel" not in kinds
+        assert output(view, x, True).shape == (4, 2)
+        return
+    view = rewrite(model, None)
+    np.testing.assert_allclose(output(view, x), model(x), rtol=1e-5, atol=1e-6)
+    expected = model(x, training=True).numpy()
+    np.testing.assert_allclose(output(view, x, True), expected, rtol=1e-4, atol=1e-5)

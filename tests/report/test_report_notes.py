@@ -1,0 +1,54 @@
+"""Which note on the data a report prints: the sweep's own, of which its manifest knows."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import pytest
+import report_examples as examples
+
+from qbench.report.build import build_report
+from qbench.report.collect import collect
+
+MADE_UP = f"Note on digits: {examples.NOTE}."
+
+
+def _noted(root: Path, *notes: str | None) -> Path:
+    """A sweep whose records have the note of the examples, and its rows these in the manifest."""
+    folder = examples.write(root, examples.rows()[: len(notes)])
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    for row, note in zip(manifest["rows"], notes, strict=True):
+        if note is not None:
+            row["note"] = note
+    path.write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        (("new", "new"), ["Note on digits: new."]),
+        (("one.", "two"), ["Note on digits: one.", "Note on digits: two."]),
+        (("", ""), []),
+        (("  \n", ""), []),
+        ((None, None), [MADE_UP]),
+        (("", "new"), ["Note on digits: new."]),
+    ],
+    ids=["new", "two rows", "taken away", "blank", "older manifest", "one row"],
+)
+def test_the_sweeps_own_note_is_said(
+    notes: tuple[str | None, ...], said: list[str], tmp_path: Path
+) -> None:
+    folder = _noted(tmp_path, *notes)
+    records = {path: path.read_bytes() for path in tmp_path.glob("runs/*/record.json")}
+    assert collect(folder).remarks == said
+    shown = build_report(folder).text.splitlines()
+    assert [line for line in shown if line.startswith("Note")] == said
+    for text in (folder / "table.md").read_text(), (folder / "report.html").read_text():
+        plain = html.unescape(text).replace("\\", "")
+        for note in ["new.", "one.", "two.", f"{examples.NOTE}."]:
+            assert (f"Note: {note}" in plain) == (f"Note on digits: {note}" in said)
+    assert {path: path.read_bytes() for path in records} == records
