@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,15 +71,18 @@ def check_models(models: list[Any]) -> None:
     """Build models given as (name, arguments, data set, resolution).
 
     Raises:
-        QbenchError: one of them cannot be built, or qbench cannot train it.
+        QbenchError: one of them cannot be built, or qbench cannot train it so that it repeats.
     """
     from qbench.data import DATASETS
     from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
+    from qbench.training.repeatable import check_repeatable
 
     for name, arguments, data, resolution in models:
         source = DATASETS[data]
-        build_model(name, arguments, input_shape(source.shape, resolution), source.classes)
+        shape = input_shape(source.shape, resolution)
+        build = partial(build_model, name, arguments, shape, source.classes)
+        check_repeatable(name, build(), build)
 
 
 def _serve(line: str, told: TextIO) -> None:

@@ -22,6 +22,9 @@ class WithFoldedKernel(keras.layers.Layer):
     sigma / sigma_batch, with the bias beta - mean_batch * gamma / sigma_batch. These statistics are
     those of the unquantized convolution, which runs beside the other. Unlike TensorFlow 1's fused
     op, which has none, they let the gradient through, as batch normalization's own do.
+
+    A regularizer of the layer's activity reads the unquantized convolution too: what the quantized
+    one gives is normalized already.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class WithFoldedKernel(keras.layers.Layer):
         With `freeze` the moving statistics are used in training too and stay as they are; then no
         correction is needed, and no second convolution.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, activity_regularizer=norm.activity_regularizer)
         self.layer = layer
         self.norm = norm
         self.quantizer = quantizer
         self.freeze = freeze
+        penalty = layer.activity_regularizer
+        self.activity = penalty and keras.layers.Identity(activity_regularizer=penalty)
 
     def call(self, x: Any, training: bool = False) -> Any:
         """X as the wrapped layer takes it."""
@@ -50,9 +55,14 @@ class WithFoldedKernel(keras.layers.Layer):
         sigma = tf.sqrt(norm.moving_variance.value + norm.epsilon)
         folded = scaled(self.layer, value, gamma / sigma)
         y = self._convolution(x, self.quantizer(self.layer, kernel, folded, self.name))
-        if not training or self.freeze or not norm.trainable:
+        moves = training and not self.freeze and norm.trainable
+        if moves or (training and self.activity is not None):
+            unfolded = self._convolution(x, value)
+            if self.activity is not None:
+                self.activity(unfolded + bias)
+        if not moves:
             return y + (beta + (bias - norm.moving_mean.value) * gamma / sigma)
-        mean, variance, kept = _moments(self._convolution(x, value))
+        mean, variance, kept = _moments(unfolded)
         move_statistics(norm, mean + bias, kept)
         sigma_batch = tf.sqrt(variance + norm.epsilon)
         return y * (sigma / sigma_batch) + (beta - mean * gamma / sigma_batch)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.quantize.calls import is_stock
 from qbench.quantize.placement import is_convolution
 from qbench.quantize.walk import walk
 
@@ -77,8 +78,8 @@ def is_in_inference(kwargs: Mapping[str, Any]) -> bool:
 
 
 def is_as_keras_has_it(layer: Any) -> bool:
-    """Whether a layer computes what its type says, without a `call` or a variant of its own."""
-    return type(layer).call.__module__.startswith("keras.") and not getattr(layer, "renorm", False)
+    """Whether a layer computes what its type says: it is of Keras' own class, and no variant."""
+    return is_stock(layer) and not getattr(layer, "renorm", False)
 
 
 def _takes_up(convolution: Any, reader: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qbench.quantize.calls import call_with
 from qbench.quantize.folding import is_as_keras_has_it
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
@@ -129,8 +130,7 @@ class WithQuantizedKernel(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """X as the wrapped layer takes it."""
         mapping = [(kernel, self._quantized(kernel)) for kernel in kernels(self.layer)]
-        with keras.StatelessScope(state_mapping=mapping):
-            return self.layer.call(x)
+        return call_with(self, self.layer, mapping, x)
 
 
 class FusedBatchNormalization(keras.layers.Layer):
@@ -145,7 +145,7 @@ class FusedBatchNormalization(keras.layers.Layer):
 
         With `freeze` it normalizes by its moving statistics in training too.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, activity_regularizer=layer.activity_regularizer)
         self.layer = layer
         self.freeze = freeze
 

@@ -20,10 +20,13 @@ def walk(model: Any, call: Any) -> Any:
     """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers.
 
     Tensors come as the first arguments, in the order of the op's own parameters, however they were
-    given when the network was built.
+    given when the network was built. `training` comes only where it was given, as something else
+    than its default: Keras notes the default too, and overrules it when a model is called.
     """
 
     def in_order(op: Any, *args: Any, **kwargs: Any) -> Any:
+        if "training" in kwargs and _is_default(op, "training", kwargs["training"]):
+            del kwargs["training"]
         tensors = _given_by_name(op, len(args), kwargs)
         rest = {name: value for name, value in kwargs.items() if name not in tensors}
         return call(op, *args, *tensors.values(), **rest)
@@ -45,3 +48,9 @@ def _given_by_name(op: Any, given: int, kwargs: Mapping[str, Any]) -> dict[str, 
             break
         found[parameter.name] = kwargs[parameter.name]
     return found
+
+
+def _is_default(op: Any, name: str, value: Any) -> bool:
+    """Whether an argument of an op has the value that it has when it is left out."""
+    parameter = inspect.signature(op.call).parameters.get(name)
+    return parameter is not None and parameter.default is value

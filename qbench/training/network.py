@@ -22,6 +22,8 @@ from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.view import View
 from qbench.training.optimizers import build_optimizer
+from qbench.training.randomness import generator_states, set_states
+from qbench.training.repeatable import check_repeatable
 from qbench.training.state import State
 
 
@@ -40,12 +42,15 @@ class Network:
         """Builds the network; `initialise` gives it its weights.
 
         Raises:
-            QbenchError: the model cannot be built with these arguments.
+            QbenchError: the model cannot be built with these arguments, or its training could not
+                be repeated.
         """
         self._experiment = experiment
         self._data = data
+        keras.utils.set_random_seed(0)  # for what a builder draws that is no weight
         self.model = self._build()
         float_view = rewrite(self.model, None)
+        check_repeatable(experiment.model.name, self.model, self._build)
         self.averages = RangeAverages(float_view.tensors, experiment.quant.ema_decay)
         self.optimizer = build_optimizer(experiment.train)
         self.optimizer.build(self.model.trainable_variables)
@@ -60,9 +65,21 @@ class Network:
         return build_model(model.name, model.arguments, shape, self._data.classes)
 
     def initialise(self, seed: int) -> None:
-        """Set every variable to what a fresh network with this seed starts from."""
+        """Set every variable to what a fresh network with this seed starts from.
+
+        Raises:
+            QbenchError: the model's builder makes another network each time.
+        """
         keras.utils.set_random_seed(seed)
-        self.model.set_weights(self._build().get_weights())
+        fresh = self._build()
+        shapes, others = ([v.shape for v in _kept(m)] for m in (self.model, fresh))
+        if shapes != others:
+            raise QbenchError(
+                f"model={self._experiment.model.name}: its builder makes another network each time"
+                " it is called; let its layers follow from its arguments alone."
+            )
+        for variable, value in zip(_kept(self.model), _kept(fresh), strict=True):
+            variable.assign(value)
         for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(value)
         for variable in self.averages.variables:
@@ -72,7 +89,7 @@ class Network:
     def _variables(self) -> dict[str, Any]:
         """Everything that the next step depends on, by name."""
         groups = {
-            "model": self.model.weights,
+            "model": _kept(self.model),
             "optimizer": self.optimizer.variables,
             "averages": self.averages.variables,
         }
@@ -140,7 +157,8 @@ class Network:
     def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
-        The loss is the mean softmax cross-entropy, without the weight decay that is trained too.
+        The loss is the mean softmax cross-entropy, without what is trained beside it: weight decay
+        and the losses that layers add.
         With `gather` the step's ranges are included in the averages.
         """
         key = scheme, gather
@@ -158,6 +176,7 @@ class Network:
         images = tf.constant(self._data.train_images)
         labels = tf.constant(self._data.train_labels)
         variables = self.model.trainable_variables
+        states = generator_states(self.model)
         whole = tf.TensorSpec((), tf.int64)
 
         @tf.function(
@@ -165,6 +184,7 @@ class Network:
             jit_compile=self._experiment.train.compiles or None,
         )
         def train_step(indices: Any, seed: Any, step: Any) -> Any:
+            set_states(states, seed, step)
             x = self.augmented(tf.gather(images, indices), seed, step)
             with tf.GradientTape() as tape:
                 logits, measured = view(x, training=True)
@@ -172,7 +192,7 @@ class Network:
                     tf.gather(labels, indices), logits
                 )
                 loss = tf.reduce_mean(entropies)
-                total = loss + self._penalty()
+                total = tf.add_n([loss, *self._penalties(), *_added_losses(view)])
             gradients = tape.gradient(total, variables)
             # A convolution's own bias has no effect where its normalization is folded.
             known = [
@@ -211,11 +231,25 @@ class Network:
             images = augment(images, draws, self._data.flip)
         return network_input(images, settings.preprocessing, settings.resolution)
 
-    def _penalty(self) -> Any:
-        """Weight decay on the kernels of convolutions and dense layers."""
-        decay = self._experiment.train.weight_decay
-        if not decay:
-            return 0.0
+    def _penalties(self) -> list[Any]:
+        """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""
         layers = [layer for layer in self.model.layers if is_convolution(layer)]
-        squares = [tf.nn.l2_loss(k.value) for layer in layers for k in kernels(layer)]
-        return decay * tf.add_n(squares)
+        trained = [kernel for layer in layers for kernel in kernels(layer) if kernel.trainable]
+        decay = self._experiment.train.weight_decay
+        if not decay or not trained:
+            return []
+        return [decay * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in trained])]
+
+
+def _kept(model: Any) -> list[Any]:
+    """The variables of a model whose values outlast a step: all but the states of generators."""
+    return [*model.weights, *model.metrics_variables]
+
+
+def _added_losses(view: Any) -> list[Any]:
+    """What the layers of a view, called last for a training step, add to the loss; () float32 each.
+
+    Regularizers of weights read the float weights, whatever the view quantizes; those of
+    activities and what a layer adds itself come from what the view computes.
+    """
+    return [tf.reduce_sum(tf.cast(added, tf.float32)) for added in view.losses]

@@ -160,15 +160,24 @@ def test_a_folded_normalization_told_to_infer_stays_folded():
     assert any(type(layer).__name__ == "WithFoldedKernel" for layer in view.model.layers)
 
 
-def test_dropout_told_to_infer_drops_nothing():
-    def build(image):
-        x = layers.Dropout(0.5)(layers.Flatten()(image), training=False)
-        return layers.Dense(2)(x)
-
-    model, x = network(build), images()
+@pytest.mark.parametrize("options", [{}, {"training": False}], ids=["unsaid", "infer"])
+def test_augmentation_works_in_training_unless_it_is_told_to_infer(options):
+    """The default of its `call` is to train, and is no reason to refuse it."""
+    model = network(lambda image: layers.Flatten()(layers.RandomFlip()(image, **options)))
     for chosen in (None, SCHEMES["default"]):
-        view = view_of(model, chosen)
-        np.testing.assert_allclose(output(view, x, True), output(view, x), rtol=1e-5, atol=1e-6)
+        view, x = view_of(model, chosen), images(32)
+        same = np.allclose(output(view, x, True), output(view, x), atol=1e-6)
+        assert same == bool(options)
+
+
+@pytest.mark.parametrize("options", [{}, {"training": False}], ids=["unsaid", "infer"])
+def test_dropout_drops_in_training_and_not_in_inference(options):
+    """That it is told the default of its `call` cannot be seen: Keras notes it in either case."""
+    model = network(lambda image: layers.Flatten()(layers.Dropout(0.5)(image, **options)))
+    for chosen in (None, SCHEMES["default"]):
+        view, x = view_of(model, chosen), images()
+        assert 0.3 < np.mean(output(view, x, True) == 0) < 0.7
+        np.testing.assert_allclose(output(view, x), model(x, training=False), atol=0.01)
 
 
 @pytest.mark.parametrize("phase", [False, None], ids=["infer", "unsaid"])

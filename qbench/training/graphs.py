@@ -1,0 +1,163 @@
+"""What stands in a traced graph: kinds of ops, constants, and the variables it reaches for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Ops that draw random numbers from a state of the process, or of a tf.random.Generator. All others
+# of TensorFlow's random ops are stateless: they draw from a seed that they are given.
+RANDOM = frozenset(
+    {
+        "AllCandidateSampler",
+        "FixedUnigramCandidateSampler",
+        "FractionalAvgPool",
+        "FractionalMaxPool",
+        "LearnedUnigramCandidateSampler",
+        "LogUniformCandidateSampler",
+        "Multinomial",
+        "NonDeterministicInts",
+        "ParameterizedTruncatedNormal",
+        "RandomCrop",
+        "RandomGamma",
+        "RandomPoisson",
+        "RandomPoissonV2",
+        "RandomShuffle",
+        "RandomStandardNormal",
+        "RandomUniform",
+        "RandomUniformInt",
+        "RngReadAndSkip",
+        "RngSkip",
+        "SampleDistortedBoundingBox",
+        "SampleDistortedBoundingBoxV2",
+        "StatefulRandomBinomial",
+        "StatefulStandardNormal",
+        "StatefulStandardNormalV2",
+        "StatefulTruncatedNormal",
+        "StatefulUniform",
+        "StatefulUniformFullInt",
+        "StatefulUniformInt",
+        "ThreadUnsafeUnigramCandidateSampler",
+        "TruncatedNormal",
+        "UniformCandidateSampler",
+    }
+)
+
+# Ops that run Python while the graph runs.
+PYTHON = frozenset({"EagerPyFunc", "PyFunc", "PyFuncStateless"})
+
+_ASSIGNS = re.compile(
+    r"Assign.*Variable|Resource(Sparse)?Apply|Resource(Scatter|StridedSliceAssign)"
+)
+
+_CALLS = frozenset({"Case", "If", "PartitionedCall", "StatefulPartitionedCall", "While"})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A variable, or a table, that a graph reaches for.
+
+    Attributes:
+        handle: what TensorFlow knows it by.
+        name: of the variable; may be empty.
+        counts: whether an output of the graph is computed from it.
+        assigned: whether the graph assigns it.
+    """
+
+    handle: Any
+    name: str
+    counts: bool
+    assigned: bool
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph and of all functions that it calls, such as bodies of loops."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
+
+
+def op_types(graph: Any) -> set[str]:
+    """The types of the ops in a graph and in the functions that it calls."""
+    return {node.op for node in _nodes(graph)}
+
+
+def content(graph: Any) -> Counter[bytes]:
+    """What a graph computes with, whatever its ops and functions are called.
+
+    Every op by its type and attributes, the value of a constant among them, and every tensor from
+    outside that is not a variable; equal for two traces of code that does the same both times.
+    """
+    found: Counter[bytes] = Counter()
+    for node in _nodes(graph):
+        found[_without_names(node)] += 1
+    for outside, _ in graph.captures:
+        if not _is_resource(outside):
+            found[outside.numpy().tobytes()] += 1
+    return found
+
+
+def _without_names(node: Any) -> bytes:
+    """A node's type and the attributes that are neither names nor made for this graph alone."""
+    parts = [node.op]
+    for key in sorted(node.attr):
+        value = node.attr[key]
+        is_name = key.startswith("_") or key.endswith("name") or value.HasField("func")
+        if not is_name and not value.list.func:
+            parts.append(f"{key}={value.SerializeToString(deterministic=True)!r}")
+    return "\n".join(parts).encode()
+
+
+def resources(graph: Any) -> list[Resource]:
+    """The variables (and tables) that a graph reaches for."""
+    captured = [(outside, inside) for outside, inside in graph.captures if _is_resource(outside)]
+    if not captured:
+        return []
+    leading, assigned = _leading_to_outputs(graph), _assigned(graph)
+    found = []
+    for outside, inside in captured:
+        # The variable itself may be gone, when it was made while tracing.
+        name = re.search(r'name="([^"]*?)(/\d+)?"', str(outside))
+        found.append(
+            Resource(
+                outside,
+                name.group(1) if name else "",
+                inside.op.name in leading,
+                any(inside is one for one in assigned),
+            )
+        )
+    return found
+
+
+def _is_resource(tensor: Any) -> bool:
+    return bool(tensor.dtype.name == "resource")
+
+
+def _leading_to_outputs(graph: Any) -> set[str]:
+    """Names of the ops that the outputs of a graph are computed from."""
+    found: set[str] = set()
+    ops = [tensor.op for tensor in graph.outputs]
+    while ops:
+        op = ops.pop()
+        if op.name not in found:
+            found.add(op.name)
+            ops += [tensor.op for tensor in op.inputs]
+    return found
+
+
+def _assigned(graph: Any) -> list[Any]:
+    """The resources that a graph assigns; all that an op is given where its function assigns."""
+    found = []
+    functions = graph.as_graph_def().library.function
+    inner = any(_ASSIGNS.match(node.op) for function in functions for node in function.node_def)
+    for op in graph.get_operations():
+        given = [tensor for tensor in op.inputs if _is_resource(tensor)]
+        if _ASSIGNS.match(op.type):
+            found += given[:1]
+        elif inner and op.type in _CALLS:
+            found += given
+    return found
