@@ -170,11 +170,13 @@ def _check_models(plan: Plan) -> None:
     if not plan.settings.engine.isolate:
         from qbench.engine.worker import check_models
 
-        check_models(models)
+        check_models(models, say)
         return
     try:
         for event in worker_for(base.threads, base.deterministic).ask(check=models):
-            if event["event"] == "failed":
+            if event["event"] == "say":
+                say(event["text"])
+            elif event["event"] == "failed":
                 raise QbenchError(event["message"])
     except WorkerDied as error:
         raise QbenchError(f"model: the worker process that built it ended {error}.") from error

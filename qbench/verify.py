@@ -32,7 +32,7 @@ def verify(plan: Plan) -> None:
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     prepared = prepare(plan, device.kind())
-    check_models(plan.networks)
+    check_models(plan.networks, say)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -45,9 +45,7 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     traced = tf.function(lambda image: model([image], training=False))
     function = traced.get_concrete_function(signature)
-    # The converter keeps the values of the variables that a tf.Module holds. Those of a Keras model
-    # it would leave in the file as variables without a value.
-    held = tf.Module()
+    held = tf.Module()  # of a Keras model's variables the converter would not keep the values
     held.variables_read = list(function.graph.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], held)
     if kind != "float":
@@ -84,7 +82,12 @@ def _silenced() -> Iterator[None]:
         try:
             for number in (1, 2):
                 os.dup2(aside.fileno(), number)
-            with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+            # A stream, since a logger that finds none prints that.
+            with (
+                open(os.devnull, "w") as nothing,
+                contextlib.redirect_stdout(nothing),
+                contextlib.redirect_stderr(nothing),
+            ):
                 yield
         finally:
             for number, old in zip((1, 2), kept, strict=True):

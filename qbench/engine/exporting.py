@@ -125,11 +125,12 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         experiments: what a sweep is going to run.
         isolate: try in a worker process.
     """
-    tried: dict[tuple[str, str, str], Experiment] = {}
+    tried: dict[tuple[Any, ...], Experiment] = {}
     for experiment in experiments:
         kind = kind_of(experiment.quant).name
         network = experiment.model.as_key()
-        tried.setdefault((kind, network, experiment.data.name), experiment)
+        data = experiment.data
+        tried.setdefault((kind, network, data.name, data.resolution), experiment)
     for (kind, *_), experiment in tried.items():
         failure = _done(
             experiment, isolate, try_conversion, (experiment,), trial=experiment.as_config()

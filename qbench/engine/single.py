@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qbench import device, records, runner
 from qbench.data import load
-from qbench.engine.execute import Report, execute
+from qbench.engine.execute import Report, execute, network_for
 from qbench.engine.spec import JobSpec, Part, RunSpec
 from qbench.errors import QbenchError
 from qbench.experiment import Experiment
@@ -39,7 +39,12 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
     done = records.finished(root, run.id)
     if done:
         return {**done, "data": dict(spec.data)}
+    from qbench.quantize.kept_float import warnings
+
     try:
+        network = network_for(experiment, load(experiment.data.name, experiment.data.dir))
+        for text in warnings(network.model):
+            say(text)
         execute(spec, root, report, say)
     except QbenchError:
         raise

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -67,8 +68,12 @@ def _tell(told: TextIO, **event: Any) -> None:
         os._exit(1)
 
 
-def check_models(models: list[Any]) -> None:
+def check_models(models: list[Any], say: Callable[[str], None]) -> None:
     """Build models given as (name, arguments, data set, resolution).
+
+    Args:
+        models: which.
+        say: told which kernels stay float whatever is quantized.
 
     Raises:
         QbenchError: one of them cannot be built, or qbench cannot train it so that it repeats.
@@ -76,13 +81,17 @@ def check_models(models: list[Any]) -> None:
     from qbench.data import DATASETS
     from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
+    from qbench.quantize.kept_float import warnings
     from qbench.training.repeatable import check_repeatable
 
     for name, arguments, data, resolution in models:
         source = DATASETS[data]
         shape = input_shape(source.shape, resolution)
         build = partial(build_model, name, arguments, shape, source.classes)
-        check_repeatable(name, build(), build)
+        model = build()
+        check_repeatable(name, model, build)
+        for text in dict.fromkeys(warnings(model)):
+            say(text)
 
 
 def _serve(line: str, told: TextIO) -> None:
@@ -96,7 +105,7 @@ def _serve(line: str, told: TextIO) -> None:
     request = json.loads(line)
     try:
         if "check" in request:
-            check_models(request["check"])
+            check_models(request["check"], lambda text: _tell(told, event="say", text=text))
         elif "convert" in request:
             from qbench.engine.exporting import convert_folder
 

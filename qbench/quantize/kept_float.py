@@ -33,8 +33,8 @@ class KeptFloat:
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it has two axes or more, as what is multiplied by has."""
-        return len(self.shape) > 1
+        """Whether it reaches over two axes or more, as what is multiplied by does."""
+        return sum(size > 1 for size in self.shape) > 1
 
     def __str__(self) -> str:
         return f"{self.layer} {self.name} {self.shape}"
@@ -59,9 +59,18 @@ def kept_float(model: Any) -> list[KeptFloat]:
     return list(found.values())
 
 
-def warning(kept: KeptFloat) -> str:
-    """What a person should know of a kernel that stays float."""
+def warnings(model: Any) -> list[str]:
+    """A sentence for each layer with kernels that stay float; `model` is functional."""
+    kernels: dict[str, list[KeptFloat]] = {}
+    for kept in kept_float(model):
+        if kept.is_kernel:
+            kernels.setdefault(kept.layer, []).append(kept)
+    return [_warning(layer, held) for layer, held in kernels.items()]
+
+
+def _warning(layer: str, held: list[KeptFloat]) -> str:
+    named = ", ".join(f"{kept.name} {kept.shape}" for kept in held)
     return (
-        f"{kept.layer} ({kept.kind}): its {kept.name} of shape {kept.shape} stays float in every"
-        " row; qbench quantizes the kernels of Keras' convolution and dense layers."
+        f"{layer} ({held[0].kind}): {named} stays float in every row; qbench quantizes the kernels"
+        " of Keras' convolution and dense layers."
     )

@@ -15,7 +15,7 @@ from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.errors import NotConvertible
-from qbench.quantize.kept_float import kept_float, warning
+from qbench.quantize.kept_float import kept_float, warnings
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.walk import functional
 
@@ -151,8 +151,7 @@ def test_kernels_of_unknown_layers_are_named():
     keras.utils.clear_session()
     (kernel,) = [kept for kept in kept_float(unusual.own_layer(SHAPE, 5)) if kept.is_kernel]
     assert str(kernel) == "own_convolution filters (3, 3, 8, 16)"
-    assert warning(kernel).startswith(
-        "own_convolution (OwnConvolution): its filters of shape (3, 3"
-    )
-    names = [str(kept) for kept in kept_float(attention(SHAPE, 5)) if kept.is_kernel]
-    assert "multi_head_attention query/kernel (4, 1, 4)" in names
+    assert warnings(unusual.prelu(SHAPE, 5)) == [] == warnings(unusual.dropout(SHAPE, 5))
+    (said,) = warnings(attention(SHAPE, 5))
+    assert said.startswith("multi_head_attention (MultiHeadAttention): query/kernel (4, 1, 4), ")
+    assert "attention_output/kernel (1, 4, 4) stays float in every row;" in said
