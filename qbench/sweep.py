@@ -19,6 +19,7 @@ from qbench.errors import QbenchError
 from qbench.factors import cells
 from qbench.plan import Plan
 from qbench.progress import Watch, say
+from qbench.reasons import summary
 from qbench.report.build import build_report
 from qbench.settings import Settings
 
@@ -159,7 +160,7 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
                     continue
                 message = "its job left no record"
                 if isinstance(error, BaseException):
-                    message = runner.summary(error)
+                    message = summary(error)
                 machine = {"kind": job.device, "name": job.device}
                 runner.write_failure(
                     root, run.experiment, run.id, job.data, machine, {"message": message}

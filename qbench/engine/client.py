@@ -17,6 +17,7 @@ from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
 from qbench.errors import QbenchError
 from qbench.progress import run_bar, say
+from qbench.reasons import summary
 
 Event = dict[str, Any]
 
@@ -195,7 +196,7 @@ def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> di
     except QbenchError as error:
         return {"message": str(error), "traceback": traceback.format_exc(), "final": "yes"}
     except Exception as error:
-        return {"message": runner.summary(error), "traceback": traceback.format_exc()}
+        return {"message": summary(error), "traceback": traceback.format_exc()}
     return None
 
 

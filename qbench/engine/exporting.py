@@ -9,13 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from qbench import conversions, records, runner
+from qbench import conversions, records
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
 from qbench.errors import NotConvertible, QbenchError
 from qbench.experiment import Experiment
 from qbench.progress import say
+from qbench.reasons import summary
 from qbench.settings import Deploy
 
 
@@ -199,7 +200,7 @@ def _done(
         except QbenchError as error:
             return _Failure(str(error), isinstance(error, NotConvertible))
         except Exception as error:
-            return _Failure(runner.summary(error), refused=False)
+            return _Failure(summary(error), refused=False)
         return None
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:

@@ -13,6 +13,7 @@ from qbench.errors import QbenchError
 from qbench.experiment import Experiment
 from qbench.identity import stretches
 from qbench.progress import say
+from qbench.reasons import summary
 from qbench.segments import Tree
 
 
@@ -42,7 +43,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
     except QbenchError:
         raise
     except Exception as error:
-        failure = {"message": runner.summary(error), "traceback": traceback.format_exc()}
+        failure = {"message": summary(error), "traceback": traceback.format_exc()}
         machine = {"kind": device.kind(), "name": device.name()}
         runner.write_failure(root, experiment, run.id, spec.data, machine, failure)
     return records.read_record(records.run_folder(root, run.id))

@@ -84,8 +84,8 @@ def _serve(line: str, told: TextIO) -> None:
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
     from qbench.experiment import Experiment
+    from qbench.reasons import summary
     from qbench.records import read_json
-    from qbench.runner import summary
 
     request = json.loads(line)
     try:
