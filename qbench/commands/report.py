@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qbench import records
 from qbench.errors import QbenchError
+from qbench.files import prepare_folder
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if not folder.is_dir():
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
     records.read_manifest(folder)
-    records.prepare_folder(folder / "figures", "DIR")
+    prepare_folder(folder / "figures", "DIR")
     from qbench.report.build import build_report
 
     print(build_report(folder))

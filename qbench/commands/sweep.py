@@ -21,9 +21,11 @@ reason (the others are in the table), 2 if nothing could be run.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from qbench import hydra_app
+from qbench.errors import DiskFull
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +43,12 @@ def run_job(config: Any) -> str:
     settings = hydra_app.settings_of(config)
     engine = settings.engine
     path = settings.root.absolute() / "jobs" / f"{config.job}.json"
-    outcome = do_job(path, engine.retries, engine.isolate)
+    try:
+        outcome = do_job(path, engine.retries, engine.isolate)
+    except DiskFull:
+        with suppress(OSError):
+            (path.parent / STOP).touch()  # what the others train would be lost as well
+        raise
     if outcome == "failed" and engine.fail_fast:
         (path.parent / STOP).touch()
     return outcome

@@ -18,6 +18,7 @@ from typing import Any
 from qbench import hydra_app, records
 from qbench.errors import QbenchError
 from qbench.factors import impossible
+from qbench.files import prepare_folder
 
 
 class RunFailed(QbenchError):
@@ -35,7 +36,7 @@ def _train(config: Any) -> None:
     reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
     if reason:
         raise QbenchError(reason)
-    records.prepare_folder(settings.root, "out")
+    prepare_folder(settings.root, "out")
 
     from qbench.engine.single import run_single
     from qbench.progress import figures_line, remarks, run_bar

@@ -13,7 +13,7 @@ from qbench import conversions, records
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import NotConvertible, QbenchError
+from qbench.errors import NotConvertible, QbenchError, disk_full
 from qbench.experiment import Experiment
 from qbench.progress import say
 from qbench.reasons import summary
@@ -197,9 +197,11 @@ def _done(
     if not isolate:
         try:
             call(*arguments)
-        except QbenchError as error:
-            return _Failure(str(error), isinstance(error, NotConvertible))
         except Exception as error:
+            if full := disk_full(error):
+                raise full from error
+            if isinstance(error, QbenchError):
+                return _Failure(str(error), isinstance(error, NotConvertible))
             return _Failure(summary(error), refused=False)
         return None
     worker = worker_for(experiment.threads, experiment.deterministic)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qbench import device
-from qbench.errors import NotConvertible, QbenchError
+from qbench.errors import DiskFull, NotConvertible, QbenchError, disk_full
 
 
 def main() -> None:
@@ -38,7 +38,13 @@ def main() -> None:
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     # Kernels are launched from threads of their own, wherever there is a GPU.
     os.environ.setdefault("TF_GPU_THREAD_MODE", "gpu_private")
-    device.start(arguments.threads, arguments.deterministic)
+    try:
+        device.start(arguments.threads, arguments.deterministic)
+    except OSError as error:
+        if not (full := disk_full(error)):
+            raise
+        _tell(told, event="failed", message=str(full), full=True)
+        return
     _tell(told, event="hello", kind=device.kind(), name=device.name())
     while True:
         _serve(jobs.get(), told)
@@ -108,7 +114,8 @@ def _serve(line: str, told: TextIO) -> None:
                 lambda new, loss: _tell(told, event="progress", new=new, loss=loss),
                 lambda text: _tell(told, event="say", text=text),
             )
-    except Exception as error:
+    except Exception as raised:
+        error = disk_full(raised) or raised
         is_ours = isinstance(error, QbenchError)
         _tell(
             told,
@@ -117,6 +124,7 @@ def _serve(line: str, told: TextIO) -> None:
             traceback=traceback.format_exc(),
             final=is_ours,
             refused=isinstance(error, NotConvertible),
+            full=isinstance(error, DiskFull),
         )
     else:
         _tell(told, event="done")
