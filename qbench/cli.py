@@ -100,7 +100,7 @@ def _do(verb: str, arguments: list[str]) -> int:
         )
     module = importlib.import_module(f"qbench.commands.{verb.replace('-', '_')}")
     if any(argument in ("-h", "--help") for argument in arguments):
-        print((module.__doc__ or "").strip())
+        print(module.HELP, end="")
         return 0
     code: int = module.main(arguments)
     return code

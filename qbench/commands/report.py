@@ -1,23 +1,24 @@
-"""usage: qbench report DIR
-
-Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
-its records. Imports no TensorFlow.
-"""
+"""The verb `report`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from qbench import records
 from qbench.errors import QbenchError
 from qbench.files import prepare_folder
+from qbench.paths import given
+
+HELP = """usage: qbench report DIR
+
+Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
+its records. Imports no TensorFlow.
+"""
 
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
     if len(arguments) != 1:
         raise QbenchError("qbench report takes the folder of one sweep: qbench report DIR.")
-    folder = Path(arguments[0])
+    folder = given(arguments[0])
     if not folder.is_dir():
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
     records.read_manifest(folder)

@@ -1,4 +1,14 @@
-"""usage: qbench sweep [overrides]
+"""The verb `sweep`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from qbench import hydra_app
+from qbench.errors import DiskFull
+
+HELP = """usage: qbench sweep [overrides]
 
 Runs a study's design and builds its table, figures and page. The default is the paper's: the float
 baseline, the default quantized configuration, and each other level of each factor.
@@ -18,14 +28,6 @@ reason that may pass, such as want of memory, is tried again by the same command
 Exit code: 0 if every run ended well, 1 if one failed, diverged or could not be converted for such a
 reason (the others are in the table), 2 if nothing could be run.
 """
-
-from __future__ import annotations
-
-from contextlib import suppress
-from typing import Any
-
-from qbench import hydra_app
-from qbench.errors import DiskFull
 
 
 def main(arguments: list[str]) -> int:

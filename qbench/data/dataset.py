@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.errors import QbenchError
+from qbench.paths import given
 from qbench.registry import Registry
 
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -96,7 +97,7 @@ def load(name: str, folder: str | None) -> Dataset:
 def _existing(name: str, folder: str | None) -> Path | None:
     if folder is None:
         return None
-    path = Path(folder).expanduser()
+    path = given(folder)
     if not path.is_dir():
         raise QbenchError(
             f"data.dir={folder}: no such folder; expected the one that holds {name}'s files."
