@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from qbench.registry import nearest
 
 def wrong(key: str, value: Any, allowed: str) -> QbenchError:
     """The sentence for a value that is not allowed."""
-    return QbenchError(f"{key}={show(value)} is not allowed: expected {allowed}.")
+    return QbenchError(f"{key}={_given(value)} is not allowed: expected {allowed}.")
 
 
 def show(value: Any) -> str:
@@ -25,6 +26,14 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(show(item) for item in value) + "]"
     return str(value)
+
+
+_OTHER = re.compile(r"[-+]?\d[\d_.]*(e[-+]?\d+)?|true|false|null|[\[{].*|", re.IGNORECASE)
+
+
+def _given(value: Any) -> str:
+    """As `show`, with quotes around a text that would be taken for something else."""
+    return f"'{value}'" if isinstance(value, str) and _OTHER.fullmatch(value) else show(value)
 
 
 def whole(key: str, value: Any, low: int, high: int | None = None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from qbench import __version__
-from qbench.errors import QbenchError
+from qbench.errors import QbenchError, disk_full
 from qbench.plain import one_line
 from qbench.registry import nearest
 
@@ -30,7 +32,7 @@ VERBS = {
 }
 
 # What the machine refuses and a person can mend.
-_OUTSIDE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES)
+_OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES)
 
 _USAGE = """usage: qbench VERB [arguments]
 
@@ -48,47 +50,63 @@ quant.bits=8,2,3,4 gives that factor these levels, the first one its default.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Whatever a terminal's encoding lacks is no reason to lose a table.
             stream.reconfigure(errors="backslashreplace")
-    if not given or given[0] in ("-h", "--help", "help"):
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()  # here an error of it can be said
+        return code
+    except QbenchError as error:
+        said, code = str(error), 1 if type(error) is not QbenchError else 2
+    except KeyboardInterrupt:
+        said, code = "interrupted; the same command goes on from here.", 130
+    except BrokenPipeError:
+        said, code = "", 141
+    except OSError as error:
+        full = disk_full(error)
+        if full is None and error.errno not in _OUTSIDE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        said = str(full or f"{where}{error.strerror}; the same command goes on from here.")
+        code = 1
+    _leave_stdout()
+    if said:
+        print(one_line(f"qbench: {said}"), file=sys.stderr)
+    return code
+
+
+def _leave_stdout() -> None:
+    """Where standard output takes nothing more, what waits for it must not be tried at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command, or say what there is."""
+    verb = arguments[0] if arguments else "help"
+    if verb in ("-h", "--help", "help"):
         lines = (f"  {verb:<14} {takes:<24} {does}" for verb, (takes, does) in VERBS.items())
         print(_USAGE.format(verbs="\n".join(lines)), end="")
         return 0
-    if given[0] == "--version":
+    if verb == "--version":
         print(f"qbench {__version__}")
         return 0
-    try:
-        return _run(given[0], given[1:])
-    except QbenchError as error:
-        print(one_line(f"qbench: {error}"), file=sys.stderr)
-        return 1 if type(error) is not QbenchError else 2
-    except KeyboardInterrupt:
-        print("qbench: interrupted; the same command goes on from here.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 141
-    except OSError as error:
-        if error.errno not in _OUTSIDE:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"qbench: {where}{error.strerror}; the same command goes on from here.",
-            file=sys.stderr,
-        )
-        return 1
+    return _do(verb, arguments[1:])
 
 
-def _run(verb: str, arguments: list[str]) -> int:
+def _do(verb: str, arguments: list[str]) -> int:
     if verb not in VERBS:
         raise QbenchError(
             f"{verb} is not a verb; choose one of {', '.join(VERBS)}.{nearest(verb, VERBS)}"
         )
     module = importlib.import_module(f"qbench.commands.{verb.replace('-', '_')}")
     if any(argument in ("-h", "--help") for argument in arguments):
-        print((module.__doc__ or "").strip())
+        print(module.HELP, end="")
         return 0
     code: int = module.main(arguments)
     return code

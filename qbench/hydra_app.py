@@ -5,36 +5,42 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from qbench.arguments import understood
 from qbench.errors import QbenchError
+from qbench.known import unknown
 from qbench.paths import config_folder
 from qbench.registry import nearest
 from qbench.settings import Settings
+from qbench.wording import bad_reference
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def run(task: Callable[[Any], Any], arguments: list[str], *, sweep: bool) -> None:
+def run(
+    task: Callable[[Any], Any], arguments: list[str], *, sweep: bool, more: Sequence[str] = ()
+) -> None:
     """Compose the configuration from `arguments` (overrides and Hydra's flags) and run `task`.
 
-    With `sweep` the task is what qbench's sweeper launches for each run.
+    With `sweep` the task is what qbench's sweeper launches for each run. `more` are overrides of
+    the verb's own.
 
     Raises:
         QbenchError: the configuration cannot be composed or is not valid.
     """
     import hydra
 
-    _check_flags(arguments)
+    taken = understood(arguments, several=sweep)
     _silence()
     flags = ["--multirun"] if sweep else []
     raised: list[Exception] = []
     application = hydra.main(
         version_base="1.3", config_path=str(config_folder()), config_name="config"
     )(task if sweep else _keeping(task, raised))
-    with _as_program([*flags, *arguments]):
+    with _as_program([*flags, *taken, *more]):
         try:
             application()
         except Exception as error:
@@ -57,30 +63,15 @@ def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[A
     return keeping
 
 
-# Hydra's own flags, which are handed on to it.
-_FLAGS = (
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"),
-    *("--package", "-p", "--resolve", "--info", "-i", "--multirun", "-m", "--run", "-r"),
-    *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
-)
-
-
-def _check_flags(arguments: list[str]) -> None:
-    """Hydra answers an unknown flag with its whole usage."""
-    for argument in arguments:
-        flag = argument.partition("=")[0]
-        if flag.startswith("-") and flag not in _FLAGS:
-            raise QbenchError(f"{flag} is not an option.{nearest(flag, (*_FLAGS, *_OPTIONS))}")
-
-
-_OPTIONS = ("--json", "--workers", "--step-seconds", "--help")
-
-
 def settings_of(config: Any) -> Settings:
     """Checked settings from a composed Hydra configuration."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
-    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise QbenchError(explain(error)) from error
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
     return Settings.from_config({str(key): value for key, value in plain.items()})
@@ -141,51 +132,37 @@ def explain(error: Exception) -> str:
             f"{group}={name} is not known; allowed: {', '.join(sorted(options))}."
             f"{nearest(name, options)}"
         )
-    unknown = re.search(r"Could not override '([^']+)'", text)
-    if unknown:
-        return _unknown_key(unknown.group(1))
-    group_match = re.search(r"Could not override '?([\w/.]+)'?\.? ?No match in the defaults", text)
-    if group_match:
-        return _unknown_key(group_match.group(1))
-    ambiguous = re.search(r"Ambiguous value for argument '([^']+)'", text)
-    if ambiguous:
-        return (
-            f"{ambiguous.group(1)}: several values; only qbench sweep and qbench plan take more"
-            " than one."
-        )
-    unreadable = getattr(error, "override", None)
-    if unreadable:
-        return f"{unreadable}: cannot be read as an override; expected key=value."
+    for pattern, sentence in _SENTENCES:
+        if found := pattern.search(text):
+            return sentence(found)
+    reference = bad_reference(text)
+    if reference:
+        return reference
     first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
     return first if first.endswith(".") else f"{first}."
 
 
-def _unknown_key(key: str) -> str:
-    known = sorted(
-        known_keys() | {path.name for path in config_folder().iterdir() if path.is_dir()}
-    )
-    group = key.rpartition(".")[0]
-    siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
-    allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
-    return f"{key} is not a setting.{nearest(key, known)}{allowed}"
-
-
-def known_keys() -> set[str]:
-    """All dotted keys of the default configuration."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        plain = OmegaConf.to_container(compose("config"))
-    assert isinstance(plain, dict)
-    return set(_dotted("", plain))
-
-
-def _dotted(prefix: str, value: Any) -> Iterator[str]:
-    for key, inner in value.items():
-        if isinstance(inner, dict):
-            yield from _dotted(f"{prefix}{key}.", inner)
-        else:
-            yield f"{prefix}{key}"
+_SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"Could not delete '(([^'=]+)=[^']+)'"),
+        lambda found: f"~{found[1]}: this is not what is chosen in {found[2]}.",
+    ),
+    (re.compile(r"Could not (?:override|delete) '([^']+)'"), lambda found: unknown(found[1])),
+    (re.compile(r"delete from config\. '([^']+)' does not"), lambda found: unknown(found[1])),
+    (
+        re.compile(r"delete from config\. The value of '([^']+)' is (.*) and not (.*)\."),
+        lambda found: f"~{found[1]}={found[3]}: its value is {found[2]}.",
+    ),
+    (
+        re.compile(r"Only one of (--.*) can be"),
+        lambda found: f"only one of {found[1]}, and with qbench train or qbench graph alone.",
+    ),
+    (
+        re.compile(r"An item is already at '([^']+)'"),
+        lambda found: f"+{found[1]}: the setting is there already; leave the + out.",
+    ),
+    (
+        re.compile(r"Multiple values for ([\w/]+)"),
+        lambda found: f"{found[1]}: chosen more than once; give it one value, without a +.",
+    ),
+)

@@ -18,9 +18,7 @@ A run's folder appears at once, complete, or not at all.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -29,10 +27,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from qbench.errors import QbenchError
+from qbench.files import as_csv, as_npz, room_for
 
 SCHEMA = 1
 FINISHED = ("ok", "diverged")
@@ -60,7 +58,16 @@ def as_json(content: Any) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write aside, flush to the disk, rename: a reader sees the old file or the new one."""
+    """Write aside, flush to the disk, rename: a reader sees the old file or the new one.
+
+    Raises:
+        DiskFull: there is no room; the old file is as it was.
+    """
+    with room_for(path):
+        _write(path, content)
+
+
+def _write(path: Path, content: bytes) -> None:
     handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -72,30 +79,6 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
-
-
-def append_line(path: Path, content: Mapping[str, Any]) -> None:
-    """Append plain data as one line of JSON, in a single write."""
-    line = json.dumps(content, default=list).encode() + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, line)
-    finally:
-        os.close(handle)
-
-
-def prepare_folder(folder: Path, key: str) -> None:
-    """Make a folder and check that files can be written there.
-
-    Raises:
-        QbenchError: it cannot be made or written; `key` names the setting that chose it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
-            pass
-    except OSError as error:
-        raise QbenchError(f"{key}={folder}: cannot be written ({error.strerror}).") from error
 
 
 def run_folder(root: Path, run: str) -> Path:
@@ -112,7 +95,7 @@ def write_run(
     history: Iterable[Mapping[str, Any]] = (),
     predictions: Mapping[str, NDArray[Any]] | None = None,
     ranges: Mapping[str, Any] | None = None,
-    weights: Any = None,
+    weights: bytes | None = None,
 ) -> None:
     """Put a run's folder in place, whole.
 
@@ -126,24 +109,31 @@ def write_run(
         history: rows of the training history, with equal keys.
         predictions: arrays by name, or None for no file.
         ranges: (minimum, maximum) by tensor, or None for no file.
-        weights: function that writes the weights to the path it is given, or None.
+        weights: content of the weights' file, or None for no file.
+
+    Raises:
+        DiskFull: there is no room; nothing is left of it.
     """
+    files = {CONFIG: as_json(config), HISTORY: as_csv(history)}
+    if predictions is not None:
+        files[PREDICTIONS] = as_npz(predictions)
+    if ranges is not None:
+        files[RANGES] = as_json(ranges)
+    if weights is not None:
+        files[WEIGHTS] = weights
+    files[RECORD] = as_json(_sealed(record, files))
+    with room_for(run_folder(root, run)):
+        _put_in_place(root, run, files)
+
+
+def _put_in_place(root: Path, run: str, files: Mapping[str, bytes]) -> None:
     folder = run_folder(root, run)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{run}.", dir=folder.parent))
     try:
         os.chmod(aside, 0o755)
-        write_atomically(aside / CONFIG, as_json(config))
-        write_atomically(aside / HISTORY, _csv(history))
-        if predictions is not None:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, allow_pickle=False, **predictions)
-            write_atomically(aside / PREDICTIONS, buffer.getvalue())
-        if ranges is not None:
-            write_atomically(aside / RANGES, as_json(ranges))
-        if weights is not None:
-            weights(aside / WEIGHTS)
-        write_atomically(aside / RECORD, as_json(_sealed(record, aside)))
+        for name, content in files.items():
+            _write(aside / name, content)
         if folder.exists():
             if finished(root, run):
                 return
@@ -153,10 +143,10 @@ def write_run(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _sealed(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _sealed(record: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
     """The record with a checksum of every other file of the run, and one of itself."""
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-    sealed = {**record, "files": files}
+    checksums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    sealed = {**record, "files": checksums}
     return {**sealed, "checksum": _checksum(sealed)}
 
 
@@ -177,15 +167,6 @@ def sweep_up(root: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-
-
-def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    table = list(rows)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(table[0]) if table else ["step"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    return buffer.getvalue().encode()
 
 
 def read_json(path: Path, what: str) -> Any:

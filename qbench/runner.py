@@ -139,13 +139,3 @@ def judge(logits: Any, labels: Any, classes: int) -> tuple[dict[str, float], dic
     small = np.uint16 if classes > 256 else np.uint8
     arrays = {"label": labels, "predicted": predicted, "rank": ranks}
     return figures, {key: array.astype(small) for key, array in arrays.items()}
-
-
-def summary(error: BaseException) -> str:
-    """An exception in one line; TensorFlow puts what matters at the end of a long message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    if lines[0].startswith("in user code"):
-        return lines[-1]
-    return f"{type(error).__name__}: {lines[0]}"

@@ -10,6 +10,7 @@ from typing import Any
 from qbench import checks
 from qbench.designs import DESIGNS, EACH, Levels
 from qbench.experiment import Experiment
+from qbench.paths import given
 
 OUTPUTS = "outputs"
 REPRESENTATIVE = "representative"
@@ -126,7 +127,7 @@ class Settings:
     @property
     def root(self) -> Path:
         """The folder that holds `runs/`."""
-        return Path(self.out).expanduser() if self.out else Path(OUTPUTS) / self.study
+        return given(self.out) if self.out else Path(OUTPUTS) / self.study
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:

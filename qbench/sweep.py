@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
-from qbench.errors import QbenchError
+from qbench.errors import DiskFull, QbenchError
 from qbench.factors import cells
+from qbench.files import prepare_folder
 from qbench.plan import Plan
 from qbench.progress import Watch, say
+from qbench.reasons import summary
 from qbench.report.build import build_report
 from qbench.settings import Settings
 
@@ -39,15 +41,16 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
 
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
+        DiskFull: there was no room; what was done before is kept.
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
             pass, its file gives wrong answers, or a figure could not be drawn; everything else is
             done and reported.
     """
     settings = plan.settings
     root = settings.root
-    records.prepare_folder(root, "out")
+    prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
-    records.prepare_folder(folder / "figures", "out")
+    prepare_folder(folder / "figures", "out")
     prepared = prepare(plan, device_kind(settings))
     records.write_manifest(folder, manifest(prepared, root, folder))
     store = Store(root, say)
@@ -120,7 +123,7 @@ def _carry_out(
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
     for name in labels:
         records.discard_failed(root, name)
-    with Watch(root, labels):
+    with Watch(root, labels), _cleared(jobs, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
@@ -131,12 +134,27 @@ def _carry_out(
                 clean(root)
             if settings.engine.fail_fast and (jobs / STOP).exists():
                 break
-    # Another sweep may have jobs of its own here; what is called alike is alike.
+
+
+@contextmanager
+def _cleared(jobs: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
+    """Afterwards the files of these jobs are gone, also when the disk has no room.
+
+    A sweep that is interrupted leaves them: another one in this folder may have jobs of the same
+    names to do. Jobs that are done and called alike are alike.
+    """
+    full: DiskFull | None = None
+    try:
+        yield
+    except DiskFull as error:
+        full = error
     for job in (job for batch in batches for job in batch):
         (jobs / f"{job.id}.json").unlink(missing_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
     with suppress(OSError):
         jobs.rmdir()
+    if full:
+        raise full
 
 
 def _tidy(root: Path) -> None:
@@ -148,7 +166,10 @@ def _tidy(root: Path) -> None:
 
 
 def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
-    """Give a record to every run whose job ended without leaving one."""
+    """Give a record to every run whose job ended without leaving one; DiskFull is raised."""
+    for result in returns:
+        if isinstance(full := getattr(result, "_return_value", None), DiskFull):
+            raise full
     for job, result in zip(batch, returns, strict=True):
         for run in job.runs:
             if records.existing_record(root, run.id) is None and result is not None:
@@ -157,7 +178,7 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
                     continue
                 message = "its job left no record"
                 if isinstance(error, BaseException):
-                    message = runner.summary(error)
+                    message = summary(error)
                 machine = {"kind": job.device, "name": job.device}
                 runner.write_failure(
                     root, run.experiment, run.id, job.data, machine, {"message": message}

@@ -134,6 +134,8 @@ def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:
         )
     key = override.get_key_element()
     texts = [str(text) for text in override.sweep_string_iterator()]
+    if not texts:
+        raise QbenchError(f"{override.input_line}: chooses none of the group's files.")
     return tuple(_plain(parser.parse_override(f"{key}={text}").value()) for text in texts)
 
 

@@ -1,1 +1,1 @@
-"""One module a verb. Its docstring is its help text, its `main(arguments)` returns an exit code."""
+"""One module a verb: `HELP` is its help text, `main(arguments)` returns an exit code."""

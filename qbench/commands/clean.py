@@ -1,24 +1,25 @@
-"""usage: qbench clean DIR
+"""The verb `clean`."""
+
+from __future__ import annotations
+
+from qbench import records
+from qbench.cleaning import clean
+from qbench.errors import QbenchError
+from qbench.paths import given
+
+HELP = """usage: qbench clean DIR
 
 Removes the shared states and checkpoints below DIR that no unfinished run needs; DIR is the folder
 of a sweep or of a study. Records, weights, tables and figures stay. A sweep does the same as it
 goes, unless keep_trunks=true.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from qbench import records
-from qbench.cleaning import clean
-from qbench.errors import QbenchError
-
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
     if len(arguments) != 1:
         raise QbenchError("qbench clean takes one folder: qbench clean DIR.")
-    folder = Path(arguments[0])
+    folder = given(arguments[0])
     if (folder / records.MANIFEST).is_file():
         root = (folder / records.read_manifest(folder)["runs"]).parent
     elif (folder / "segments").is_dir():

@@ -1,4 +1,18 @@
-"""usage: qbench convert RUN [overrides]
+"""The verb `convert`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench import checks, conversions, records
+from qbench.commands.overrides import values_of
+from qbench.errors import QbenchError
+from qbench.paths import given
+from qbench.plain import one_line
+from qbench.progress import remarks
+from qbench.settings import CALIBRATIONS
+
+HELP = """usage: qbench convert RUN [overrides]
 
 Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
 model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
@@ -11,18 +25,6 @@ training images (model_int8.tflite and deploy_representative.json).
 Exit code: 0 if the run was converted, 1 if no file can be made of its network.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
-
-from qbench import checks, conversions, records
-from qbench.commands.overrides import values_of
-from qbench.errors import QbenchError
-from qbench.plain import one_line
-from qbench.progress import remarks
-from qbench.settings import CALIBRATIONS
-
 CALIBRATION = "deploy.calibration"
 _CHANGEABLE = ("eval.limit", "data.dir", CALIBRATION)
 _COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> int:
         raise QbenchError("qbench convert takes the folder of a run: qbench convert RUN.")
     from qbench.engine.exporting import convert_folder
 
-    folder = Path(arguments[0])
+    folder = given(arguments[0])
     changes = values_of(arguments[1:], _CHANGEABLE)
     calibration = changes.pop(CALIBRATION, None)
     if calibration is not None:

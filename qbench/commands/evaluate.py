@@ -1,18 +1,19 @@
-"""usage: qbench evaluate RUN [overrides]
+"""The verb `evaluate`."""
+
+from __future__ import annotations
+
+from qbench.commands.overrides import values_of
+from qbench.errors import QbenchError
+from qbench.paths import given
+from qbench.progress import remarks
+
+HELP = """usage: qbench evaluate RUN [overrides]
 
 Evaluates a finished run again from its saved weights; RUN is its folder. Nothing is written.
 Overrides may change how and on which copy of the data: eval.batch_size, eval.limit, data.dir.
 
 Exit code: 0 if it could be evaluated, whether or not the figures are those recorded.
 """
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from qbench.commands.overrides import values_of
-from qbench.errors import QbenchError
-from qbench.progress import remarks
 
 _CHANGEABLE = ("eval.batch_size", "eval.limit", "data.dir")
 
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
         raise QbenchError("qbench evaluate takes the folder of a run: qbench evaluate RUN.")
     from qbench.engine.finished import bring_back
 
-    run = bring_back(Path(arguments[0]), values_of(arguments[1:], _CHANGEABLE))
+    run = bring_back(given(arguments[0]), values_of(arguments[1:], _CHANGEABLE))
     from qbench import runner
     from qbench.training.inference import run_test_set
 

@@ -1,8 +1,4 @@
-"""usage: qbench graph [overrides]
-
-Traces the network as it is evaluated and lists the fake-quantization ops found in the graph, their
-number by kind, and the number of convolutions, ReLUs and residual adds. Needs no data.
-"""
+"""The verb `graph`."""
 
 from __future__ import annotations
 
@@ -11,6 +7,12 @@ from typing import Any
 from qbench import device, hydra_app
 from qbench.errors import QbenchError
 from qbench.factors import impossible
+
+HELP = """usage: qbench graph [overrides]
+
+Traces the network as it is evaluated and lists the fake-quantization ops found in the graph, their
+number by kind, and the number of convolutions, ReLUs and residual adds. Needs no data.
+"""
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,19 @@
-"""usage: qbench latency RUN|FILE|DIR [overrides]
+"""The verb `latency`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qbench import records
+from qbench.commands.converted import converted_file
+from qbench.commands.overrides import values_of
+from qbench.deploy.latency import LatencySettings, measure
+from qbench.errors import QbenchError
+from qbench.paths import given
+
+HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
 
 How long one invocation of a converted file takes: median, 90th percentile and minimum, on every
 kernel path of the runtime, with 1, 2 and 4 threads.
@@ -15,18 +30,6 @@ seconds=10 (after so long, of each line of the table, no further run is begun), 
 Exit code: 0 if something was measured.
 """
 
-from __future__ import annotations
-
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-from qbench import records
-from qbench.commands.converted import converted_file
-from qbench.commands.overrides import values_of
-from qbench.deploy.latency import LatencySettings, measure
-from qbench.errors import QbenchError
-
 _DATA = "data.dir"
 
 
@@ -36,7 +39,7 @@ def main(arguments: list[str]) -> int:
         raise QbenchError(
             "qbench latency takes a run, a file or a sweep: qbench latency RUN|FILE|DIR."
         )
-    path = Path(arguments[0])
+    path = given(arguments[0])
     values = values_of(arguments[1:], [*LatencySettings.__annotations__, _DATA])
     changes = {_DATA: values.pop(_DATA)} if _DATA in values else {}
     settings = settings_of(values)

@@ -1,14 +1,4 @@
-"""usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
-
-What `qbench sweep` with the same overrides would run: every run with its float and quantized steps,
-the tree of segments that runs share, and how long it takes. Trains nothing and imports no
-TensorFlow.
-
-  --workers N        length on N workers (default: workers=), as a launcher runs it: in batches,
-                     with a barrier between
-  --step-seconds S   seconds of one step; otherwise taken from the study's records, if there are any
-  --json             for programs: steps_unshared, steps_shared, ratio (shared / unshared), ...
-"""
+"""The verb `plan`."""
 
 from __future__ import annotations
 
@@ -19,6 +9,18 @@ from typing import NoReturn
 from qbench import hydra_app
 from qbench.commands.sweep import run_job
 from qbench.errors import QbenchError
+
+HELP = """usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
+
+What `qbench sweep` with the same overrides would run: every run with its float and quantized steps,
+the tree of segments that runs share, and how long it takes. Trains nothing and imports no
+TensorFlow.
+
+  --workers N        length on N workers (default: workers=), as a launcher runs it: in batches,
+                     with a barrier between
+  --step-seconds S   seconds of one step; otherwise taken from the study's records, if there are any
+  --json             for programs: steps_unshared, steps_shared, ratio (shared / unshared), ...
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,5 +50,5 @@ def main(arguments: list[str]) -> int:
         given.append(f"hydra.sweeper.workers={options.workers}")
     if seconds is not None:
         given.append(f"hydra.sweeper.step_seconds={seconds}")
-    hydra_app.run(run_job, [*overrides, *given], sweep=True)
+    hydra_app.run(run_job, overrides, sweep=True, more=given)
     return 0

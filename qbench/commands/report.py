@@ -1,17 +1,19 @@
-"""usage: qbench report DIR
+"""The verb `report`."""
+
+from __future__ import annotations
+
+from qbench import records
+from qbench.errors import QbenchError
+from qbench.files import prepare_folder
+from qbench.paths import given
+
+HELP = """usage: qbench report DIR
 
 Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
 its records. Imports no TensorFlow.
 Exit code: 0 if all was built, 1 if a figure could not be drawn (the tables stand, and the page says
 which is missing).
 """
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from qbench import records
-from qbench.errors import QbenchError
 
 
 class ReportIncomplete(QbenchError):
@@ -22,11 +24,11 @@ def main(arguments: list[str]) -> int:
     """Run the verb."""
     if len(arguments) != 1:
         raise QbenchError("qbench report takes the folder of one sweep: qbench report DIR.")
-    folder = Path(arguments[0])
+    folder = given(arguments[0])
     if not folder.is_dir():
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
     records.read_manifest(folder)
-    records.prepare_folder(folder / "figures", "DIR")
+    prepare_folder(folder / "figures", "DIR")
     from qbench.report.build import build_report
 
     report = build_report(folder)

@@ -1,7 +1,4 @@
-"""usage: qbench status DIR
-
-What has become of the runs of the sweep in DIR: done, running, failed or waiting. Reads only.
-"""
+"""The verb `status`."""
 
 from __future__ import annotations
 
@@ -11,6 +8,12 @@ from qbench import records
 from qbench.engine.locks import is_held
 from qbench.engine.store import Store
 from qbench.errors import QbenchError
+from qbench.paths import given
+
+HELP = """usage: qbench status DIR
+
+What has become of the runs of the sweep in DIR: done, running, failed or waiting. Reads only.
+"""
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 
@@ -19,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run the verb."""
     if len(arguments) != 1:
         raise QbenchError("qbench status takes the folder of one sweep: qbench status DIR.")
-    states = run_states(Path(arguments[0]))
+    states = run_states(given(arguments[0]))
     for label, state in states:
         print(f"{state:<8} {label}")
     counts = [sum(state == kind for _, state in states) for kind in _KINDS]

@@ -1,4 +1,14 @@
-"""usage: qbench sweep [overrides]
+"""The verb `sweep`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from qbench import hydra_app
+from qbench.errors import DiskFull
+
+HELP = """usage: qbench sweep [overrides]
 
 Runs a study's design and builds its table, figures and page. The default is the paper's: the float
 baseline, the default quantized configuration, and each other level of each factor.
@@ -19,12 +29,6 @@ Exit code: 0 if every run ended well, 1 if one failed, diverged or could not be 
 reason (the others are in the table) or a figure could not be drawn, 2 if nothing could be run.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-from qbench import hydra_app
-
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
@@ -41,7 +45,12 @@ def run_job(config: Any) -> str:
     settings = hydra_app.settings_of(config)
     engine = settings.engine
     path = settings.root.absolute() / "jobs" / f"{config.job}.json"
-    outcome = do_job(path, engine.retries, engine.isolate)
+    try:
+        outcome = do_job(path, engine.retries, engine.isolate)
+    except DiskFull:
+        with suppress(OSError):
+            (path.parent / STOP).touch()  # what the others train would be lost as well
+        raise
     if outcome == "failed" and engine.fail_fast:
         (path.parent / STOP).touch()
     return outcome

@@ -1,15 +1,7 @@
-"""usage: qbench trace RUN [overrides]
-
-Compares the file of a converted run with its simulation on the same fixed ranges, tensor by tensor,
-and names the first one that differs by more than one step of its grid.
-Overrides: kernels=reference|builtin (default reference), images=N (default 100), data.dir.
-
-Exit code: 0 if both could be run, whatever the difference.
-"""
+"""The verb `trace`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbench import checks
@@ -17,10 +9,20 @@ from qbench.commands.converted import converted_file
 from qbench.commands.overrides import values_of
 from qbench.deploy.lite import TRACEABLE
 from qbench.errors import QbenchError
+from qbench.paths import given
 from qbench.progress import remarks
 
 if TYPE_CHECKING:
     from qbench.deploy.trace import Comparison
+
+HELP = """usage: qbench trace RUN [overrides]
+
+Compares the file of a converted run with its simulation on the same fixed ranges, tensor by tensor,
+and names the first one that differs by more than one step of its grid.
+Overrides: kernels=reference|builtin (default reference), images=N (default 100), data.dir.
+
+Exit code: 0 if both could be run, whatever the difference.
+"""
 
 _CHANGEABLE = ("kernels", "images", "data.dir")
 _BATCH = 20
@@ -30,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """Run the verb."""
     if not arguments:
         raise QbenchError("qbench trace takes the folder of a converted run: qbench trace RUN.")
-    folder = Path(arguments[0])
+    folder = given(arguments[0])
     changes = values_of(arguments[1:], _CHANGEABLE)
     kernels, count = changes.pop("kernels", "reference"), changes.pop("images", 100)
     checks.one_of("kernels", kernels, TRACEABLE)

@@ -1,4 +1,15 @@
-"""usage: qbench train [overrides]
+"""The verb `train`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench import hydra_app, records
+from qbench.errors import QbenchError
+from qbench.factors import impossible
+from qbench.files import prepare_folder
+
+HELP = """usage: qbench train [overrides]
 
 Runs one configuration, once for each of its seeds, and prints what came out.
 
@@ -10,14 +21,6 @@ A finished run is found and not run again; with train.checkpoint_every=N an inte
 from its last checkpoint. Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if
 nothing could be run.
 """
-
-from __future__ import annotations
-
-from typing import Any
-
-from qbench import hydra_app, records
-from qbench.errors import QbenchError
-from qbench.factors import impossible
 
 
 class RunFailed(QbenchError):
@@ -35,7 +38,7 @@ def _train(config: Any) -> None:
     reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
     if reason:
         raise QbenchError(reason)
-    records.prepare_folder(settings.root, "out")
+    prepare_folder(settings.root, "out")
 
     from qbench.engine.single import run_single
     from qbench.progress import figures_line, remarks, run_bar

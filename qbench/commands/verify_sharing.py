@@ -1,4 +1,11 @@
-"""usage: qbench verify-sharing [overrides]
+"""The verb `verify-sharing`."""
+
+from __future__ import annotations
+
+from qbench import hydra_app
+from qbench.commands.sweep import run_job
+
+HELP = """usage: qbench verify-sharing [overrides]
 
 Proves that sharing changes nothing: trains the runs of the design both ways, each by itself in one
 go and all with shared segments that are stored and read back, and compares every weight bit by bit.
@@ -8,13 +15,8 @@ Exit code 0 only if all are equal.
   qbench verify-sharing 'design.factors=[quant.op]' train.steps=100
 """
 
-from __future__ import annotations
-
-from qbench import hydra_app
-from qbench.commands.sweep import run_job
-
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(run_job, [*arguments, "hydra.sweeper.action=verify"], sweep=True)
+    hydra_app.run(run_job, arguments, sweep=True, more=["hydra.sweeper.action=verify"])
     return 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qbench.data import arrays, reading
 from qbench.errors import QbenchError
+from qbench.paths import given
 from qbench.registry import Registry
 
 
@@ -98,12 +99,11 @@ def _existing(name: str, folder: str | None) -> Path | None:
     if folder is None:
         return None
     try:
-        path = Path(folder).expanduser()
+        path = given(folder)
         there = path.is_dir()
         next(path.iterdir() if there else iter(()), None)
-    except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home
-        said = error.strerror if isinstance(error, OSError) else error
-        raise QbenchError(f"data.dir={folder}: cannot be read ({said}).") from error
+    except OSError as error:
+        raise QbenchError(f"data.dir={folder}: cannot be read ({error.strerror}).") from error
     if not there:
         raise QbenchError(
             f"data.dir={folder}: no such folder; expected the one that holds {name}'s files."

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qbench import checks, environment
 from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.errors import QbenchError
+from qbench.reasons import reason
 
 REFERENCE = "float"
 FEWEST_ROUNDS = 3
@@ -91,7 +92,7 @@ def measure(
                 }
                 taken = timed(invoke, settings, clock)
             except (QbenchError, RuntimeError, ValueError) as error:
-                rows.append({**row, "error": str(error).strip().split("\n")[0]})
+                rows.append({**row, "error": reason(error)})
                 continue
             rows.append({**row, **compared(taken)})
     if all("error" in row for row in rows):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qbench.deploy.file_graph import FileGraph, read_graph
 from qbench.errors import NotConvertible, QbenchError
+from qbench.reasons import reason
 
 # The kernel paths of the runtime; one file gives different answers on them.
 KERNELS = {
@@ -61,8 +62,7 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     except (MemoryError, OSError, tf.errors.ResourceExhaustedError):
         raise
     except Exception as error:
-        reason = str(error).strip().split("\n")[0]
-        raise NotConvertible(f"the converter refuses this model: {reason}") from error
+        raise NotConvertible(f"the converter refuses this model: {reason(error)}") from error
     return content
 
 
@@ -145,7 +145,7 @@ class LiteFile:
                     experimental_preserve_all_tensors=keep_all,
                 )
         except ValueError as error:
-            raise QbenchError(_cannot_run(str(error))) from error
+            raise QbenchError(_cannot_run(error)) from error
         self._allocated = -1
 
     def logits(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
@@ -277,13 +277,10 @@ class LiteFile:
         return np.asarray(values, np.float32)
 
 
-def _cannot_run(message: str) -> str:
+def _cannot_run(error: ValueError) -> str:
     """What the runtime says of a file that it does not take, in a sentence."""
-    reason = message.strip().split("\n")[0]
-    missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", reason)
-    if missing:
-        return f"these kernels have no {missing.group(1)}"
-    return f"not a LiteRT file: {reason}"
+    missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", str(error))
+    return f"no kernel for {missing.group(1)}" if missing else f"not a LiteRT file: {reason(error)}"
 
 
 def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:

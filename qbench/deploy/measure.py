@@ -13,6 +13,7 @@ from qbench.deploy import plausible
 from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.errors import QbenchError, WrongFile
 from qbench.evaluation import label_ranks, metrics
+from qbench.reasons import reason
 
 Values = NDArray[np.float32]
 
@@ -67,11 +68,11 @@ def measure(
             file = LiteFile(content, path)
             logits, again = _answers(file, inputs())
         except (QbenchError, RuntimeError, ValueError) as error:
-            found[path] = {"error": str(error).strip().split("\n")[0]}
+            found[path] = {"error": reason(error)}
             continue
-        reason = _fault(file, logits, again, expected)
-        if reason:
-            raise WrongFile(f"on the {path} kernels the file {reason}.")
+        fault = _fault(file, logits, again, expected)
+        if fault:
+            raise WrongFile(f"on the {path} kernels the file {fault}.")
         apart = np.abs(logits - expected.logits) / (file.output_step() or 1.0)
         agreeing = logits.argmax(axis=1) == expected.logits.argmax(axis=1)
         found[path] = {
@@ -103,10 +104,10 @@ def _fault(file: LiteFile, logits: Values, again: Values, expected: Expected) ->
     leave = file.output()
     one = plausible.unit(leave.scale, leave.dtype, expected.logits)
     first = logits[: len(expected.graph)]
-    reason = plausible.fault(first, expected.graph, one, expected.near, "the converted graph")
-    if reason is None and expected.most is not None:
-        reason = plausible.fault(logits, expected.logits, one, expected.most, "the simulation")
-    return reason
+    fault = plausible.fault(first, expected.graph, one, expected.near, "the converted graph")
+    if fault is None and expected.most is not None:
+        fault = plausible.fault(logits, expected.logits, one, expected.most, "the simulation")
+    return fault
 
 
 def figures_of(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[str, float]:

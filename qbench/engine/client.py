@@ -15,9 +15,10 @@ from qbench import records, runner
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.spec import JobSpec
 from qbench.engine.store import Store
-from qbench.errors import QbenchError
+from qbench.errors import DiskFull, QbenchError, disk_full
 from qbench.keras_settings import check_keras_settings
 from qbench.progress import run_bar, say
+from qbench.reasons import summary
 
 Event = dict[str, Any]
 
@@ -64,6 +65,7 @@ class Worker:
 
         Raises:
             WorkerDied: the process ended.
+            DiskFull: there was no room for what the worker was to write.
         """
         _ = self.device
         assert self._process.stdin is not None
@@ -85,6 +87,8 @@ class Worker:
             code = self._process.wait()
             raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
         event: Event = json.loads(line)
+        if event.get("full"):
+            raise DiskFull(event["message"])
         return event
 
     def close(self) -> None:
@@ -119,7 +123,7 @@ def close_workers() -> None:
 
 
 def do_job(path: Path, retries: int, isolate: bool) -> str:
-    """Do one job of a sweep; whatever happens to it, nothing is raised.
+    """Do one job of a sweep; what happens to it is recorded and not raised.
 
     Args:
         path: the job's file in `<root>/jobs/`.
@@ -128,6 +132,9 @@ def do_job(path: Path, retries: int, isolate: bool) -> str:
 
     Returns:
         `done`, or `failed` after the failure has been recorded.
+
+    Raises:
+        DiskFull: there is no room for what comes out, nor for the record of a failure.
     """
     root = path.parent.parent
     if (path.parent / STOP).exists():
@@ -200,10 +207,12 @@ def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> di
 
     try:
         execute(spec, root, report, say)
-    except QbenchError as error:
-        return {"message": str(error), "traceback": traceback.format_exc(), "final": "yes"}
     except Exception as error:
-        return {"message": runner.summary(error), "traceback": traceback.format_exc()}
+        if full := disk_full(error):
+            raise full from error
+        if isinstance(error, QbenchError):
+            return {"message": str(error), "traceback": traceback.format_exc(), "final": "yes"}
+        return {"message": summary(error), "traceback": traceback.format_exc()}
     return None
 
 

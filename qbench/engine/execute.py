@@ -17,8 +17,10 @@ from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine.locks import locked
 from qbench.engine.spec import JobSpec, Part
 from qbench.engine.store import Store
+from qbench.engine.weights import weights_file
 from qbench.errors import Diverged, QbenchError
 from qbench.experiment import Experiment
+from qbench.files import append_line
 from qbench.training.state import State
 
 Report = Callable[[int, float], None]
@@ -35,7 +37,8 @@ def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
         say: told what a person should know.
 
     Raises:
-        QbenchError: the device or the data are not those that the job was planned for.
+        QbenchError: the device or the data are not those that the job was planned for; DiskFull if
+            there is no room for what comes out.
     """
     experiment = spec.experiment
     device.start(experiment.threads, experiment.deterministic)
@@ -108,7 +111,7 @@ class _Execution:
             "train_seconds": self.seconds["train"],
             "finished": runner.now(),
         }
-        records.append_line(self.root / records.JOBS, line)
+        append_line(self.root / records.JOBS, line)
 
     def _train(self) -> None:
         """Bring the network to the end of the path, from the last state that is stored."""
@@ -200,7 +203,7 @@ class _Execution:
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
-            "weights": model.save_weights,
+            "weights": weights_file(model),
         }
         if np.all(np.isfinite(logits)):
             judged = runner.judge(logits, labels, self.data.classes)

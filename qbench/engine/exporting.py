@@ -9,13 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from qbench import conversions, records, runner
+from qbench import conversions, records
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import NotConvertible, QbenchError, WrongFile
+from qbench.errors import NotConvertible, QbenchError, WrongFile, disk_full
 from qbench.experiment import Experiment
 from qbench.progress import say
+from qbench.reasons import summary
 from qbench.settings import Deploy
 
 
@@ -244,10 +245,10 @@ def _done(
             call(*arguments)
         except NotConvertible as error:
             return _Failure(str(error), error.export)
-        except QbenchError as error:
-            return _Failure(str(error))
         except Exception as error:
-            return _Failure(runner.summary(error))
+            if full := disk_full(error):
+                raise full from error
+            return _Failure(str(error) if isinstance(error, QbenchError) else summary(error))
         return None
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:

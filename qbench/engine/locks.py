@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from qbench.files import room_for
+
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0  # a lock of another machine that has not been renewed for so long is dead
 _POLL_SECONDS = 0.2
@@ -61,8 +63,9 @@ def _try(path: Path) -> bool:
     me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
     aside = path.with_name(f".{path.name}.{me['host']}.{me['pid']}.{threading.get_ident()}")
     try:
-        aside.write_text(json.dumps(me))
-        os.link(aside, path)
+        with room_for(path):
+            aside.write_text(json.dumps(me))
+            os.link(aside, path)
     except FileExistsError:
         return False
     finally:

@@ -9,10 +9,11 @@ from qbench import device, records, runner
 from qbench.data import load
 from qbench.engine.execute import Report, execute, network_for
 from qbench.engine.spec import JobSpec, Part, RunSpec
-from qbench.errors import QbenchError
+from qbench.errors import QbenchError, disk_full
 from qbench.experiment import Experiment
 from qbench.identity import stretches
 from qbench.progress import say
+from qbench.reasons import summary
 from qbench.segments import Tree
 
 
@@ -30,7 +31,8 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
         raised for it.
 
     Raises:
-        QbenchError: the data or the configuration cannot be used; nothing was trained.
+        QbenchError: the data or the configuration cannot be used; nothing was trained. DiskFull if
+            there was no room for what came out.
     """
     device.start(experiment.threads, experiment.deterministic)
     spec = single_job(experiment, device.kind())
@@ -49,7 +51,9 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
     except QbenchError:
         raise
     except Exception as error:
-        failure = {"message": runner.summary(error), "traceback": traceback.format_exc()}
+        if full := disk_full(error):
+            raise full from error
+        failure = {"message": summary(error), "traceback": traceback.format_exc()}
         machine = {"kind": device.kind(), "name": device.name()}
         runner.write_failure(root, experiment, run.id, spec.data, machine, failure)
     return records.read_record(records.run_folder(root, run.id))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qbench import records
+from qbench.files import room_for
 from qbench.training.state import Damaged, State, pack, unpack
 
 Say = Callable[[str], None]
@@ -35,7 +36,8 @@ class Store:
 
     def make_folder(self) -> None:
         """Make the folder that states and locks go to."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with room_for(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, segment: str) -> bool:
         """Whether there is a state file; it may turn out to be damaged."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qbench import device
-from qbench.errors import NotConvertible, QbenchError
+from qbench.errors import DiskFull, NotConvertible, QbenchError, disk_full
 
 
 def main() -> None:
@@ -40,7 +40,13 @@ def main() -> None:
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     # Kernels are launched from threads of their own, wherever there is a GPU.
     os.environ.setdefault("TF_GPU_THREAD_MODE", "gpu_private")
-    device.start(arguments.threads, arguments.deterministic)
+    try:
+        device.start(arguments.threads, arguments.deterministic)
+    except OSError as error:
+        if not (full := disk_full(error)):
+            raise
+        _tell(told, event="failed", message=str(full), full=True)
+        return
     _tell(told, event="hello", kind=device.kind(), name=device.name())
     while True:
         _serve(jobs.get(), told)
@@ -99,8 +105,8 @@ def _serve(line: str, told: TextIO) -> None:
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
     from qbench.experiment import Experiment
+    from qbench.reasons import summary
     from qbench.records import read_json
-    from qbench.runner import summary
 
     request = json.loads(line)
     try:
@@ -123,7 +129,8 @@ def _serve(line: str, told: TextIO) -> None:
                 lambda new, loss: _tell(told, event="progress", new=new, loss=loss),
                 lambda text: _tell(told, event="say", text=text),
             )
-    except Exception as error:
+    except Exception as raised:
+        error = disk_full(raised) or raised
         is_ours = isinstance(error, QbenchError)
         _tell(
             told,
@@ -132,6 +139,7 @@ def _serve(line: str, told: TextIO) -> None:
             traceback=traceback.format_exc(),
             final=is_ours,
             export=error.export if isinstance(error, NotConvertible) else "",
+            full=isinstance(error, DiskFull),
         )
     else:
         _tell(told, event="done")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +13,7 @@ from qbench import checks
 from qbench.errors import QbenchError
 from qbench.models.check import check_network
 from qbench.models.functional import as_functional
+from qbench.reasons import summary
 from qbench.registry import Registry
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name")
@@ -51,7 +51,7 @@ def build_model(
         raise QbenchError(f"model={name}: {error}") from error
     except Exception as error:
         raise QbenchError(
-            f"model={name} cannot be used on images of {shape}: {_reason(error)}."
+            f"model={name} cannot be used on images of {shape}: {summary(error).rstrip('.')}."
         ) from error
     return model
 
@@ -95,17 +95,8 @@ def _called(
     except Exception as error:
         raise QbenchError(
             f"model={name} cannot be built with {dict(arguments)} on images of {shape}:"
-            f" {_reason(error)}{_place(error)}."
+            f" {summary(error).rstrip('.')}{_place(error)}."
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """The line of a message that says why; Keras may write first which layer was called."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    kind = type(error).__name__
-    return f"{kind}: {said[0].rstrip('.')}" if said else kind
 
 
 def _place(error: Exception) -> str:

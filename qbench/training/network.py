@@ -21,6 +21,7 @@ from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.view import View
+from qbench.reasons import reason
 from qbench.training.optimizers import build_optimizer
 from qbench.training.randomness import generator_states, set_states
 from qbench.training.repeatable import check_repeatable
@@ -118,8 +119,9 @@ class Network:
         try:
             self.model.load_weights(weights)
         except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise QbenchError(f"{weights}: cannot be read as these weights ({reason}).") from error
+            raise QbenchError(
+                f"{weights}: cannot be read as these weights ({reason(error)})."
+            ) from error
         if tuple(ranges) != self.averages.tensors:
             raise QbenchError(f"{weights.parent}: its range averages are of another network.")
         self.averages.averages.assign([ranges[name] for name in self.averages.tensors])

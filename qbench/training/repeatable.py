@@ -21,7 +21,7 @@ from qbench.errors import QbenchError
 from qbench.quantize.calls import is_stock
 from qbench.quantize.folding import is_in_inference
 from qbench.quantize.walk import walk
-from qbench.runner import summary
+from qbench.reasons import summary
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
 

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from qbench.cli import main
+from qbench.plan import Plan
 from qbench.training import loop
 
 # Baseline, default and 4 bits; of ten steps eight are their trunk.
@@ -98,3 +100,21 @@ def segments(folder: Path, configuration: str) -> list[str]:
     (row,) = [row for row in manifest["rows"] if row["label"] == configuration]
     path: list[str] = row["runs"][0]["segments"]
     return path
+
+
+def refused_with(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command says that cannot be understood, in one line."""
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("qbench: ")
+    assert said.count("\n") == 1
+    return said.removeprefix("qbench: ").removesuffix("\n")
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Plan:
+    """The plan that `qbench plan` would print."""
+    plans: list[Plan] = []
+    monkeypatch.setattr("qbench.forecast.print_forecast", lambda plan, *_: plans.append(plan))
+    assert main(["plan", *arguments]) == 0
+    (plan,) = plans
+    return plan

@@ -31,7 +31,7 @@ MISTAKES = {
     "not key=value": (["train", "quant"], "quant: cannot be read", "key=value"),
     "delay over one": (["train", "quant.delay=1.5"], "quant.delay=1.5", "from 0 to 1"),
     "empty placement": (["train", "quant.placement=[]"], "quant.placement=[]", "conv"),
-    "seeds swept": (["sweep", "seeds=0,1"], "seeds", "not a factor"),
+    "threads swept": (["sweep", "threads=1,2"], "threads", "not a factor"),
     "unknown factor": (["sweep", "design.factors=[quant.foo]"], "quant.foo", "quant.bits"),
     "nothing to vary": (["sweep", "quant.enabled=false"], "quant.enabled=false", "qbench train"),
     "impossible default": (
@@ -53,7 +53,6 @@ MISTAKES = {
     "report of nothing": (["report", "nowhere"], "nowhere: no such folder", "sweep"),
     "report of two": (["report", "a", "b"], "qbench report takes", "one sweep"),
     "evaluate nothing": (["evaluate", "nowhere"], "record.json: no such file", "record of a run"),
-    "odd group value": (["train", "data=3"], "Config group", "int"),
     "share swept": (["sweep", "share=true,false"], "share", "not a factor"),
     "no such device": (["sweep", "device=tpu"], "device=tpu", "auto, cpu or gpu"),
     "no switch": (["sweep", "isolate=maybe"], "isolate=maybe", "true or false"),

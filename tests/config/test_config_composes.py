@@ -13,7 +13,8 @@ from qbench import device
 from qbench.data import DATASETS
 from qbench.designs import DESIGNS
 from qbench.errors import QbenchError
-from qbench.hydra_app import known_keys, settings_of
+from qbench.hydra_app import settings_of
+from qbench.known import known_keys
 from qbench.models import MODELS, build_model
 from qbench.paths import config_folder
 from qbench.quantize.ops import OPS

@@ -27,7 +27,7 @@ SGD, COSINE = examples.OPTIMIZER_EXAMPLES["sgd"], examples.SCHEDULE_EXAMPLES["co
 WRONG: list[tuple[str, Any, str, str]] = [
     ("study.name", None, "null", "a name without '/'"),
     ("study.name", "a/b", "a/b", "a name without '/'"),
-    ("study.name", "", "", "a name without '/'"),
+    ("study.name", "", "''", "a name without '/'"),
     ("data.dir", 5, "5", "a text or null"),
     ("data.preprocessing", "lenet", "lenet", "vgg or inception"),
     ("data.preprocessing", None, "null", "vgg or inception"),
@@ -109,7 +109,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("design.levels", [8, 4], "[8,4]", "null or keys with a list of levels each"),
     ("seeds", [], "[]", "a list of whole numbers"),
     ("seeds", None, "null", "a list of whole numbers"),
-    ("seeds", "0", "0", "a list of whole numbers"),
+    ("seeds", "0", "'0'", "a list of whole numbers"),
     ("seeds", [0, 1, 0], "[0,1,0]", "a list without repeats"),
     ("seeds", [-1], "-1", WHOLE),
     ("seeds", [2**31], str(2**31), WHOLE),

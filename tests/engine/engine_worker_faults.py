@@ -5,12 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 # Becomes sitecustomize.py in front of a worker's path; every job asks it first.
-CODE = """
+NO_TEMPORARY = "QBENCH_TESTED_WITHOUT_TEMPORARY_FILES"
+CODE = (
+    f"""
+NO_TEMPORARY = {NO_TEMPORARY!r}
+"""
+    + """
 import sys
 
 if "qbench.engine.worker" in sys.orig_argv:
-    import os, signal, subprocess
+    import errno, os, signal, subprocess
     from qbench.engine import execute as engine
+
+    if os.environ.get(NO_TEMPORARY):
+        from qbench import device
+
+        def start(threads, deterministic):
+            raise FileNotFoundError(2, "No usable temporary directory found in ['/a', '/b']")
+
+        device.start = start
 
     original = engine.execute
 
@@ -22,6 +35,8 @@ if "qbench.engine.worker" in sys.orig_argv:
             os.write(1, b"written to the descriptor\\n")
             subprocess.run(["echo", "by a child"], check=True)
         deaths = root / f"deaths-{spec.id}"
+        if (root / "full").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         left = int(deaths.read_text()) if deaths.exists() else 0
 
         def deadly(new, loss):
@@ -34,6 +49,7 @@ if "qbench.engine.worker" in sys.orig_argv:
 
     engine.execute = execute
 """
+)
 
 
 def install(folder: Path) -> None:

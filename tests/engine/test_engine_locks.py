@@ -13,6 +13,7 @@ import pytest
 
 from qbench.engine import locks
 from qbench.engine.locks import is_held, locked, read_holder
+from qbench.errors import DiskFull
 
 HOLD = """
 import sys, time
@@ -209,6 +210,6 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(OSError, match="No space"), locked(tmp_path / "lock", print):
+    with pytest.raises(DiskFull, match="/lock;"), locked(tmp_path / "lock", print):
         pass
     assert list(tmp_path.iterdir()) == []

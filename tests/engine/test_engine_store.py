@@ -1,16 +1,16 @@
 """The states of segments on disk: whole or not there, kept as long as they are needed."""
 
-import errno
 import os
 
 import numpy as np
 import pytest
+from full_disk import Half, refuse
 
 from qbench import records
 from qbench.cleaning import clean
 from qbench.engine.locks import locked
 from qbench.engine.store import Store
-from qbench.errors import QbenchError
+from qbench.errors import DiskFull, QbenchError
 from qbench.training.state import State
 
 
@@ -78,31 +78,6 @@ def test_a_damaged_file_is_named_set_aside_and_not_there(store, said, kind, dama
     assert load("a").step == 4
 
 
-class _Half:
-    """A file that takes half of what it is given and is full then."""
-
-    def __init__(self, file):
-        self._file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def write(self, content):
-        self._file.write(content[: len(content) // 2])
-        self._file.flush()
-        _full()
-
-
-def _full(*_, **__):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 @pytest.mark.parametrize("kind", ["state", "partial"])
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch, call, kind):
@@ -111,10 +86,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch,
     before = (store.folder / f"a.{kind}").read_bytes()
     if call == "write":
         opened = os.fdopen
-        monkeypatch.setattr(os, "fdopen", lambda *rest, **more: _Half(opened(*rest, **more)))
+        monkeypatch.setattr(os, "fdopen", lambda *rest, **more: Half(opened(*rest, **more)))
     else:
-        monkeypatch.setattr(os, call, _full)
-    with pytest.raises(OSError, match="No space left on device"):
+        monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(DiskFull, match=f"disk full: no room for .*/a.{kind};"):
         save("a", _state(2))
     monkeypatch.undo()
     assert _names(store) == [f"a.{kind}"]
@@ -123,8 +98,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch,
 
 def test_a_state_that_cannot_be_written_does_not_cost_the_checkpoint(store, monkeypatch):
     store.save_partial("a", _state(2))
-    monkeypatch.setattr(os, "fsync", _full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(DiskFull):
         store.save("a", _state(4))
     monkeypatch.undo()
     assert store.load_partial("a").step == 2

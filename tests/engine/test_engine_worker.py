@@ -16,7 +16,8 @@ from engine_examples import jobs, prepared, weights, write_job
 
 from qbench import records
 from qbench.engine import client
-from qbench.engine.client import Worker, WorkerDied, do_job, worker_for
+from qbench.engine.client import Worker, WorkerDied, do_job, fresh_worker, worker_for
+from qbench.errors import DiskFull
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,27 @@ def test_what_a_job_prints_does_not_disturb_what_is_told(worker, tmp_path):
     assert [event["event"] for event in events].count("done") == 1
     assert weights(tmp_path, spec.runs[0].id)
     assert list(worker().ask(job=str(path))) == [{"event": "done"}]
+
+
+def test_a_full_disk_is_no_failure_and_not_tried_again(worker, tmp_path, capfd):
+    spec, path = _one_job(tmp_path)
+    (tmp_path / "full").touch()
+    with pytest.raises(DiskFull, match="disk full"):
+        list(worker().ask(job=str(path)))
+    with pytest.raises(DiskFull, match="the same command goes on from here"):
+        do_job(path, 3, True)
+    assert not (tmp_path / "runs").exists()
+    assert "tried again" not in capfd.readouterr().err
+    (tmp_path / "full").unlink()
+    assert do_job(path, 0, True) == "done"
+    assert weights(tmp_path, spec.runs[0].id)
+
+
+def test_a_worker_without_room_to_start_says_so(worker, monkeypatch, capfd):
+    monkeypatch.setenv(faults.NO_TEMPORARY, "1")
+    with fresh_worker(2, False) as started, pytest.raises(DiskFull, match="temporary files"):
+        _ = started.device
+    assert capfd.readouterr().err == ""
 
 
 def test_a_mistake_is_told_as_a_sentence_and_not_tried_again(worker, tmp_path, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 import records_examples as examples
 
-from qbench import records
-from qbench.errors import QbenchError
+from qbench import files, records
+from qbench.errors import DiskFull, QbenchError, disk_full
 
 
 class _Broken(OSError):
@@ -21,6 +22,59 @@ class _Broken(OSError):
 
 def _fail(*_: Any, **__: Any) -> None:
     raise _Broken
+
+
+def test_a_line_without_room_for_all_of_it_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.jsonl"
+    files.append_line(path, {"job": 1})
+    before = path.read_bytes()
+    opened = Path.open
+
+    class Short(io.FileIO):
+        def write(self, content: Any) -> int:
+            return super().write(content[:3])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda path, *_, **__: Short(path, "ab"))
+        with pytest.raises(DiskFull, match=r"/jobs\.jsonl;"):
+            files.append_line(path, {"job": 2})
+    assert opened(path, "rb").read() == before
+    files.append_line(path, {"job": 3})
+    assert path.read_bytes() == before + b'{"job": 3}\n'
+
+
+FULL = OSError(28, "No space left on device")
+
+
+def _from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (FULL, True),
+        (OSError(122, "Disk quota exceeded"), True),
+        (OSError("Can't write data (errno = 28, 'No space left on device')"), True),
+        (_from(RuntimeError("could not save"), FULL), True),
+        (OSError(13, "Permission denied"), False),
+        (OSError(30, "Read-only file system"), False),
+        (MemoryError(), False),
+        (_from(ValueError("a"), KeyError("b")), False),
+        (_from(loop := ValueError("a"), loop), False),
+    ],
+)
+def test_a_full_disk_is_told_from_other_errors(error: Exception, full: bool) -> None:
+    assert isinstance(disk_full(error), DiskFull) == full
+
+
+def test_a_full_disk_names_what_there_was_no_room_for() -> None:
+    assert "no room for a/b;" in str(disk_full(OSError(28, "No space left on device", "a/b")))
+    assert "no room for c;" in str(disk_full(FULL, Path("c")))
+    assert disk_full(known := DiskFull("said already")) is known
 
 
 FAULTS = ["fsync", "replace", "chmod"]
@@ -87,7 +141,7 @@ def test_a_folder_below_a_regular_file_cannot_be_written(tmp_path: Path, below: 
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / below if below else tmp_path / "file"
     with pytest.raises(QbenchError) as error:
-        records.prepare_folder(folder, "out")
+        files.prepare_folder(folder, "out")
     assert str(error.value).startswith(f"out={folder}: cannot be written (")
 
 
@@ -99,13 +153,13 @@ def test_a_folder_where_no_file_can_be_made(
 
     monkeypatch.setattr(records.tempfile, "NamedTemporaryFile", refuse)
     with pytest.raises(QbenchError, match=r"out=.*: cannot be written \(Permission denied\)\."):
-        records.prepare_folder(tmp_path / "new", "out")
+        files.prepare_folder(tmp_path / "new", "out")
 
 
 def test_a_prepared_folder_exists_and_is_empty(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
-    records.prepare_folder(folder, "out")
-    records.prepare_folder(folder, "out")
+    files.prepare_folder(folder, "out")
+    files.prepare_folder(folder, "out")
     assert folder.is_dir()
     assert list(folder.iterdir()) == []
 

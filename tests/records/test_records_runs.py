@@ -11,7 +11,7 @@ import pytest
 import records_examples as examples
 
 from qbench import records
-from qbench.errors import QbenchError
+from qbench.errors import DiskFull, QbenchError
 
 RUN = "0123456789ab"
 FILES = {
@@ -95,7 +95,7 @@ def test_a_disk_that_fails_leaves_no_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(records.os, fault, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFull, match=f"disk full: no room for {tmp_path}/runs/{RUN};"):
         examples.write(tmp_path, RUN)
     assert _inside(tmp_path) == set()
 

@@ -1,0 +1,37 @@
+"""A text as it is typed on the command line, so that the shell and Hydra give it back unchanged."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+_REFERENCE = re.compile(r"(\\*)\$\{")
+_WHOLE_REFERENCE = re.compile(r"\$\{[^${}]+\}")
+
+
+def in_shell(key: str, text: str, literal: bool = False) -> str:
+    """`key=text` for a POSIX shell, in the shortest quoting.
+
+    Args:
+        key: of the setting.
+        text: its value; `${...}` in it stands for another setting, as Hydra has it.
+        literal: let `${...}` stand for itself.
+    """
+    forms = [f"{key}={in_hydra(text, quote, literal)}" for quote in (Quote.double, Quote.single)]
+    typed = [shlex.quote(form) for form in forms]
+    # In double quotes "$" and "`" have a meaning, and at a terminal "!" is an earlier command.
+    typed += [_in_double_quotes(form) for form in forms if not set("!$`") & set(form)]
+    return min(typed, key=len)
+
+
+def in_hydra(text: str, quote: Quote = Quote.double, literal: bool = False) -> str:
+    """A text as a quoted value of an override; see `in_shell` for the arguments."""
+    if literal or "${" in _WHOLE_REFERENCE.sub("", text):
+        text = _REFERENCE.sub(r"\1\1\\${", text)
+    return QuotedString(text=text, quote=quote).with_quotes()
+
+
+def _in_double_quotes(text: str) -> str:
+    return '"' + re.sub(r'([\\"])', r"\\\1", text) + '"'

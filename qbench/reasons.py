@@ -1,0 +1,150 @@
+"""Why an exception was raised, in one line.
+
+Keras and TensorFlow put the reason into pages of other text: stacks of calls, the arguments of a
+layer, the nodes of a graph, a whole program in MLIR.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LONGEST = 300
+"""Characters of a reason; what is longer lists values."""
+
+
+def summary(error: BaseException) -> str:
+    """An exception in one line: its type and its reason."""
+    said = _with_causes(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def reason(error: BaseException) -> str:
+    """As `summary`, without the type; the type alone where the exception says nothing.
+
+    A layer that was called comes first, as `Dense.call(): ...`; in parentheses stands what the
+    exception was raised from, unless it repeats that itself.
+    """
+    return _with_causes(error) or type(error).__name__
+
+
+def _with_causes(error: BaseException) -> str:
+    said = _said(error)
+    for cause in _causes(error):
+        why = _said(cause)
+        if why and (why in said or said in why) and said:
+            continue
+        shown = f"{type(cause).__name__}: {why}" if why else type(cause).__name__
+        said = f"{said} ({shown})" if said else shown
+    return said
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What an exception was raised from; what it was raised during only if it says nothing."""
+    seen = [error]
+    while True:
+        last = seen[-1]
+        cause = last.__cause__
+        if cause is None and not last.__suppress_context__ and not str(last).strip():
+            cause = last.__context__
+        if cause is None or cause in seen:
+            return
+        yield cause
+        seen.append(cause)
+
+
+def _said(error: BaseException) -> str:
+    """What the exception itself says."""
+    layer, why = _found(_paragraphs(_text(error)), type(error).__name__)
+    return ": ".join(part for part in (layer, _cut(why)) if part)
+
+
+def _text(error: BaseException) -> str:
+    """The message without escape sequences; a KeyError's own text is what it is about, quoted."""
+    text = str(error)
+    if isinstance(error, KeyError) and len(error.args) == 1 and isinstance(error.args[0], str):
+        text = error.args[0] if " " in error.args[0] else text
+    return _ESCAPE.sub("", text)
+
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+# The converter: a place in a file, "error:", and what follows is the program.
+_MLIR = re.compile(r"(?:\S:\d+:\d+|<unknown>:0|\)): error: (.+)")
+_SEVERAL = re.compile(r"\d+ root error\(s\) found\.\s+\(0\) (?:[A-Z_ ]+: *)?")
+_FRAME = re.compile(r'\s*File "[^"]*", line \d+')
+_ANNOUNCES = re.compile(r"(?:\berror\b|\bexception\b)[^.]*:$", re.IGNORECASE)
+_QUOTES = '"""'  # around the traceback of another process
+_CALLING = re.compile(r"Exception encountered when calling (\S+?\(\))\.")
+# What TensorFlow writes before, after and in the middle of a reason.
+_CLUTTER = (
+    (re.compile(r"\{\{function_node [^}]*\}\} ?"), ""),
+    (re.compile(r" ?\[Op:[^\]]*\](?: name:.*)?$"), ""),
+    (re.compile(r" ?; NodeDef: .*$"), ""),
+    (re.compile(r"'\{\{node ([^}]+)\}\}[^']*'"), r"'\1'"),
+    (re.compile(r"\)\{\{node [^}]+\}\}"), ")"),
+    (re.compile(r"\{\{node ([^}]+)\}\}"), r"\1"),
+    (re.compile(r"\[_XlaMustCompile[^\]]*\]"), ""),
+)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The message in paragraphs of one line each, without stacks of calls and values."""
+    converter = _MLIR.search(text)
+    if converter:
+        return [converter.group(1).strip()]
+    found: list[list[str]] = [[]]
+    for line in _without_frames(_SEVERAL.sub("", text).splitlines()):
+        said = line.strip()
+        if said.startswith("Arguments received by "):
+            break
+        if not said or said == _QUOTES or said.startswith("[["):
+            found.append([])
+        else:
+            found[-1].append(said)
+    return [_clean(" ".join(lines)) for lines in found if lines]
+
+
+def _clean(text: str) -> str:
+    for pattern, instead in _CLUTTER:
+        text = pattern.sub(instead, text)
+    return " ".join(text.split())
+
+
+def _without_frames(lines: list[str]) -> list[str]:
+    """Every stack, with the line that announces it, becomes an empty line."""
+    kept: list[str] = []
+    depth = None
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if _FRAME.match(line):
+            while depth is None and kept and not kept[-1].strip():
+                kept.pop()
+            if depth is None and kept and kept[-1].rstrip().endswith(":"):
+                kept.pop()
+            depth = indent
+        elif depth is None or (line.strip() and indent <= depth):
+            if depth is not None:
+                kept.append("")
+            depth = None
+            kept.append(line)
+    return kept
+
+
+def _found(paragraphs: list[str], kind: str) -> tuple[str, str]:
+    """The layer that was called, or nothing, and the paragraph that says why."""
+    layer = why = ""
+    for paragraph in paragraphs:
+        why = paragraph.removeprefix(f"{kind}: ")
+        called = _CALLING.fullmatch(why)
+        if called:
+            layer, why = called.group(1), ""
+        elif why and not _ANNOUNCES.search(why):
+            break
+    return layer, why
+
+
+def _cut(text: str) -> str:
+    """A text or, if it is long, its beginning up to a word's end."""
+    if len(text) <= LONGEST:
+        return text
+    return (text[:LONGEST].rpartition(" ")[0] or text[:LONGEST]).rstrip(" ,;") + " ..."
