@@ -22,7 +22,8 @@ own evaluation are printed, and written only where there are no better ones.
 deploy.calibration=representative quantizes a float run after training, with ranges found on
 training images (model_int8.tflite and deploy_representative.json).
 
-Exit code: 0 if the run was converted, 1 if no file can be made of its network.
+Exit code: 0 if the run was converted, 1 if no file can be made of its network or the file gives
+wrong answers, which is recorded.
 """
 
 CALIBRATION = "deploy.calibration"

@@ -26,7 +26,8 @@ with the same result). Finished runs are found and not run again; an interrupted
 it was. deploy.enabled=true converts every run (see qbench convert); a conversion that failed for a
 reason that may pass, such as want of memory, is tried again by the same command.
 Exit code: 0 if every run ended well, 1 if one failed, diverged or could not be converted for such a
-reason (the others are in the table) or a figure could not be drawn, 2 if nothing could be run.
+reason (the others are in the table), a converted file gives wrong answers or a figure could not be
+drawn, 2 if nothing could be run.
 """
 
 
