@@ -14,7 +14,7 @@ LITERALLY = r"; a text that has ${ in it is typed with \${ in its place."
 # What is typed: the whole answer, the same of every verb.
 REFUSED = {
     "out=epoch=999-step=1.ckpt": f"{ONE_TEXT}'out=\"epoch=999-step=1.ckpt\"'",
-    "data.dir=/tmp/with space (1)": f"{ONE_TEXT}'data.dir=\"/tmp/with space (1)\"'",
+    "data.dir=/data/with space (1)": f"{ONE_TEXT}'data.dir=\"/data/with space (1)\"'",
     "data.note=don't": rf'''{ONE_TEXT}"data.note=\"don't\""''',
     "data.note=a, b": f"{ONE_TEXT}'data.note=\"a, b\"'",
     "data.note=50% [test]": f"{ONE_TEXT}'data.note=\"50% [test]\"'",

@@ -92,9 +92,9 @@ def reports(sweep: Path) -> dict[str, str]:
     ("error", "said"),
     [
         (MemoryError(), "MemoryError"),
-        (ValueError("odd shape\nmore"), "ValueError: odd shape"),
+        (ValueError("odd shape\nmore"), "ValueError: odd shape more"),
         (RuntimeError("the machine caught fire"), "RuntimeError: the machine caught fire"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -17,7 +17,7 @@ from qbench.quoting import in_hydra, in_shell
 
 TEXTS = [
     "epoch=999-step=1.ckpt",
-    "/tmp/with space (1)",
+    "/data/with space (1)",
     "don't",
     "a, b",
     "50% [test]",
