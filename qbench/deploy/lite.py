@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.deploy.file_graph import FileGraph, read_graph
-from qbench.errors import NotConvertible, QbenchError
+from qbench.errors import NotConvertible, QbenchError, disk_full
 from qbench.reasons import reason
 
 # The kernel paths of the runtime; one file gives different answers on them.
@@ -62,6 +62,8 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     except (MemoryError, OSError, tf.errors.ResourceExhaustedError):
         raise
     except Exception as error:
+        if full := disk_full(error):
+            raise full from error
         raise NotConvertible(f"the converter refuses this model: {reason(error)}") from error
     return content
 
