@@ -51,9 +51,10 @@ PHASES = {
 def register(monkeypatch, build, name="own"):
     """Makes `model.name=own` stand for `build(shape, classes)` until the test is over.
 
-    Jobs keep networks by their configuration: give each network that they train a name.
+    Arguments of whichever model it takes the place of are left aside. Jobs keep networks by their
+    configuration: give each network that they train a name.
     """
-    monkeypatch.setitem(MODELS._items, name, lambda shape, classes: build(shape, classes))
+    monkeypatch.setitem(MODELS._items, name, lambda shape, classes, **_: build(shape, classes))
 
 
 def experiment(values=None, optimizer=None):

@@ -7,6 +7,9 @@ import pytest
 from penalized_networks import PENALIZED
 from unusual_networks import regularized
 
+# Keras says of `masked` that its convolution reads every pixel all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask:UserWarning")
+
 
 @pytest.mark.parametrize("phase", own.PHASES)
 @pytest.mark.parametrize("build", PENALIZED.values(), ids=PENALIZED)

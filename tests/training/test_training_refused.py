@@ -126,10 +126,8 @@ def test_another_network_each_time(monkeypatch):
 @pytest.mark.parametrize("verb", ["train", "sweep", "verify-sharing"])
 def test_every_verb_that_trains_says_so_first(verb, tiny, tmp_path, monkeypatch, capfd):
     own.register(monkeypatch, REFUSED["tf.random"][0], f"refused-{verb}")
-    chosen = [text for text in tiny if not text.startswith("model.")]
     out = [] if verb == "verify-sharing" else [f"out={tmp_path}"]
-    model = f"+model={{name: refused-{verb}}}"
-    assert main([verb, *chosen, "~model", model, *out]) == 2
+    assert main([verb, *tiny, f"model.name=refused-{verb}", *out]) == 2
     said = capfd.readouterr().err
     assert f"model=refused-{verb}: the layer own (Own) draws random numbers" in said
     assert "Traceback" not in said
