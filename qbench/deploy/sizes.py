@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from qbench.quantize.kept_float import kept_float
 from qbench.quantize.placement import is_convolution, kernels
 
 FLOAT_BITS = 32
@@ -26,6 +25,8 @@ def folded_values(model: Any) -> int:
 
 def float_values(model: Any) -> int:
     """Number of values that stay float32 in every configuration; see `kept_float`."""
+    from qbench.quantize.kept_float import kept_float  # Keras, which sizes alone do not need
+
     return sum(kept.values for kept in kept_float(model))
 
 
