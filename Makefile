@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 OUT ?= outputs/digits
+# How many processes run tests at once; each file of tests stays in one.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep tables results test test-slow lint format lock clean bench bench-peers
@@ -32,10 +34,10 @@ results: setup  ## train and convert what results/digits holds, in place; finish
 	$(BIN)/qbench sweep out=results/digits deploy.enabled=true
 
 test: setup  ## the tests; at most 10 minutes on 2 cores
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 test-slow: setup  ## the tests that take longer; at most 30 minutes
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m slow
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10
 	$(BIN)/python benchmarks/step.py --save

@@ -112,7 +112,9 @@ def test_every_op_can_be_chosen(op: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "table"), [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)], ids=lambda x: str(x)
+    ("group", "table"),
+    [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)],
+    ids=["optimizer", "schedule"],
 )
 def test_files_give_every_argument_of_an_optimizer_or_schedule(group: str, table: Any) -> None:
     """So that each can be overridden by name, as `train.optimizer.momentum=0.8`."""

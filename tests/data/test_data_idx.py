@@ -128,7 +128,9 @@ def test_what_is_neither_idx_nor_gzipped_is_named(tmp_path: Path, raw: bytes, na
 
 
 @pytest.mark.parametrize(
-    ("name", "raw"), [("a.gz", GOOD), ("a", gzip.compress(GOOD)), ("a.bin", gzip.compress(GOOD))]
+    ("name", "raw"),
+    [("a.gz", GOOD), ("a", gzip.compress(GOOD)), ("a.bin", gzip.compress(GOOD))],
+    ids=["plain", "gzipped", "gzipped.bin"],
 )
 def test_the_bytes_say_whether_a_file_is_gzipped(tmp_path: Path, name: str, raw: bytes) -> None:
     (tmp_path / name).write_bytes(raw)

@@ -150,8 +150,16 @@ def test_a_readers_own_sentence_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch
         _load(monkeypatch, read)
 
 
-@pytest.mark.parametrize("folder", ["x" * 300, "~no-such-user/data", "~no-such-user"])
-def test_a_folder_that_cannot_be_asked_for_is_named(folder: str) -> None:
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("x" * 300, "cannot be read ("),
+        ("~no-such-user/data", "no such folder"),
+        ("~no-such-user", "no such folder"),
+    ],
+    ids=["long", "below", "home"],
+)
+def test_a_folder_that_cannot_be_asked_for_is_named(folder: str, said: str) -> None:
     with pytest.raises(QbenchError) as error:
         load("mnist", folder)
-    assert str(error.value).startswith(f"data.dir={folder}: cannot be read (")
+    assert str(error.value).startswith(f"data.dir={folder}: {said}")
