@@ -32,7 +32,7 @@ VERBS = {
 }
 
 # What the machine refuses and a person can mend.
-_OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES)
+_OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES, errno.EISDIR)
 
 _USAGE = """usage: qbench VERB [arguments]
 

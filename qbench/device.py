@@ -31,6 +31,8 @@ def import_tensorflow() -> Any:
         try:
             import tensorflow as tf
 
+            # Warnings of its Python side, on retracing for one, are about qbench's code.
+            tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices()
         except BaseException:
             aside.seek(0)

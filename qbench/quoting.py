@@ -8,7 +8,7 @@ import shlex
 from hydra.core.override_parser.types import Quote, QuotedString
 
 _REFERENCE = re.compile(r"(\\*)\$\{")
-_WHOLE_REFERENCE = re.compile(r"\$\{[^${}]+\}")
+_WHOLE_REFERENCE = re.compile(r"\$\{[\w.:/,@-]+\}")
 
 
 def in_shell(key: str, text: str, literal: bool = False) -> str:

@@ -24,7 +24,7 @@ def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
     if report is None:
         raise QbenchError(f"{folder}: not converted yet; `qbench convert {folder}` comes first.")
     if "file" not in report:
-        raise QbenchError(f"{folder}: no file was converted; `qbench convert {folder}` says why.")
+        raise QbenchError(f"{folder}: it has no converted file. {report['export_note']}")
     path = folder / report["file"]
     try:
         content = path.read_bytes()

@@ -18,8 +18,8 @@ from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
-from qbench.deploy.lite import LiteFile, convert
-from qbench.deploy.measure import Expected, figures_of, measure
+from qbench.deploy.lite import convert
+from qbench.deploy.measure import Expected, figures_of, graph_of, measure
 from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.errors import NotConvertible, QbenchError, WrongFile
@@ -123,6 +123,7 @@ class _Made:
         content: the file.
         graph: the Keras model that was converted.
         plain: the same without grids.
+        operators: how many the file has.
         notes: what is to be said of it.
     """
 
@@ -130,6 +131,7 @@ class _Made:
     content: bytes
     graph: Any
     plain: Any
+    operators: int
     notes: list[str]
 
 
@@ -145,24 +147,30 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: Kind) -> _M
     content = convert(graph, kind.name, images)
     notes = [kind.note] if kind.note else []
     if kind.name == "float":
-        return _Made(kind, content, graph, plain, notes)
+        return _Made(kind, content, graph, plain, 0, notes)
     model = functional(network.model)
     found = Comparer(model, Simulation(model, averages, quant), averages.tensors)
-    parts = LiteFile(content, "builtin").graph()
+    parts = graph_of(content)
     if on_grids and found.has_other_kernels(parts):
         left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
     floats = found.float_parts(parts)
     differing = found.differing(parts) if kind.export == "exact" else []
-    other = [name for name in differing if not any(part.startswith(f"{name} (") for part in floats)]
+    moved = found.moved(parts) if on_grids and not differing else []
     for text, names in (
         ("float in the simulation", left_float),
         ("float in the file", floats),
-        ("not on the grid of the simulation", other),
+        ("not on the grid of the simulation", _without(floats, differing)),
+        ("moved to another grid by the converter", _without(floats, moved)),
     ):
         notes += [f"{text}: {_listed(names)}"] if names else []
     if kind.export == "exact" and (differing or left_float):
         kind = replace(kind, export="approximate")
-    return _Made(kind, content, graph, plain, notes)
+    return _Made(kind, content, graph, plain, len(parts.operators), notes)
+
+
+def _without(floats: list[str], names: list[str]) -> list[str]:
+    """The names that `floats`, which have operators behind them, does not hold."""
+    return [name for name in names if not any(part.startswith(f"{name} (") for part in floats)]
 
 
 def _listed(names: list[str], most: int = 8) -> str:
@@ -185,15 +193,38 @@ def _run(
         raise WrongFile("the simulation with the file's ranges gives logits that are not finite.")
     first = next(input_batches(experiment, images))
     _check_export(network, experiment.quant, made, first)
-    operators = len(LiteFile(made.content, "builtin").operators())
-    near = plausible.of_conversion(made.kind, experiment.quant, operators)
+    largest = float(np.abs(network.averages.averages.numpy()).max())
+    near = plausible.of_conversion(made.kind, experiment.quant, made.operators)
     most = plausible.of_simulation(made.kind, near)
-    expected = Expected(logits, most, _answers(made.graph, first), near)
+    expected = Expected(logits, most, _answers(made.graph, first), near, largest)
+    if made.kind.name == "int8" and 1 < experiment.quant.bits_of_activations < 8:
+        _check_twin(network, experiment.quant, made, first)
 
     def inputs() -> Iterator[Values]:
         return input_batches(experiment, images)
 
     return logits, measure(made.content, expected, inputs, labels, classes)
+
+
+def _check_twin(network: Any, quant: Quant, made: _Made, inputs: Values) -> None:
+    """See that a file of the same network with grids of 8 bits is right.
+
+    With few bits a file may be so far from its graph that hardly any fault would show; what the
+    converter makes of the network does not depend on the grids.
+
+    Raises:
+        WrongFile: it is not.
+    """
+    graph, _ = export_model(network.model, network.averages, quant, all_of_8_bits=True)
+    eight = replace(quant, bits=8, weight_bits=None, activation_bits=None)
+    near = plausible.of_conversion(made.kind, eight, made.operators)
+    logits = _answers(graph, inputs)
+    labels = np.zeros(len(inputs), np.int64)
+    content = convert(graph, made.kind.name)
+    try:
+        measure(content, Expected(logits, None, logits, near), lambda: [inputs], labels, 2)
+    except WrongFile as error:
+        raise WrongFile(f"with grids of 8 bits for these, {error}") from error
 
 
 def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values) -> None:
@@ -206,7 +237,8 @@ def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values) -> No
     view = network.view(scheme.without_activations() if scheme else None)
     expected = _answers(view.model, inputs)[0]
     got = _answers(made.plain, inputs)
-    one = plausible.unit(0.0, np.float32, expected)
+    largest = float(np.abs(network.averages.averages.numpy()).max())
+    one = plausible.unit(0.0, np.float32, expected, largest)
     reason = plausible.fault(got, expected, one, plausible.of_export(), "the network")
     if reason:
         raise WrongFile(f"the graph to convert {reason}.")

@@ -14,7 +14,20 @@ from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
 from qbench.quantize.tensors import IMAGE
+from qbench.quantize.walk import readers
 
+# Operators whose output values are values that they read, or stand at the end of the same grid.
+_PASSING = frozenset(
+    (
+        *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
+        *("DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MAX_POOL_2D"),
+        *("MINIMUM", "MIRROR_PAD", "PACK", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "RELU"),
+        *("RELU6", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE"),
+        *("SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE"),
+        *("TILE", "TRANSPOSE", "UNPACK"),
+    )
+)
+_MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
 # Relative: scales are float32 in the file, float64 here.
 _SAME = 2e-6
 
@@ -39,17 +52,26 @@ class Comparer:
             norm = self._folds.get(op.name)
             self._hosts[f"{op.name}.baked"] = norm.name if norm else op.name
         self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
-        self._behind = dict(_vanishing(model))
+        self._known_steps: dict[str, Any] = {}
+        self._behind = dict(self._fused(model))
 
     def differing(self, graph: FileGraph) -> list[str]:
         """The names of tensors and kernels that are not in the file as they were simulated."""
         found = dict.fromkeys(self._differing(graph))
         return list(found)
 
+    def moved(self, graph: FileGraph) -> list[str]:
+        """The names of tensors that are not on the grid that the exported graph has for them."""
+        expected = {
+            name: tensor_grid(*self._simulation.range_of(name), self._simulation.quant_of(name))
+            for name in sorted(self._tensors)
+        }
+        return list(dict.fromkeys(self._off_grid(graph, expected)))
+
     def has_other_kernels(self, graph: FileGraph) -> bool:
         """Whether the converter quantized a constant that is no kernel of a known layer."""
         return any(
-            _is_integer_constant(part) and self._scope(part) not in self._baked
+            _is_integer_constant(part) and self._layer(part) is None
             for op in graph.operators
             for part in op.reads
         )
@@ -63,28 +85,43 @@ class Comparer:
         return [f"{layer} ({', '.join(dict.fromkeys(ops))})" for layer, ops in found.items()]
 
     def _differing(self, graph: FileGraph) -> Iterator[str]:
-        expected = {name: self._grid(name) for name in sorted(self._tensors)}
+        yield from self._off_grid(graph, {name: self._grid(name) for name in sorted(self._tensors)})
+        for op in graph.operators:
+            yield from self._kernels(op)
+            if _is_float(op):
+                yield self._reader(op)
+
+    def _off_grid(self, graph: FileGraph, expected: Mapping[str, Grid | None]) -> Iterator[str]:
+        """The tensors with another grid than expected, and those that are not in the file."""
         missing = {name for name, grid in expected.items() if grid is not None}
         if IMAGE in expected and not _on(graph.image, expected[IMAGE]):
             yield IMAGE
         missing.discard(IMAGE)
         for op in graph.operators:
-            yield from self._kernels(op)
-            if _is_float(op):
-                yield self._reader(op)
             for part in op.makes:
                 if not part.has_grid:
                     continue
                 simulated = [name for name in self._names(part) if expected.get(name)]
                 found = {name for name in simulated if _on(part, expected[name])}
                 missing -= found
-                keeps = not simulated and _keeps_grid(op, part)
+                keeps = self._host(part) not in self._tensors and _keeps_grid(op, part)
                 if not (found or keeps or self._is_for_a_join(op, part, graph, expected)):
                     yield self._reader(op)
         yield from sorted(missing)
 
+    def _fused(self, model: Any) -> Iterator[tuple[str, str]]:
+        """By name, the one reader whose output may stand in the file for what it reads.
+
+        That is a layer which does nothing in inference, and whatever reads a tensor that has no
+        grid of its own: the converter fuses activations, and names the tensor by what comes first.
+        """
+        idle = {op.name for op in model.operations if is_identity_in_inference(op)}
+        for name, reading in readers(model).items():
+            if len(reading) == 1 and (reading[0] in idle or name not in self._tensors):
+                yield name, reading[0]
+
     def _names(self, part: Part) -> list[str]:
-        """The layers whose output a tensor is: one, and those behind it that do nothing here."""
+        """The layers whose output a tensor may be: one, and those behind it; see `_fused`."""
         names, name = [], self._host(part)
         while name and name not in names:
             # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
@@ -111,25 +148,39 @@ class Comparer:
         for part in op.reads:
             if not _is_integer_constant(part):
                 continue
-            layer = self._baked.get(self._scope(part))
-            if layer is None or not self._is_kernel(layer, part):
-                name = layer.name if layer else self._host(part) or self._reader(op)
-                yield f"{name} kernel"
+            if self._layer(part) is None:
+                named = self._baked.get(self._scope(part))
+                name = named.name if named is not None else self._host(part) or self._reader(op)
+                yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
 
-    def _is_kernel(self, layer: Any, part: Part) -> bool:
-        """Whether a constant has the steps and the values of a layer's simulated kernel."""
-        quantizer = self._simulation.kernel_quantizer(layer.name)
-        if quantizer is None or part.dtype != "int8":
+    def _layer(self, part: Part) -> Any | None:
+        """The layer whose simulated kernel a constant is, by its name, else by its steps."""
+        named = self._baked.get(self._scope(part))
+        layers = [named] if named is not None else list(self._baked.values())
+        return next((layer for layer in layers if self._has_steps_of(part, layer)), None)
+
+    def _has_steps_of(self, part: Part, layer: Any) -> bool:
+        """Whether a constant has the steps of a layer's simulated kernel."""
+        steps = self._steps(layer)
+        if steps is None or part.dtype != "int8":
             return False
-        taken = take(
-            layer, self._folds.get(layer.name), quantizer, self._simulation.folds(layer.name)
-        )
-        steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer) * np.abs(taken.after)
-        steps = steps if np.ptp(steps) else steps[:1]
         if len(part.scales) not in (1, len(steps)) and len(steps) != 1:
             return False
         # A channel of zeros has any scale.
         return bool(np.all(np.isclose(steps, part.scales, rtol=_SAME, atol=0) | (steps == 0)))
+
+    def _steps(self, layer: Any) -> Any | None:
+        """The steps of a kernel in the simulation, (channels,) or (1,); None where it is float."""
+        quantizer = self._simulation.kernel_quantizer(layer.name)
+        if quantizer is None:
+            return None
+        if layer.name not in self._known_steps:
+            norm, folded = self._folds.get(layer.name), self._simulation.folds(layer.name)
+            taken = take(layer, norm, quantizer, folded)
+            steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer)
+            steps = steps * np.abs(taken.after)
+            self._known_steps[layer.name] = steps if np.ptp(steps) else steps[:1]
+        return self._known_steps[layer.name]
 
     def _grid(self, name: str) -> Grid | None:
         quant = self._simulation.quant_of(name)
@@ -151,14 +202,6 @@ class Comparer:
         """A name for an operator: the layer that it is part of."""
         hosts = [self._host(part) for part in (*op.makes, *op.reads)]
         return next((host for host in hosts if host), op.name)
-
-
-def _vanishing(model: Any) -> Iterator[tuple[str, str]]:
-    """By the name of what it reads, each layer that a file has nothing of."""
-    for layer in filter(is_identity_in_inference, model.operations):
-        for node in layer._inbound_nodes:
-            for tensor in node.input_tensors:
-                yield tensor._keras_history.operation.name, layer.name
 
 
 def _is_float(op: Operator) -> bool:
@@ -184,7 +227,9 @@ def _on(part: Part, grid: Grid | None) -> bool:
 
 
 def _keeps_grid(op: Operator, part: Part) -> bool:
-    """Whether a tensor that the simulation does not quantize has the grid of what it is made of."""
+    """Whether a tensor that the simulation does not quantize passes on values and their grid."""
+    if op.name not in _PASSING:
+        return False
     data = [read for read in op.reads if not read.is_constant and read.has_grid]
     return bool(data) and all(
         part.dtype == read.dtype

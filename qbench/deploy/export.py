@@ -30,7 +30,11 @@ CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseCo
 
 
 def export_model(
-    model: Any, averages: RangeAverages, quant: Quant, on_grids: bool = True
+    model: Any,
+    averages: RangeAverages,
+    quant: Quant,
+    on_grids: bool = True,
+    all_of_8_bits: bool = False,
 ) -> tuple[Any, list[str]]:
     """The Keras model to convert, and what only the file quantizes.
 
@@ -40,6 +44,7 @@ def export_model(
         quant: how the run was quantized.
         on_grids: put kernels and every gathered tensor on the grids of an int8 file. Otherwise
             kernels have the values they had in the simulation, and all else is float.
+        all_of_8_bits: tensors of fewer bits are put on grids of 8 over the same ranges.
 
     Returns:
         The model, and the names of tensors (and `kernels`) that the simulation left float and the
@@ -49,15 +54,18 @@ def export_model(
         QbenchError: a layer of the model cannot be converted.
     """
     model = functional(model)
-    exporter = _Exporter(model, averages, quant, on_grids)
+    exporter = _Exporter(model, averages, quant, on_grids, all_of_8_bits)
     return exporter.export(model), exporter.left_float
 
 
 class _Exporter(Rewriter):
     """Rewrites with constants in the place of variables, and every gathered tensor on a grid."""
 
-    def __init__(self, model: Any, averages: RangeAverages, quant: Quant, on_grids: bool) -> None:
+    def __init__(
+        self, model: Any, averages: RangeAverages, quant: Quant, on_grids: bool, of_8_bits: bool
+    ) -> None:
         super().__init__(None, averages)
+        self.all_of_8_bits = of_8_bits
         self.on_grids = on_grids
         self.simulation = Simulation(model, averages, quant)
         self.left_float: list[str] = []
@@ -114,7 +122,7 @@ class _Exporter(Rewriter):
         quant = self.simulation.quant_of(name)
         if quant is None:
             self._is_left_float(name)
-        return tensor_grid(*self.simulation.range_of(name), quant)
+        return tensor_grid(*self.simulation.range_of(name), None if self.all_of_8_bits else quant)
 
 
 class Scoped(keras.layers.Layer):

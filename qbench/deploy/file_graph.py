@@ -21,7 +21,6 @@ class Part:
         scales: (1,) or, of a kernel, (channels,) float32; empty where it has no grid.
         zero_point: the code that means 0.
         is_constant: it is stored in the file.
-        values: a constant's codes or values, else None.
     """
 
     index: int
@@ -30,7 +29,6 @@ class Part:
     scales: NDArray[np.float32]
     zero_point: int
     is_constant: bool
-    values: NDArray[Any] | None
 
     @property
     def has_grid(self) -> bool:
@@ -62,12 +60,12 @@ class FileGraph:
 
 
 def read_graph(interpreter: Any) -> FileGraph:
-    """The graph of an allocated interpreter of a file with one input."""
+    """The graph of an interpreter of a file with one input."""
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     ops = interpreter._get_ops_details()
     entry = int(interpreter.get_input_details()[0]["index"])
     made = {entry, *(int(k) for op in ops for k in op["outputs"])}
-    parts = {index: _part(interpreter, detail, made) for index, detail in details.items()}
+    parts = {index: _part(detail, made) for index, detail in details.items()}
 
     def named(indices: Iterable[int]) -> tuple[Part, ...]:
         return tuple(parts[int(k)] for k in indices if int(k) in parts)
@@ -76,22 +74,13 @@ def read_graph(interpreter: Any) -> FileGraph:
     return FileGraph(parts[entry], tuple(operators))
 
 
-def _part(interpreter: Any, detail: dict[str, Any], made: set[int]) -> Part:
+def _part(detail: dict[str, Any], made: set[int]) -> Part:
     index, grid = int(detail["index"]), detail["quantization_parameters"]
-    constant = index not in made
     return Part(
         index,
         tuple(detail["name"].partition(";")[0].split("/")),
         np.dtype(detail["dtype"]).name,
         np.asarray(grid["scales"], np.float32),
         int(grid["zero_points"][0]) if len(grid["zero_points"]) else 0,
-        constant,
-        _constant(interpreter, index) if constant else None,
+        index not in made,
     )
-
-
-def _constant(interpreter: Any, index: int) -> NDArray[Any] | None:
-    try:
-        return np.asarray(interpreter.get_tensor(index))
-    except ValueError:  # what the runtime keeps for itself has no values
-        return None

@@ -13,6 +13,8 @@ from qbench.experiment import Quant
 from qbench.quantize.quantizer import Quantizer
 
 LOWEST, HIGHEST = -128, 127
+# The scale of what is always 0. The bias behind it is stored in steps of it: large ones lose it.
+EMPTY = 2.0**-8
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def affine_grid(low: float, high: float, bits: int) -> Grid:
     """FakeQuantWithMinMaxVars' grid: the range is widened to hold 0, and 0 nudged onto it."""
     low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
-        return Grid(1.0, 0)
+        return Grid(EMPTY, 0)
     levels = 2**bits - 1
     scale = (high - low) / levels
     zero = min(max(int(-low / scale + 0.5), 0), levels)

@@ -76,6 +76,10 @@ def _operators(kind: str) -> Any:
     return tf.lite.OpsSet.TFLITE_BUILTINS_INT8
 
 
+# It stays open: a logger that is made meanwhile keeps the stream that it found.
+_NOTHING = open(os.devnull, "w")  # noqa: SIM115
+
+
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
     """Nothing of what the converter and its libraries print."""
@@ -84,12 +88,7 @@ def _silenced() -> Iterator[None]:
         try:
             for number in (1, 2):
                 os.dup2(aside.fileno(), number)
-            # A stream, since a logger that finds none prints that.
-            with (
-                open(os.devnull, "w") as nothing,
-                contextlib.redirect_stdout(nothing),
-                contextlib.redirect_stderr(nothing),
-            ):
+            with contextlib.redirect_stdout(_NOTHING), contextlib.redirect_stderr(_NOTHING):
                 yield
         finally:
             for number, old in zip((1, 2), kept, strict=True):
@@ -199,8 +198,6 @@ class LiteFile:
 
     def graph(self) -> FileGraph:
         """The file's operators with the grids of what they read and make."""
-        with _silenced():
-            self._interpreter.allocate_tensors()
         return read_graph(self._interpreter)
 
     def _ends(self) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.deploy import plausible
+from qbench.deploy.file_graph import FileGraph
 from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.errors import QbenchError, WrongFile
 from qbench.evaluation import label_ranks, metrics
@@ -27,12 +28,14 @@ class Expected:
         most: how far a file may be from them; None if that depends on the run.
         graph: logits (n, classes) that the graph which was converted gives to the first images.
         near: how far a file may be from these.
+        largest: the largest magnitude of any of the network's tensors.
     """
 
     logits: Values
     most: float | None
     graph: Values
     near: float
+    largest: float = 0.0
 
 
 def measure(
@@ -102,7 +105,10 @@ def _fault(file: LiteFile, logits: Values, again: Values, expected: Expected) ->
     if not np.array_equal(logits[: len(again)], again, equal_nan=True):
         return "gives other logits when it is run again"
     leave = file.output()
-    one = plausible.unit(leave.scale, leave.dtype, expected.logits)
+    too_wide = plausible.too_wide(leave.scale, leave.dtype, expected.graph)
+    if too_wide:
+        return too_wide
+    one = plausible.unit(leave.scale, leave.dtype, expected.logits, expected.largest)
     first = logits[: len(expected.graph)]
     fault = plausible.fault(first, expected.graph, one, expected.near, "the converted graph")
     if fault is None and expected.most is not None:
@@ -115,3 +121,18 @@ def figures_of(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[
     predicted = logits.argmax(axis=1)
     figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
     return {key: figures[key] for key in ("accuracy", "recall_at_5")}
+
+
+def graph_of(content: bytes) -> FileGraph:
+    """The operators of a file, whichever kernels it can be opened with.
+
+    Raises:
+        WrongFile: there are none.
+    """
+    said = []
+    for path in ("builtin", "reference", "xnnpack"):
+        try:
+            return LiteFile(content, path).graph()
+        except QbenchError as error:
+            said.append(f"{path}: {error}")
+    raise WrongFile(f"no kernel path of the runtime opens the file ({'; '.join(said)}).")

@@ -13,6 +13,7 @@ from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identi
 from qbench.deploy.simulation import Simulation
 from qbench.experiment import Quant
 from qbench.quantize.folding import foldable, scaled
+from qbench.quantize.kept_float import beside_kernels
 from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
@@ -66,7 +67,10 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
             layers.append(_layer(layer, folds.get(layer.name), simulation, grid))
             held.add(layer.name)
     rest = [layer for layer in model.layers if layer.name not in held]
-    others = [np.asarray(weight) for layer in rest for weight in layer.weights]
+    beside = [layer for layer in model.layers if isinstance(layer, CONVERTIBLE)]
+    weights = [weight for layer in rest for weight in layer.weights]
+    weights += [weight for layer in beside for weight in beside_kernels(layer)]
+    others = [np.asarray(weight) for weight in weights]
     floats = tuple(values for values in others if values.dtype == np.float32)
     return Packed(tuple(grids.values()), tuple(layers), floats)
 

@@ -17,6 +17,8 @@ from qbench.experiment import Quant
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
 # grids that the converter chose.
 _FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
+# How many times as wide as the largest logit an output's grid may be.
+_WIDEST = 100.0
 # The share of the clear images that must keep their class, and how many make a verdict.
 _AGREEING, _ENOUGH = 0.9, 20
 
@@ -51,19 +53,35 @@ def of_simulation(kind: Kind, near: float) -> float | None:
     return near if kind.export == "exact" else None
 
 
-def unit(scale: float, dtype: Any, expected: Values) -> float:
+def unit(scale: float, dtype: Any, expected: Values, largest: float = 0.0) -> float:
     """One 255th of the output's range, in logits.
 
     Args:
         scale: of the output's grid; 0 for float32.
         dtype: of the output.
         expected: logits (N, classes) of the simulation.
+        largest: the largest magnitude of any of the network's tensors: float32 keeps some seven
+            digits of it, and logits that are a small difference of large values no more.
     """
     if scale:
-        codes = 256 ** np.dtype(dtype).itemsize - 1
-        return float(scale * codes / 255)
-    # Logits that are all but constant still differ in the last bits of float32.
-    return max(float(np.ptp(expected)) / 255, 1e-4 * float(np.abs(expected).max()), 1e-9)
+        return _width(scale, dtype) / 255
+    magnitude = max(float(np.abs(expected).max()), largest / 10)
+    return max(float(np.ptp(expected)) / 255, 1e-4 * magnitude, 1e-30)
+
+
+def _width(scale: float, dtype: Any) -> float:
+    return float(scale * (256 ** np.dtype(dtype).itemsize - 1))
+
+
+def too_wide(scale: float, dtype: Any, expected: Values) -> str | None:
+    """What is wrong with an output's grid that is far too wide for the logits; None if nothing is.
+
+    Steps of such a grid would be no measure: every answer would be less than one away.
+    """
+    most = float(np.abs(expected).max())
+    if not scale or most == 0 or _width(scale, dtype) <= _WIDEST * most:
+        return None
+    return f"has an output grid {_width(scale, dtype):.3g} wide for logits of {most:.3g} at most"
 
 
 def fault(got: Values, expected: Values, unit: float, most: float, what: str) -> str | None:

@@ -188,6 +188,8 @@ def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
                     return _error(event)
         except WorkerDied as error:
             return {"message": f"the worker process ended {error}", "traceback": ""}
+        except DiskFull:
+            raise
         except QbenchError as error:
             return {"message": str(error), "traceback": "", "final": "yes"}
     return None

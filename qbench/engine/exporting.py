@@ -13,7 +13,7 @@ from qbench import conversions, records
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import NotConvertible, QbenchError, WrongFile, disk_full
+from qbench.errors import DiskFull, NotConvertible, QbenchError, WrongFile, disk_full
 from qbench.experiment import Experiment
 from qbench.progress import say
 from qbench.reasons import summary
@@ -139,11 +139,13 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         if failure is None:
             continue
         if failure.export == WrongFile.export:
-            say(f"{experiment.model.name}: a {kind} file gives wrong answers: {failure.message}")
+            say(
+                f"{experiment.model.name}: the file ({kind}) gives wrong answers: {failure.message}"
+            )
         elif failure.export:
             say(f"No {kind} file can be made of {experiment.model.name}. {failure.message}")
         else:
-            say(f"{experiment.model.name}: a {kind} file could not be tried. {failure.message}")
+            say(f"{experiment.model.name}: a file ({kind}) could not be tried. {failure.message}")
 
 
 def export_runs(
@@ -253,6 +255,8 @@ def _done(
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:
         for event in worker.ask(**request):
+            if event["event"] == "failed" and event.get("full"):
+                raise DiskFull(str(event["message"]))
             if event["event"] == "failed":
                 return _Failure(str(event["message"]), str(event["export"]))
     except WorkerDied as error:

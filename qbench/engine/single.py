@@ -7,8 +7,9 @@ from pathlib import Path
 
 from qbench import device, records, runner
 from qbench.data import load
-from qbench.engine.execute import Report, execute, network_for
+from qbench.engine.execute import Report, execute
 from qbench.engine.spec import JobSpec, Part, RunSpec
+from qbench.engine.worker import check_models
 from qbench.errors import QbenchError, disk_full
 from qbench.experiment import Experiment
 from qbench.identity import stretches
@@ -41,12 +42,10 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
     done = records.finished(root, run.id)
     if done:
         return {**done, "data": dict(spec.data)}
-    from qbench.quantize.kept_float import warnings
-
+    model = experiment.model
+    entry = [model.name, model.arguments, experiment.data.name, experiment.data.resolution]
     try:
-        network = network_for(experiment, load(experiment.data.name, experiment.data.dir))
-        for text in warnings(network.model):
-            say(text)
+        check_models([entry], say)
         execute(spec, root, report, say)
     except QbenchError:
         raise

@@ -88,7 +88,7 @@ def check_models(models: list[Any], say: Callable[[str], None]) -> None:
     from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
     from qbench.quantize.kept_float import warnings
-    from qbench.training.repeatable import check_repeatable
+    from qbench.training.repeatable import check_builds, check_repeatable
 
     for name, arguments, data, resolution in models:
         source = DATASETS[data]
@@ -96,6 +96,7 @@ def check_models(models: list[Any], say: Callable[[str], None]) -> None:
         build = partial(build_model, name, arguments, shape, source.classes)
         model = build()
         check_repeatable(name, model, build)
+        check_builds(name, model, build)
         for text in dict.fromkeys(warnings(model)):
             say(text)
 

@@ -37,6 +37,7 @@ def check_network(model: Any, shape: tuple[int, int, int], classes: int) -> None
     _check_input(model.inputs[0], shape)
     _check_types(model)
     _check_formats(model)
+    _check_saved(model)
     _check_output(model.outputs[0], classes)
     if not model.trainable_variables:
         raise QbenchError(
@@ -73,6 +74,28 @@ def _check_flat(model: Any) -> None:
                 " that model's layers one by one in its place, or build it flat (of"
                 " keras.applications: `base = X(input_tensor=image, include_top=False)`, then go on"
                 " from base.output)."
+            )
+
+
+def _check_saved(model: Any) -> None:
+    """Keras' layers save the variables they know; a subclass that adds one must save it too."""
+    for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "lora_enabled", False):
+            raise QbenchError(
+                f"{layer.name} ({type(layer).__name__}) has LoRA enabled, which qbench does not"
+                " quantize; leave enable_lora out."
+            )
+        inner = layer._flatten_layers(include_self=False)
+        held = {id(weight) for one in inner for weight in one.weights}
+        own = [weight for weight in layer.weights if id(weight) not in held]
+        store: dict[str, Any] = {}
+        layer.save_own_variables(store)
+        if len(store) < len(own):
+            names = ", ".join(weight.name for weight in own)
+            raise QbenchError(
+                f"{layer.name} ({type(layer).__name__}) saves {len(store)} of its {len(own)}"
+                f" variables ({names}), so that trained values would be lost; give it"
+                " save_own_variables and load_own_variables for all of them."
             )
 
 

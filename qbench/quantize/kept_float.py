@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution
+from qbench.quantize.placement import is_convolution, kernels
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class KeptFloat:
 
 
 def kept_float(model: Any) -> list[KeptFloat]:
-    """The float variables outside of convolutions, dense layers and what is folded into them.
+    """The float variables but for kernels and biases, and what is folded into them.
 
     Args:
         model: functional Keras model.
@@ -49,14 +49,20 @@ def kept_float(model: Any) -> list[KeptFloat]:
     folded = {norm.name for norm in foldable(model).values()}
     found: dict[int, KeptFloat] = {}
     for layer in model.layers:
-        if is_convolution(layer) or layer.name in folded:
+        if layer.name in folded:
             continue
-        for weight in layer.weights:
+        for weight in layer.weights if not is_convolution(layer) else beside_kernels(layer):
             if "float" in str(weight.dtype):
                 name = weight.path.partition(f"{layer.name}/")[2] or weight.name
                 one = KeptFloat(layer.name, type(layer).__name__, name, tuple(weight.shape))
                 found.setdefault(id(weight), one)
     return list(found.values())
+
+
+def beside_kernels(layer: Any) -> list[Any]:
+    """The variables of a convolution or dense layer that are neither kernel nor bias."""
+    known = {id(weight) for weight in (*kernels(layer), getattr(layer, "bias", None))}
+    return [weight for weight in layer.weights if id(weight) not in known]
 
 
 def warnings(model: Any) -> list[str]:

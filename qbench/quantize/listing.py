@@ -77,11 +77,19 @@ def _layer(name: str) -> str:
     return re.sub(r"_\d+$", "", name.rpartition("/")[2])
 
 
+def _is_of(scopes: list[str], adds: set[str]) -> bool:
+    """Whether an op is an addition's own: in its scope, or an operation's, which has none."""
+    *outer, last = scopes
+    if len(outer) == 1 and _layer(last).lower() in adds:
+        return True
+    return bool(outer) and _layer(outer[-1]) in adds
+
+
 def _hosts(graph: tf.Graph, adds: set[str]) -> dict[str, int]:
     """Counts of Conv2D, Relu, MatMul and residual additions."""
     counts = Counter(op.type for op in graph.get_operations())
     residual = sum(
-        op.type in ("AddV2", "AddN") and any(_layer(part) in adds for part in op.name.split("/"))
+        op.type in ("AddV2", "AddN") and _is_of(op.name.split("/"), adds)
         for op in graph.get_operations()
     )
     return {

@@ -29,12 +29,41 @@ def walk(model: Any, call: Any) -> Any:
             del kwargs["training"]
         tensors = _given_by_name(op, len(args), kwargs)
         rest = {name: value for name, value in kwargs.items() if name not in tensors}
-        return call(op, *args, *tensors.values(), **rest)
+        output = call(op, *args, *tensors.values(), **rest)
+        for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
+            # Keras takes what is multiplied by a number for sparse, and has no public way back.
+            tensor._sparse = False
+        return output
 
     model = functional(model)
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=in_order
     )
+
+
+def readers(model: Any) -> dict[str, list[str]]:
+    """By the name of each layer and operation, the names of those that read what it makes."""
+    found: dict[str, list[str]] = {}
+    producers: dict[int, str] = {}
+    held = []  # the tensors, so that their ids stay their own
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
+            if id(tensor) in producers:
+                found.setdefault(producers[id(tensor)], []).append(op.name)
+        output = op(*args, **kwargs)
+        held.append(output)
+        producers.update(
+            {
+                id(tensor): op.name
+                for tensor in keras.tree.flatten(output)
+                if keras.utils.is_keras_tensor(tensor)
+            }
+        )
+        return output
+
+    walk(model, call)
+    return found
 
 
 def _given_by_name(op: Any, given: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ or traces a layer is a constant in that graph, and another one in the graph of a
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ import tensorflow as tf
 from qbench.errors import QbenchError
 from qbench.quantize.calls import is_stock
 from qbench.quantize.folding import is_in_inference
-from qbench.quantize.walk import walk
+from qbench.quantize.walk import functional, walk
 from qbench.reasons import summary
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
@@ -68,6 +69,56 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
             _compare(calls, once, _calls(build()))
     except QbenchError as error:
         raise QbenchError(f"model={name}: {error}") from error
+
+
+def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
+    """Check that a builder gives one network whatever the seed, and one seed the same values.
+
+    Arguments and errors are those of `check_repeatable`.
+    """
+    twins = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        twins.append(build())
+    first, second = twins
+    if _settings(model) != _settings(first):
+        raise QbenchError(
+            f"model={name}: its builder makes another network each time it is called: its layers or"
+            " their settings differ; take what is drawn at random as an argument."
+        )
+    for one, other in zip(first.weights, second.weights, strict=True):
+        if not np.array_equal(one.numpy(), other.numpy(), equal_nan=True):
+            raise QbenchError(
+                f"model={name}: {one.path} starts from other values each time, though the seed is"
+                " the same; draw them with keras.initializers or keras.random."
+            )
+
+
+def _settings(model: Any) -> list[tuple[str, str, str]]:
+    """Class, shapes and settings of every layer and operation that is Keras' own."""
+    found = []
+    for op in functional(model).operations:
+        shapes = [tuple(weight.shape) for weight in getattr(op, "weights", ())]
+        settings = ""
+        if isinstance(op, keras.Layer) and is_stock(op):
+            settings = json.dumps(_nameless(op.get_config()), sort_keys=True, default=_plain)
+        found.append((type(op).__qualname__, str(shapes), settings))
+    return found
+
+
+def _nameless(settings: Any) -> Any:
+    """Settings without names: Keras numbers them on."""
+    if isinstance(settings, dict):
+        return {str(k): _nameless(v) for k, v in settings.items() if k != "name"}
+    if isinstance(settings, list | tuple):
+        return [_nameless(one) for one in settings]
+    return settings
+
+
+def _plain(value: Any) -> str:
+    """A setting that JSON has no form for; what is no number is told by its kind."""
+    is_number = isinstance(value, np.generic | np.ndarray)
+    return repr(value.tolist()) if is_number else type(value).__name__
 
 
 def _compare(calls: list[Call], once: list[Contents], again: list[Call]) -> None:

@@ -136,7 +136,7 @@ def test_texts_as_levels_and_odd_folders(
 ) -> None:
     """Rows that share a run have their own notes; a label cannot pass for another."""
     folder = tmp_path / r"a $x$ [1] %s #\frac é 😀"
-    levels = "data.note='$a$ quant.bits=4','one\ntwo','<b>|'"
+    levels = 'design.levels={data.note:["$a$ quant.bits=4","one\ntwo","<b>|"]}'
     assert main(["sweep", *tiny, "design.factors=[]", levels, f"out='{folder}'"]) == 0
     said = capsys.readouterr().out.splitlines()
     rows = ["baseline", "default", r"data.note='one\ntwo'", "data.note=<b>|"]

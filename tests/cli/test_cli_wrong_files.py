@@ -29,7 +29,7 @@ def test_wrong_files_are_seen_before_training_and_reported_as_failed(turned, tmp
     err = capsys.readouterr().err
     trained = err.index("[1/2]")
     for kind in ("float", "int8"):
-        said = err.index(f"a {kind} file gives wrong answers: on the xnnpack kernels the file")
+        said = err.index(f"the file ({kind}) gives wrong answers: on the xnnpack kernels the file")
         assert said < trained
     assert "3 of the converted files give wrong answers" in err  # the baseline's is made twice
     for label in ("baseline", "default"):

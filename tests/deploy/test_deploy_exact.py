@@ -167,3 +167,66 @@ def test_a_float_file_has_nothing_of_the_simulation():
         graph
     )
     assert set(averages.tensors) - {"image"} <= set(differing)
+
+
+def dense_then_relu(image):
+    """The file names what a dense layer makes after the product, not after the activation."""
+    x = layers.ReLU()(layers.Dense(8)(layers.Flatten()(image)))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Dense(8)(x)))
+    return layers.Dropout(0.2)(layers.Activation("relu")(layers.Dense(8)(x)))
+
+
+def grouped(image):
+    return layers.ReLU()(layers.Conv2D(4, 3, groups=2)(unusual.block(image, 4)))
+
+
+def thrice(image):
+    shared, x = layers.Conv2D(4, 3, padding="same"), unusual.block(image, 4)
+    for _ in range(3):
+        x = layers.ReLU()(shared(x))
+    return x
+
+
+@pytest.mark.parametrize("body", [grouped, thrice])
+def test_kernels_without_a_name_are_found_by_their_steps(body):
+    assert compare(network(body)) == ([], [], False)
+
+
+def test_activations_behind_dense_layers_are_found():
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, layers.Dense(5)(dense_then_relu(image)))
+    assert compare(model) == ([], [], False)
+
+
+def resized(image):
+    x = layers.Resizing(11, 11, name="larger")(unusual.block(image, 4))
+    return unusual.block(layers.ReLU()(x), 4)
+
+
+def upsampled_linearly(image):
+    x = layers.UpSampling2D(2, interpolation="bilinear", name="larger")(unusual.block(image, 4))
+    return layers.ReLU()(x)
+
+
+@pytest.mark.parametrize("body", [resized, upsampled_linearly])
+def test_what_computes_on_its_inputs_grid_is_not_as_simulated(body):
+    """The simulation leaves it float, the file rounds it."""
+    assert compare(network(body))[0] == ["larger"]
+
+
+def test_numbers_that_the_file_quantizes_are_named_as_constants():
+    def body(image):
+        x = unusual.block(image, 4)
+        return layers.ReLU()(x + 0.1 * unusual.block(x, 4))
+
+    differing, floats, others = compare(network(body))
+    assert (differing, floats, others) == (["multiply constant"], [], True)
+
+
+def test_what_the_converter_moves_is_named_for_approximate_files_too():
+    chosen = quant(placement=("conv", "activation"), bits=4)
+    model = settled(network(untied))
+    averages, content = exported_file(model, chosen)
+    found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    moved = found.moved(LiteFile(content, "builtin").graph())
+    assert moved and set(moved) <= {"one", "two"}

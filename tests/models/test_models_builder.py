@@ -60,7 +60,8 @@ def test_whatever_a_function_raises_is_said_with_its_place(raised, build):
     line = builder.__code__.co_firstlineno + 1
     with pytest.raises(QbenchError) as error:
         build(builder)
-    first = str(raised).replace("\x1b[1m", "").replace("\x1b[0m", "").split("\n")[0]
+    text = str(raised).replace("\x1b[1m", "").replace("\x1b[0m", "")
+    first = " ".join(text.split())
     why = f"{type(raised).__name__}{': ' if first else ''}{first}"
     said = str(error.value)
     assert said.startswith("model=mine cannot be built with {} on images of (8, 8, 1): ")

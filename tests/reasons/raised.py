@@ -185,7 +185,7 @@ SQUARE = tf.TensorSpec((3, 3))
 RAISED: dict[str, Callable[[], Any]] = {
     # Keras, while a network is built
     "dense, wrong width": lambda: _call(model(Input((5,)), layers.Dense(3)), 2, 7),
-    "convolution, wrong rank": lambda: layers.Conv2D(3, 3)(Input((8,))),
+    "convolution, wrong rank": lambda: layers.Conv2D(3, 3, name="conv2d")(Input((8,))),
     "convolution, kernel too large": lambda: layers.Conv2D(3, 5)(Input((3, 3, 1))),
     "convolution, empty": lambda: _call(layers.Conv2D(4, 3), 1, 8, 8, 0),
     "concatenate": lambda: layers.Concatenate()([Input((4, 4, 3)), Input((5, 4, 3))]),
