@@ -279,5 +279,5 @@ def test_what_cannot_be_tried_beforehand_is_not_called_inconvertible(
     monkeypatch.setattr(convert, "attempt", refuse)
     assert main([*PAIR, f"out={tmp_path}"]) == 0
     err = capsys.readouterr().err
-    assert "resnet_v1: a float file could not be tried. MemoryError" in err
+    assert "resnet_v1: a file (float) could not be tried. MemoryError" in err
     assert "file can be made of" not in err

@@ -6,10 +6,14 @@ import json
 
 import keras
 import pytest
+import unusual_networks as unusual
 from cli_converted import SWEEP, rows_of, run_of
+from keras import layers, ops
 
 from qbench.cli import main
 from qbench.deploy import convert
+from qbench.engine import execute
+from qbench.models import MODELS
 
 
 @pytest.fixture
@@ -57,3 +61,39 @@ def test_a_graph_that_is_not_the_network_is_no_files_graph(monkeypatch, tmp_path
     assert main([*SWEEP, "design.factors=[]", f"out={tmp_path}"]) == 1
     assert "the graph to convert gives half of the images logits" in capsys.readouterr().err
     assert rows_of(tmp_path)["default"]["export"] == "failed"
+
+
+def moved_by_the_converter(shape, classes, **_):
+    """The converter puts the convolution on the grid of `where`, and cuts its negative values."""
+    image = keras.Input(shape)
+    x = layers.Conv2D(8, 3)(image)
+    x = ops.where(x > 0, x, layers.Rescaling(0.1)(x))
+    return keras.Model(image, unusual.head(x, classes))
+
+
+def tiny_logits(shape, classes, **_):
+    """The converter knows no scale so small."""
+    image = keras.Input(shape)
+    return keras.Model(
+        image, layers.Rescaling(1e-8)(unusual.head(unusual.block(image, 8), classes))
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "bits", "says"),
+    [
+        (moved_by_the_converter, 8, "steps or more from those of the converted graph"),
+        (moved_by_the_converter, 4, "with grids of 8 bits for these, on the xnnpack kernels"),
+        (tiny_logits, 8, "has an output grid"),
+    ],
+)
+def test_wrong_files_of_real_networks_are_failed_rows(
+    build, bits, says, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setitem(MODELS._items, "resnet_v1", build)
+    execute._network.cache_clear()
+    command = [*SWEEP, "design.factors=[]", "design.baseline=false", f"quant.bits={bits}"]
+    assert main([*command, f"out={tmp_path}"]) == 1
+    assert says in rows_of(tmp_path)["default"]["export_note"]
+    assert rows_of(tmp_path)["default"]["export"] == "failed"
+    execute._network.cache_clear()

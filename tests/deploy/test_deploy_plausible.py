@@ -165,3 +165,16 @@ def test_what_each_kind_explains():
     assert plausible.of_conversion(POST_TRAINING, quant(enabled=False), 9) == 64
     assert plausible.of_simulation(kind_of(quant(**DEPLOY)), 9.0) == 9
     assert plausible.of_simulation(kind_of(quant()), 9.0) is None
+
+
+def test_an_output_grid_far_wider_than_the_logits_is_a_fault():
+    """Every answer would lie less than a step away from what it should be."""
+    tiny = SOME * np.float32(1e-8)
+    assert "output grid 255 wide for logits of" in plausible.too_wide(1.0, np.int8, tiny)
+    assert plausible.too_wide(1.0, np.int8, SOME) is None
+    assert plausible.too_wide(0.0, np.float32, tiny) is None
+    assert plausible.too_wide(1.0, np.int8, 0 * SOME) is None
+
+
+def test_float_logits_that_are_differences_of_large_values_have_a_larger_unit():
+    assert plausible.unit(0.0, np.float32, 1e-6 * SOME, 1e3) == pytest.approx(1e-2)

@@ -157,3 +157,27 @@ def test_a_network_that_cannot_be_run_is_refused(build):
     assert said.startswith("model=mine cannot be used on images of (8, 8, 1): InvalidArgumentError")
     assert "[8,10], In[1]: [3,10]" in said
     assert "\n" not in said
+
+
+def pooled_sigmoid(pool):
+    def builder(shape, classes):
+        image = keras.Input(shape)
+        x = layers.Conv2D(classes, 1, activation="sigmoid")(block(image, 8))
+        return keras.Model(image, pool(x))
+
+    return builder
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [
+        ends_in(lambda logits: ops.softmax(logits) + 1e-7),
+        pooled_sigmoid(layers.GlobalMaxPooling2D()),
+        pooled_sigmoid(lambda x: ops.max(x, axis=(1, 2))),
+        pooled_sigmoid(lambda x: layers.Flatten()(layers.MaxPooling2D(8)(x))),
+    ],
+    ids=["softmax and a little", "pool", "operation", "window"],
+)
+def test_squashing_behind_or_before_something_small_is_seen(builder, build):
+    with pytest.raises(QbenchError, match=r"(softmax|sigmoid)"):
+        build(builder)

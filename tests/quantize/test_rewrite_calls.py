@@ -286,3 +286,26 @@ def test_masks_are_not_lost(build, chosen):
     np.testing.assert_allclose(output(view, x), model(x), rtol=1e-5, atol=1e-6)
     expected = model(x, training=True).numpy()
     np.testing.assert_allclose(output(view, x, True), expected, rtol=1e-4, atol=1e-5)
+
+
+SCALED = {
+    "number": lambda x: x * 0.5,
+    "from the left": lambda x: 0.5 * x,
+    "array": lambda x: ops.multiply(x, np.full(4, 0.5, np.float32)),
+    "hard swish": lambda x: x * (layers.ReLU(6.0)(x + 3.0) * (1 / 6)),
+}
+
+
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES.keys())
+@pytest.mark.parametrize("times", SCALED.values(), ids=SCALED.keys())
+def test_products_with_numbers_are_tensors_like_others(times, chosen):
+    """Keras takes them for sparse."""
+
+    def body(image):
+        x = layers.Conv2D(4, 3, padding="same")(times(unusual.block(image, 4)))
+        return layers.Dense(5)(layers.GlobalAveragePooling2D()(times(layers.ReLU()(x))))
+
+    model = network(body)
+    view = view_of(model, chosen)
+    near = 1e-5 if chosen is None else 0.3
+    np.testing.assert_allclose(output(view, images()), model(images()), atol=near)

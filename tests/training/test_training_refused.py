@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import keras
+import numpy as np
 import own_models as own
 import pytest
 from held_networks import frozen_base
@@ -18,7 +19,7 @@ from qbench.errors import QbenchError
 from qbench.models import MODELS, build_model
 from qbench.training import repeatable
 from qbench.training.network import Network
-from qbench.training.repeatable import check_repeatable
+from qbench.training.repeatable import check_builds, check_repeatable
 
 
 def check(build):
@@ -132,3 +133,45 @@ def test_every_verb_that_trains_says_so_first(verb, tiny, tmp_path, monkeypatch,
     assert f"model=refused-{verb}: the layer own (Own) draws random numbers" in said
     assert "Traceback" not in said
     assert not (tmp_path / "runs").exists()
+
+
+def _entropy(**settings):
+    """A network whose layers get numbers that no seed brings back."""
+
+    def builder():
+        drawn = {name: value() for name, value in settings.items()}
+        image = keras.Input((8, 8, 1))
+        x = keras.layers.Conv2D(
+            drawn.get("width", 4),
+            3,
+            kernel_initializer=drawn.get("initializer", "glorot_uniform"),
+            kernel_regularizer=keras.regularizers.L2(drawn.get("decay", 0.1)),
+        )(image)
+        x = keras.layers.LeakyReLU(drawn.get("slope", 0.1))(x)
+        return keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+
+    return builder
+
+
+def _random_values(shape, dtype=None):
+    return np.random.default_rng().normal(size=shape).astype("float32")
+
+
+ENTROPY = {
+    "an initializer": ({"initializer": lambda: _random_values}, "starts from other values"),
+    "a regularizer's factor": ({"decay": np.random.default_rng().uniform}, "makes another network"),
+    "a slope": ({"slope": np.random.default_rng().uniform}, "makes another network"),
+    "a width": ({"width": lambda: np.random.randint(2, 10_000)}, "makes another network"),
+}
+
+
+@pytest.mark.parametrize(("settings", "says"), ENTROPY.values(), ids=ENTROPY.keys())
+def test_numbers_in_keras_own_layers_that_no_seed_repeats_are_refused(settings, says):
+    build = _entropy(**settings)
+    with pytest.raises(QbenchError, match=says):
+        check_builds("own", build(), build)
+
+
+def test_a_builder_that_repeats_is_taken():
+    build = _entropy()
+    check_builds("own", build(), build)
