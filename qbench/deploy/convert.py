@@ -219,10 +219,10 @@ def _check_twin(network: Any, quant: Quant, made: _Made, inputs: Values) -> None
     eight = replace(quant, bits=8, weight_bits=None, activation_bits=None)
     near = plausible.of_conversion(made.kind, eight, made.operators)
     logits = _answers(graph, inputs)
-    labels = np.zeros(len(inputs), np.int64)
+    labels, classes = logits.argmax(axis=1), logits.shape[1]
     content = convert(graph, made.kind.name)
     try:
-        measure(content, Expected(logits, None, logits, near), lambda: [inputs], labels, 2)
+        measure(content, Expected(logits, None, logits, near), lambda: [inputs], labels, classes)
     except WrongFile as error:
         raise WrongFile(f"with grids of 8 bits for these, {error}") from error
 
