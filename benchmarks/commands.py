@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from common import save, spread
 
-from qbench import records
+from qbench.storage import records
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SEEDS = 63

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from qbench.environment import processor
+from qbench.base.environment import processor
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"

@@ -62,10 +62,10 @@ def a_run(folder: Path) -> dict[str, Any]:
 
 def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The same with tfmot, measured as qbench measures its own files."""
+    from qbench.config.experiment import Experiment
     from qbench.data import load
     from qbench.deploy.convert import input_batches
     from qbench.deploy.measure import measure
-    from qbench.experiment import Experiment
 
     wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})
     script = HERE / "contenders" / "tfmot_deploy.py"

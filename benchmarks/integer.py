@@ -27,14 +27,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from common import save, versions
 
-from qbench import records
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.deploy.convert import input_batches
 from qbench.deploy.integer import OPERATORS, IntegerFile, Multiplier
 from qbench.deploy.integer.node import Node
 from qbench.deploy.integer.products import fully_connected
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.experiment import Experiment
+from qbench.storage import records
 
 IMAGES = 1000
 BATCH = 100

@@ -18,12 +18,12 @@ from typing import Any
 
 from common import save, spread
 
-from qbench import device
+from qbench.base import device
+from qbench.cli.hydra_app import settings_of
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine.execute import _Execution, network_for
 from qbench.engine.single import single_job
-from qbench.experiment import Experiment
-from qbench.hydra_app import settings_of
 
 ROUNDS = 20
 
@@ -32,7 +32,7 @@ def experiment_of(overrides: list[str]) -> Experiment:
     """The default experiment under these overrides."""
     from hydra import compose, initialize_config_dir
 
-    from qbench.paths import config_folder
+    from qbench.base.paths import config_folder
 
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         base = settings_of(compose("config", overrides=overrides)).base

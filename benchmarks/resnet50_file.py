@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from common import save
 
-from qbench import device
+from qbench.base import device
+from qbench.config.experiment import Quant
 from qbench.deploy.latency import LatencySettings, measure
-from qbench.experiment import Quant
 
 SHAPE, CLASSES = (224, 224, 3), 10
 

@@ -1,5 +1,5 @@
 """`python -m qbench` is the same command as `qbench`."""
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 raise SystemExit(main())

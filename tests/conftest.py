@@ -9,7 +9,7 @@ import absl.logging
 import hypothesis
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)

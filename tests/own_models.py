@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from qbench import device
+from qbench.base import device
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.data.batches import Batches
 from qbench.data.preprocessing import network_input
-from qbench.experiment import Experiment
 from qbench.models import MODELS
 from qbench.training.loop import train
 from qbench.training.network import Network

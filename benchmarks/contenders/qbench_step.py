@@ -12,9 +12,9 @@ sys.path.insert(0, str(REPOSITORY))
 
 import numpy as np  # noqa: E402
 
-from qbench import device  # noqa: E402
+from qbench.base import device  # noqa: E402
+from qbench.config.experiment import Experiment  # noqa: E402
 from qbench.data.dataset import Dataset  # noqa: E402
-from qbench.experiment import Experiment  # noqa: E402
 
 if TYPE_CHECKING:
     from qbench.training.network import Network

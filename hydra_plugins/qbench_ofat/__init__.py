@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
 
-from qbench.sweeper import DesignSweeper
+from qbench.cli.sweeper import DesignSweeper
 
 
 class OfatSweeper(DesignSweeper):
-    """See `qbench.sweeper.DesignSweeper`."""
+    """See `qbench.cli.sweeper.DesignSweeper`."""
 
 
 @dataclass

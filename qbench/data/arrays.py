@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 ORDER = "training images, training labels, test images, test labels"
 _WORDS = {"U": "text", "S": "bytes", "O": "objects"}

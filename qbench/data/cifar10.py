@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.data import folders
 from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
-from qbench.errors import QbenchError
 
 RECORDS = 10_000
 PIXELS = 3_072

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
+from qbench.base.paths import given
+from qbench.base.registry import Registry
 from qbench.data import arrays, reading
-from qbench.errors import QbenchError
-from qbench.paths import given
-from qbench.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from qbench.base.errors import QbenchError
 from qbench.data.dataset import DATASETS, Source
 from qbench.data.reading import Arrays
-from qbench.errors import QbenchError
 
 TEST_IMAGES = 599
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 def through_keras(name: str) -> Any:
     """What `keras.datasets.<name>.load_data()` returns; QbenchError if it cannot be had."""
-    from qbench.device import import_tensorflow
+    from qbench.base.device import import_tensorflow
 
     import_tensorflow()
     module = importlib.import_module(f"keras.datasets.{name}")

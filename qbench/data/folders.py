@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 def entries(folder: Path) -> list[Path]:

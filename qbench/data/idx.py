@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.data import idx_files
 from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
-from qbench.errors import QbenchError
 
 UNSIGNED_BYTE = 8
 GZIP = b"\x1f\x8b"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from qbench.base.errors import QbenchError
 from qbench.data import folders
-from qbench.errors import QbenchError
 
 
 class Role(NamedTuple):

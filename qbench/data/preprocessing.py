@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.registry import Registry
+from qbench.base.registry import Registry
 
 CHANNEL_MEANS = (123.68, 116.78, 103.94)  # red, green, blue
 DRAWS = 7

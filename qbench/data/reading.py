@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qbench.base.errors import QbenchError
 from qbench.data.arrays import ORDER
-from qbench.errors import QbenchError
 
 Arrays = tuple[Any, Any, Any, Any]
 

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import NotConvertible, QbenchError, WrongFile
+from qbench.config.experiment import Experiment, Quant
 from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
 from qbench.deploy import plausible
@@ -22,8 +24,6 @@ from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, figures_of, graph_of, measure
 from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
-from qbench.errors import NotConvertible, QbenchError, WrongFile
-from qbench.experiment import Experiment, Quant
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
 from qbench.quantize.walk import functional

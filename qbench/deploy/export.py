@@ -14,11 +14,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Quant
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
-from qbench.errors import QbenchError
-from qbench.experiment import Quant
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qbench.experiment import Quant
+from qbench.config.experiment import Quant
 from qbench.quantize.quantizer import Quantizer
 
 LOWEST, HIGHEST = -128, 127

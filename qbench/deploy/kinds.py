@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qbench.experiment import Quant
+from qbench.config.experiment import Quant
 from qbench.quantize.ops import OPS
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench import checks, environment
+from qbench.base import checks, environment
+from qbench.base.errors import QbenchError
+from qbench.base.reasons import reason
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.errors import QbenchError
-from qbench.reasons import reason
 
 REFERENCE = "float"
 FEWEST_ROUNDS = 3

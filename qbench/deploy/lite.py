@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import NotConvertible, QbenchError, disk_full
+from qbench.base.reasons import reason
 from qbench.deploy.file_graph import FileGraph, read_graph
-from qbench.errors import NotConvertible, QbenchError, disk_full
-from qbench.reasons import reason
 
 # The kernel paths of the runtime; one file gives different answers on them.
 KERNELS = {

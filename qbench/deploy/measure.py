@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError, WrongFile
+from qbench.base.reasons import reason
 from qbench.deploy import plausible
 from qbench.deploy.file_graph import FileGraph
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.errors import QbenchError, WrongFile
-from qbench.evaluation import label_ranks, metrics
-from qbench.reasons import reason
+from qbench.tasks.evaluation import label_ranks, metrics
 
 Values = NDArray[np.float32]
 

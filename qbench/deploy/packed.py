@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.grids import Grid
-from qbench.errors import QbenchError
 
 MAGIC = b"QBPK"
 VERSION = 1

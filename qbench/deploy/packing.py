@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from qbench.config.experiment import Quant
 from qbench.deploy.baking import Taken, steps_of, take
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import LOWEST, Grid, affine_grid, symmetric_scale, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
 from qbench.deploy.simulation import Simulation
-from qbench.experiment import Quant
 from qbench.quantize.folding import foldable, scaled
 from qbench.quantize.kept_float import beside_kernels
 from qbench.quantize.kernels import KernelQuantizer, channel_form

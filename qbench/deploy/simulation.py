@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qbench.errors import QbenchError
-from qbench.experiment import Quant
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.lite import LiteFile
-from qbench.errors import QbenchError
 
 
 def try_apart(path: Path, kernels: Sequence[str], batch: int) -> None:

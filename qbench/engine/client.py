@@ -11,14 +11,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from qbench import records, runner
+from qbench.base.errors import DiskFull, QbenchError, disk_full
+from qbench.base.keras_settings import check_keras_settings
+from qbench.base.reasons import summary
+from qbench.engine import runner
 from qbench.engine.gpus import visible_gpu
+from qbench.engine.progress import run_bar, say
 from qbench.engine.spec import JobSpec
-from qbench.engine.store import Store
-from qbench.errors import DiskFull, QbenchError, disk_full
-from qbench.keras_settings import check_keras_settings
-from qbench.progress import run_bar, say
-from qbench.reasons import summary
+from qbench.storage import records
+from qbench.storage.store import Store
 
 Event = dict[str, Any]
 

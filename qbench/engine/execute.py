@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from qbench import device, records, runner
+from qbench.base import device
+from qbench.base.errors import Diverged, QbenchError
+from qbench.base.files import append_line
+from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.engine.locks import locked
+from qbench.engine import runner
 from qbench.engine.spec import JobSpec, Part
-from qbench.engine.store import Store
-from qbench.engine.weights import weights_file
-from qbench.errors import Diverged, QbenchError
-from qbench.experiment import Experiment
-from qbench.files import append_line
-from qbench.training.state import State
+from qbench.storage import records
+from qbench.storage.locks import locked
+from qbench.storage.state import State
+from qbench.storage.store import Store
+from qbench.storage.weights import weights_file
 
 Report = Callable[[int, float], None]
 Say = Callable[[str], None]

@@ -9,15 +9,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from qbench import conversions, records
+from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile, disk_full
+from qbench.base.reasons import summary
+from qbench.config.experiment import Experiment
 from qbench.deploy.kinds import kind_of
 from qbench.engine import pending
 from qbench.engine.client import WorkerDied, worker_for
-from qbench.errors import DiskFull, NotConvertible, QbenchError, WrongFile, disk_full
-from qbench.experiment import Experiment
-from qbench.progress import say
-from qbench.reasons import summary
-from qbench.settings import Deploy
+from qbench.engine.progress import say
+from qbench.planning.settings import Deploy
+from qbench.storage import conversions, records
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def try_conversion(experiment: Experiment) -> None:
     Raises:
         NotConvertible: no file can be made of it; WrongFile: one that gives wrong answers.
     """
-    from qbench import device
+    from qbench.base import device
 
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load

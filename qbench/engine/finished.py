@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qbench import device, records
+from qbench.base import device
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
 from qbench.data import Dataset
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
+from qbench.storage import records
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qbench import conversions, records
+from qbench.storage import conversions, records
 
 Report = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str
     Args:
         folder: of the run.
         record: of the run.
-        calibration: see `qbench.conversions.name_of`.
+        calibration: see `qbench.storage.conversions.name_of`.
     """
     report = conversions.read(folder, calibration)
     if report is None or report.get("weights_sha256") != record["weights_sha256"]:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qbench import records, runner
 from qbench.data import load
+from qbench.engine import runner
+from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Part, RunSpec
-from qbench.engine.store import Store
-from qbench.identity import stretches
-from qbench.plan import Plan, Run
-from qbench.progress import say
-from qbench.segments import Job, Tree, batches
+from qbench.planning.identity import stretches
+from qbench.planning.plan import Plan, Run
+from qbench.planning.segments import Job, Tree, batches
+from qbench.storage import records
+from qbench.storage.store import Store
 
 
 @dataclass(frozen=True)

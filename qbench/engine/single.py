@@ -5,17 +5,19 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from qbench import device, records, runner
+from qbench.base import device
+from qbench.base.errors import QbenchError, disk_full
+from qbench.base.reasons import summary
+from qbench.config.experiment import Experiment
 from qbench.data import load
+from qbench.engine import runner
 from qbench.engine.execute import Report, execute
+from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Part, RunSpec
 from qbench.engine.worker import check_models
-from qbench.errors import QbenchError, disk_full
-from qbench.experiment import Experiment
-from qbench.identity import stretches
-from qbench.progress import say
-from qbench.reasons import summary
-from qbench.segments import Tree
+from qbench.planning.identity import stretches
+from qbench.planning.segments import Tree
+from qbench.storage import records
 
 
 def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Record:

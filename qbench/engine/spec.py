@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qbench.experiment import Experiment
+from qbench.config.experiment import Experiment
 
 
 @dataclass(frozen=True)
 class Part:
-    """A segment of the path that a job follows; see `qbench.segments.Segment`.
+    """A segment of the path that a job follows; see `qbench.planning.segments.Segment`.
 
     Attributes:
         keep: whether its state is stored: several runs share it.

@@ -24,8 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from qbench import device
-from qbench.errors import DiskFull, NotConvertible, QbenchError, disk_full
+from qbench.base import device
+from qbench.base.errors import DiskFull, NotConvertible, QbenchError, disk_full
 
 
 def main() -> None:
@@ -103,11 +103,11 @@ def check_models(models: list[Any], say: Callable[[str], None]) -> None:
 
 def _serve(line: str, told: TextIO) -> None:
     """Do what one line of standard input asks for and tell how it went."""
+    from qbench.base.reasons import summary
+    from qbench.config.experiment import Experiment
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
-    from qbench.experiment import Experiment
-    from qbench.reasons import summary
-    from qbench.records import read_json
+    from qbench.storage.records import read_json
 
     request = json.loads(line)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import layers
 
-from qbench import checks
+from qbench.base import checks
 
 # The largest output; relu6 is that of MobileNets and of table 4.3 in Jacob et al. 2018.
 LARGEST = {"relu": None, "relu6": 6.0}

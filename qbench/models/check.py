@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 
-from qbench.errors import QbenchError
-from qbench.keras_settings import NEEDED
+from qbench.base.errors import QbenchError
+from qbench.base.keras_settings import NEEDED
 from qbench.models.logits import Call, check_logits
 from qbench.quantize.walk import walk
 

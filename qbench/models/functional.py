@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:

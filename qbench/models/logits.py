@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 @dataclass(frozen=True)

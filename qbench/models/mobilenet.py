@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from qbench import checks
+from qbench.base import checks
 from qbench.models.activations import activate
 from qbench.models.registry import MODELS
 

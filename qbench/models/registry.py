@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from qbench import checks
-from qbench.errors import QbenchError
+from qbench.base import checks
+from qbench.base.errors import QbenchError
+from qbench.base.reasons import summary
+from qbench.base.registry import Registry
 from qbench.models.check import check_network
 from qbench.models.functional import as_functional
-from qbench.reasons import summary
-from qbench.registry import Registry
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 def is_stock(layer: Any) -> bool:

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from qbench.registry import Registry
+from qbench.base.registry import Registry
 
 ROUNDINGS = {"half_to_even": "HALF_TO_EVEN", "half_up": "HALF_UP"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 from qbench.quantize.folded import WithFoldedKernel
 from qbench.quantize.folding import called_in_inference, foldable, is_in_inference
 from qbench.quantize.kernels import KernelQuantizer

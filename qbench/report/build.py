@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from qbench import records
-from qbench.plain import one_line
+from qbench.base.plain import one_line
 from qbench.report import deployed, extras, figures, heatmap, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.drawing import draw, forget
@@ -15,6 +14,7 @@ from qbench.report.notes import notes, troubles
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
 from qbench.report.texts import counted, in_markdown
+from qbench.storage import records
 
 PAGE = "report.html"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from qbench import conversions, records
-from qbench.factors import FACTORS
-from qbench.plain import storable
-from qbench.progress import remarks, say
+from qbench.base.plain import storable
+from qbench.engine.progress import remarks, say
+from qbench.planning.factors import FACTORS
+from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
-from qbench.settings import REPRESENTATIVE
+from qbench.storage import conversions, records
 
 COLUMNS = [factor.column for factor in FACTORS]
 METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]

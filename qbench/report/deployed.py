@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from qbench.conversions import WITHOUT_FILE
 from qbench.deploy.lite import KERNELS
 from qbench.report.drawing import Drawing, legend, name_of
+from qbench.storage.conversions import WITHOUT_FILE
 
 # Of the file on XNNPACK, the runtime's own choice of kernels; runs.csv has every path.
 PATH = "xnnpack"

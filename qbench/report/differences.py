@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from qbench.checks import show
-from qbench.designs import network_part
+from qbench.base.checks import show
+from qbench.planning.designs import network_part
 from qbench.report.collect import Sweep
 from qbench.report.texts import Lines
 

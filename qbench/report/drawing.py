@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
-from qbench import records
-from qbench.plain import one_line, visible
+from qbench.base.plain import one_line, visible
 from qbench.report.texts import columns, short
+from qbench.storage import records
 
 KINDS = ("png", "svg")
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from qbench import records
-from qbench.plain import one_line
+from qbench.base.plain import one_line
 from qbench.report import bits_grid, differences, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.page import Section
 from qbench.report.tables import csv_text
+from qbench.storage import records
 
 
 def write_extras(sweep: Sweep, folder: Path) -> list[Section]:

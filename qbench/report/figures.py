@@ -12,8 +12,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qbench.designs import BASELINE, DEFAULT
-from qbench.factors import FACTORS, Factor
+from qbench.planning.designs import BASELINE, DEFAULT
+from qbench.planning.factors import FACTORS, Factor
 from qbench.report.collect import Sweep
 from qbench.report.drawing import Drawing, legend
 

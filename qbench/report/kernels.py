@@ -7,12 +7,12 @@ from math import isnan, nan
 from statistics import fmean
 from typing import Any
 
-from qbench.conversions import WITHOUT_FILE
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import Sweep
 from qbench.report.differences import percent
 from qbench.report.page import Section
 from qbench.report.texts import Lines
+from qbench.storage.conversions import WITHOUT_FILE
 
 TITLE = "Converted files on every kernel path"
 EXPLAINED = (

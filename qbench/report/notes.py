@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbench.plain import sentence
+from qbench.base.plain import sentence
 from qbench.report import deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference

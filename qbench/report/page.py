@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from qbench.plain import sentence
+from qbench.base.plain import sentence
 from qbench.report import texts
 from qbench.report.drawing import Drawing, Drawn
 from qbench.report.tables import for_reading, printable

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from qbench.conversions import WITHOUT_FILE
 from qbench.report.deployed import Report, cells, lacking
 from qbench.report.texts import counted
+from qbench.storage.conversions import WITHOUT_FILE
 
 _PARTS = {
     "deployed_accuracy": "{:.2f} % deployed",

@@ -9,7 +9,7 @@ import re
 from html import escape
 from unicodedata import category, east_asian_width
 
-from qbench.plain import one_line
+from qbench.base.plain import one_line
 
 Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from qbench import records
-from qbench.conversions import WITHOUT_FILE
-from qbench.errors import QbenchError
-from qbench.progress import say
+from qbench.base.errors import QbenchError
+from qbench.engine.progress import say
 from qbench.report.collect import Sweep
 from qbench.report.deployed import Report
 from qbench.report.texts import counted, short
+from qbench.storage import records
+from qbench.storage.conversions import WITHOUT_FILE
 
 
 @dataclass(frozen=True)

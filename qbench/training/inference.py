@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.experiment import Experiment
 from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 

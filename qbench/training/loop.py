@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from qbench.base.errors import Diverged
+from qbench.config.experiment import Experiment
 from qbench.data.batches import Batches
 from qbench.data.dataset import Dataset
-from qbench.errors import Diverged
-from qbench.experiment import Experiment
 from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 

@@ -11,21 +11,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from qbench.base.errors import QbenchError
+from qbench.base.reasons import reason
+from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import DRAWS, PREPROCESSING, input_shape, network_input
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
 from qbench.models import build_model
+from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.view import View
-from qbench.reasons import reason
-from qbench.training.optimizers import build_optimizer
+from qbench.storage.state import State
 from qbench.training.randomness import generator_states, set_states
 from qbench.training.repeatable import check_repeatable
-from qbench.training.state import State
 
 
 class Network:

@@ -18,11 +18,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
+from qbench.base.reasons import summary
 from qbench.quantize.calls import is_stock
 from qbench.quantize.folding import is_in_inference
 from qbench.quantize.walk import functional, walk
-from qbench.reasons import summary
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
 

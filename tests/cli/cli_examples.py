@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from qbench.cli import main
-from qbench.plan import Plan
+from qbench.cli.main import main
+from qbench.planning.plan import Plan
 from qbench.training import loop
 
 # Baseline, default and 4 bits; of ten steps eight are their trunk.
@@ -114,7 +114,9 @@ def refused_with(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> st
 def planned(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Plan:
     """The plan that `qbench plan` would print."""
     plans: list[Plan] = []
-    monkeypatch.setattr("qbench.forecast.print_forecast", lambda plan, *_: plans.append(plan))
+    monkeypatch.setattr(
+        "qbench.planning.forecast.print_forecast", lambda plan, *_: plans.append(plan)
+    )
     assert main(["plan", *arguments]) == 0
     (plan,) = plans
     return plan

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cli_converted import SWEEP, rows_of, run_of
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.deploy import export
 from qbench.deploy.lite import LiteFile
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.data import DATASETS, Source, load
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 
 @pytest.mark.slow

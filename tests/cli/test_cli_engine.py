@@ -8,7 +8,7 @@ from typing import Any
 import cli_examples as examples
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.engine import client
 from qbench.training.network import Network
 

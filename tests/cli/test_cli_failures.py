@@ -7,7 +7,7 @@ from pathlib import Path
 import cli_examples as examples
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 NAMES = ["baseline", "default", "quant.bits=4"]
 

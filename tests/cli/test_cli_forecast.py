@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 
 @pytest.fixture(autouse=True)

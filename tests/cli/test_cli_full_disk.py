@@ -13,8 +13,8 @@ import cli_examples as examples
 import pytest
 from full_disk import no_room_for, refuse
 
-from qbench import conversions
-from qbench.cli import main
+from qbench.cli.main import main
+from qbench.storage import conversions
 
 FEW = ["sweep", *examples.FEW]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 
 def _plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_converted import run_of as folder_of
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 QUICK = ["runs=2", "warmup=1", "threads=[1]", "kernels=[builtin,xnnpack]"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 SWEEP = ["train.steps=20", "model.width=4", "eval.limit=150", "threads=2", "workers=1"]
 DESIGN = "design.factors=[quant.bits]"

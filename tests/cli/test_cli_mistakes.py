@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 MISTAKES = {
     "no such verb": (["swep"], "swep is not a verb", "Did you mean 'sweep'?"),
@@ -100,7 +100,7 @@ def _python(code, *arguments):
 @pytest.mark.parametrize("verb", ["--help", "plan"])
 def test_help_and_plan_import_no_tensorflow(verb):
     code = (
-        "import sys; from qbench.cli import main; assert main(sys.argv[1:]) == 0;"
+        "import sys; from qbench.cli.main import main; assert main(sys.argv[1:]) == 0;"
         "print([m for m in ('tensorflow', 'keras', 'matplotlib') if m in sys.modules])"
     )
     assert _python(code, verb).stdout.splitlines()[-1] == "[]"

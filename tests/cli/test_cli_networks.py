@@ -12,7 +12,7 @@ import pytest
 import unusual_networks as unusual
 from keras import layers
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.models import MODELS
 from qbench.training import loop
 

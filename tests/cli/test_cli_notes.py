@@ -11,7 +11,7 @@ from pathlib import Path
 import cli_examples as examples
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.data import DATASETS, load
 from qbench.report import figures
 

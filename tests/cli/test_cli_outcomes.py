@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.training import loop
 
 

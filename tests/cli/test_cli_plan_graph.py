@@ -1,6 +1,6 @@
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 
 def _plan(capsys, *arguments):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_examples import planned, refused_with
 
-from qbench.cli import VERBS, main
+from qbench.cli.main import VERBS, main
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_runs_and_sweeps_may_be_below_the_home_folder(
 def test_help_does_not_live_in_docstrings() -> None:
     """`python -OO` strips those."""
     code = (
-        "import sys\nfrom qbench.cli import VERBS, main\n"
+        "import sys\nfrom qbench.cli.main import VERBS, main\n"
         "sys.exit(any(main([verb, '--help']) for verb in VERBS))\n"
     )
     done = subprocess.run(

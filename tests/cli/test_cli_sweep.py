@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbench.cli import main
+from qbench.cli.main import main
 
 PAPER_ROWS = [
     "baseline",

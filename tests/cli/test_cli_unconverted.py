@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from cli_converted import SWEEP, rows_of, run_of
 
-from qbench.cli import main
+from qbench.base.errors import NotConvertible, WrongFile
+from qbench.cli.main import main
 from qbench.deploy import convert
 from qbench.deploy.kinds import kind_of
 from qbench.engine import client, exporting
 from qbench.engine.client import WorkerDied
-from qbench.errors import NotConvertible, WrongFile
 
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]

@@ -8,7 +8,7 @@ import unusual_networks as unusual
 from cli_converted import SWEEP, rows_of
 from keras import layers
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.engine import execute
 from qbench.models import MODELS
 

@@ -10,7 +10,7 @@ import unusual_networks as unusual
 from cli_converted import SWEEP, rows_of, run_of
 from keras import layers, ops
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.deploy import convert
 from qbench.engine import execute
 from qbench.models import MODELS

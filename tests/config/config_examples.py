@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from qbench.experiment import Experiment
-from qbench.settings import Settings
+from qbench.config.experiment import Experiment
+from qbench.planning.settings import Settings
 
 PLAIN: dict[str, Any] = {
     "study": {"name": "digits"},

@@ -9,17 +9,17 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from qbench import device
+from qbench.base import device
+from qbench.base.errors import QbenchError
+from qbench.base.paths import config_folder
+from qbench.cli.hydra_app import settings_of
+from qbench.cli.known import known_keys
 from qbench.data import DATASETS
-from qbench.designs import DESIGNS
-from qbench.errors import QbenchError
-from qbench.hydra_app import settings_of
-from qbench.known import known_keys
 from qbench.models import MODELS, build_model
-from qbench.paths import config_folder
+from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
+from qbench.planning.designs import DESIGNS
+from qbench.planning.settings import Engine, Settings
 from qbench.quantize.ops import OPS
-from qbench.settings import Engine, Settings
-from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
 

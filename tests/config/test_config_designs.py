@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.designs import (
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
+from qbench.planning.designs import (
     DESIGNS,
     EACH,
     Row,
@@ -20,9 +22,7 @@ from qbench.designs import (
     one_factor_at_a_time,
     rows,
 )
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
-from qbench.factors import FACTORS, cells
+from qbench.planning.factors import FACTORS, cells
 
 A, B, C = (1, 2, 3), ("x", "y"), (True, False)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.environment import NUMERICS
-from qbench.experiment import Experiment
-from qbench.identity import identity
-from qbench.records import content_id
+from qbench.base.environment import NUMERICS
+from qbench.config.experiment import Experiment
+from qbench.planning.identity import identity
+from qbench.storage.records import content_id
 
 RANGE_GIVEN = {"quant.range_given": True}
 FAKE_QUANT = {"quant.op": "fake_quant"}

@@ -7,7 +7,7 @@ from typing import Any
 import config_examples as examples
 import pytest
 
-from qbench.factors import FACTORS, cells, has_setting, impossible
+from qbench.planning.factors import FACTORS, cells, has_setting, impossible
 
 FAKE = {"quant.op": "fake_quant"}
 

@@ -9,10 +9,10 @@ from typing import Any
 import config_examples as examples
 import pytest
 
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
-from qbench.forecast import print_forecast
-from qbench.plan import Plan, make_plan
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
+from qbench.planning.forecast import print_forecast
+from qbench.planning.plan import Plan, make_plan
 
 
 def _compose(groups: Mapping[str, Any]) -> Experiment:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from qbench.overrides import as_hydra_takes_it, read
-from qbench.quoting import in_hydra, in_shell
+from qbench.cli.overrides import as_hydra_takes_it, read
+from qbench.cli.quoting import in_hydra, in_shell
 
 TEXTS = [
     "epoch=999-step=1.ckpt",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from qbench.base.errors import QbenchError
+from qbench.base.registry import Registry, nearest
 from qbench.data import DATASETS
-from qbench.designs import DESIGNS
-from qbench.errors import QbenchError
 from qbench.models import MODELS
+from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
+from qbench.planning.designs import DESIGNS
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import PLACEMENTS
-from qbench.registry import Registry, nearest
-from qbench.training.optimizers import OPTIMIZERS, SCHEDULES
 
 ALL = [DATASETS, MODELS, DESIGNS, OPS, PLACEMENTS, OPTIMIZERS, SCHEDULES]
 

@@ -10,12 +10,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from qbench import environment
+from qbench.base import environment
+from qbench.base.paths import config_folder
+from qbench.cli.hydra_app import settings_of
 from qbench.engine.prepare import prepare
-from qbench.hydra_app import settings_of
-from qbench.paths import config_folder
-from qbench.plan import make_plan
-from qbench.sweep import manifest
+from qbench.engine.sweep import manifest
+from qbench.planning.plan import make_plan
 
 RESULTS = Path(__file__).parents[2] / "results"
 # The folder and the overrides of the sweep that it holds, as in the Makefile.

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
 
 VALUES = st.fixed_dictionaries(
     {

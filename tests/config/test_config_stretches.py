@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.experiment import Experiment
-from qbench.factors import FACTORS, effects
-from qbench.identity import stretches
+from qbench.config.experiment import Experiment
+from qbench.planning.factors import FACTORS, effects
+from qbench.planning.identity import stretches
 
 FIRST, LATER, NOTHING = "from the first step", "quantized phase", "nothing"
 FLOAT = {"quant.enabled": False}

@@ -8,11 +8,11 @@ from typing import Any
 import config_examples as examples
 import pytest
 
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.errors import QbenchError
-from qbench.experiment import Experiment
 from qbench.models import build_model
-from qbench.settings import Settings
+from qbench.planning.settings import Settings
 
 NAN, INFINITY = float("nan"), float("inf")
 WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"

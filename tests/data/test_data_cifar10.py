@@ -14,9 +14,9 @@ import data_files as files
 import numpy as np
 import pytest
 
+from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, cifar10, load
 from qbench.data.cifar10 import read, read_binary, read_python
-from qbench.errors import QbenchError
 
 N = 4
 LAYOUTS = ["bin", "py", "py2"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, download, load
-from qbench.errors import QbenchError
 
 
 def test_counts_shapes_and_kinds() -> None:

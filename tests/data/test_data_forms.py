@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from qbench.base.errors import QbenchError
 from qbench.data import arrays
-from qbench.errors import QbenchError
 
 SHAPE, CLASSES = (3, 4, 1), 5
 LABELS = np.array([0, 4, 2, 2, 1, 3])

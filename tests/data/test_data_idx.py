@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from qbench.base.errors import QbenchError
 from qbench.data import idx, load
 from qbench.data.idx import read_idx
-from qbench.errors import QbenchError
 
 
 @pytest.mark.parametrize("gz", [False, True], ids=["plain", "gz"])

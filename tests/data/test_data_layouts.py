@@ -11,8 +11,8 @@ import data_files as files
 import numpy as np
 import pytest
 
+from qbench.base.errors import QbenchError
 from qbench.data import cifar10, load
-from qbench.errors import QbenchError
 
 SET = files.mnist_arrays()
 NAMES = list(SET)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbench import device
+from qbench.base import device
 from qbench.data.preprocessing import DRAWS, PREPROCESSING
 
 BELOW_1 = float(np.nextafter(np.float32(1), np.float32(0)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qbench import device
+from qbench.base import device
 from qbench.data.preprocessing import DRAWS, PREPROCESSING
 
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (16, 24, 3)]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, Source, load
-from qbench.errors import QbenchError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 2, 3, 1), np.uint8)
 LABELS = np.array([0, 2, 1, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qbench import device
+from qbench.base import device
 from qbench.data.preprocessing import input_shape, network_input, resized
 
 

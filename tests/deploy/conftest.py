@@ -2,7 +2,7 @@
 
 import pytest
 
-from qbench import device
+from qbench.base import device
 
 # Before anything else uses TensorFlow: the number of threads cannot be changed afterwards, and the
 # runs of qbench in this process ask for 2.

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from qbench.config.experiment import Quant
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import convert
-from qbench.experiment import Quant
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from qbench.base.errors import QbenchError
 from qbench.deploy import trial
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.errors import QbenchError
 
 SCRIPT = Path(__file__).with_name("damaged_files.py")
 

@@ -8,12 +8,12 @@ import pytest
 from deploy_examples import DEPLOY, SHAPE, images, measured, network, quant
 from keras import layers
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
-from qbench.errors import QbenchError
 from qbench.quantize.rewrite import rewrite
 
 INT8 = [

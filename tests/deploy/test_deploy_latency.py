@@ -11,10 +11,10 @@ from deploy_examples import images, measured, network, quant
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.export import export_model
 from qbench.deploy.latency import LatencySettings, compared, measure, spread, timed
 from qbench.deploy.lite import KERNELS, LiteFile, convert
-from qbench.errors import QbenchError
 
 
 class Stage:

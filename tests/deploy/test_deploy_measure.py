@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 from deploy_examples import images, measured, network, quant
 
+from qbench.base.errors import NotConvertible, WrongFile
 from qbench.data.preprocessing import network_input
 from qbench.deploy.convert import input_batches
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import Expected, measure
-from qbench.errors import NotConvertible, WrongFile
 
 LABELS = np.arange(64) % 5
 

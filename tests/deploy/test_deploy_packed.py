@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from keras import layers
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.grids import Grid
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.packed import Codes, Layer, Packed, from_bits, identical, pack, to_bits, unpack
 from qbench.deploy.packing import contents, packed_file
-from qbench.errors import QbenchError
 
 BITS = st.integers(1, 16)
 SHAPES = array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)

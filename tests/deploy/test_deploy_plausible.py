@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from deploy_examples import DEPLOY, images, measured, network, quant
 
+from qbench.base.errors import WrongFile
 from qbench.deploy import plausible
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import POST_TRAINING, kind_of
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.measure import Expected, measure
-from qbench.errors import WrongFile
 from qbench.quantize.rewrite import rewrite
 
 LABELS = np.arange(64) % 5

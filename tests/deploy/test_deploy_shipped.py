@@ -13,15 +13,15 @@ from deploy_examples import measured
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from qbench.base.paths import config_folder
+from qbench.cli.hydra_app import settings_of
+from qbench.cli.listing import list_graph
+from qbench.config.experiment import Experiment
 from qbench.data import DATASETS
 from qbench.deploy.export import export_model
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.lite import LiteFile, convert
-from qbench.experiment import Experiment
-from qbench.hydra_app import settings_of
 from qbench.models import build_model
-from qbench.paths import config_folder
-from qbench.quantize.listing import list_graph
 
 # A choice of data and model, and how many kernels and other tensors are quantized.
 SHIPPED = [

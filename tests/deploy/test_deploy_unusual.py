@@ -9,12 +9,12 @@ import unusual_networks as unusual
 from deploy_examples import DEPLOY, inputs_of, measured, quant, settled
 from keras import layers, ops
 
+from qbench.base.errors import NotConvertible
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
 from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.errors import NotConvertible
 from qbench.quantize.kept_float import kept_float, warnings
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.walk import functional

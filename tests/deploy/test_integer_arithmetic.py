@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.integer import (
     Multiplier,
     RealMultiplier,
@@ -18,7 +19,6 @@ from qbench.deploy.integer import (
 )
 from qbench.deploy.integer.arithmetic import Clamp, divide
 from qbench.deploy.integer.node import round_away
-from qbench.errors import QbenchError
 
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 int32s = st.integers(LOWEST, HIGHEST) | st.integers(-300, 300)

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from deploy_examples import images, measured, quant
 from integer_files import constant, file_of, part
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.data import load
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.deploy.export import export_model

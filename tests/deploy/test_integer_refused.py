@@ -10,10 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 from deploy_examples import images, measured, network, quant
 from integer_files import Part, codes, constant, edited, file_of, part
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.export import export_model
 from qbench.deploy.integer import IntegerFile
 from qbench.deploy.lite import LiteFile, convert
-from qbench.errors import QbenchError
 
 
 @pytest.mark.parametrize("content", [b"", b"no file", b"\x00" * 4096, b"\x08\x00\x00\x00TFL3"])

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qbench import device, records
+from qbench.base import device
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.data.dataset import Dataset
-from qbench.designs import Row
 from qbench.engine.execute import execute
 from qbench.engine.prepare import Prepared, jobs_to_do, prepare
 from qbench.engine.spec import JobSpec
-from qbench.engine.store import Store
-from qbench.experiment import Experiment
-from qbench.plan import Plan
-from qbench.settings import Design, Engine, Settings
+from qbench.planning.designs import Row
+from qbench.planning.plan import Plan
+from qbench.planning.settings import Design, Engine, Settings
+from qbench.storage import records
+from qbench.storage.store import Store
 
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits", "augment": False},

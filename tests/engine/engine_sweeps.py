@@ -47,7 +47,7 @@ class Process:
         scratch.mkdir(parents=True, exist_ok=True)
         number = len(list(scratch.iterdir()))
         self._files = scratch / f"out{number}", scratch / f"err{number}"
-        code = f"{_HEAD}{stub}\nfrom qbench.cli import main\nsys.exit(main(sys.argv[1:]))"
+        code = f"{_HEAD}{stub}\nfrom qbench.cli.main import main\nsys.exit(main(sys.argv[1:]))"
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
             self.popen = subprocess.Popen(
                 [sys.executable, "-c", code, *arguments],

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qbench.segments import Job, Stretch, Tree
+from qbench.planning.segments import Job, Stretch, Tree
 
 Schedule = tuple[Stretch, ...]
 

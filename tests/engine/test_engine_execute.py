@@ -5,12 +5,12 @@ import threading
 import pytest
 from engine_examples import do, experiment, jobs, nothing, prepared, silent, weights
 
-from qbench import records
 from qbench.engine.execute import execute
-from qbench.engine.locks import locked
 from qbench.engine.single import run_single, single_job
-from qbench.engine.store import Store
-from qbench.verify import train_alone
+from qbench.engine.verify import train_alone
+from qbench.storage import records
+from qbench.storage.locks import locked
+from qbench.storage.store import Store
 
 ROWS = [
     {},

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from qbench import device
+from qbench.base import device
+from qbench.base.errors import QbenchError
+from qbench.base.keras_settings import check_keras_settings
 from qbench.engine.client import Worker
-from qbench.errors import QbenchError
-from qbench.keras_settings import check_keras_settings
 
 RIGHT = {
     "floatx": "float32",
@@ -138,7 +138,7 @@ def test_no_worker_is_started_and_nothing_imported_with_wrong_settings(file, mon
 
 CODE = """
 import sys
-from qbench.cli import main
+from qbench.cli.main import main
 assert [main([verb, *sys.argv[1:]]) for verb in ("train", "graph", "sweep")] == [2, 2, 2]
 assert not {"tensorflow", "keras"} & sys.modules.keys()
 """

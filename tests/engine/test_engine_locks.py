@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from qbench.engine import locks
-from qbench.engine.locks import is_held, locked, read_holder
-from qbench.errors import DiskFull
+from qbench.base.errors import DiskFull
+from qbench.storage import locks
+from qbench.storage.locks import is_held, locked, read_holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from qbench.engine.locks import locked
+from qbench.storage.locks import locked
 with locked(Path(sys.argv[1]), lambda text: None):
     print("held", flush=True)
     sys.stdin.read()

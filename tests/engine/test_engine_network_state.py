@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from engine_examples import CONFIG, digits, nothing
 
-from qbench.experiment import Experiment
+from qbench.config.experiment import Experiment
+from qbench.storage.state import pack, unpack
 from qbench.training.loop import train_phase
 from qbench.training.network import Network
-from qbench.training.state import pack, unpack
 
 OPTIMIZERS = {
     "sgd": {"train.optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},

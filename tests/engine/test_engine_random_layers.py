@@ -7,7 +7,7 @@ from random_networks import dropouts
 
 from qbench.engine.execute import execute
 from qbench.engine.single import single_job
-from qbench.verify import train_alone
+from qbench.engine.verify import train_alone
 
 ROWS = [{}, {"quant.enabled": False}, {"quant.bits": 4, "quant.delay": 0.3}, {"seed": 1}]
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segment_designs import designs, simulated
 
-from qbench.segments import Job, Segment, Stretch, Tree, batches, makespan
+from qbench.planning.segments import Job, Segment, Stretch, Tree, batches, makespan
 
 
 @settings(max_examples=300, deadline=None)

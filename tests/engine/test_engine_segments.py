@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segment_designs import designs, distinct_steps, history, states
 
-from qbench.cli import main
-from qbench.segments import Stretch, Tree
+from qbench.cli.main import main
+from qbench.planning.segments import Stretch, Tree
 
 
 def _run(float_end, end, quantized="q", floats="f"):

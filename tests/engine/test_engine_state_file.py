@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from qbench.training.state import Damaged, State, pack, unpack
+from qbench.storage.state import Damaged, State, pack, unpack
 
 DTYPES = ["<f4", "<f8", "<f2", "<i4", "<i8", "<u8", "|u1", "|b1", ">f4"]
 ARRAYS = hnp.arrays(
@@ -94,7 +94,7 @@ def test_anything_else_is_no_state(content, has_line):
 
 
 def test_a_state_of_another_schema_is_not_used(monkeypatch):
-    from qbench.training import state
+    from qbench.storage import state
 
     monkeypatch.setattr(state, "SCHEMA", state.SCHEMA + 1)
     content = pack(EXAMPLE)

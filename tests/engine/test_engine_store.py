@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from full_disk import Half, refuse
 
-from qbench import records
-from qbench.cleaning import clean
-from qbench.engine.locks import locked
-from qbench.engine.store import Store
-from qbench.errors import DiskFull, QbenchError
-from qbench.training.state import State
+from qbench.base.errors import DiskFull, QbenchError
+from qbench.engine.cleaning import clean
+from qbench.storage import records
+from qbench.storage.locks import locked
+from qbench.storage.state import State
+from qbench.storage.store import Store
 
 
 def _state(step):

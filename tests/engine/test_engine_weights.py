@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 
-from qbench.engine.weights import weights_file
+from qbench.storage.weights import weights_file
 
 
 def _network() -> keras.Model:

@@ -14,10 +14,10 @@ import engine_worker_faults as faults
 import pytest
 from engine_examples import jobs, prepared, weights, write_job
 
-from qbench import records
+from qbench.base.errors import DiskFull
 from qbench.engine import client
 from qbench.engine.client import Worker, WorkerDied, do_job, fresh_worker, worker_for
-from qbench.errors import DiskFull
+from qbench.storage import records
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qbench import device
+from qbench.base import device
 from qbench.models import MODELS, build_model
 
 device.start(2)

@@ -11,7 +11,7 @@ import unusual_networks as unusual
 from keras import layers
 from unusual_networks import head
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 SIGNATURES = {
     "shape_only": (lambda shape: None, "its function takes (shape); it must take two arguments"),

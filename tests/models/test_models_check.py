@@ -10,7 +10,7 @@ import unusual_networks as unusual
 from keras import layers, ops
 from unusual_networks import block, head
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 from qbench.models.check import _INNER, _ROOT
 
 

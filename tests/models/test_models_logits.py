@@ -9,7 +9,7 @@ import unusual_networks as unusual
 from keras import layers, ops
 from unusual_networks import block, head
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 def ends_in(tail):

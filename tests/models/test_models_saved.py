@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 from unusual_networks import block, head
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 
 class Scaled(layers.Conv2D):

@@ -8,8 +8,8 @@ import pytest
 import unusual_networks as unusual
 from keras import layers
 
-from qbench.errors import QbenchError
-from qbench.experiment import Quant
+from qbench.base.errors import QbenchError
+from qbench.config.experiment import Quant
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of

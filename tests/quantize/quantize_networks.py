@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from qbench.experiment import Quant
+from qbench.config.experiment import Quant
 from qbench.quantize.ops import OPS
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite

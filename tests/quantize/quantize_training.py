@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbench.experiment import Experiment
+from qbench.config.experiment import Experiment
 
 CONFIG = {
     "data": {"name": "digits", "dir": None, "preprocessing": "vgg", "augment": False, "note": None},

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from keras import layers
 from quantize_networks import averages_of, images, inserted, network, quantized, residual
 
-from qbench.experiment import Quant
-from qbench.factors import impossible
+from qbench.config.experiment import Quant
+from qbench.planning.factors import impossible
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.ties import groups
 

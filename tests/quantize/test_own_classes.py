@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 from quantize_networks import averages_of, images, network, quantized
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 from qbench.quantize.rewrite import rewrite
 
 

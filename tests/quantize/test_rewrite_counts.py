@@ -5,8 +5,8 @@ import tensorflow as tf
 from quantize_networks import OP_TYPES, PLACEMENTS, averages_of, graph_of, op_types, scheme
 from quantize_training import experiment
 
+from qbench.cli.listing import describe, list_graph
 from qbench.models import build_model
-from qbench.quantize.listing import describe, list_graph
 from qbench.quantize.rewrite import rewrite
 
 # (kernels, other tensors) by placement. With b blocks a stage there are 6b + 4 kernels (stem,

@@ -17,7 +17,7 @@ from quantize_networks import (
     scheme,
 )
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN
 from qbench.quantize.rewrite import rewrite
 

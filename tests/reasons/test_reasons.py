@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from raised import RAISED, STORED
 
-from qbench.reasons import LONGEST, reason, summary
+from qbench.base.reasons import LONGEST, reason, summary
 
 MESSAGES: dict[str, dict[str, str]] = json.loads(STORED.read_text())["messages"]
 
@@ -165,6 +165,7 @@ def test_a_list_of_values_is_cut_at_a_word() -> None:
 
 
 def test_it_needs_no_tensorflow() -> None:
-    code = "import sys, qbench.reasons; print('tensorflow' in sys.modules, 'numpy' in sys.modules)"
+    names = "'tensorflow' in sys.modules, 'numpy' in sys.modules"
+    code = f"import sys, qbench.base.reasons; print({names})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"

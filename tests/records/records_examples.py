@@ -1,4 +1,4 @@
-"""A small run and a small manifest as `qbench.records` takes them."""
+"""A small run and a small manifest as `qbench.storage.records` takes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench import records
+from qbench.storage import records
 
 
 def record(status: str = "ok", **more: Any) -> dict[str, Any]:

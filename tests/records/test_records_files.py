@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import records_examples as examples
 
-from qbench import files, records
-from qbench.errors import DiskFull, QbenchError, disk_full
+from qbench.base import files
+from qbench.base.errors import DiskFull, QbenchError, disk_full
+from qbench.storage import records
 
 
 class _Broken(OSError):

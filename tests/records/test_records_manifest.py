@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import records_examples as examples
 
-from qbench import records
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
+from qbench.storage import records
 
 OLD = ("a1", "b2", "c3")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import records_examples as examples
 
-from qbench import records
-from qbench.errors import DiskFull, QbenchError
+from qbench.base.errors import DiskFull, QbenchError
+from qbench.storage import records
 
 RUN = "0123456789ab"
 FILES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import records_examples as examples
 
-from qbench import records
+from qbench.storage import records
 
 RUN = "0123456789ab"
 OTHERS = ("config.json", "history.csv", "predictions.npz", "ranges.json", "model.weights.h5")

@@ -7,7 +7,7 @@ from typing import Any
 
 import report_examples as examples
 
-from qbench.conversions import write
+from qbench.storage.conversions import write
 
 IMAGES = 599  # of the runs' own evaluation
 REPRESENTATIVE = "representative"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench import records
+from qbench.storage import records
 
 COLUMNS = [
     *("op", "rounding", "bits", "preprocessing"),

@@ -9,10 +9,10 @@ from typing import Any
 
 import report_examples as examples
 
-from qbench import records
-from qbench.checks import show
-from qbench.designs import EACH, Row, rows
+from qbench.base.checks import show
+from qbench.planning.designs import EACH, Row, rows
 from qbench.report.collect import Sweep, collect
+from qbench.storage import records
 
 Levels = dict[str, tuple[Any, ...]]
 

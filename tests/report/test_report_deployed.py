@@ -13,10 +13,10 @@ import pytest
 import report_conversions as conversions
 import report_examples as examples
 
-from qbench.conversions import read
 from qbench.report import deployed
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
+from qbench.storage.conversions import read
 
 COLUMNS = ["deployed_accuracy", "deployed_recall_at_5", "agreement", "packed_mb", "tflite_mb"]
 COLUMNS += ["export", "export_note"]

@@ -12,7 +12,7 @@ import report_examples as examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.factors import FACTORS
+from qbench.planning.factors import FACTORS
 from qbench.report.collect import collect
 from qbench.report.drawing import draw
 from qbench.report.figures import _curves, loss_figures, smooth

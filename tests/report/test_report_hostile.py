@@ -17,7 +17,7 @@ import report_hostile as hostile
 from hypothesis import example, given, settings
 from matplotlib.figure import Figure
 
-from qbench.plain import one_line, sentence, storable
+from qbench.base.plain import one_line, sentence, storable
 from qbench.report.build import Report, build_report
 from qbench.report.drawing import legend, save_figure
 from qbench.report.texts import columns, short

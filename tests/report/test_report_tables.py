@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import report_examples as examples
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 from qbench.report.build import build_report
 from qbench.report.collect import worst
 from qbench.report.tables import cell

@@ -13,7 +13,7 @@ import report_hostile as hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbench.plain import one_line, sentence, storable
+from qbench.base.plain import one_line, sentence, storable
 from qbench.report.tables import csv_text
 from qbench.report.texts import aligned, columns, in_html, in_markdown, markdown, short
 

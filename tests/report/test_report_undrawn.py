@@ -14,7 +14,7 @@ import report_conversions as conversions
 import report_examples as examples
 import report_grids as grids
 
-from qbench.cli import main
+from qbench.cli.main import main
 from qbench.report import deployed, drawing, figures, heatmap, latency
 from qbench.report.build import build_report
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import training_examples as examples
 
+from qbench.base.errors import Diverged
 from qbench.data.batches import Batches
-from qbench.errors import Diverged
 from qbench.training.loop import _finite, history, train
 
 

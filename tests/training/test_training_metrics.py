@@ -16,7 +16,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from qbench.evaluation import cross_entropy, label_ranks, metrics
+from qbench.tasks.evaluation import cross_entropy, label_ranks, metrics
 
 SEEDS = st.integers(0, 10**6)
 

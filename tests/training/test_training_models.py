@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from qbench import device
+from qbench.base import device
+from qbench.base.errors import QbenchError
 from qbench.deploy.sizes import FLOAT_BITS, folded_values, megabytes
-from qbench.errors import QbenchError
 from qbench.models import MODELS, build_model
 
 COLOUR, GREY = (32, 32, 3), (8, 8, 1)

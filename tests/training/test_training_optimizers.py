@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import training_examples as examples
 
-from qbench import device
-from qbench.training.fused import FusedSGD, TensorFlow1RMSprop
-from qbench.training.optimizers import OPTIMIZERS, SCHEDULES, build_optimizer
+from qbench.base import device
+from qbench.optimizers.fused import FusedSGD, TensorFlow1RMSprop
+from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES, build_optimizer
 
 GRADIENTS = [np.array([0.5, -2.0, 0.0]), np.array([1.5, 0.25, -3.0]), np.array([-1.0, 4.0, 0.125])]
 
@@ -76,7 +76,7 @@ def test_the_fused_sgd_is_that_of_keras_bit_for_bit(momentum: float, nesterov: b
 
 
 def _train(optimizer: dict[str, Any], schedule: dict[str, Any], steps: int = 100) -> Any:
-    from qbench.experiment import Experiment
+    from qbench.config.experiment import Experiment
 
     config = examples.experiment().as_config()
     config["train"] |= {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import training_examples as examples
 
+from qbench.storage.state import pack, unpack
 from qbench.training.loop import history, train_phase
-from qbench.training.state import pack, unpack
 
 QUANTIZED: list[tuple[str, dict[str, Any]]] = [
     ("measured", {}),

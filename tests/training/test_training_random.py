@@ -13,9 +13,9 @@ from keras import layers
 from random_networks import RANDOM, augmented, dropouts, own_generators
 
 from qbench.quantize.scheme import scheme_of
+from qbench.storage.state import pack, unpack
 from qbench.training.loop import train_phase
 from qbench.training.randomness import generator_states, set_states
-from qbench.training.state import pack, unpack
 
 EACH = pytest.mark.parametrize("build", RANDOM.values(), ids=RANDOM)
 

@@ -14,8 +14,8 @@ from random_networks import RANDOM
 from unrepeatable_networks import ALLOWED, REFUSED, network
 from unusual_networks import regularized
 
-from qbench.cli import main
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
+from qbench.cli.main import main
 from qbench.models import MODELS, build_model
 from qbench.training import repeatable
 from qbench.training.network import Network

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qbench import device
+from qbench.base import device
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.data.dataset import Dataset
-from qbench.experiment import Experiment
 from qbench.training.loop import train
 from qbench.training.network import Network
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 Int8 = NDArray[np.int8]
 Int32 = NDArray[np.int32]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.errors import QbenchError
+from qbench.base.errors import QbenchError
 
 IDENTIFIER = b"TFL3"
 # The schema's numbers of the types that an int8 file holds; all others are read by name alone.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.integer.arithmetic import Clamp, Int8
 from qbench.deploy.integer.graph import Graph, Operator, Tensor
-from qbench.errors import QbenchError
 
 Shape = tuple[int, ...]
 _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qbench.base.errors import QbenchError
 from qbench.deploy.integer import pointwise, products
 from qbench.deploy.integer.arithmetic import Int8
 from qbench.deploy.integer.graph import Operator, Tensor, read_graph
 from qbench.deploy.integer.node import Node, Step
-from qbench.errors import QbenchError
 
 OPERATORS: dict[str, Callable[[Node], Step]] = {
     "ADD": pointwise.add,

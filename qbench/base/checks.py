@@ -1,0 +1,127 @@
+"""Checks of single configuration values; each failure is one sentence for a person."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from qbench.base.errors import QbenchError
+from qbench.base.registry import nearest
+
+
+def wrong(key: str, value: Any, allowed: str) -> QbenchError:
+    """The sentence for a value that is not allowed."""
+    return QbenchError(f"{key}={_given(value)} is not allowed: expected {allowed}.")
+
+
+def show(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(show(item) for item in value) + "]"
+    return str(value)
+
+
+_OTHER = re.compile(r"[-+]?\d[\d_.]*(e[-+]?\d+)?|true|false|null|[\[{].*|", re.IGNORECASE)
+
+
+def _given(value: Any) -> str:
+    """As `show`, with quotes around a text that would be taken for something else."""
+    return f"'{value}'" if isinstance(value, str) and _OTHER.fullmatch(value) else show(value)
+
+
+def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
+    """A whole number from low to high, both included."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or _above(value, high):
+        span = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise wrong(key, value, f"a whole number {span}")
+
+
+def whole_or_null(key: str, value: Any, low: int, high: int | None = None) -> None:
+    """As `whole`, or None."""
+    if value is not None:
+        whole(key, value, low, high)
+
+
+def number(
+    key: str, value: Any, low: float, high: float | None = None, open_end: bool = False
+) -> None:
+    """A finite number from low to high; with `open_end`, below high."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if fits and (value < low or _above(value, high) or (open_end and value == high)):
+        fits = False
+    if not fits:
+        span = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise wrong(key, value, f"a number {span}{' (not included)' if open_end else ''}")
+
+
+def _above(value: float, high: float | None) -> bool:
+    return high is not None and value > high
+
+
+def boolean(key: str, value: Any) -> None:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise wrong(key, value, "true or false")
+
+
+def text_or_null(key: str, value: Any) -> None:
+    """A string or None."""
+    if value is not None and not isinstance(value, str):
+        raise wrong(key, value, "a text or null")
+
+
+def one_of(key: str, value: Any, allowed: Iterable[str]) -> None:
+    """One of a few names."""
+    names = list(allowed)
+    if value not in names:
+        hint = nearest(value, names) if isinstance(value, str) else ""
+        raise QbenchError(f"{key}={show(value)} is not allowed: expected {_or(names)}.{hint}")
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def list_of(key: str, value: Any, allowed: Iterable[str]) -> None:
+    """A list without repeats of one or more of a few names."""
+    names = list(allowed)
+    fits = isinstance(value, tuple | list) and value and all(item in names for item in value)
+    if not fits or len(set(value)) < len(value):
+        raise wrong(key, value, f"a list, without repeats, of {_or(names)}")
+
+
+def known_keys(group: str, values: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Refuses keys that the group does not have."""
+    names = list(allowed)
+    for key in values:
+        if key not in names:
+            close = difflib.get_close_matches(str(key), names, n=1)
+            hint = f"; did you mean {_dotted(group, close[0])}?" if close else "."
+            raise QbenchError(
+                f"{_dotted(group, key)} is not a setting{hint} Allowed: {', '.join(names)}."
+            )
+
+
+def required_keys(group: str, values: Mapping[str, Any], needed: Iterable[str]) -> None:
+    """Refuses a group that lacks a key."""
+    for key in needed:
+        if key not in values:
+            raise QbenchError(f"{_dotted(group, key)} is missing; give it a value.")
+
+
+def group_of_settings(key: str, value: Any) -> Mapping[str, Any]:
+    """The value, if it is a group of settings."""
+    if not isinstance(value, Mapping):
+        raise wrong(key, value, "a group of settings, chosen by its name")
+    return value
+
+
+def _dotted(group: str, key: Any) -> str:
+    return f"{group}.{key}" if group else str(key)

@@ -1,0 +1,77 @@
+"""Files made and added to, on disks that may be full."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.base.errors import QbenchError, disk_full
+
+
+@contextmanager
+def room_for(file: Path) -> Iterator[None]:
+    """While `file` is written: raises DiskFull if there is no room for it."""
+    try:
+        yield
+    except OSError as error:
+        full = disk_full(error, file)
+        if full is None:
+            raise
+        raise full from error
+
+
+def append_line(path: Path, content: Mapping[str, Any]) -> None:
+    """Append plain data as one line of JSON; raises DiskFull if there is no room for all of it."""
+    line = json.dumps(content, default=list).encode() + b"\n"
+    with room_for(path), path.open("ab", buffering=0) as file:
+        with suppress(OSError):  # some network file systems lock no files
+            fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        if file.write(line) < len(line):
+            file.truncate(end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def prepare_folder(folder: Path, key: str) -> None:
+    """Make a folder and check that files can be written there.
+
+    Raises:
+        QbenchError: it cannot be made or written; `key` names the setting that chose it.
+        DiskFull: there is no room for it.
+    """
+    try:
+        with room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+                pass
+    except OSError as error:
+        raise QbenchError(f"{key}={folder}: cannot be written ({error.strerror}).") from error
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows with equal keys as a table."""
+    table = list(rows)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(table[0]) if table else ["step"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return buffer.getvalue().encode()
+
+
+def as_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays by name as a compressed file of numpy's, without pickles."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

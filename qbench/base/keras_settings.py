@@ -1,0 +1,95 @@
+"""What Keras will read when it is imported, checked before: it has settings outside qbench's.
+
+A backend that is not installed, or a value that Keras does not know, ends its import with an error
+that names neither the setting nor the place; the other settings change what layers compute, under
+run ids that know nothing of them. Imports no Keras.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from qbench.base.errors import QbenchError
+
+# What qbench needs, as Keras has it where nobody says otherwise.
+NEEDED: dict[str, Any] = {
+    "backend": "tensorflow",
+    "floatx": "float32",
+    "image_data_format": "channels_last",
+    "epsilon": 1e-07,
+    "nnx_enabled": False,
+}
+_BACKEND, _NNX = "KERAS_BACKEND", "KERAS_NNX_ENABLED"
+
+
+def check_keras_settings() -> None:
+    """See that Keras can be imported and computes as runs expect it to.
+
+    Raises:
+        QbenchError: a variable of the environment or Keras' own file says otherwise; the message
+            names the setting, where it stands and what to change.
+    """
+    backend = os.environ.get(_BACKEND)
+    if backend and backend != NEEDED["backend"]:
+        raise QbenchError(
+            f"{_BACKEND}={backend} stands in the environment; qbench needs Keras on"
+            f" {NEEDED['backend']}: unset it."
+        )
+    nnx = os.environ.get(_NNX)
+    if nnx is not None and nnx.lower() in ("true", "1"):
+        raise QbenchError(
+            f"{_NNX}={nnx} stands in the environment; it is for another backend than qbench's:"
+            " unset it."
+        )
+    path = _file()
+    overruled = {"backend": bool(backend), "nnx_enabled": nnx is not None}
+    for key, value in _content(path).items():
+        if key in NEEDED and value != NEEDED[key] and not overruled.get(key):
+            raise QbenchError(
+                f"{path}: {key} is {_shown(value)}; qbench needs {_shown(NEEDED[key])}: change it"
+                " there, or let KERAS_HOME name a folder without such a file."
+            )
+
+
+def _file() -> Path:
+    """Where Keras looks for its settings."""
+    folder = os.environ.get("KERAS_HOME")
+    if folder is None:
+        home = os.path.expanduser("~")
+        folder = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+    return Path(os.path.expanduser(os.path.join(folder, "keras.json")))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The settings in Keras' file.
+
+    An empty file is one that another process is about to write for the first time.
+    """
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise QbenchError(
+            f"{path}: {error.strerror}; Keras reads its settings there: mend or remove it."
+        ) from error
+    try:
+        content = json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise QbenchError(
+            f"{path}: Keras' settings are no JSON ({error}); mend or remove it."
+        ) from error
+    if not isinstance(content, dict):
+        raise QbenchError(
+            f"{path}: Keras' settings are {_shown(content)}; expected names and values in braces:"
+            " mend or remove it."
+        )
+    return content
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in the file, without the quotes of a text."""
+    return value if isinstance(value, str) else json.dumps(value)

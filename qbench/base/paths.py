@@ -1,0 +1,19 @@
+"""Where the shipped configuration lies, and what a person means by a path."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent.parent
+
+
+def config_folder() -> Path:
+    """Absolute path of `conf/`: inside an installed wheel, or beside the package in a checkout."""
+    inside = _HERE / "conf"
+    return inside if inside.is_dir() else _HERE.parent / "conf"
+
+
+def given(path: str) -> Path:
+    """A path as a person gives it: `~` is the home folder, of whoever follows it."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name
+        return Path(path)

@@ -1,0 +1,1 @@
+"""The `qbench` command: entry point, Hydra's side, one module a verb."""

@@ -1,0 +1,73 @@
+"""What is typed behind a verb that Hydra configures: flags and overrides."""
+
+from __future__ import annotations
+
+from qbench.base.errors import QbenchError
+from qbench.base.paths import given
+from qbench.base.registry import nearest
+from qbench.cli.overrides import as_hydra_takes_it
+
+# Hydra's own flags, which are handed on to it; those of the first line take a value.
+_WITH_VALUE = (
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"),
+    *("--package", "-p", "--experimental-rerun"),
+)
+_INFO = ("--info", "-i")  # takes a value or none
+_ALONE = (
+    *("--resolve", "--multirun", "-m", "--run", "-r", "--hydra-help", "--shell-completion", "-sc"),
+    *_INFO,
+)
+_CHOICES = {
+    **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
+    **dict.fromkeys(_INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
+}
+_FOLDERS = ("--config-dir", "-cd")
+_OURS = ("--json", "--workers", "--step-seconds", "--help")
+
+
+def understood(arguments: list[str], *, several: bool) -> list[str]:
+    """Flags, and behind them overrides, as Hydra takes them; it takes none in between.
+
+    Args:
+        arguments: as they were typed.
+        several: overrides may give several levels of a factor.
+
+    Raises:
+        QbenchError: one is neither; Hydra would answer with its whole usage, or in the words of
+            its grammar.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument.startswith("-"):
+            flags += _flag(argument, rest)
+        else:
+            overrides.append(as_hydra_takes_it(argument, several))
+    return [*flags, *overrides]
+
+
+def _flag(argument: str, rest: list[str]) -> list[str]:
+    """A flag with its value, which may be what comes next."""
+    flag, equals, value = argument.partition("=")
+    if flag not in (*_WITH_VALUE, *_ALONE):
+        hint = nearest(flag, (*_WITH_VALUE, *_ALONE, *_OURS))
+        if equals:
+            hint = f" An override has no dashes: {argument.lstrip('-')}"
+        raise QbenchError(f"{flag} is not an option.{hint}")
+    if flag in _INFO and not equals:
+        return [flag, rest.pop(0) if rest and rest[0] in _CHOICES[flag] else "all"]
+    if flag in _ALONE and not equals:
+        return [argument]
+    if not equals:
+        if not rest:
+            raise QbenchError(f"{flag}: expected a value behind it.")
+        value = rest.pop(0)
+    allowed = _CHOICES.get(flag)
+    if allowed and value not in allowed:
+        raise QbenchError(f"{flag} {value}: expected one of {', '.join(allowed)}.")
+    folder = given(value)
+    if flag in _FOLDERS and not folder.is_dir():
+        raise QbenchError(f"{flag} {value}: no such folder.")
+    return [flag, str(folder) if flag in _FOLDERS else value]

@@ -1,0 +1,32 @@
+"""The verb `clean`."""
+
+from __future__ import annotations
+
+from qbench.base.errors import QbenchError
+from qbench.base.paths import given
+from qbench.engine.cleaning import clean
+from qbench.storage import records
+
+HELP = """usage: qbench clean DIR
+
+Removes the shared states and checkpoints below DIR that no unfinished run needs; DIR is the folder
+of a sweep or of a study. Records, weights, tables and figures stay. A sweep does the same as it
+goes, unless keep_trunks=true.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if len(arguments) != 1:
+        raise QbenchError("qbench clean takes one folder: qbench clean DIR.")
+    folder = given(arguments[0])
+    if (folder / records.MANIFEST).is_file():
+        root = (folder / records.read_manifest(folder)["runs"]).parent
+    elif (folder / "segments").is_dir():
+        root = folder
+    else:
+        raise QbenchError(f"{folder}: neither the folder of a sweep nor that of a study.")
+    sizes = {path: path.stat().st_size for path in (root / "segments").glob("*")}
+    removed = clean(root)
+    print(f"{len(removed)} files, {sum(sizes.get(path, 0) for path in removed) / 1e6:.1f} MB")
+    return 0

@@ -1,0 +1,79 @@
+"""The verb `convert`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench.base import checks
+from qbench.base.errors import QbenchError
+from qbench.base.paths import given
+from qbench.base.plain import one_line
+from qbench.cli.commands.overrides import values_of
+from qbench.engine.progress import remarks
+from qbench.planning.settings import CALIBRATIONS
+from qbench.storage import conversions, records
+
+HELP = """usage: qbench convert RUN [overrides]
+
+Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
+model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
+what came out to deploy.json beside it.
+Overrides may change the test: eval.limit, data.dir. Figures of other images than those of the run's
+own evaluation are printed, and written only where there are no better ones.
+deploy.calibration=representative quantizes a float run after training, with ranges found on
+training images (model_int8.tflite and deploy_representative.json).
+
+Exit code: 0 if the run was converted, 1 if no file can be made of its network or the file gives
+wrong answers, which is recorded.
+"""
+
+CALIBRATION = "deploy.calibration"
+_CHANGEABLE = ("eval.limit", "data.dir", CALIBRATION)
+_COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if not arguments:
+        raise QbenchError("qbench convert takes the folder of a run: qbench convert RUN.")
+    from qbench.engine.exporting import convert_folder
+
+    folder = given(arguments[0])
+    changes = values_of(arguments[1:], _CHANGEABLE)
+    calibration = changes.pop(CALIBRATION, None)
+    if calibration is not None:
+        checks.one_of(CALIBRATION, calibration, CALIBRATIONS)
+    conversion = convert_folder(folder, changes, calibration)
+    print(describe(conversion.report, records.read_record(folder)))
+    if conversion.kept:
+        name, images = conversions.name_of(calibration), conversion.kept["images"]
+        print(f"not written: {name} keeps its figures of {images:,} test images")
+    return 0
+
+
+def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
+    """The report as text, beside the simulation with the file's ranges on the same images."""
+    lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
+    sizes = [report["packed_bytes"] / 1e6, report["bytes"] / 1e6]
+    if record["size"]:
+        sizes.insert(0, record["size"]["megabytes"])
+    heads = ("theoretical", "packed", "file")[-len(sizes) :]
+    shown = ", ".join(f"{head} {size:.4f}" for head, size in zip(heads, sizes, strict=True))
+    lines.append(f"sizes in MB: {shown}")
+    if report["export_note"]:
+        lines.append(one_line(report["export_note"]))
+    heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")
+    lines.append(f"{'kernels':<12}" + "".join(f"{head:>16}" for head in heads))
+    simulated = report["simulation"]
+    lines.append(
+        f"{'simulation':<12}{simulated['accuracy']:>16.2f}{simulated['recall_at_5']:>16.2f}"
+    )
+    for path, row in report["kernels"].items():
+        figures = "".join(f"{row[key]:>16.2f}" for key in _COLUMNS) if "error" not in row else ""
+        lines.append(f"{path:<12}{figures or '  ' + one_line(row.get('error', ''))}")
+    unit = "logits" if report["export"] == "float" else "steps of the output's grid"
+    lines.append(
+        f"{report['images']:,} test images; differences in {unit}, from the simulation with the"
+        " file's fixed ranges"
+    )
+    return "\n".join([*lines, *remarks([record["data"]])])

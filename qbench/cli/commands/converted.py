@@ -1,0 +1,39 @@
+"""The file of a run that `qbench convert` has converted."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from qbench.base.errors import QbenchError
+from qbench.storage import conversions, records
+
+
+def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """What `qbench convert` made of a run, as long as it is what was written.
+
+    Returns:
+        What is known of the file, and the file.
+
+    Raises:
+        QbenchError: the run was not converted, could not be, or the file is another one.
+    """
+    records.read_record(folder)
+    report = conversions.read(folder)
+    if report is None:
+        raise QbenchError(f"{folder}: not converted yet; `qbench convert {folder}` comes first.")
+    if "file" not in report:
+        raise QbenchError(f"{folder}: it has no converted file. {report['export_note']}")
+    path = folder / report["file"]
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise QbenchError(
+            f"{path}: {error.strerror}; `qbench convert {folder}` writes it again."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != report.get("sha256"):
+        raise QbenchError(
+            f"{path}: not what was converted; `qbench convert {folder}` writes it again."
+        )
+    return report, content

@@ -1,0 +1,41 @@
+"""The verb `evaluate`."""
+
+from __future__ import annotations
+
+from qbench.base.errors import QbenchError
+from qbench.base.paths import given
+from qbench.cli.commands.overrides import values_of
+from qbench.engine.progress import remarks
+
+HELP = """usage: qbench evaluate RUN [overrides]
+
+Evaluates a finished run again from its saved weights; RUN is its folder. Nothing is written.
+Overrides may change how and on which copy of the data: eval.batch_size, eval.limit, data.dir.
+
+Exit code: 0 if it could be evaluated, whether or not the figures are those recorded.
+"""
+
+_CHANGEABLE = ("eval.batch_size", "eval.limit", "data.dir")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if not arguments:
+        raise QbenchError("qbench evaluate takes the folder of a run: qbench evaluate RUN.")
+    from qbench.engine.finished import bring_back
+
+    run = bring_back(given(arguments[0]), values_of(arguments[1:], _CHANGEABLE))
+    from qbench.engine import runner
+    from qbench.training.inference import run_test_set
+
+    logits, labels = run_test_set(run.network, run.experiment, run.data)
+    figures = runner.judge(logits, labels, run.data.classes)[0]
+    recorded = run.record["metrics"] or {}
+    print(f"{'':<16} {'now':>12} {'recorded':>12}")
+    for key, value in figures.items():
+        old = f"{recorded[key]:12.4f}" if key in recorded else f"{'-':>12}"
+        print(f"{key:<16} {value:12.4f} {old}")
+    print("same as recorded" if figures == recorded else "differs from what is recorded")
+    for line in remarks([run.record["data"]]):
+        print(line)
+    return 0

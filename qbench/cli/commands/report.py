@@ -1,0 +1,38 @@
+"""The verb `report`."""
+
+from __future__ import annotations
+
+from qbench.base.errors import QbenchError
+from qbench.base.files import prepare_folder
+from qbench.base.paths import given
+from qbench.storage import records
+
+HELP = """usage: qbench report DIR
+
+Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
+its records. Imports no TensorFlow.
+Exit code: 0 if all was built, 1 if a figure could not be drawn (the tables stand, and the page says
+which is missing).
+"""
+
+
+class ReportIncomplete(QbenchError):
+    """A figure could not be drawn; all else is built."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    if len(arguments) != 1:
+        raise QbenchError("qbench report takes the folder of one sweep: qbench report DIR.")
+    folder = given(arguments[0])
+    if not folder.is_dir():
+        raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
+    records.read_manifest(folder)
+    prepare_folder(folder / "figures", "DIR")
+    from qbench.report.build import build_report
+
+    report = build_report(folder)
+    print(report.text, flush=True)
+    if report.incomplete:
+        raise ReportIncomplete(report.incomplete)
+    return 0

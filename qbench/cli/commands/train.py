@@ -1,0 +1,58 @@
+"""The verb `train`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbench.base.errors import QbenchError
+from qbench.base.files import prepare_folder
+from qbench.cli import hydra_app
+from qbench.planning.factors import impossible
+from qbench.storage import records
+
+HELP = """usage: qbench train [overrides]
+
+Runs one configuration, once for each of its seeds, and prints what came out.
+
+  qbench train quant.op=fake_quant quant.bits=4
+  qbench train quant=none                          the float baseline
+  qbench train data=mnist data.dir=DIR model=resnet8
+
+A finished run is found and not run again; with train.checkpoint_every=N an interrupted one goes on
+from its last checkpoint. Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if
+nothing could be run.
+"""
+
+
+class RunFailed(QbenchError):
+    """A run failed or diverged."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the verb."""
+    hydra_app.run(_train, arguments, sweep=False)
+    return 0
+
+
+def _train(config: Any) -> None:
+    settings = hydra_app.settings_of(config)
+    reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
+    if reason:
+        raise QbenchError(reason)
+    prepare_folder(settings.root, "out")
+
+    from qbench.engine.progress import figures_line, remarks, run_bar
+    from qbench.engine.single import run_single
+
+    bad, data = [], []
+    for seed in settings.seeds:
+        experiment = settings.base.with_values({"seed": seed})
+        with run_bar(experiment.train.steps, f"seed {seed}") as report:
+            record = run_single(experiment, settings.root, report)
+        folder = records.run_folder(settings.root, record["run"])
+        print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
+        data.append(record["data"])
+        bad += [record["status"]] if record["status"] != "ok" else []
+    print(*remarks(data), sep="\n", end="\n" if remarks(data) else "")
+    if bad:
+        raise RunFailed(f"{len(bad)} of {len(settings.seeds)} runs did not end well.")

@@ -1,0 +1,168 @@
+"""Running a command through Hydra, and saying its complaints in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qbench.base.errors import QbenchError
+from qbench.base.paths import config_folder
+from qbench.base.registry import nearest
+from qbench.cli.arguments import understood
+from qbench.cli.known import unknown
+from qbench.cli.wording import bad_reference
+from qbench.planning.settings import Settings
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def run(
+    task: Callable[[Any], Any], arguments: list[str], *, sweep: bool, more: Sequence[str] = ()
+) -> None:
+    """Compose the configuration from `arguments` (overrides and Hydra's flags) and run `task`.
+
+    With `sweep` the task is what qbench's sweeper launches for each run. `more` are overrides of
+    the verb's own.
+
+    Raises:
+        QbenchError: the configuration cannot be composed or is not valid.
+    """
+    import hydra
+
+    taken = understood(arguments, several=sweep)
+    _silence()
+    flags = ["--multirun"] if sweep else []
+    raised: list[Exception] = []
+    application = hydra.main(
+        version_base="1.3", config_path=str(config_folder()), config_name="config"
+    )(task if sweep else _keeping(task, raised))
+    with _as_program([*flags, *taken, *more]):
+        try:
+            application()
+        except Exception as error:
+            if isinstance(error, QbenchError) or not _from_hydra(error):
+                raise
+            raise QbenchError(explain(error)) from error
+    if raised:
+        raise raised[0]
+
+
+def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[Any], Any]:
+    """The task with its exception put into `raised`; Hydra would print a line of its own."""
+
+    def keeping(config: Any) -> None:
+        try:
+            task(config)
+        except Exception as error:
+            raised.append(error)
+
+    return keeping
+
+
+def settings_of(config: Any) -> Settings:
+    """Checked settings from a composed Hydra configuration."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise QbenchError(explain(error)) from error
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    return Settings.from_config({str(key): value for key, value in plain.items()})
+
+
+def task_overrides() -> list[str]:
+    """The overrides that the running command was given."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task)
+
+
+def explicit_keys(overrides: list[str]) -> list[str]:
+    """The dotted keys that overrides set, without Hydra's prefixes."""
+    return [text.split("=", 1)[0].lstrip("+~") for text in overrides]
+
+
+def _silence() -> None:
+    """Hydra's deprecation notices are for us, not for the person at the keyboard."""
+    import warnings
+
+    warnings.filterwarnings("ignore", module="hydra")
+
+
+@contextmanager
+def _as_program(arguments: list[str]) -> Iterator[None]:
+    """Hydra reads sys.argv, and raises errors as they are only in its full-error mode."""
+    argv, full = sys.argv, os.environ.get(FULL_ERROR)
+    sys.argv = ["qbench", *arguments]
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = full
+
+
+def _from_hydra(error: Exception) -> bool:
+    """Whether Hydra or OmegaConf raised it, be it as one of Python's own exceptions."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    places = [type(error).__module__, frame.tb_frame.f_globals.get("__name__", "") if frame else ""]
+    return any(place.partition(".")[0] in ("hydra", "omegaconf") for place in places)
+
+
+def explain(error: Exception) -> str:
+    """One sentence for an error of Hydra's."""
+    text = str(error).strip()
+    options = getattr(error, "options", None)
+    missing = getattr(error, "missing_cfg_file", None)
+    if missing and options is not None:
+        group, _, name = str(missing).rpartition("/")
+        return (
+            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}."
+            f"{nearest(name, options)}"
+        )
+    for pattern, sentence in _SENTENCES:
+        if found := pattern.search(text):
+            return sentence(found)
+    reference = bad_reference(text)
+    if reference:
+        return reference
+    first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
+    return first if first.endswith(".") else f"{first}."
+
+
+_SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"Could not delete '(([^'=]+)=[^']+)'"),
+        lambda found: f"~{found[1]}: this is not what is chosen in {found[2]}.",
+    ),
+    (re.compile(r"Could not (?:override|delete) '([^']+)'"), lambda found: unknown(found[1])),
+    (re.compile(r"delete from config\. '([^']+)' does not"), lambda found: unknown(found[1])),
+    (
+        re.compile(r"delete from config\. The value of '([^']+)' is (.*) and not (.*)\."),
+        lambda found: f"~{found[1]}={found[3]}: its value is {found[2]}.",
+    ),
+    (
+        re.compile(r"Only one of (--.*) can be"),
+        lambda found: f"only one of {found[1]}, and with qbench train or qbench graph alone.",
+    ),
+    (
+        re.compile(r"An item is already at '([^']+)'"),
+        lambda found: f"+{found[1]}: the setting is there already; leave the + out.",
+    ),
+    (
+        re.compile(r"Multiple values for ([\w/]+)"),
+        lambda found: f"{found[1]}: chosen more than once; give it one value, without a +.",
+    ),
+)

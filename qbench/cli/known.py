@@ -1,0 +1,65 @@
+"""All settings that the shipped configuration has, and what is said of a key that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from qbench.base.paths import config_folder
+from qbench.base.registry import nearest
+
+
+@lru_cache(maxsize=1)
+def known_keys() -> frozenset[str]:
+    """All dotted keys of the default configuration."""
+    return frozenset(_dotted("", _defaults()))
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, Any]:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("config"))
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def default(key: str) -> Any:
+    """The shipped value of a setting, or of a group; None where there is none."""
+    found: Any = _defaults()
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _dotted(prefix: str, value: Any) -> Iterator[str]:
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _dotted(f"{prefix}{key}.", inner)
+        else:
+            yield f"{prefix}{key}"
+
+
+def groups() -> dict[str, list[str]]:
+    """The names to choose among, by group: `train/optimizer` as well as `data`."""
+    folder = config_folder()
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        group = path.parent.relative_to(folder).as_posix()
+        if group != ".":
+            found.setdefault(group, []).append(path.stem)
+    return found
+
+
+def unknown(key: str) -> str:
+    """The sentence for a key that is no setting."""
+    known = sorted(known_keys() | set(groups()))
+    group = key.rpartition(".")[0]
+    siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
+    allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
+    return f"{key} is not a setting.{nearest(key, known)}{allowed}"

@@ -1,0 +1,131 @@
+"""What stands in a traced graph: the quantization ops and the ops of the network itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from qbench.config.experiment import Experiment
+from qbench.data import DATASETS
+from qbench.data.preprocessing import input_shape
+from qbench.models import build_model
+from qbench.quantize.kept_float import KeptFloat, kept_float
+from qbench.quantize.ops import OPS
+from qbench.quantize.placement import is_add
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import rewrite
+from qbench.quantize.scheme import scheme_of
+from qbench.quantize.view import Insertion
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fake-quantization op in a graph, and the insertion that it comes from."""
+
+    insertion: Insertion
+    op: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What stands in a graph.
+
+    Attributes:
+        quantizers: the quantization ops in the order of the graph.
+        hosts: counts of the network's own ops.
+        floats: the variables that no configuration quantizes.
+    """
+
+    quantizers: tuple[Found, ...]
+    hosts: dict[str, int]
+    floats: tuple[KeptFloat, ...]
+
+
+def list_graph(experiment: Experiment) -> Listing:
+    """Trace the network of an experiment as it is evaluated and read its graph.
+
+    Everything is read from the graph's own ops; the rewriter's list is used only to say which
+    tensor and placement an op belongs to.
+    """
+    source = DATASETS[experiment.data.name]
+    shape = input_shape(source.shape, experiment.data.resolution)
+    model = build_model(experiment.model.name, experiment.model.arguments, shape, source.classes)
+    averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
+    view = rewrite(model, scheme_of(experiment.quant), averages)
+    graph = (
+        tf.function(lambda x: view.model(x, training=False)[0])
+        .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
+        .graph
+    )
+    by_layer = {insertion.layer: insertion for insertion in view.insertions}
+    types = {kind for name in OPS.names() for kind in OPS[name].graph_ops}
+    found = tuple(
+        Found(by_layer[_layer(op.name)], op.type, int(op.get_attr("num_bits")))
+        for op in graph.get_operations()
+        if op.type in types
+    )
+    adds = {layer.name for layer in model.operations if is_add(layer)}
+    return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
+
+
+def _layer(name: str) -> str:
+    """The inserted layer that an op belongs to: the last part of its name, less TF's number."""
+    return re.sub(r"_\d+$", "", name.rpartition("/")[2])
+
+
+def _is_of(scopes: list[str], adds: set[str]) -> bool:
+    """Whether an op is an addition's own: in its scope, or an operation's, which has none."""
+    *outer, last = scopes
+    if len(outer) == 1 and _layer(last).lower() in adds:
+        return True
+    return bool(outer) and _layer(outer[-1]) in adds
+
+
+def _hosts(graph: tf.Graph, adds: set[str]) -> dict[str, int]:
+    """Counts of Conv2D, Relu, MatMul and residual additions."""
+    counts = Counter(op.type for op in graph.get_operations())
+    residual = sum(
+        op.type in ("AddV2", "AddN") and _is_of(op.name.split("/"), adds)
+        for op in graph.get_operations()
+    )
+    return {
+        "Conv2D": counts["Conv2D"],
+        "DepthwiseConv2d": counts["DepthwiseConv2dNative"],
+        "MatMul": counts["MatMul"],
+        "Relu": counts["Relu"] + counts["Relu6"],
+        "residual Add": residual,
+    }
+
+
+def describe(listing: Listing) -> str:
+    """The listing as text."""
+    lines = []
+    rows = [
+        (f.insertion.placement, f.insertion.tensor, f.op, str(f.bits), f.insertion.source)
+        for f in listing.quantizers
+    ]
+    if rows:
+        rows.insert(0, ("placement", "tensor", "op", "bits", "range"))
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        lines += [
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines.append("")
+    kinds = Counter(
+        f"{f.insertion.placement} {'kernel' if f.insertion.is_kernel else 'tensor'}"
+        for f in listing.quantizers
+    )
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    lines.append(
+        f"quantization ops: {len(listing.quantizers)}" + (f" ({counted})" if counted else "")
+    )
+    lines.append(
+        "network ops: " + ", ".join(f"{n} {name}" for name, n in listing.hosts.items() if n)
+    )
+    lines += [f"stays float: {kept}, {kept.values:,} values" for kept in listing.floats]
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""The `qbench` command: picks the verb and hands it its arguments; imports nothing heavy."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from qbench import __version__
+from qbench.base.errors import QbenchError, disk_full
+from qbench.base.plain import one_line
+from qbench.base.registry import nearest
+
+# Verb: (module under qbench.cli.commands, arguments, what it does)
+VERBS = {
+    "sweep": ("[overrides]", "run a study's design: one table, four figures"),
+    "train": ("[overrides]", "run one configuration"),
+    "plan": ("[overrides]", "what a sweep would run, with steps; trains nothing"),
+    "graph": ("[overrides]", "the quantization ops that a configuration inserts"),
+    "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
+    "convert": ("RUN [overrides]", "write a finished run as a LiteRT file and measure the file"),
+    "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
+    "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
+    "status": ("DIR", "which runs of a sweep are done, running, failed or waiting"),
+    "clean": ("DIR", "remove shared states that no unfinished run needs"),
+    "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
+    "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
+}
+
+# What the machine refuses and a person can mend.
+_OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES, errno.EISDIR)
+
+_USAGE = """usage: qbench VERB [arguments]
+
+Which quantization settings should a network be trained with? qbench varies one factor at a time.
+
+{verbs}
+
+Overrides are key=value pairs, as in Hydra: quant.bits=4, study=cifar10_resnet8. In a sweep,
+quant.bits=8,2,3,4 gives that factor these levels, the first one its default.
+
+  qbench VERB --help   what a verb takes
+  qbench --version     the version
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Whatever a terminal's encoding lacks is no reason to lose a table.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()  # here an error of it can be said
+        return code
+    except QbenchError as error:
+        said, code = str(error), 1 if type(error) is not QbenchError else 2
+    except KeyboardInterrupt:
+        said, code = "interrupted; the same command goes on from here.", 130
+    except BrokenPipeError:
+        said, code = "", 141
+    except OSError as error:
+        full = disk_full(error)
+        if full is None and error.errno not in _OUTSIDE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        said = str(full or f"{where}{error.strerror}; the same command goes on from here.")
+        code = 1
+    _leave_stdout()
+    if said:
+        print(one_line(f"qbench: {said}"), file=sys.stderr)
+    return code
+
+
+def _leave_stdout() -> None:
+    """Where standard output takes nothing more, what waits for it must not be tried at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command, or say what there is."""
+    verb = arguments[0] if arguments else "help"
+    if verb in ("-h", "--help", "help"):
+        lines = (f"  {verb:<14} {takes:<24} {does}" for verb, (takes, does) in VERBS.items())
+        print(_USAGE.format(verbs="\n".join(lines)), end="")
+        return 0
+    if verb == "--version":
+        print(f"qbench {__version__}")
+        return 0
+    return _do(verb, arguments[1:])
+
+
+def _do(verb: str, arguments: list[str]) -> int:
+    if verb not in VERBS:
+        raise QbenchError(
+            f"{verb} is not a verb; choose one of {', '.join(VERBS)}.{nearest(verb, VERBS)}"
+        )
+    module = importlib.import_module(f"qbench.cli.commands.{verb.replace('-', '_')}")
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(module.HELP, end="")
+        return 0
+    code: int = module.main(arguments)
+    return code

@@ -1,0 +1,175 @@
+"""Overrides as people type them: read by Hydra's grammar, mistakes said in their own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+    Sweep,
+    Transformer,
+)
+
+from qbench.base.errors import QbenchError
+from qbench.cli.known import default, groups
+from qbench.cli.quoting import in_hydra
+from qbench.cli.wording import bad_key, bad_reference, bad_value, not_one_text, shown
+
+TEXTS = ("out", "data.dir", "data.note")
+"""Settings whose value is a text of the user's: one value, whatever signs are in it."""
+_PATHS = ("out", "data.dir")
+_LISTS = ("seeds", "design.factors")  # no factors: a list of levels can only be meant as the list
+_MOST = 10_000
+_KEY = re.compile(r"(~|\+\+?)?(?P<key>[A-Za-z_$][\w$-]*([./][\w$-]+)*)(@[\w.$:/-]*)?", re.ASCII)
+
+
+def as_hydra_takes_it(text: str, several: bool) -> str:
+    """An override, with lists written out and a home folder quoted.
+
+    Args:
+        text: as it was typed.
+        several: levels of a factor are allowed.
+
+    Raises:
+        QbenchError: it cannot be read, or not as what its key asks for.
+    """
+    key, value = split(text)
+    if key in _PATHS and value.startswith("~"):
+        _parsed(f"{key}=home{value[1:]}", key, value)
+        return f"{text.partition('=')[0]}={in_hydra(value)}"
+    override = _parsed(text, key, value)
+    found = override.value()
+    if key in _LISTS and (override.is_sweep_override() or _has_sweep(found)):
+        return f"{override.get_key_element()}=[{','.join(_levels(text, found))}]"
+    if not override.is_sweep_override():
+        _check_one(text, key, override)
+        return text
+    if not several:
+        hint = f" A list is written {key}=[{value}]." if isinstance(default(key), list) else ""
+        raise QbenchError(
+            f"{shown(text)}: several values; only qbench sweep and qbench plan take more than one."
+            f"{hint}"
+        )
+    if isinstance(found, Glob) and (key in groups() or "/" in key):
+        return text  # Hydra knows the files it chooses among
+    return f"{override.get_key_element()}=choice({','.join(_levels(text, found))})"
+
+
+def read(text: str) -> tuple[str, Any]:
+    """The key and the value, as plain data, of an override that Hydra is not asked about.
+
+    A comma list or a range is a list.
+
+    Raises:
+        QbenchError: it cannot be read.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    key, value = split(text)
+    if key in _PATHS and value.startswith("~"):
+        _parsed(f"{key}=home{value[1:]}", key, value)
+        return key, value
+    override = _parsed(text, key, value)
+    if override.is_sweep_override():
+        levels = ",".join(_levels(text, override.value()))
+        override = OverridesParser.create().parse_override(f"{key}=[{levels}]")
+    _check_one(text, key, override)
+    try:
+        plain: Any = OmegaConf.to_container(OmegaConf.create([override.value()]), resolve=True)
+        return key, plain[0]
+    except OmegaConfBaseException as error:
+        why = bad_reference(str(error)) or "cannot be read."
+        raise QbenchError(f"{shown(text)}: {why}") from error
+
+
+def split(text: str) -> tuple[str, str]:
+    """Key, without prefix and package, and value of an override.
+
+    Raises:
+        QbenchError: there is no key, or no value although one is needed.
+    """
+    typed, equals, value = text.partition("=")
+    found = _KEY.fullmatch(typed)
+    if found is None or not (equals or typed.startswith("~")):
+        raise QbenchError(bad_key(text))
+    return found["key"], value
+
+
+def _parsed(text: str, key: str, value: str) -> Override:
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except Exception as error:  # also what a function in it raises
+        if key in TEXTS:
+            raise QbenchError(not_one_text(key, value)) from error
+        raise QbenchError(bad_value(key, value)) from error
+    if key in TEXTS and not override.is_delete():
+        one = () if override.is_sweep_override() else override.value()
+        if not isinstance(one, str | None):
+            raise QbenchError(not_one_text(key, value))
+    return override
+
+
+def _levels(text: str, value: Any) -> list[str]:
+    """What stands in a comma list, a range or a function, as values of overrides."""
+    try:
+        found = list(islice(_flat(value), _MOST + 1))
+    except _NoLevels as error:
+        raise QbenchError(f"{shown(text)}: {error}") from error
+    if not 0 < len(found) <= _MOST:
+        many = "no value is" if not found else f"more than {_MOST:,} values are"
+        raise QbenchError(f"{shown(text)}: {many} in this.")
+    return found
+
+
+class _NoLevels(Exception):
+    """These are no levels that can be listed; the argument says why."""
+
+
+def _flat(value: Any) -> Iterator[str]:
+    if isinstance(value, IntervalSweep):
+        raise _NoLevels("a design takes single levels; list them, divided by commas.")
+    if isinstance(value, Glob):
+        raise _NoLevels("glob is for groups such as model, and stands alone.")
+    if getattr(value, "shuffle", False):
+        raise _NoLevels("the first level is the default; list them in order, without shuffle.")
+    if isinstance(value, RangeSweep):
+        if not value.step:
+            raise _NoLevels("a range needs a step other than 0.")
+        yield from (str(number) for number in value.range())
+    elif isinstance(value, ChoiceSweep | list):
+        items = value.list if isinstance(value, ChoiceSweep) else value
+        for item in items:
+            yield from _flat(item) if isinstance(item, Sweep | Glob) else [Transformer.str(item)]
+    else:
+        yield Transformer.str(value)
+
+
+def _has_sweep(value: Any) -> bool:
+    """Whether a function that gives several values stands inside a list or a group."""
+    if isinstance(value, dict):
+        return any(map(_has_sweep, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_sweep, value))
+    return isinstance(value, Sweep | Glob)
+
+
+def _check_one(text: str, key: str, override: Override) -> None:
+    """Refuses what Hydra would answer in words of its own."""
+    value = override.value()
+    if _has_sweep(value):
+        raise QbenchError(f"{shown(text)}: a function of several values stands alone.")
+    group = key.replace(".", "/")
+    if group != key and group in groups():
+        raise QbenchError(f"{shown(text)}: {key} is a group; choose with {group}=NAME.")
+    names = groups().get(key)
+    if names and not override.is_delete() and not isinstance(value, str | list):
+        raise QbenchError(f"{shown(text)}: {key} is chosen by a name, such as {key}={names[0]}.")

@@ -1,0 +1,150 @@
+"""qbench's Hydra sweeper: a design becomes jobs for whichever Launcher is configured.
+
+Hydra composes the configuration once; the design is expanded on plain data. Hydra 1.3 wants the
+class itself under `hydra_plugins`, where a thin subclass stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from qbench.base.errors import QbenchError
+from qbench.cli.hydra_app import explicit_keys, settings_of
+from qbench.config.experiment import Experiment
+from qbench.engine.progress import say
+from qbench.planning.plan import make_plan
+
+_BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
+
+class DesignSweeper(Sweeper):
+    """Expands the configured design and launches what is not finished yet.
+
+    Comma lists on the command line are levels of factors, the first one the default. With
+    `action: plan` it prints the plan and launches nothing.
+    """
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    config: DictConfig
+
+    def __init__(
+        self, action: str, workers: int | None, step_seconds: float | None, as_json: bool
+    ) -> None:
+        """`action` is `run`, `plan` or `verify`; the others are options of `plan`."""
+        self.action = action
+        self.workers = workers
+        self.step_seconds = step_seconds
+        self.as_json = as_json
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Called by Hydra before `sweep`."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+        self._chosen_launcher: Any = OmegaConf.to_container(config.hydra.launcher)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Called by Hydra with the overrides of the command line."""
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides(arguments)
+        fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
+        given = {
+            o.get_key_element().lstrip("+"): _levels(o, parser)
+            for o in overrides
+            if o.is_sweep_override()
+        }
+
+        def compose(groups: Mapping[str, Any]) -> Experiment:
+            choices = [f"{group}={choice}" for group, choice in groups.items()]
+            return settings_of(self._job_config([*fixed, *choices])).base
+
+        plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
+        if self.action == "plan":
+            from qbench.planning.forecast import print_forecast
+
+            workers = self.workers or plan.settings.engine.workers
+            print_forecast(plan, workers, self.step_seconds, self.as_json)
+            return
+        if self.action == "verify":
+            from qbench.engine.verify import verify
+
+            verify(plan)
+            return
+        from qbench.engine.sweep import run_sweep
+
+        run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder))
+
+    def _job_config(self, overrides: list[str]) -> DictConfig:
+        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+
+    def _launch(self, fixed: list[str], jobs: list[list[str]], folder: str) -> list[Any]:
+        """Hand the jobs to the launcher; its own files go to `folder`."""
+        from hydra.core.plugins import Plugins
+
+        from qbench.engine.orphans import announce
+
+        announce()
+        with read_write(self.config), open_dict(self.config):
+            self.config.hydra.sweep.dir = folder
+            self.config.hydra.launcher = self._launcher(len(jobs))
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
+        )
+        returns: list[Any] = list(
+            launcher.launch([[*fixed, *job] for job in jobs], initial_job_idx=0)
+        )
+        return returns
+
+    def _launcher(self, jobs: int) -> Any:
+        """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
+
+        A launcher that was chosen on purpose says itself how many jobs it does at once.
+        """
+        chosen = self._chosen_launcher
+        engine = settings_of(self.config).engine
+        at_once = min(engine.workers, jobs)
+        if at_once < 2 or not engine.isolate or chosen["_target_"] != _BASIC:
+            return chosen
+        try:
+            from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
+        except ImportError:
+            say(
+                f"workers={engine.workers}: several at once need joblib (pip install"
+                " 'qbench-qat[joblib]'); one job after the other it is, with the same results."
+            )
+            return chosen
+        return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
+
+
+def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:
+    """The values of a comma list as plain data."""
+    if not override.is_discrete_sweep():
+        raise QbenchError(
+            f"{override.input_line}: a design takes single levels; list them, divided by commas."
+        )
+    key = override.get_key_element()
+    texts = [str(text) for text in override.sweep_string_iterator()]
+    if not texts:
+        raise QbenchError(f"{override.input_line}: chooses none of the group's files.")
+    return tuple(_plain(parser.parse_override(f"{key}={text}").value()) for text in texts)
+
+
+def _plain(value: Any) -> Any:
+    """A parsed override value without Hydra's quoting classes."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return OmegaConf.create({"value": value.text})["value"]

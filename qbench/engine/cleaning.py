@@ -1,0 +1,44 @@
+"""Which stored states are still needed by runs that are not finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qbench.storage import records
+from qbench.storage.locks import is_held
+from qbench.storage.store import Store
+
+
+def clean(root: Path) -> list[Path]:
+    """Remove the states and checkpoints that no unfinished run of any sweep in `root` needs.
+
+    Of a run's path only the deepest stored state is needed: training goes on from there. A
+    checkpoint is kept where its segment is on an unfinished run's path.
+
+    Returns:
+        The files removed.
+    """
+    store = Store(root, lambda text: None)
+    needed: set[str] = set()
+    for manifest in manifests(root):
+        for run in _runs(manifest):
+            if records.finished(root, run["id"]):
+                continue
+            deepest = next((s for s in reversed(run["segments"]) if store.has(s)), None)
+            below = run["segments"].index(deepest) if deepest else 0
+            needed.update(run["segments"][below:])
+    needed.update(
+        path.name.partition(".")[0] for path in store.folder.glob("*.lock") if is_held(path)
+    )
+    return store.clean(needed)
+
+
+def manifests(root: Path) -> list[dict[str, Any]]:
+    """The manifests of all sweeps that keep their runs below `root`."""
+    files = [root / records.MANIFEST, *sorted(root.glob(f"*/{records.MANIFEST}"))]
+    return [records.read_manifest(file.parent) for file in files if file.is_file()]
+
+
+def _runs(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [run for row in manifest["rows"] for run in row["runs"]]

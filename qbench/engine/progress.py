@@ -1,0 +1,106 @@
+"""Progress on a terminal: a bar for the sweep, one for the run; lines for what has finished."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from qbench.base.plain import one_line, sentence
+from qbench.storage import records
+
+_POLL_SECONDS = 0.3
+
+
+def say(line: str) -> None:
+    """Print a line on standard error without tearing the bars."""
+    import sys
+
+    tqdm.write(one_line(line), file=sys.stderr)
+
+
+@contextmanager
+def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int, float], None]]:
+    """A bar over the steps of one run; yields what a training loop reports to."""
+    with tqdm(
+        total=steps, desc=name, unit="step", position=position, leave=False, disable=None
+    ) as bar:
+
+        def report(new: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update(new)
+
+        yield report
+
+
+def figures_line(record: Mapping[str, Any]) -> str:
+    """The outcome of a run in one line."""
+    seconds = sum(record["seconds"].values())
+    if record["status"] != "ok":
+        return one_line(f"{record['status']}: {record['error']['message']}")
+    metrics = record["metrics"]
+    return (
+        f"accuracy {metrics['accuracy']:6.2f} %  recall@5 {metrics['recall_at_5']:6.2f} %"
+        f"  loss {metrics['loss']:.4f}  {seconds:.1f} s"
+    )
+
+
+def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What must be said wherever figures of these data are shown, a sentence for each set.
+
+    Args:
+        data: what records say of their data.
+    """
+    noted = [one for one in data if one["note"].strip()]
+    return sorted({sentence(f"Note on {one['name']}: {one['note']}") for one in noted})
+
+
+class Watch:
+    """Follows the runs of a sweep through the records they leave, wherever they are run."""
+
+    def __init__(self, root: Path, runs: Mapping[str, str]) -> None:
+        """`runs` maps the ids that are to be run to their labels."""
+        self._root = root
+        self._waiting = dict(runs)
+        self._total = len(runs)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Watch:
+        """Start watching."""
+        self._bar = tqdm(total=self._total, desc="sweep", unit="run", disable=None)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Look a last time and stop."""
+        self._stop.set()
+        self._thread.join()
+        self._look()
+        self._bar.close()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        for run, label in self._arrived():
+            del self._waiting[run]
+            record = records.read_record(records.run_folder(self._root, run))
+            number = self._total - len(self._waiting)
+            say(
+                f"[{number:>{len(str(self._total))}}/{self._total}] {label:<40} "
+                f"{figures_line(record)}"
+            )
+            self._bar.update(1)
+
+    def _arrived(self) -> Iterable[tuple[str, str]]:
+        return [
+            (run, label)
+            for run, label in self._waiting.items()
+            if (records.run_folder(self._root, run) / records.RECORD).is_file()
+        ]

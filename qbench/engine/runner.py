@@ -1,0 +1,142 @@
+"""What a run leaves behind: its record, from configuration and outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qbench.base import environment
+from qbench.config.experiment import Experiment
+from qbench.data import Dataset
+from qbench.deploy.sizes import FLOAT_BITS, megabytes
+from qbench.planning.factors import cells
+from qbench.planning.identity import identity
+from qbench.storage import records
+from qbench.tasks.evaluation import cross_entropy, label_ranks, metrics
+
+Record = dict[str, Any]
+
+
+def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
+    """The name of a run: a hash of all that can influence its result.
+
+    Args:
+        experiment: the run.
+        data_hash: of its data.
+        device: kind of device, `CPU` or `GPU`.
+    """
+    return records.content_id(
+        {"experiment": identity(experiment), **common_content(data_hash, device)}
+    )
+
+
+def common_content(data_hash: str, device: str) -> dict[str, Any]:
+    """What all results depend on beside the experiment."""
+    return {"data": data_hash, "device": device, "software": environment.numerics()}
+
+
+def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
+    """What a record says of the data."""
+    note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
+    return {
+        "name": data.name,
+        "hash": data.hash,
+        "note": note,
+        "train_images": len(data.train_images),
+        "test_images": len(data.test_images[: experiment.eval.limit]),
+    }
+
+
+def header(
+    experiment: Experiment, run: str, data: Mapping[str, Any], device: Mapping[str, str]
+) -> Record:
+    """The part of a record that is known before training.
+
+    Args:
+        experiment: the run.
+        run: its id.
+        data: see `data_facts`.
+        device: its `kind` and `name`.
+    """
+    start, steps = experiment.quantization_start, experiment.train.steps
+    return {
+        "schema": records.SCHEMA,
+        "run": run,
+        "status": "ok",
+        "error": None,
+        "quantized": experiment.quant.enabled,
+        "factors": cells(experiment),
+        "seed": experiment.seed,
+        "steps": {"float": start, "quantized": steps - start},
+        "metrics": None,
+        "size": None,
+        "seconds": {},
+        "step_seconds": {},
+        "data": dict(data),
+        "device": dict(device),
+        "deterministic": experiment.deterministic,
+        "threads": experiment.threads,
+        "versions": environment.versions(),
+        "finished": None,
+    }
+
+
+def write_failure(
+    root: Path,
+    experiment: Experiment,
+    run: str,
+    data: Mapping[str, Any],
+    device: Mapping[str, str],
+    error: Mapping[str, str],
+) -> None:
+    """Give a record to a run that could not be trained; see `header` for the arguments."""
+    record = header(experiment, run, data, device)
+    record |= {"status": "failed", "error": dict(error)}
+    records.write_run(root, run, config=experiment.as_config(), record=record)
+
+
+def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
+    """The theoretical size of a model.
+
+    Args:
+        values: those of kernels and biases, batch normalization folded in.
+        floats: those that stay float32 in every configuration.
+        experiment: the run.
+    """
+    bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS
+    size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
+    return size | ({"float_values": floats} if floats else {})
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Clock:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        """Starts the first lap."""
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        moment = time.perf_counter()
+        seconds, self._last = moment - self._last, moment
+        return round(seconds, 3)
+
+
+def judge(logits: Any, labels: Any, classes: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Metrics, and the arrays of `predictions.npz`, of finite logits (N, classes)."""
+    predicted, ranks = logits.argmax(axis=1), label_ranks(logits, labels)
+    figures = metrics(labels, predicted, ranks, classes)
+    figures["loss"] = cross_entropy(logits, labels)
+    small = np.uint16 if classes > 256 else np.uint8
+    arrays = {"label": labels, "predicted": predicted, "rank": ranks}
+    return figures, {key: array.astype(small) for key, array in arrays.items()}

@@ -1,0 +1,250 @@
+"""Runs a planned sweep: what is not finished goes to the launcher, then the report is built."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from qbench.base.errors import DiskFull, QbenchError
+from qbench.base.files import prepare_folder
+from qbench.base.reasons import summary
+from qbench.engine import runner
+from qbench.engine.cleaning import clean, manifests
+from qbench.engine.client import STOP, WorkerDied, worker_for
+from qbench.engine.exporting import export_runs, try_conversions
+from qbench.engine.prepare import Prepared, jobs_to_do, prepare
+from qbench.engine.progress import Watch, say
+from qbench.engine.spec import JobSpec
+from qbench.planning.designs import Row
+from qbench.planning.factors import cells
+from qbench.planning.plan import Plan
+from qbench.planning.settings import Settings
+from qbench.report.build import build_report
+from qbench.storage import records
+from qbench.storage.store import Store
+
+Launch = Callable[[list[list[str]], str], list[Any]]
+
+
+class SweepIncomplete(QbenchError):
+    """Some runs failed, diverged or could not be converted, or a figure drawn; the rest is done."""
+
+
+def run_sweep(plan: Plan, launch: Launch) -> None:
+    """Run what the plan asks for and has not been run, and build the report.
+
+    Args:
+        plan: the plan.
+        launch: runs jobs, each a list of overrides; a folder for the launcher's own files.
+
+    Raises:
+        QbenchError: nothing was trained: the folder or the data cannot be used.
+        DiskFull: there was no room; what was done before is kept.
+        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
+            pass, its file gives wrong answers, or a figure could not be drawn; everything else is
+            done and reported.
+    """
+    settings = plan.settings
+    root = settings.root
+    prepare_folder(root, "out")
+    folder = root if settings.out else root / plan.name
+    prepare_folder(folder / "figures", "out")
+    prepared = prepare(plan, device_kind(settings))
+    records.write_manifest(folder, manifest(prepared, root, folder))
+    store = Store(root, say)
+    store.forget_failures()
+    batches = jobs_to_do(prepared, root, store)
+    to_do = [job for batch in batches for job in batch if job.runs]
+    say(
+        f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
+        f" {len(plan.runs)} runs, {len(to_do)} to do; results in {folder}"
+    )
+    if batches:
+        _check_models(plan)
+        if settings.deploy.enabled:
+            try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
+        _carry_out(prepared, batches, root, folder, launch)
+    _tidy(root)
+    unconverted: list[str] = []
+    if settings.deploy.enabled:
+        runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
+        unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
+    report = build_report(folder)
+    print(report.text, flush=True)
+    incomplete = [*_incomplete(prepared, root, folder), *unconverted]
+    incomplete += [report.incomplete] if report.incomplete else []
+    if incomplete:
+        raise SweepIncomplete(" ".join(incomplete))
+
+
+def _incomplete(prepared: Prepared, root: Path, folder: Path) -> list[str]:
+    """Which runs did not end well, in a sentence; nothing if all did."""
+    statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
+    bad = [status for status in statuses if status != "ok"]
+    if not bad:
+        return []
+    return [
+        f"{len(bad)} of {len(statuses)} runs did not end well"
+        f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
+    ]
+
+
+def device_kind(settings: Settings) -> str:
+    """The kind of device that results will depend on; `auto` asks a worker on this machine."""
+    engine = settings.engine
+    if engine.device != "auto":
+        return engine.device.upper()
+    base = settings.base
+    if engine.isolate:
+        try:
+            return worker_for(base.threads, base.deterministic).device["kind"]
+        except WorkerDied as error:
+            raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
+    from qbench.base import device
+
+    device.start(base.threads, base.deterministic)
+    return device.kind()
+
+
+def _carry_out(
+    prepared: Prepared,
+    batches: list[list[JobSpec]],
+    root: Path,
+    folder: Path,
+    launch: Launch,
+) -> None:
+    """Hand the batches to the launcher, one after the other."""
+    settings = prepared.plan.settings
+    jobs = root / "jobs"
+    jobs.mkdir(exist_ok=True)
+    (jobs / STOP).unlink(missing_ok=True)
+    labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
+    for name in labels:
+        records.discard_failed(root, name)
+    with Watch(root, labels), _cleared(jobs, batches):
+        for batch in batches:
+            jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
+            for job in batch:
+                records.write_atomically(jobs / f"{job.id}.json", records.as_json(job.as_config()))
+            returns = launch([[f"job={job.id}"] for job in batch], str(folder))
+            _record_lost(root, batch, returns)
+            if not settings.engine.keep_trunks:
+                clean(root)
+            if settings.engine.fail_fast and (jobs / STOP).exists():
+                break
+
+
+@contextmanager
+def _cleared(jobs: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
+    """Afterwards the files of these jobs are gone, also when the disk has no room.
+
+    A sweep that is interrupted leaves them: another one in this folder may have jobs of the same
+    names to do. Jobs that are done and called alike are alike.
+    """
+    full: DiskFull | None = None
+    try:
+        yield
+    except DiskFull as error:
+        full = error
+    for job in (job for batch in batches for job in batch):
+        (jobs / f"{job.id}.json").unlink(missing_ok=True)
+    (jobs / STOP).unlink(missing_ok=True)
+    with suppress(OSError):
+        jobs.rmdir()
+    if full:
+        raise full
+
+
+def _tidy(root: Path) -> None:
+    """Once every run is done, remove what sweeps that were killed left behind."""
+    every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
+    if all(records.finished(root, run) for run in every):
+        shutil.rmtree(root / "jobs", ignore_errors=True)
+        records.sweep_up(root)
+
+
+def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
+    """Give a record to every run whose job ended without leaving one; DiskFull is raised."""
+    for result in returns:
+        if isinstance(full := getattr(result, "_return_value", None), DiskFull):
+            raise full
+    for job, result in zip(batch, returns, strict=True):
+        for run in job.runs:
+            if records.existing_record(root, run.id) is None and result is not None:
+                error = getattr(result, "_return_value", None)
+                if error == "stopped":
+                    continue
+                message = "its job left no record"
+                if isinstance(error, BaseException):
+                    message = summary(error)
+                machine = {"kind": job.device, "name": job.device}
+                runner.write_failure(
+                    root, run.experiment, run.id, job.data, machine, {"message": message}
+                )
+
+
+def _check_models(plan: Plan) -> None:
+    """Build every different network once: what cannot be trained is known before training."""
+    base, models = plan.settings.base, plan.networks
+    if not plan.settings.engine.isolate:
+        from qbench.engine.worker import check_models
+
+        check_models(models, say)
+        return
+    try:
+        for event in worker_for(base.threads, base.deterministic).ask(check=models):
+            if event["event"] == "say":
+                say(event["text"])
+            elif event["event"] == "failed":
+                raise QbenchError(event["message"])
+    except WorkerDied as error:
+        raise QbenchError(f"model: the worker process that built it ended {error}.") from error
+
+
+def _status(root: Path, run: str) -> str:
+    record = records.existing_record(root, run)
+    return str(record["status"]) if record else "missing"
+
+
+def manifest(prepared: Prepared, root: Path, folder: Path) -> dict[str, Any]:
+    """What belongs to a sweep's table; names runs by id and holds no absolute path."""
+    settings = prepared.plan.settings
+    numbers = {
+        (run.row, run.experiment.seed): number for number, run in enumerate(prepared.plan.runs)
+    }
+    return {
+        "schema": records.SCHEMA,
+        "study": settings.study,
+        "design": {"name": settings.design.name, "levels": prepared.plan.levels},
+        "seeds": settings.seeds,
+        "runs": "runs" if folder == root else "../runs",
+        "rows": [_row(prepared, row, numbers) for row in prepared.plan.rows],
+    }
+
+
+def _row(prepared: Prepared, row: Row, numbers: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+    """A row of the manifest; `numbers` are those of runs in the plan, by row and seed.
+
+    What is known of its data and the user's note on them are what they are now: a run that was
+    finished earlier was recorded with those of its time, and is not written again.
+    """
+    mine = [] if row.reason else [numbers[row.label, s] for s in prepared.plan.settings.seeds]
+    return {
+        "label": row.label,
+        "changes": row.changes,
+        "reason": row.reason,
+        "quantized": row.experiment.quant.enabled,
+        "factors": cells(row.experiment),
+        "note": prepared.data[mine[0]]["note"] if mine else "",
+        "runs": [
+            {
+                "seed": prepared.plan.runs[number].experiment.seed,
+                "id": prepared.ids[number],
+                "segments": prepared.path(number),
+            }
+            for number in mine
+        ],
+    }

@@ -1,0 +1,68 @@
+"""Trains runs with and without sharing and compares their weights."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from qbench.base import device
+from qbench.base.errors import Diverged, QbenchError
+from qbench.config.experiment import Experiment
+from qbench.data import load
+from qbench.engine.execute import execute, network_for
+from qbench.engine.prepare import jobs_to_do, prepare
+from qbench.engine.progress import run_bar, say
+from qbench.engine.worker import check_models
+from qbench.planning.plan import Plan
+from qbench.storage import records
+from qbench.storage.store import Store
+
+
+class SharingDiffers(QbenchError):
+    """A run has other weights with sharing than without."""
+
+
+def verify(plan: Plan) -> None:
+    """Train every run of a plan both ways and print whether the weights are equal.
+
+    Raises:
+        QbenchError: a network or the data cannot be used; nothing was trained.
+        SharingDiffers: they are not, for at least one run.
+    """
+    base = plan.settings.base
+    device.start(base.threads, base.deterministic)
+    prepared = prepare(plan, device.kind())
+    check_models(plan.networks, say)
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for batch in jobs_to_do(prepared, root, Store(root, say)):
+            for job in batch:
+                with run_bar(job.parts[-1].end, job.label[:30]) as report:
+                    execute(job, root, report, say)
+        for run, name in zip(plan.runs, prepared.ids, strict=True):
+            shared = records.read_record(records.run_folder(root, name))
+            alone = train_alone(run.experiment)
+            equal = shared.get("weights_sha256") == alone
+            taken = shared["steps"]["taken_over"]
+            verdict = "equal" if equal else "DIFFERENT"
+            print(f"{verdict:<9} {run.label:<44} {taken:>9,} steps taken over", flush=True)
+            wrong += not equal
+    if wrong:
+        raise SharingDiffers(f"{wrong} of {len(plan.runs)} runs have other weights with sharing.")
+
+
+def train_alone(experiment: Experiment) -> str | None:
+    """SHA-256 of the weights after training in one go, or None if it diverged."""
+    from qbench.training.loop import train
+
+    data = load(experiment.data.name, experiment.data.dir)
+    network: Any = network_for(experiment, data)
+    network.initialise(experiment.seed)
+    try:
+        with run_bar(experiment.train.steps, "alone") as report:
+            train(network, experiment, data, report)
+    except Diverged:
+        return None
+    return str(network.weights_hash())

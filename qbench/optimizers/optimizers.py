@@ -1,0 +1,136 @@
+"""Optimizers and learning-rate schedules that a configuration can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qbench.base import checks
+from qbench.base.errors import QbenchError
+from qbench.base.registry import Registry
+
+
+@dataclass(frozen=True)
+class Buildable:
+    """Something built from numbers and switches with known names.
+
+    Attributes:
+        build: makes the Keras object.
+        defaults: the arguments and their values when the configuration leaves them out.
+        limits: (low, high) of a numeric argument; high None for no limit.
+    """
+
+    build: Callable[..., Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
+
+    def check(self, group: str, choice: str, arguments: Mapping[str, Any]) -> None:
+        """Checks all arguments of `choice` in `group`, such as sgd in train.optimizer."""
+        for name, value in arguments.items():
+            if name not in self.defaults:
+                raise QbenchError(
+                    f"{group}.{name} is not a setting of {choice}; choose with"
+                    f" {group.replace('.', '/')}={choice}, which brings its own settings:"
+                    f" {', '.join(f'{group}.{key}' for key in self.defaults) or 'none'}."
+                )
+            self._check(f"{group}.{name}", name, value)
+
+    def _check(self, key: str, name: str, value: Any) -> None:
+        default = self.defaults[name]
+        low, high = self.limits.get(name, (0, None))
+        if isinstance(default, bool):
+            checks.boolean(key, value)
+        elif isinstance(default, int):
+            checks.whole(key, value, int(low), None if high is None else int(high))
+        else:
+            checks.number(key, value, low, high)
+
+    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The given arguments over the defaults, and of their types."""
+        return {name: type(old)(given.get(name, old)) for name, old in self.defaults.items()}
+
+
+OPTIMIZERS: Registry[Buildable] = Registry("train.optimizer.name")
+SCHEDULES: Registry[Buildable] = Registry("train.schedule.name")
+
+
+def _sgd(learning_rate: Any, momentum: float, nesterov: bool) -> Any:
+    """Stochastic gradient descent with momentum."""
+    from qbench.optimizers.fused import FusedSGD
+
+    return FusedSGD(learning_rate, momentum=momentum, nesterov=nesterov)
+
+
+def _adam(learning_rate: Any, beta_1: float, beta_2: float, epsilon: float) -> Any:
+    """Adam (Kingma and Ba 2015), Keras' form."""
+    import keras
+
+    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+
+
+def _rmsprop(learning_rate: Any, rho: float, momentum: float, epsilon: float) -> Any:
+    """RMSProp in TensorFlow 1's form, which the paper's training script used."""
+    from qbench.optimizers.fused import TensorFlow1RMSprop
+
+    return TensorFlow1RMSprop(learning_rate, rho=rho, momentum=momentum, epsilon=epsilon)
+
+
+OPTIMIZERS.add("sgd", Buildable(_sgd, {"momentum": 0.9, "nesterov": False}, {"momentum": (0, 1)}))
+OPTIMIZERS.add(
+    "adam",
+    Buildable(
+        _adam,
+        {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+        {"beta_1": (0, 1), "beta_2": (0, 1)},
+    ),
+)
+OPTIMIZERS.add(
+    "rmsprop",
+    Buildable(
+        _rmsprop,
+        {"rho": 0.9, "momentum": 0.9, "epsilon": 1.0},
+        {"rho": (0, 1), "momentum": (0, 1)},
+    ),
+)
+
+
+def _constant(learning_rate: float, steps: int) -> Any:
+    """The initial rate throughout."""
+    return learning_rate
+
+
+def _cosine(learning_rate: float, steps: int, end_fraction: float) -> Any:
+    """Half a cosine from the initial rate to `end_fraction` of it at the last step."""
+    import keras
+
+    return keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=end_fraction)
+
+
+def _exponential(learning_rate: float, steps: int, factor: float, every: int) -> Any:
+    """The rate is multiplied by `factor` after every `every` steps, in stairs."""
+    import keras
+
+    return keras.optimizers.schedules.ExponentialDecay(
+        learning_rate, decay_steps=every, decay_rate=factor, staircase=True
+    )
+
+
+SCHEDULES.add("constant", Buildable(_constant))
+SCHEDULES.add("cosine", Buildable(_cosine, {"end_fraction": 0.0}, {"end_fraction": (0, 1)}))
+SCHEDULES.add(
+    "exponential",
+    Buildable(
+        _exponential, {"factor": 0.94, "every": 1000}, {"factor": (0, 1), "every": (1, None)}
+    ),
+)
+
+
+def build_optimizer(train: Any) -> Any:
+    """The optimizer, with its schedule, that a `qbench.config.experiment.Train` describes."""
+    schedule = SCHEDULES[train.schedule.name]
+    rate = schedule.build(
+        train.learning_rate, train.steps, **schedule.arguments(train.schedule.arguments)
+    )
+    optimizer = OPTIMIZERS[train.optimizer.name]
+    return optimizer.build(rate, **optimizer.arguments(train.optimizer.arguments))

@@ -1,0 +1,1 @@
+"""Settings -> levels -> rows -> runs -> segments; pure, without TensorFlow and Hydra."""

@@ -1,0 +1,172 @@
+"""Experimental designs: levels of factors in, configurations out. Pure; no Hydra, no TensorFlow."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.base.checks import show
+from qbench.base.errors import QbenchError
+from qbench.base.registry import Registry
+from qbench.config.experiment import Experiment
+from qbench.planning.factors import FACTORS, impossible
+
+Levels = Mapping[str, tuple[Any, ...]]
+Changes = dict[str, Any]
+
+BASELINE = "baseline"
+DEFAULT = "default"
+EACH = "each"  # a float row for each network
+FLOAT: Changes = {"quant.enabled": False}
+
+DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
+
+
+@DESIGNS.register("ofat")
+def one_factor_at_a_time(levels: Levels) -> list[Changes]:
+    """The defaults, then each further level of each factor with all others at their defaults.
+
+    The first level of every factor is its default. Kwasniewska et al. 2019, section III-A.
+    """
+    changes: list[Changes] = [{}]
+    for key, values in levels.items():
+        changes += [{key: value} for value in values[1:]]
+    return changes
+
+
+@DESIGNS.register("factorial")
+def factorial(levels: Levels) -> list[Changes]:
+    """The full cross product; the last factor varies fastest."""
+    combinations = itertools.product(*levels.values())
+    return [
+        {k: v for k, v in zip(levels, combination, strict=True) if v != levels[k][0]}
+        for combination in combinations
+    ]
+
+
+def levels_of(
+    base: Experiment,
+    chosen: Sequence[str] | None,
+    given: Levels,
+    use_paper: bool,
+) -> dict[str, tuple[Any, ...]]:
+    """The levels of every factor of a design, the default level first.
+
+    Args:
+        base: the default configuration.
+        chosen: `design.factors`; None for no restriction.
+        given: levels from comma lists, which win over the paper's and always take part.
+        use_paper: whether factors that were not given take part with the paper's levels.
+
+    Raises:
+        QbenchError: a chosen factor is neither in the table nor given.
+    """
+    table = {factor.key: factor for factor in FACTORS}
+    for key in chosen or ():
+        if key not in table and key not in given:
+            raise QbenchError(
+                f"design.factors: {key} is not one of the factors {', '.join(table)}; give it"
+                f" levels as well: {key}=first,second."
+            )
+    levels: dict[str, tuple[Any, ...]] = {}
+    for key, factor in table.items():
+        wanted = key in chosen if chosen is not None else use_paper
+        if key in given:
+            levels[key] = _unique(given[key])
+        elif wanted:
+            default = _at(base, key)
+            levels[key] = _unique((default, *factor.levels))
+    for key in given:
+        levels.setdefault(key, _unique(given[key]))
+    return levels
+
+
+def _unique(values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values without repeats, in their order; lists as tuples; 1 and true stay apart."""
+    kept: dict[str, Any] = {}
+    for value in values:
+        kept.setdefault(show(value), tuple(value) if isinstance(value, list) else value)
+    return tuple(kept.values())
+
+
+def _at(experiment: Experiment, key: str) -> Any:
+    value: Any = experiment
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration of a design: one row of its table.
+
+    Attributes:
+        label: `baseline`, `default`, or what differs from the default.
+        changes: keys and values that differ from the default.
+        experiment: the configuration, with the first seed; None where it cannot even be written.
+        reason: why it is not applicable, or None.
+    """
+
+    label: str
+    changes: Changes
+    experiment: Experiment
+    reason: str | None = None
+
+
+def rows(
+    design: str,
+    levels: Levels,
+    at_changes: Callable[[Mapping[str, Any]], Experiment],
+    baseline: bool | str,
+) -> list[Row]:
+    """The configurations of a design, in the order of its table.
+
+    Args:
+        design: name in DESIGNS.
+        levels: the levels of each factor, the default first.
+        at_changes: the experiment with these changes from the default.
+        baseline: whether a float row stands on top; EACH for one on top of each network's rows,
+            which then stand together.
+    """
+    table = DESIGNS[design](levels)
+    if baseline == EACH:
+        table = _with_floats(table)
+    elif baseline:
+        table = [FLOAT, *table]
+    result: list[Row] = []
+    for changes in table:
+        experiment = at_changes(changes)
+        result.append(Row(label(changes), changes, experiment, impossible(experiment, changes)))
+    return result
+
+
+def network_part(changes: Mapping[str, Any]) -> Changes:
+    """What of the changes is left without quantization: a float row with it is their baseline."""
+    return {key: value for key, value in changes.items() if key.partition(".")[0] != "quant"}
+
+
+def _with_floats(table: Sequence[Changes]) -> list[Changes]:
+    """The rows, each network's together below its float row."""
+    networks: dict[str, list[Changes]] = {}
+    for changes in table:
+        network = network_part(changes)
+        group = networks.setdefault(repr(network), [network | FLOAT])
+        if changes not in group:
+            group.append(changes)
+    return [changes for group in networks.values() for changes in group]
+
+
+def label(changes: Changes) -> str:
+    """`quant.bits=4`, several separated by blanks, `default` or `baseline`."""
+    if changes == FLOAT:
+        return BASELINE
+    return " ".join(f"{key}={_written(value)}" for key, value in changes.items()) or DEFAULT
+
+
+def _written(value: Any) -> str:
+    """A level in a label: in quotes, on one line, where blanks would let it pass for several."""
+    text = show(value)
+    plain = text.isprintable() and not any(character.isspace() for character in text)
+    return text if plain or isinstance(value, Mapping) else repr(text)

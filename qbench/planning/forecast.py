@@ -1,0 +1,176 @@
+"""What a sweep will cost: its segment tree, steps shared and not, time and disk."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from qbench.planning.identity import stretches
+from qbench.planning.plan import Plan
+from qbench.planning.segments import Segment, Tree, batches, makespan
+from qbench.storage import records
+
+_MANY = 60  # more lines than this are cut in text
+
+
+def print_forecast(plan: Plan, workers: int, step_seconds: float | None, as_json: bool) -> None:
+    """Print the plan; see `forecast`."""
+    facts = forecast(plan, workers, step_seconds)
+    print(json.dumps(facts, indent=2) if as_json else "\n".join(_text(plan, facts)))
+
+
+def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, Any]:
+    """The plan in figures, as plain data.
+
+    Args:
+        plan: the plan.
+        workers: jobs that run at the same time.
+        step_seconds: seconds of one step; None takes them from the study's records, if any.
+
+    Returns:
+        `runs` and `not_applicable` (rows), `segments` of the tree (steps and users),
+        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of
+        jobs in each), `steps_elapsed` (steps from start to end on the workers, with a barrier
+        between batches), `critical_path` (steps), and `seconds` and `disk_bytes`, None where
+        nothing is known.
+    """
+    tree = Tree([stretches(run.experiment, None) for run in plan.runs], _apart(plan))
+    jobs = batches(tree)
+    known = _measured(plan.settings.root)
+    seconds = step_seconds if step_seconds is not None else known.get("step_seconds")
+    elapsed = makespan(jobs, workers)
+    unshared = sum(run.experiment.train.steps for run in plan.runs)
+    kept = sum(segment.uses > 1 for segment in tree.segments)
+    return {
+        "study": plan.settings.study,
+        "design": plan.settings.design.name,
+        "runs": [
+            {
+                "label": run.label,
+                "row": run.row,
+                "seed": run.experiment.seed,
+                "steps_float": run.experiment.quantization_start,
+                "steps_quantized": run.experiment.train.steps - run.experiment.quantization_start,
+            }
+            for run in plan.runs
+        ],
+        "not_applicable": [
+            {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
+        ],
+        "segments": [_segment(tree, segment) for segment in tree.segments],
+        "steps_unshared": unshared,
+        "steps_shared": tree.steps_shared,
+        "ratio": round(tree.steps_shared / unshared, 4) if unshared else 1.0,
+        "workers": workers,
+        "batches": [len(batch) for batch in jobs],
+        "steps_elapsed": elapsed,
+        "critical_path": tree.critical_path,
+        "step_seconds": seconds,
+        "seconds": None if seconds is None else round(seconds * elapsed, 1),
+        "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
+    }
+
+
+def _apart(plan: Plan) -> list[str] | None:
+    """Names that keep all runs apart, where sharing is switched off."""
+    if plan.settings.engine.share:
+        return None
+    return [str(number) for number in range(len(plan.runs))]
+
+
+def _segment(tree: Tree, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "parent": segment.parent.id if segment.parent else None,
+        "phase": segment.phase,
+        "first": segment.first,
+        "end": segment.end,
+        "uses": segment.uses,
+        "runs": segment.runs,
+    }
+
+
+def _measured(root: Path) -> dict[str, float]:
+    """Seconds of a step and bytes of a state, from what the study has left on disk."""
+    seconds: list[float] = []
+    values = 0
+    for path in sorted(root.glob("runs/*/record.json"))[:200]:
+        try:
+            record = json.loads(path.read_bytes())
+            if record["schema"] == records.SCHEMA and record["status"] == "ok":
+                seconds += record["step_seconds"].values()
+                values = max(values, record["size"]["values"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # a plan is only an estimate; whoever reads results is told of damage
+    measured: dict[str, float] = {"step_seconds": statistics.median(seconds)} if seconds else {}
+    if values:
+        measured["state_bytes"] = 8 * values  # weights and one optimizer slot, float32
+    return measured
+
+
+def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
+    """The forecast for people."""
+    yield f"{'#':>4}  {'configuration':<44} {'seed':>6} {'float':>9} {'quantized':>9}"
+    lines = [
+        f"{number:>4}  {run['row']:<44} {run['seed']:>6} {run['steps_float']:>9,}"
+        f" {run['steps_quantized']:>9,}"
+        for number, run in enumerate(facts["runs"], 1)
+    ]
+    lines += [
+        f"{'-':>4}  {row['label']:<44} not_applicable: {row['reason']}"
+        for row in facts["not_applicable"]
+    ]
+    yield from _cut(lines)
+    yield ""
+    yield "segments (steps, in how many runs):"
+    yield from _cut(_tree_lines(facts))
+    yield ""
+    yield (
+        f"{facts['study']}, {facts['design']}: {len(plan.rows)} configurations,"
+        f" {len(facts['runs'])} runs, {facts['steps_unshared']:,} steps;"
+        f" {facts['steps_shared']:,} shared, ratio {facts['ratio']:.3f}"
+    )
+    yield (
+        f"on {facts['workers']} worker(s), in batches of {facts['batches']} jobs:"
+        f" {facts['steps_elapsed']:,} steps from start to end (longest run:"
+        f" {facts['critical_path']:,})"
+    )
+    if facts["seconds"] is not None:
+        yield f"about {_duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
+    if facts["disk_bytes"] is not None:
+        yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
+
+
+def _cut(lines: list[str]) -> Iterator[str]:
+    yield from lines[:_MANY]
+    if len(lines) > _MANY:
+        yield f"      ... and {len(lines) - _MANY:,} more (--json has all)"
+
+
+def _tree_lines(facts: dict[str, Any]) -> list[str]:
+    """The tree, each stretch indented below where it branches off."""
+    labels = [run["label"] for run in facts["runs"]]
+    depth: dict[str | None, int] = {None: 0}
+    phase: dict[str | None, str] = {None: ""}
+    lines = []
+    for segment in facts["segments"]:
+        parent = segment["parent"]
+        goes_on = phase[parent] == segment["phase"]
+        depth[segment["id"]] = depth[parent] if goes_on else depth[parent] + 1
+        phase[segment["id"]] = segment["phase"]
+        ends = ", ".join(labels[run] for run in segment["runs"][:3])
+        more = f" and {len(segment['runs']) - 3} more" if len(segment["runs"]) > 3 else ""
+        lines.append(
+            f"{'  ' * depth[segment['id']]}{segment['phase']:<9} {segment['first']:>9,} to"
+            f" {segment['end']:>9,}  x{segment['uses']:<4} {ends}{more}".rstrip()
+        )
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

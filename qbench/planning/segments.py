@@ -1,0 +1,241 @@
+"""The tree of training segments: steps that several runs have in common are trained once.
+
+A run is a path of stretches: so many float steps, then so many quantized ones. Runs that agree on
+everything which can influence a stretch share its segments, cut wherever one of them branches off.
+Pure: content in, tree out; what the content is, says `qbench.planning.factors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from qbench.storage.records import content_id
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive steps of one run in one phase.
+
+    Attributes:
+        phase: `float` or `quantized`.
+        content: canonical text of all that can influence these steps, but for what came before.
+        end: the step after the last one.
+    """
+
+    phase: str
+    content: str
+    end: int
+
+
+@dataclass(eq=False)
+class Segment:
+    """A node of the tree: steps from `first` up to but without `end`.
+
+    Attributes:
+        id: a hash of all that can influence the state at the segment's end.
+        parent: the segment before it, None at the root.
+        phase: `float` or `quantized`.
+        runs: the runs that end with this segment, by number.
+        uses: how many runs pass through it or end with it.
+    """
+
+    id: str
+    parent: Segment | None
+    phase: str
+    first: int
+    end: int
+    runs: list[int] = field(default_factory=list)
+    children: list[Segment] = field(default_factory=list)
+    uses: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.end - self.first
+
+    @property
+    def path(self) -> list[Segment]:
+        """All segments from the root to this one."""
+        path, node = [], self
+        while True:
+            path.append(node)
+            if node.parent is None:
+                return path[::-1]
+            node = node.parent
+
+
+class Tree:
+    """The segments of a set of runs.
+
+    Attributes:
+        segments: all of them, each after its parent.
+        last: the last segment of every run, by number.
+    """
+
+    def __init__(
+        self,
+        schedules: Sequence[Sequence[Stretch]],
+        apart: Sequence[str] | None = None,
+    ) -> None:
+        """The tree of runs that are given by their stretches.
+
+        Args:
+            schedules: the stretches of each run, one after the other from step 0. What all
+                runs depend on in common (data, machine, software) belongs into the content.
+            apart: a name for each run, so that each has segments of its own; None to share.
+        """
+        self.segments: list[Segment] = []
+        numbered = [(number, tuple(schedule)) for number, schedule in enumerate(schedules)]
+        if apart is None:
+            self._grow(None, "", 0, numbered)
+        else:
+            for name, run in zip(apart, numbered, strict=True):
+                self._grow(None, name, 0, [run])
+        self.last: dict[int, Segment] = {
+            number: segment for segment in self.segments for number in segment.runs
+        }
+        for segment in reversed(self.segments):
+            segment.uses = len(segment.runs) + sum(child.uses for child in segment.children)
+
+    def _grow(
+        self,
+        parent: Segment | None,
+        origin: str,
+        start: int,
+        runs: list[tuple[int, tuple[Stretch, ...]]],
+    ) -> None:
+        """Add what the runs still have before them from step `start` on."""
+        alike: dict[tuple[str, str], list[tuple[int, tuple[Stretch, ...]]]] = {}
+        for number, rest in runs:
+            if rest and rest[0].end == start:  # an empty stretch
+                rest = rest[1:]
+            if rest:
+                alike.setdefault((rest[0].phase, rest[0].content), []).append((number, rest))
+            elif parent is not None:
+                parent.runs.append(number)
+        for (phase, content), members in alike.items():
+            self._cut(parent, origin, start, phase, content, members)
+
+    def _cut(
+        self,
+        parent: Segment | None,
+        origin: str,
+        start: int,
+        phase: str,
+        content: str,
+        members: list[tuple[int, tuple[Stretch, ...]]],
+    ) -> None:
+        """One stretch of several runs, cut wherever one of them leaves it.
+
+        An id tells where the stretch began and how far it has come, not where it was cut: the
+        same state has the same id in every sweep.
+        """
+        origin = parent.id if parent else origin
+        members.sort(key=lambda member: member[1][0].end)
+        for end, leaving in groupby(members, key=lambda member: member[1][0].end):
+            name = content_id([origin, phase, content, end])
+            segment = Segment(name, parent, phase, start, end)
+            self.segments.append(segment)
+            if parent is not None:
+                parent.children.append(segment)
+            self._grow(segment, origin, end, [(number, rest[1:]) for number, rest in leaving])
+            parent, start = segment, end
+
+    @property
+    def steps_shared(self) -> int:
+        """Steps to train with every segment trained once."""
+        return sum(segment.steps for segment in self.segments)
+
+    @property
+    def steps_unshared(self) -> int:
+        """Steps to train with every run trained by itself."""
+        return sum(segment.end for segment in self.last.values())
+
+    @property
+    def critical_path(self) -> int:
+        """Steps of the longest run: no number of workers is done sooner."""
+        return max((segment.end for segment in self.segments), default=0)
+
+    def users(self, segment: Segment) -> Iterator[int]:
+        """The runs that pass through a segment or end with it."""
+        ahead = [segment]
+        while ahead:
+            node = ahead.pop()
+            yield from node.runs
+            ahead += reversed(node.children)
+
+
+@dataclass(eq=False)
+class Job:
+    """What is handed to a launcher as one piece: a chain of segments, then perhaps runs.
+
+    Attributes:
+        segments: trained one after the other; each is the next one's parent.
+        runs: runs to evaluate at the end of the chain; a job has them or is a trunk.
+    """
+
+    segments: list[Segment]
+    runs: list[int]
+
+    @property
+    def steps(self) -> int:
+        """Steps to train."""
+        return sum(segment.steps for segment in self.segments)
+
+
+def batches(tree: Tree) -> list[list[Job]]:
+    """The jobs of a tree, in batches: all jobs of a batch can run once the ones before are done.
+
+    Segments that several runs share are trunks; a chain of them, as long as it does not fork, is
+    one job. What a run does not share goes with the run, in the batch after its trunk's. The
+    longest jobs of a batch come first, which keeps several workers busy to the end.
+    """
+    ready: list[list[Job]] = []
+    depth: dict[str, int] = {}
+
+    def put(level: int, job: Job) -> None:
+        while len(ready) <= level:
+            ready.append([])
+        ready[level].append(job)
+
+    def is_trunk(segment: Segment) -> bool:
+        return segment.uses > 1
+
+    continued: set[str] = set()
+    for segment in tree.segments:
+        if not is_trunk(segment) or segment.id in continued:
+            continue
+        chain = [segment]
+        while True:
+            onward = [child for child in chain[-1].children if is_trunk(child)]
+            same = [child for child in onward if child.phase == chain[-1].phase]
+            if not same:
+                break
+            chain.append(same[0])
+            continued.add(same[0].id)
+        level = depth[segment.parent.id] + 1 if segment.parent else 0
+        depth.update((part.id, level) for part in chain)
+        put(level, Job(chain, []))
+    for number in sorted(tree.last):
+        own = [segment for segment in tree.last[number].path if not is_trunk(segment)]
+        above = own[0].parent if own else tree.last[number]
+        put(depth[above.id] + 1 if above else 0, Job(own, [number]))
+    for batch in ready:
+        batch.sort(key=lambda job: -job.steps)
+    return ready
+
+
+def makespan(jobs: Sequence[Sequence[Job]], workers: int) -> int:
+    """Steps from start to end on so many workers, with a barrier between batches.
+
+    Within a batch the next job goes to the worker that is free first, as launchers do it.
+    """
+    total = 0
+    for batch in jobs:
+        busy = [0] * workers
+        for job in batch:
+            busy[busy.index(min(busy))] += job.steps
+        total += max(busy)
+    return total

@@ -1,0 +1,1 @@
+"""All that is on disk: runs, conversions, states, locks."""

@@ -1,0 +1,99 @@
+"""What a run's folder says of its conversion; see `qbench.deploy.convert.export`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qbench.base.errors import NotConvertible, WrongFile
+from qbench.storage import records
+
+WITHOUT_FILE = tuple(kind.export for kind in (NotConvertible, WrongFile))
+"""`export` of a run that could not be converted, or whose file gave wrong answers."""
+
+_SHARES = ("accuracy", "recall_at_5", "agreement")
+_DIFFERENCES = ("largest_difference", "mean_difference")
+
+
+def write(
+    folder: Path,
+    report: Mapping[str, Any],
+    content: bytes | None = None,
+    calibration: str | None = None,
+) -> None:
+    """Put a converted file, if there is one, and what is known of it into a run's folder.
+
+    Args:
+        folder: of the run.
+        report: plain data; with content its `file` is the file's name.
+        content: the file.
+        calibration: see `name_of`.
+    """
+    measured = records.as_json(report)
+    if content is not None:
+        records.write_atomically(folder / report["file"], content)
+    records.write_atomically(folder / name_of(calibration), measured)
+
+
+def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
+    """What is known of a run's converted file; None where it has none, or a damaged report."""
+    try:
+        report = json.loads((folder / name_of(calibration)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return report if is_conversion(report) else None
+
+
+def name_of(calibration: str | None) -> str:
+    """The file that says what is known of a run's converted file.
+
+    Args:
+        calibration: how its ranges were found where training did not gather them.
+    """
+    return f"deploy_{calibration}.json" if calibration else "deploy.json"
+
+
+def is_conversion(report: Any) -> bool:
+    """Whether plain data say of a converted file, or of why there is none, all that is read.
+
+    Args:
+        report: as it was read from JSON.
+    """
+    if not isinstance(report, dict) or not _texts(report, "export", "export_note"):
+        return False
+    if report["export"] in WITHOUT_FILE:
+        return True
+    kernels = report.get("kernels")
+    return (
+        _texts(report, "file", "sha256")
+        and all(_whole(report.get(key)) for key in ("bytes", "images"))
+        and (report.get("packed_bytes") is None or _whole(report["packed_bytes"]))
+        and isinstance(kernels, dict)
+        and all(_is_measured(row) for row in kernels.values())
+    )
+
+
+def _is_measured(row: Any) -> bool:
+    """Whether this is what was measured on one kernel path, or why it could not be."""
+    if not isinstance(row, dict):
+        return False
+    if "error" in row:
+        return isinstance(row["error"], str)
+    return all(_number(row.get(key)) for key in _SHARES) and all(
+        row.get(key) is None or _number(row[key]) for key in _DIFFERENCES
+    )
+
+
+def _texts(report: dict[str, Any], *keys: str) -> bool:
+    return all(isinstance(report.get(key), str) for key in keys)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,278 @@
+"""The layout of results on disk.
+
+    <root>/runs/<id>/   config.json        the whole configuration of one run
+                        record.json        what came out; written last
+                        history.csv        training loss
+                        predictions.npz    label, predicted class and the label's rank
+                        ranges.json        moving range averages by tensor
+                        model.weights.h5   Keras weights
+                        model_*.tflite     what `qbench convert` made of it, and in
+                        deploy.json        what it measured of that
+                        latency.json       milliseconds, from `qbench latency`
+    <root>/jobs.jsonl   a line for every job that was done: steps, seconds
+    <sweep>/            manifest.json      which runs belong to this table, and as which rows
+                        runs.csv, table.csv, table.md, figures/, report.html
+
+A run's folder appears at once, complete, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from qbench.base.errors import QbenchError
+from qbench.base.files import as_csv, as_npz, room_for
+
+SCHEMA = 1
+FINISHED = ("ok", "diverged")
+
+CONFIG = "config.json"
+RECORD = "record.json"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.npz"
+RANGES = "ranges.json"
+WEIGHTS = "model.weights.h5"
+LATENCY = "latency.json"
+MANIFEST = "manifest.json"
+JOBS = "jobs.jsonl"
+
+
+def content_id(content: Any) -> str:
+    """12 hexadecimal digits that name plain data by what they say."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def as_json(content: Any) -> bytes:
+    """Plain data as readable JSON; NaN is refused."""
+    return (json.dumps(content, indent=2, allow_nan=False, default=list) + "\n").encode()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write aside, flush to the disk, rename: a reader sees the old file or the new one.
+
+    Raises:
+        DiskFull: there is no room; the old file is as it was.
+    """
+    with room_for(path):
+        _write(path, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def run_folder(root: Path, run: str) -> Path:
+    """The folder of one run."""
+    return root / "runs" / run
+
+
+def write_run(
+    root: Path,
+    run: str,
+    *,
+    config: Mapping[str, Any],
+    record: Mapping[str, Any],
+    history: Iterable[Mapping[str, Any]] = (),
+    predictions: Mapping[str, NDArray[Any]] | None = None,
+    ranges: Mapping[str, Any] | None = None,
+    weights: bytes | None = None,
+) -> None:
+    """Put a run's folder in place, whole.
+
+    A failed attempt that lies there is replaced; a finished run never is.
+
+    Args:
+        root: holds `runs/`.
+        run: the run's id.
+        config: the whole configuration.
+        record: what came out.
+        history: rows of the training history, with equal keys.
+        predictions: arrays by name, or None for no file.
+        ranges: (minimum, maximum) by tensor, or None for no file.
+        weights: content of the weights' file, or None for no file.
+
+    Raises:
+        DiskFull: there is no room; nothing is left of it.
+    """
+    files = {CONFIG: as_json(config), HISTORY: as_csv(history)}
+    if predictions is not None:
+        files[PREDICTIONS] = as_npz(predictions)
+    if ranges is not None:
+        files[RANGES] = as_json(ranges)
+    if weights is not None:
+        files[WEIGHTS] = weights
+    files[RECORD] = as_json(_sealed(record, files))
+    with room_for(run_folder(root, run)):
+        _put_in_place(root, run, files)
+
+
+def _put_in_place(root: Path, run: str, files: Mapping[str, bytes]) -> None:
+    folder = run_folder(root, run)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{run}.", dir=folder.parent))
+    try:
+        os.chmod(aside, 0o755)
+        for name, content in files.items():
+            _write(aside / name, content)
+        if folder.exists():
+            if finished(root, run):
+                return
+            shutil.rmtree(folder)
+        os.rename(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sealed(record: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The record with a checksum of every other file of the run, and one of itself."""
+    checksums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    sealed = {**record, "files": checksums}
+    return {**sealed, "checksum": _checksum(sealed)}
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    return content_id({key: value for key, value in record.items() if key != "checksum"})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep_up(root: Path) -> None:
+    """Remove what processes that were killed left half written; only where all runs are done."""
+    for folder in (root / "runs", root / "segments"):
+        for path in folder.glob(".*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Plain data from a file; QbenchError that names the file if it is not there or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise QbenchError(f"{path}: no such file; expected {what}.") from error
+    except (OSError, ValueError) as error:
+        raise QbenchError(f"{path}: cannot be read as {what} ({error}).") from error
+
+
+class DamagedRun(QbenchError):
+    """A file of a run is not what was written."""
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in a run's folder.
+
+    Raises:
+        QbenchError: there is none; DamagedRun if it, or a file it vouches for, is not what was
+            written. Weights alone may be missing: they are not kept with committed records.
+    """
+    path = folder / RECORD
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise QbenchError(f"{path}: no such file; expected the record of a run.") from error
+    except (OSError, ValueError) as error:
+        raise DamagedRun(f"{path}: cannot be read as the record of a run ({error}).") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise DamagedRun(f"{path}: not a record of schema {SCHEMA}.")
+    if record.get("checksum") != _checksum(record):
+        raise DamagedRun(f"{path}: its checksum is wrong.")
+    for name, expected in record["files"].items():
+        file = folder / name
+        if name == WEIGHTS and not file.exists():
+            continue
+        if not file.is_file() or _sha256(file) != expected:
+            raise DamagedRun(f"{file}: missing, or not what was written.")
+    return record
+
+
+def existing_record(root: Path, run: str) -> dict[str, Any] | None:
+    """The record of a run, or None where it has left none; see `read_record`."""
+    folder = run_folder(root, run)
+    return read_record(folder) if (folder / RECORD).is_file() else None
+
+
+def finished(root: Path, run: str) -> dict[str, Any] | None:
+    """The record of a run that need not be run again, or None; damaged ones do not count."""
+    try:
+        record = existing_record(root, run)
+    except DamagedRun:
+        return None
+    return record if record and record["status"] in FINISHED else None
+
+
+def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
+    """Move a damaged run's folder out of the way, so that the run is made again."""
+    try:
+        existing_record(root, run)
+    except DamagedRun as error:
+        folder = run_folder(root, run)
+        aside = folder.with_name(f"{run}.damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(folder, aside)
+        say(f"{error} Set aside as {aside.name}; the run is made again.")
+
+
+def discard_failed(root: Path, run: str) -> None:
+    """Clear a failed attempt away, so that the next one is seen when it arrives."""
+    if not finished(root, run):
+        shutil.rmtree(run_folder(root, run), ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a sweep; QbenchError if there is none or it is of another schema."""
+    path = folder / MANIFEST
+    if not path.is_file() and folder.is_dir():
+        inside = sorted(str(p.parent) for p in folder.glob(f"*/{MANIFEST}"))
+        if inside:
+            raise QbenchError(f"{folder}: holds several sweeps; choose one: {', '.join(inside)}.")
+    manifest: dict[str, Any] = read_json(path, "the manifest of a sweep")
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise QbenchError(f"{path}: not a manifest of schema {SCHEMA}.")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Store what belongs to a sweep's table.
+
+    Raises:
+        QbenchError: the folder holds the table of another sweep, of which this one is no
+            continuation: some of its runs would vanish from the table.
+    """
+    if (folder / MANIFEST).is_file():
+        lost = runs_in(read_manifest(folder)) - runs_in(manifest)
+        if lost:
+            raise QbenchError(
+                f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
+                " part of this one; choose another folder."
+            )
+    write_atomically(folder / MANIFEST, as_json(manifest))
+
+
+def runs_in(manifest: Mapping[str, Any]) -> set[str]:
+    """The ids of all runs of a sweep."""
+    return {run["id"] for row in manifest["rows"] for run in row["runs"]}

@@ -1,0 +1,1 @@
+"""What depends on the kind of target: predictions and metrics."""
