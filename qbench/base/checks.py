@@ -125,3 +125,9 @@ def group_of_settings(key: str, value: Any) -> Mapping[str, Any]:
 
 def _dotted(group: str, key: Any) -> str:
     return f"{group}.{key}" if group else str(key)
+
+
+def as_floats(group: Any, *names: str) -> None:
+    """Makes floats of a frozen group's values: 0 and 0.0 are one setting with one identity."""
+    for name in names:
+        object.__setattr__(group, name, float(getattr(group, name)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import NotConvertible, QbenchError, WrongFile
-from qbench.config.experiment import Experiment, Quant
+from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
 from qbench.deploy import plausible
@@ -26,6 +26,7 @@ from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
+from qbench.quantize.settings import Quant
 from qbench.quantize.walk import functional
 
 CALIBRATION_IMAGES = 200

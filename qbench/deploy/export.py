@@ -15,7 +15,6 @@ import keras
 import tensorflow as tf
 
 from qbench.base.errors import QbenchError
-from qbench.config.experiment import Quant
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
@@ -23,6 +22,7 @@ from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import Reader, Tensor
 from qbench.quantize.walk import functional
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qbench.config.experiment import Quant
 from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.settings import Quant
 
 LOWEST, HIGHEST = -128, 127
 # The scale of what is always 0. The bias behind it is stored in steps of it: large ones lose it.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qbench.config.experiment import Quant
 from qbench.quantize.ops import OPS
+from qbench.quantize.settings import Quant
 
 
 @dataclass(frozen=True)

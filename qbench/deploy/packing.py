@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from qbench.config.experiment import Quant
 from qbench.deploy.baking import Taken, steps_of, take
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import LOWEST, Grid, affine_grid, symmetric_scale, tensor_grid
@@ -18,6 +17,7 @@ from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import Reader, Tensor
 from qbench.quantize.walk import functional, walk
 

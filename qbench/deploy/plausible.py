@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.config.experiment import Quant
 from qbench.deploy.kinds import Kind
+from qbench.quantize.settings import Quant
 
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
 # grids that the converter chose.

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from qbench.base.errors import QbenchError
-from qbench.config.experiment import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.scheme import EDGE_BITS, scheme_of
+from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import IMAGE
 
 

@@ -10,7 +10,7 @@ from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 
 if TYPE_CHECKING:
-    from qbench.config.experiment import Quant
+    from qbench.quantize.settings import Quant
 
 EDGE_BITS = 8
 
