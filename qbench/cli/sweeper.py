@@ -7,7 +7,7 @@ class itself under `hydra_plugins`, where a thin subclass stands.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -20,6 +20,9 @@ from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
 from qbench.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from qbench.engine.sweep import Outcome
 
 _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
@@ -82,7 +85,7 @@ class DesignSweeper(Sweeper):
             return
         from qbench.engine.sweep import run_sweep
 
-        run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder))
+        report(run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder)))
 
     def _job_config(self, overrides: list[str]) -> DictConfig:
         return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
@@ -124,6 +127,26 @@ class DesignSweeper(Sweeper):
             )
             return chosen
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
+
+
+class SweepIncomplete(QbenchError):
+    """Something of a sweep could not be done; the rest is done and reported."""
+
+
+def report(outcome: Outcome) -> None:
+    """Build and print the report of a sweep.
+
+    Raises:
+        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
+            pass, its file gives wrong answers, or a figure could not be drawn.
+    """
+    from qbench.report.build import build_report
+
+    built = build_report(outcome.folder)
+    print(built.text, flush=True)
+    incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
+    if incomplete:
+        raise SweepIncomplete(" ".join(incomplete))
 
 
 def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:

@@ -1,10 +1,11 @@
-"""Runs a planned sweep: what is not finished goes to the launcher, then the report is built."""
+"""Runs a planned sweep: what is not finished goes to the launcher."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,27 @@ from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
-from qbench.report.build import build_report
 from qbench.storage import records
 from qbench.storage.store import Store
 
 Launch = Callable[[list[list[str]], str], list[Any]]
 
 
-class SweepIncomplete(QbenchError):
-    """Some runs failed, diverged or could not be converted, or a figure drawn; the rest is done."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sweep.
+
+    Attributes:
+        folder: holds its manifest, for its report.
+        incomplete: what it was asked for and has not come to, in sentences.
+    """
+
+    folder: Path
+    incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch) -> None:
-    """Run what the plan asks for and has not been run, and build the report.
+def run_sweep(plan: Plan, launch: Launch) -> Outcome:
+    """Run what the plan asks for and has not been run.
 
     Args:
         plan: the plan.
@@ -43,9 +52,6 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
         DiskFull: there was no room; what was done before is kept.
-        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
-            pass, its file gives wrong answers, or a figure could not be drawn; everything else is
-            done and reported.
     """
     settings = plan.settings
     root = settings.root
@@ -72,12 +78,7 @@ def run_sweep(plan: Plan, launch: Launch) -> None:
     if settings.deploy.enabled:
         runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    report = build_report(folder)
-    print(report.text, flush=True)
-    incomplete = [*_incomplete(prepared, root, folder), *unconverted]
-    incomplete += [report.incomplete] if report.incomplete else []
-    if incomplete:
-        raise SweepIncomplete(" ".join(incomplete))
+    return Outcome(folder, [*_incomplete(prepared, root, folder), *unconverted])
 
 
 def _incomplete(prepared: Prepared, root: Path, folder: Path) -> list[str]:

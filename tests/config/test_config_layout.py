@@ -1,0 +1,51 @@
+"""Where modules lie: packages along the flow, and imports that only look downward."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import qbench
+
+ROOT = Path(qbench.__file__).parent
+# From the shell down to the disk, as docs/architecture.md lists them.
+PACKAGES = (
+    *("cli", "report", "engine", "planning", "deploy", "training", "tasks", "config", "models"),
+    *("quantize", "optimizers", "data", "storage", "base"),
+)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The packages of qbench that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("qbench."))
+
+
+def test_nothing_lies_flat_but_the_package_itself() -> None:
+    flat = {path.name for path in ROOT.iterdir() if path.suffix in (".py", ".typed")}
+    assert flat <= {"__init__.py", "__main__.py", "py.typed"}
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(PACKAGES)
+
+
+def test_packages_only_look_downward() -> None:
+    floor = {name: at for at, name in enumerate(PACKAGES)}
+    upward = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for name in _imports(path)
+        if name in floor and floor[name] < floor[package]
+    ]
+    assert upward == []
+
+
+def test_the_documentation_lists_them_in_this_order() -> None:
+    text = (ROOT.parent / "docs" / "architecture.md").read_text()
+    places = [text.index(f"| `{name}/` |") for name in PACKAGES]
+    assert places == sorted(places)
