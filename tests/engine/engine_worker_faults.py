@@ -18,7 +18,7 @@ if "qbench.engine.worker" in sys.orig_argv:
     from qbench.engine import execute as engine
 
     if os.environ.get(NO_TEMPORARY):
-        from qbench import device
+        from qbench.base import device
 
         def start(threads, deterministic):
             raise FileNotFoundError(2, "No usable temporary directory found in ['/a', '/b']")

@@ -28,7 +28,7 @@ with locked(Path(sys.argv[1]), lambda text: None):
 COUNT = """
 import os, sys, time
 from pathlib import Path
-from qbench.engine import locks
+from qbench.storage import locks
 folder, times, delay = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 judge = locks._is_dead
 def slowly(*arguments):
