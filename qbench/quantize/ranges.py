@@ -64,7 +64,7 @@ class RangeAverages:
 
 def _holding_zero(ends: Any) -> Any:
     """Ranges (..., 2), minimum and maximum, widened to hold 0."""
-    return tf.stack([tf.minimum(ends[..., 0], 0.0), tf.maximum(ends[..., 1], 0.0)], axis=-1)
+    return tf.maximum(tf.minimum(ends, [0.0, math.inf]), [-math.inf, 0.0])
 
 
 def minimum_and_maximum(x: Any) -> tuple[Any, Any]:
