@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.errors import NotConvertible, QbenchError, WrongFile
+from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
@@ -111,6 +111,8 @@ def _refusing() -> Iterator[None]:
     """Whatever the export complains of is so each time: it sees the network and nothing else."""
     try:
         yield
+    except (DiskFull, NotConvertible):
+        raise
     except QbenchError as error:
         raise NotConvertible(str(error)) from error
 

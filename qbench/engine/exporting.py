@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile, disk_full
+from qbench.base.errors import NotConvertible, QbenchError, WrongFile, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
 from qbench.deploy.kinds import kind_of
@@ -255,8 +255,6 @@ def _done(
     worker = worker_for(experiment.threads, experiment.deterministic)
     try:
         for event in worker.ask(**request):
-            if event["event"] == "failed" and event.get("full"):
-                raise DiskFull(str(event["message"]))
             if event["event"] == "failed":
                 return _Failure(str(event["message"]), str(event["export"]))
     except WorkerDied as error:

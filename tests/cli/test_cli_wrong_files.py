@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -10,6 +11,7 @@ import unusual_networks as unusual
 from cli_converted import SWEEP, rows_of, run_of
 from keras import layers, ops
 
+from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.cli.main import main
 from qbench.deploy import convert
 from qbench.engine import execute
@@ -97,3 +99,27 @@ def test_wrong_files_of_real_networks_are_failed_rows(
     assert says in rows_of(tmp_path)["default"]["export_note"]
     assert rows_of(tmp_path)["default"]["export"] == "failed"
     execute._network.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("error", "export"),
+    [
+        (DiskFull("disk full: no room."), None),
+        (WrongFile("no kernel path opens the file."), "failed"),
+        (NotConvertible("the converter refuses this model."), "none"),
+        (QbenchError("odd: a layer that cannot be converted."), "none"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_goes_wrong_while_a_file_is_made_stays_what_it_is(error, export, monkeypatch):
+    """A full disk is no refusal, and a file that nothing opens is not one that cannot be made."""
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(convert, "export_model", fails)
+    quant = SimpleNamespace(enabled=False)
+    network = SimpleNamespace(model=None, averages=None)
+    with pytest.raises(QbenchError) as caught:
+        convert.export(network, SimpleNamespace(quant=quant), None)
+    assert getattr(caught.value, "export", None) == export
