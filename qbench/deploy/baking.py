@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.deploy.grids import HIGHEST, kernel_step
+from qbench.deploy.grids import HIGHEST, kernel_scale
 from qbench.quantize.folding import Array, affine, scaled
 from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.placement import kernels
@@ -32,7 +32,7 @@ class Baked:
 
 
 @dataclass(frozen=True)
-class Taken:
+class FoldedKernel:
     """A layer's kernel as the simulation has it, and what folding makes of it.
 
     Attributes:
@@ -50,11 +50,13 @@ class Taken:
     bias: Array
 
 
-def take(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Taken:
+def folded_kernel(
+    layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool
+) -> FoldedKernel:
     """The weights of `layer` with the normalization behind it.
 
     Args:
-        layer: whose weights to take.
+        layer: whose weights.
         norm: the normalization to fold in, if any.
         quantizer: how the simulation quantized the kernel; None where it was float.
         folded: whether the simulation folded before it quantized.
@@ -68,28 +70,28 @@ def take(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
     before = np.asarray(scaled(layer, np.asarray(variable), first))
     quantized = np.asarray(quantizer(layer, variable, before)) if quantizer else before
     values = np.asarray(scaled(layer, quantized, after))
-    return Taken(before, quantized, after, values, whole.bias)
+    return FoldedKernel(before, quantized, after, values, whole.bias)
 
 
 def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Baked:
-    """The weights of `layer` on the grid of an int8 file; arguments as in `take`.
+    """The weights of `layer` on the grid of an int8 file; arguments as in `folded_kernel`.
 
     A kernel keeps the codes that it was trained on. A channel whose codes do not fit into
     -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
     kernel has one scale, which is the smallest too where folding gave its channels different steps.
     """
-    taken = take(layer, norm, quantizer, folded)
+    kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
     steps = np.zeros(1)  # without a trained step: the smallest that holds each channel
     if quantizer:
         inner = quantizer.quantizer
         fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
-        steps = steps_of(layer, variable, taken.before, replace(quantizer, quantizer=fitting))
-    ends = _ends(taken.values, channel_form(layer, variable), steps * np.abs(taken.after))
-    return Baked(taken.values, taken.bias, ends)
+        steps = scales_of(layer, variable, kernel.before, replace(quantizer, quantizer=fitting))
+    ends = _ends(kernel.values, channel_form(layer, variable), steps * np.abs(kernel.after))
+    return Baked(kernel.values, kernel.bias, ends)
 
 
-def steps_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
+def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
     """The steps of the grid that a kernel is quantized on, (channels,) or (1,)."""
     form = channel_form(layer, variable) if quantizer.per_channel else None
     if quantizer.symmetric:
@@ -97,7 +99,7 @@ def steps_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantize
     columns = kernel.reshape(-1, 1) if form is None else np.asarray(form.columns(kernel))
     ends = zip(columns.min(axis=0), columns.max(axis=0), strict=True)
     inner = quantizer.quantizer
-    return np.array([kernel_step(float(low), float(high), inner) for low, high in ends])
+    return np.array([kernel_scale(float(low), float(high), inner) for low, high in ends])
 
 
 def _ends(kernel: Array, form: Any, steps: Any) -> Array:

@@ -19,7 +19,7 @@ from qbench.data.preprocessing import network_input
 from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
-from qbench.deploy.kinds import POST_TRAINING, Kind, kind_of
+from qbench.deploy.file_kind import POST_TRAINING, FileKind, kind_of
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, figures_of, graph_of, measure
 from qbench.deploy.packing import packed_file
@@ -47,7 +47,7 @@ class Exported:
             the same `images` its `accuracy` and `recall_at_5`.
     """
 
-    kind: Kind
+    kind: FileKind
     content: bytes
     report: dict[str, Any]
 
@@ -130,7 +130,7 @@ class _Made:
         notes: what is to be said of it.
     """
 
-    kind: Kind
+    kind: FileKind
     content: bytes
     graph: Any
     plain: Any
@@ -138,7 +138,7 @@ class _Made:
     notes: list[str]
 
 
-def _make(network: Any, experiment: Experiment, data: Dataset, kind: Kind) -> _Made:
+def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -> _Made:
     calibrated = kind.name == "16x8" or kind == POST_TRAINING
     on_grids = kind.name == "int8" and not calibrated
     quant, averages = experiment.quant, network.averages
@@ -153,12 +153,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: Kind) -> _M
         return _Made(kind, content, graph, plain, 0, notes)
     model = functional(network.model)
     found = Comparer(model, Simulation(model, averages, quant), averages.tensors)
-    parts = graph_of(content)
-    if on_grids and found.has_other_kernels(parts):
+    file_graph = graph_of(content)
+    if on_grids and found.has_other_kernels(file_graph):
         left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
-    floats = found.float_parts(parts)
-    differing = found.differing(parts) if kind.export == "exact" else []
-    moved = found.moved(parts) if on_grids and not differing else []
+    floats = found.float_tensors(file_graph)
+    differing = found.differing(file_graph) if kind.export == "exact" else []
+    moved = found.moved(file_graph) if on_grids and not differing else []
     for text, names in (
         ("float in the simulation", left_float),
         ("float in the file", floats),
@@ -168,12 +168,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: Kind) -> _M
         notes += [f"{text}: {_listed(names)}"] if names else []
     if kind.export == "exact" and (differing or left_float):
         kind = replace(kind, export="approximate")
-    return _Made(kind, content, graph, plain, len(parts.operators), notes)
+    return _Made(kind, content, graph, plain, len(file_graph.operators), notes)
 
 
 def _without(floats: list[str], names: list[str]) -> list[str]:
     """The names that `floats`, which have operators behind them, does not hold."""
-    return [name for name in names if not any(part.startswith(f"{name} (") for part in floats)]
+    return [name for name in names if not any(tensor.startswith(f"{name} (") for tensor in floats)]
 
 
 def _listed(names: list[str], most: int = 8) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qbench.deploy.baking import steps_of, take
-from qbench.deploy.file_graph import FileGraph, Operator, Part
+from qbench.deploy.baking import folded_kernel, scales_of
+from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
@@ -71,12 +71,12 @@ class Comparer:
     def has_other_kernels(self, graph: FileGraph) -> bool:
         """Whether the converter quantized a constant that is no kernel of a known layer."""
         return any(
-            _is_integer_constant(part) and self._layer(part) is None
+            _is_integer_constant(tensor) and self._layer(tensor) is None
             for op in graph.operators
-            for part in op.reads
+            for tensor in op.reads
         )
 
-    def float_parts(self, graph: FileGraph) -> list[str]:
+    def float_tensors(self, graph: FileGraph) -> list[str]:
         """The layers that the file computes in float, each with its operators."""
         found: dict[str, list[str]] = {}
         for op in graph.operators:
@@ -98,14 +98,14 @@ class Comparer:
             yield IMAGE
         missing.discard(IMAGE)
         for op in graph.operators:
-            for part in op.makes:
-                if not part.has_grid:
+            for tensor in op.makes:
+                if not tensor.has_grid:
                     continue
-                simulated = [name for name in self._names(part) if expected.get(name)]
-                found = {name for name in simulated if _on(part, expected[name])}
+                simulated = [name for name in self._names(tensor) if expected.get(name)]
+                found = {name for name in simulated if _on(tensor, expected[name])}
                 missing -= found
-                keeps = self._host(part) not in self._tensors and _keeps_grid(op, part)
-                if not (found or keeps or self._is_for_a_join(op, part, graph, expected)):
+                keeps = self._host(tensor) not in self._tensors and _keeps_grid(op, tensor)
+                if not (found or keeps or self._is_for_a_join(op, tensor, graph, expected)):
                     yield self._reader(op)
         yield from sorted(missing)
 
@@ -120,9 +120,9 @@ class Comparer:
             if len(reading) == 1 and (reading[0] in idle or name not in self._tensors):
                 yield name, reading[0]
 
-    def _names(self, part: Part) -> list[str]:
+    def _names(self, tensor: FileTensor) -> list[str]:
         """The layers whose output a tensor may be: one, and those behind it; see `_fused`."""
-        names, name = [], self._host(part)
+        names, name = [], self._host(tensor)
         while name and name not in names:
             # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
             names += [name, *(t for t in self._tensors if t.rpartition(".")[0] == name)]
@@ -130,44 +130,48 @@ class Comparer:
         return names
 
     def _is_for_a_join(
-        self, op: Operator, part: Part, graph: FileGraph, expected: Mapping[str, Grid | None]
+        self,
+        op: Operator,
+        tensor: FileTensor,
+        graph: FileGraph,
+        expected: Mapping[str, Grid | None],
     ) -> bool:
         """Whether a tensor is put once more on a grid, the simulated one of a concatenation.
 
         The simulation puts it there behind the concatenation.
         """
-        readers = [other for other in graph.operators if part in other.reads]
+        readers = [other for other in graph.operators if tensor in other.reads]
         return op.name == "QUANTIZE" and all(
             reader.name in ("CONCATENATION", "PACK")
-            and any(_on(part, expected.get(name)) for name in self._names(reader.makes[0]))
+            and any(_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
             for reader in readers
         )
 
     def _kernels(self, op: Operator) -> Iterator[str]:
         """The kernels among what an operator reads that are not those of the simulation."""
-        for part in op.reads:
-            if not _is_integer_constant(part):
+        for tensor in op.reads:
+            if not _is_integer_constant(tensor):
                 continue
-            if self._layer(part) is None:
-                named = self._baked.get(self._scope(part))
-                name = named.name if named is not None else self._host(part) or self._reader(op)
+            if self._layer(tensor) is None:
+                named = self._baked.get(self._scope(tensor))
+                name = named.name if named is not None else self._host(tensor) or self._reader(op)
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
 
-    def _layer(self, part: Part) -> Any | None:
+    def _layer(self, tensor: FileTensor) -> Any | None:
         """The layer whose simulated kernel a constant is, by its name, else by its steps."""
-        named = self._baked.get(self._scope(part))
+        named = self._baked.get(self._scope(tensor))
         layers = [named] if named is not None else list(self._baked.values())
-        return next((layer for layer in layers if self._has_steps_of(part, layer)), None)
+        return next((layer for layer in layers if self._has_scales_of(tensor, layer)), None)
 
-    def _has_steps_of(self, part: Part, layer: Any) -> bool:
+    def _has_scales_of(self, tensor: FileTensor, layer: Any) -> bool:
         """Whether a constant has the steps of a layer's simulated kernel."""
         steps = self._steps(layer)
-        if steps is None or part.dtype != "int8":
+        if steps is None or tensor.dtype != "int8":
             return False
-        if len(part.scales) not in (1, len(steps)) and len(steps) != 1:
+        if len(tensor.scales) not in (1, len(steps)) and len(steps) != 1:
             return False
         # A channel of zeros has any scale.
-        return bool(np.all(np.isclose(steps, part.scales, rtol=_SAME, atol=0) | (steps == 0)))
+        return bool(np.all(np.isclose(steps, tensor.scales, rtol=_SAME, atol=0) | (steps == 0)))
 
     def _steps(self, layer: Any) -> Any | None:
         """The steps of a kernel in the simulation, (channels,) or (1,); None where it is float."""
@@ -176,9 +180,9 @@ class Comparer:
             return None
         if layer.name not in self._known_steps:
             norm, folded = self._folds.get(layer.name), self._simulation.folds(layer.name)
-            taken = take(layer, norm, quantizer, folded)
-            steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer)
-            steps = steps * np.abs(taken.after)
+            kernel = folded_kernel(layer, norm, quantizer, folded)
+            steps = scales_of(layer, kernels(layer)[0], kernel.before, quantizer)
+            steps = steps * np.abs(kernel.after)
             self._known_steps[layer.name] = steps if np.ptp(steps) else steps[:1]
         return self._known_steps[layer.name]
 
@@ -186,54 +190,54 @@ class Comparer:
         quant = self._simulation.quant_of(name)
         return None if quant is None else tensor_grid(*self._simulation.range_of(name), quant)
 
-    def _scope(self, part: Part) -> str:
+    def _scope(self, tensor: FileTensor) -> str:
         """The deepest scope of a tensor that is a layer's, without TensorFlow's number."""
-        for scope in reversed(part.scopes):
+        for scope in reversed(tensor.scopes):
             name, _, number = scope.rpartition("_")
             if number.isdigit() and name in self._hosts:
                 return name
         return ""
 
-    def _host(self, part: Part) -> str | None:
+    def _host(self, tensor: FileTensor) -> str | None:
         """The layer or operation whose output a tensor is."""
-        return self._hosts.get(self._scope(part))
+        return self._hosts.get(self._scope(tensor))
 
     def _reader(self, op: Operator) -> str:
         """A name for an operator: the layer that it is part of."""
-        hosts = [self._host(part) for part in (*op.makes, *op.reads)]
+        hosts = [self._host(tensor) for tensor in (*op.makes, *op.reads)]
         return next((host for host in hosts if host), op.name)
 
 
 def _is_float(op: Operator) -> bool:
     """Whether an operator computes in float."""
-    floats = any(part.dtype == "float32" for part in (*op.reads, *op.makes))
+    floats = any(tensor.dtype == "float32" for tensor in (*op.reads, *op.makes))
     return floats and op.name not in ("QUANTIZE", "DEQUANTIZE")
 
 
-def _is_integer_constant(part: Part) -> bool:
+def _is_integer_constant(tensor: FileTensor) -> bool:
     """Whether a tensor is a constant on a grid of eight bits."""
-    return part.is_constant and part.has_grid and part.dtype == "int8"
+    return tensor.is_constant and tensor.has_grid and tensor.dtype == "int8"
 
 
-def _on(part: Part, grid: Grid | None) -> bool:
+def _on(tensor: FileTensor, grid: Grid | None) -> bool:
     """Whether a tensor of the file has this very grid, in int8."""
     return (
         grid is not None
-        and part.dtype == "int8"
-        and len(part.scales) == 1
-        and bool(np.isclose(part.scales[0], grid.scale, rtol=_SAME, atol=0))
-        and part.zero_point == grid.zero_point
+        and tensor.dtype == "int8"
+        and len(tensor.scales) == 1
+        and bool(np.isclose(tensor.scales[0], grid.scale, rtol=_SAME, atol=0))
+        and tensor.zero_point == grid.zero_point
     )
 
 
-def _keeps_grid(op: Operator, part: Part) -> bool:
+def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:
     """Whether a tensor that the simulation does not quantize passes on values and their grid."""
     if op.name not in _PASSING:
         return False
     data = [read for read in op.reads if not read.is_constant and read.has_grid]
     return bool(data) and all(
-        part.dtype == read.dtype
-        and part.zero_point == read.zero_point
-        and np.array_equal(part.scales, read.scales)
+        tensor.dtype == read.dtype
+        and tensor.zero_point == read.zero_point
+        and np.array_equal(tensor.scales, read.scales)
         for read in data
     )

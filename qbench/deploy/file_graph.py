@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FileTensor:
     """A tensor of a file.
 
     Attributes:
@@ -41,22 +41,22 @@ class Operator:
     """An operator of a file and what it reads and makes."""
 
     name: str
-    reads: tuple[Part, ...]
-    makes: tuple[Part, ...]
+    reads: tuple[FileTensor, ...]
+    makes: tuple[FileTensor, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class FileGraph:
     """A file's input and its operators in their order."""
 
-    image: Part
+    image: FileTensor
     operators: tuple[Operator, ...]
 
     @property
-    def parts(self) -> list[Part]:
+    def tensors(self) -> list[FileTensor]:
         """Every tensor once."""
-        every = [part for op in self.operators for part in (*op.reads, *op.makes)]
-        return list({part.index: part for part in [self.image, *every]}.values())
+        every = [tensor for op in self.operators for tensor in (*op.reads, *op.makes)]
+        return list({tensor.index: tensor for tensor in [self.image, *every]}.values())
 
 
 def read_graph(interpreter: Any) -> FileGraph:
@@ -65,18 +65,18 @@ def read_graph(interpreter: Any) -> FileGraph:
     ops = interpreter._get_ops_details()
     entry = int(interpreter.get_input_details()[0]["index"])
     made = {entry, *(int(k) for op in ops for k in op["outputs"])}
-    parts = {index: _part(detail, made) for index, detail in details.items()}
+    tensors = {index: _tensor(detail, made) for index, detail in details.items()}
 
-    def named(indices: Iterable[int]) -> tuple[Part, ...]:
-        return tuple(parts[int(k)] for k in indices if int(k) in parts)
+    def named(indices: Iterable[int]) -> tuple[FileTensor, ...]:
+        return tuple(tensors[int(k)] for k in indices if int(k) in tensors)
 
     operators = [Operator(op["op_name"], named(op["inputs"]), named(op["outputs"])) for op in ops]
-    return FileGraph(parts[entry], tuple(operators))
+    return FileGraph(tensors[entry], tuple(operators))
 
 
-def _part(detail: dict[str, Any], made: set[int]) -> Part:
+def _tensor(detail: dict[str, Any], made: set[int]) -> FileTensor:
     index, grid = int(detail["index"]), detail["quantization_parameters"]
-    return Part(
+    return FileTensor(
         index,
         tuple(detail["name"].partition(";")[0].split("/")),
         np.dtype(detail["dtype"]).name,

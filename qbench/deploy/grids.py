@@ -73,7 +73,7 @@ def tensor_grid(low: float, high: float, quant: Quant | None) -> Grid:
     return Grid(scale, 0 if quant.signed else LOWEST)
 
 
-def kernel_step(low: float, high: float, quantizer: Quantizer) -> float:
+def kernel_scale(low: float, high: float, quantizer: Quantizer) -> float:
     """The step of the grid that the op chooses for a kernel with this range."""
     if quantizer.op == "fake_quant":
         return affine_grid(low, high, quantizer.bits).scale

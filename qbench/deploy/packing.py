@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.deploy.baking import Taken, steps_of, take
+from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import LOWEST, Grid, affine_grid, symmetric_scale, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
@@ -115,29 +115,29 @@ def _grid(low: float, high: float, quant: Quant | None) -> Grid:
 
 def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | None) -> Layer:
     quantizer = simulation.kernel_quantizer(layer.name)
-    taken = take(layer, norm, quantizer, simulation.folds(layer.name))
+    folded = folded_kernel(layer, norm, quantizer, simulation.folds(layer.name))
     if quantizer is None:
-        return Layer(taken.values, taken.bias)
-    codes = _codes(layer, taken, quantizer)
+        return Layer(folded.values, folded.bias)
+    codes = _codes(layer, folded, quantizer)
     if codes is None:
-        return Layer(taken.values, taken.bias)
-    return Layer(codes, _bias(taken.bias, codes, grid))
+        return Layer(folded.values, folded.bias)
+    return Layer(codes, _bias(folded.bias, codes, grid))
 
 
-def _codes(layer: Any, taken: Taken, quantizer: KernelQuantizer) -> Codes | None:
+def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Codes | None:
     """The codes of a kernel on its trained grid; None where 16 bits cannot hold them.
 
     Those of a depthwise kernel have the shape (height, width, channels).
     """
     inner = quantizer.quantizer
-    bits, kernel = inner.bits, taken.quantized
+    bits, kernel = inner.bits, folded.quantized
     if bits > MOST_BITS:
         return None
-    steps = steps_of(layer, kernels(layer)[0], taken.before, quantizer)
+    steps = scales_of(layer, kernels(layer)[0], folded.before, quantizer)
     if not np.all(steps):
         return None
-    lowest, zero_point = _lowest_code(taken.before, quantizer)
-    steps = steps * np.ones(len(taken.after))
+    lowest, zero_point = _lowest_code(folded.before, quantizer)
+    steps = steps * np.ones(len(folded.after))
     per_code = np.asarray(scaled(layer, np.ones_like(kernel, np.float64), steps))
     codes = np.rint(kernel / per_code) + zero_point
     smallest, largest = int(codes.min()), int(codes.max())
@@ -145,7 +145,7 @@ def _codes(layer: Any, taken: Taken, quantizer: KernelQuantizer) -> Codes | None
         lowest, bits = smallest, max((largest - smallest).bit_length(), 1)
     if bits > MOST_BITS:
         return None
-    scales = (steps * taken.after).astype(np.float32)
+    scales = (steps * folded.after).astype(np.float32)
     scales = scales if np.ptp(scales) else scales[:1]
     return Codes(_in_channels(layer, codes).astype(np.int32), bits, lowest, zero_point, scales)
 

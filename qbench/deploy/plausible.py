@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.deploy.kinds import Kind
+from qbench.deploy.file_kind import FileKind
 from qbench.quantize.settings import Quant
 
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
@@ -30,7 +30,7 @@ def of_export() -> float:
     return _FLOAT
 
 
-def of_conversion(kind: Kind, quant: Quant, operators: int) -> float:
+def of_conversion(kind: FileKind, quant: Quant, operators: int) -> float:
     """How far a file of so many operators may be from the graph it was converted from.
 
     A code beside a tie falls to the other side of it, which is a step of 2^(8 - bits). Such errors
@@ -44,7 +44,7 @@ def of_conversion(kind: Kind, quant: Quant, operators: int) -> float:
     return float(_TIES * step * np.sqrt(max(operators, 1)))
 
 
-def of_simulation(kind: Kind, near: float) -> float | None:
+def of_simulation(kind: FileKind, near: float) -> float | None:
     """How far a file may be from the simulation; None where that depends on the run.
 
     An exact file may be as far from it as from its graph, `near`. What an approximate file does

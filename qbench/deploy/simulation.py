@@ -48,7 +48,7 @@ class Simulation:
         Raises:
             QbenchError: it is not finite.
         """
-        names = self._rewriter.ties.get(name, (name,))
+        names = self._rewriter.shared_ranges.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]
         if not np.all(np.isfinite(self._ranges[rows])):
             raise QbenchError(f"{name}: its range in training was not finite.")

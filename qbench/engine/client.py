@@ -14,7 +14,7 @@ from typing import Any
 from qbench.base.errors import DiskFull, QbenchError, disk_full
 from qbench.base.keras_settings import check_keras_settings
 from qbench.base.reasons import summary
-from qbench.engine import runner
+from qbench.engine import run_record
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.progress import run_bar, say
 from qbench.engine.spec import JobSpec
@@ -164,8 +164,8 @@ STOP = "stop"
 def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
     """Why the job need not be tried: what it builds on has failed in this very sweep."""
     store = Store(root, say)
-    for part in spec.parts:
-        failure = store.failure(part.id)
+    for segment in spec.segments:
+        failure = store.failure(segment.id)
         if failure and spec.runs:
             return {**failure, "message": f"its trunk failed: {failure['message']}"}
     return None
@@ -173,7 +173,7 @@ def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
 
 def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
     """Try a job once; returns the error, or None."""
-    steps = spec.parts[-1].end if spec.parts else 0
+    steps = spec.segments[-1].end if spec.segments else 0
     with run_bar(steps, spec.label[:30], position=1) as report:
         if not isolate:
             return _here(spec, path.parent.parent, report)
@@ -224,12 +224,12 @@ def _record_failure(spec: JobSpec, root: Path, error: dict[str, str]) -> None:
     store = Store(root, say)
     if not spec.runs:
         say(f"{spec.label}: failed. {error['message']}")
-        for part in spec.parts:
-            if part.keep and not store.has(part.id):
-                store.mark_failed(part.id, error)
+        for segment in spec.segments:
+            if segment.keep and not store.has(segment.id):
+                store.mark_failed(segment.id, error)
     for run in spec.runs:
         machine = {"kind": spec.device, "name": spec.device}
-        runner.write_failure(root, run.experiment, run.id, spec.data, machine, error)
+        run_record.write_failure(root, run.experiment, run.id, spec.data, machine, error)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from qbench.base.files import append_line
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.engine import runner
-from qbench.engine.spec import JobSpec, Part
+from qbench.engine import run_record
+from qbench.engine.spec import JobSpec, SegmentSpec
 from qbench.storage import records
 from qbench.storage.locks import locked
 from qbench.storage.state import State
@@ -69,7 +69,7 @@ class _Execution:
         self.say = say
         self.store = Store(root, say)
         self.store.make_folder()
-        self.clock = runner.Clock()
+        self.clock = run_record.Clock()
         self.seconds: dict[str, float] = {}
         self.step_seconds: dict[str, float] = {}
         self.losses: list[float] = []
@@ -78,16 +78,16 @@ class _Execution:
 
     def run(self) -> None:
         """Train and evaluate, under the lock of the last segment if there are runs."""
-        if not (self.spec.runs and self.spec.parts):
+        if not (self.spec.runs and self.spec.segments):
             self._run()
             return
-        self.held = self.spec.parts[-1].id
+        self.held = self.spec.segments[-1].id
         with locked(self.store.lock(self.held), self.say):
             if not all(records.finished(self.root, run.id) for run in self.spec.runs):
                 self._run()
-                for part in self.spec.parts:
-                    if not part.keep:
-                        self.store.drop_partial(part.id)
+                for segment in self.spec.segments:
+                    if not segment.keep:
+                        self.store.drop_partial(segment.id)
                 self.store.drop_partial(self.held)
 
     def _run(self) -> None:
@@ -111,29 +111,29 @@ class _Execution:
             "label": self.spec.label,
             "steps": len(self.losses) - self.taken,
             "train_seconds": self.seconds["train"],
-            "finished": runner.now(),
+            "finished": run_record.now(),
         }
         append_line(self.root / records.JOBS, line)
 
     def _train(self) -> None:
         """Bring the network to the end of the path, from the last state that is stored."""
-        parts = self.spec.parts
-        done = self._resume(parts)
-        for part in parts[done:]:
-            lock = nullcontext() if part.id == self.held else self._lock(part)
+        segments = self.spec.segments
+        done = self._resume(segments)
+        for segment in segments[done:]:
+            lock = nullcontext() if segment.id == self.held else self._lock(segment)
             with lock:
-                if not self._take(self.store.load(part.id) if part.keep else None):
-                    self._train_part(part)
+                if not self._take(self.store.load(segment.id) if segment.keep else None):
+                    self._train_segment(segment)
 
-    def _lock(self, part: Part) -> AbstractContextManager[None]:
-        return locked(self.store.lock(part.id), self.say)
+    def _lock(self, segment: SegmentSpec) -> AbstractContextManager[None]:
+        return locked(self.store.lock(segment.id), self.say)
 
-    def _resume(self, parts: tuple[Part, ...]) -> int:
-        """Take the deepest stored state or checkpoint; returns how many parts are complete."""
-        for index in range(len(parts) - 1, -1, -1):
-            if self._take(self.store.load(parts[index].id)):
+    def _resume(self, segments: tuple[SegmentSpec, ...]) -> int:
+        """Take the deepest stored state or checkpoint; returns how many segments are complete."""
+        for index in range(len(segments) - 1, -1, -1):
+            if self._take(self.store.load(segments[index].id)):
                 return index + 1
-            if self._take_checkpoint(parts[index]):
+            if self._take_checkpoint(segments[index]):
                 return index
         self.network.initialise(self.spec.experiment.seed)
         return 0
@@ -149,47 +149,50 @@ class _Execution:
         self.network.set_state(state)
         return True
 
-    def _take_checkpoint(self, part: Part) -> bool:
-        """Go on from the last checkpoint within a part, if that is further than here."""
-        partial = self.store.load_partial(part.id)
-        if partial is None or not max(part.first, len(self.losses)) <= partial.step < part.end:
+    def _take_checkpoint(self, segment: SegmentSpec) -> bool:
+        """Go on from the last checkpoint within a segment, if that is further than here."""
+        partial = self.store.load_partial(segment.id)
+        if (
+            partial is None
+            or not max(segment.first, len(self.losses)) <= partial.step < segment.end
+        ):
             return False
         return self._take(partial)
 
-    def _train_part(self, part: Part) -> None:
+    def _train_segment(self, segment: SegmentSpec) -> None:
         from qbench.training.loop import train_phase
 
-        self._take_checkpoint(part)
+        self._take_checkpoint(segment)
         step_seconds = train_phase(
             self.network,
             self.spec.experiment,
             self.data,
-            part.phase,
-            (len(self.losses), part.end),
+            segment.phase,
+            (len(self.losses), segment.end),
             self.losses,
             self.report,
-            lambda: self.store.save_partial(part.id, self.network.state(self.losses)),
+            lambda: self.store.save_partial(segment.id, self.network.state(self.losses)),
         )
         if step_seconds is not None:
-            self.step_seconds[part.phase] = round(step_seconds, 6)
-        if part.keep:
-            self.store.save(part.id, self.network.state(self.losses))
+            self.step_seconds[segment.phase] = round(step_seconds, 6)
+        if segment.keep:
+            self.store.save(segment.id, self.network.state(self.losses))
 
     def _diverged(self, step: int) -> None:
         """Every run on the path has diverged; a trunk says so to the runs that share it."""
-        for part in self.spec.parts:
-            if part.keep and part.end > step:
+        for segment in self.spec.segments:
+            if segment.keep and segment.end > step:
                 losses = np.asarray(self.losses, np.float32)
-                self.store.save(part.id, State({}, losses, step))
+                self.store.save(segment.id, State({}, losses, step))
         error = {"message": f"the loss was not finite at step {step + 1}"}
         for run in self.spec.runs:
             record = self._header(run.id, run.experiment)
             record |= {"status": "diverged", "error": error}
             self._write(run.id, run.experiment, record)
 
-    def _header(self, run: str, experiment: Experiment) -> runner.Record:
+    def _header(self, run: str, experiment: Experiment) -> run_record.Record:
         machine = {"kind": device.kind(), "name": device.name()}
-        record = runner.header(experiment, run, self.spec.data, machine)
+        record = run_record.header(experiment, run, self.spec.data, machine)
         record["steps"]["taken_over"] = self.taken
         return record
 
@@ -201,26 +204,28 @@ class _Execution:
         logits, labels = run_test_set(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
-        record["size"] = runner.size_of(folded_values(model), float_values(model), experiment)
+        record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
             "weights": weights_file(model),
         }
         if np.all(np.isfinite(logits)):
-            judged = runner.judge(logits, labels, self.data.classes)
-            record["metrics"], files["predictions"] = judged
+            scored = run_record.score(logits, labels, self.data.classes)
+            record["metrics"], files["predictions"] = scored
         else:
             record["status"] = "diverged"
             record["error"] = {"message": "the evaluation gave logits that are not finite"}
         self._write(run, experiment, record, **files)
 
-    def _write(self, run: str, experiment: Experiment, record: runner.Record, **files: Any) -> None:
+    def _write(
+        self, run: str, experiment: Experiment, record: run_record.Record, **files: Any
+    ) -> None:
         from qbench.training.loop import history
 
         record["seconds"] = dict(self.seconds)
         record["step_seconds"] = dict(self.step_seconds)
-        record["finished"] = runner.now()
+        record["finished"] = run_record.now()
         rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
         config = experiment.as_config()
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
@@ -236,8 +241,8 @@ def network_for(experiment: Experiment, data: Dataset) -> Any:
         ("train", "checkpoint_every"),
     ):
         del config[group][key]
-    parts = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
-    return _network(json.dumps([parts, data.hash], sort_keys=True), _Hidden((experiment, data)))
+    groups = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
+    return _network(json.dumps([groups, data.hash], sort_keys=True), _Hidden((experiment, data)))
 
 
 class _Hidden(tuple[Any, ...]):

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from qbench.base.errors import NotConvertible, QbenchError, WrongFile, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
-from qbench.deploy.kinds import kind_of
-from qbench.engine import pending
+from qbench.deploy.file_kind import kind_of
+from qbench.engine import conversion_status
 from qbench.engine.client import WorkerDied, worker_for
 from qbench.engine.progress import say
 from qbench.planning.settings import Deploy
@@ -65,11 +65,11 @@ def convert_folder(
         refused(folder, run.record, error.export, str(error), calibration)
         raise
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
-    known = pending.report_of(folder, run.record, calibration)
-    if known is None or not pending.outranks(known, report, run.record):
+    known = conversion_status.report_of(folder, run.record, calibration)
+    if known is None or not conversion_status.outranks(known, report, run.record):
         conversions.write(folder, report, exported.content, calibration)
         return Conversion(report, None)
-    if pending.has_file(folder, known):
+    if conversion_status.has_file(folder, known):
         return Conversion(report, known)
     # Its file is gone: the same one comes back, or the figures are of no file any more.
     same = known["sha256"] == report["sha256"]
@@ -196,10 +196,12 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
     if record is None or record["status"] != "ok":
         return False
     folder = records.run_folder(root, run)
-    report = pending.report_of(folder, record, calibration)
-    if report is not None and pending.is_complete(report, record):
-        return pending.has_weights(folder) and not pending.has_file(folder, report)
-    if not pending.has_weights(folder):
+    report = conversion_status.report_of(folder, record, calibration)
+    if report is not None and conversion_status.is_complete(report, record):
+        return conversion_status.has_weights(folder) and not conversion_status.has_file(
+            folder, report
+        )
+    if not conversion_status.has_weights(folder):
         report_path = folder / conversions.name_of(calibration)
         say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
         return False

@@ -59,7 +59,7 @@ def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({sentence(f"Note on {one['name']}: {one['note']}") for one in noted})
 
 
-class Watch:
+class SweepProgress:
     """Follows the runs of a sweep through the records they leave, wherever they are run."""
 
     def __init__(self, root: Path, runs: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ class Watch:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> SweepProgress:
         """Start watching."""
         self._bar = tqdm(total=self._total, desc="sweep", unit="run", disable=None)
         self._thread.start()

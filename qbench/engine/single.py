@@ -10,17 +10,17 @@ from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.engine import runner
+from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec, Part, RunSpec
+from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.engine.worker import check_models
-from qbench.planning.identity import stretches
+from qbench.planning.identity import phases
 from qbench.planning.segments import Tree
 from qbench.storage import records
 
 
-def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Record:
+def run_single(experiment: Experiment, root: Path, report: Report) -> run_record.Record:
     """Run an experiment, or find that it has been run.
 
     Args:
@@ -56,17 +56,17 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> runner.Rec
             raise full from error
         failure = {"message": summary(error), "traceback": traceback.format_exc()}
         machine = {"kind": device.kind(), "name": device.name()}
-        runner.write_failure(root, experiment, run.id, spec.data, machine, failure)
+        run_record.write_failure(root, experiment, run.id, spec.data, machine, failure)
     return records.read_record(records.run_folder(root, run.id))
 
 
 def single_job(experiment: Experiment, kind: str) -> JobSpec:
     """The job of one run by itself, on a kind of device."""
     data = load(experiment.data.name, experiment.data.dir)
-    name = runner.run_id(experiment, data.hash, kind)
-    tree = Tree([stretches(experiment, runner.common_content(data.hash, kind))])
-    parts = tuple(Part(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)
-    facts = runner.data_facts(experiment, data)
+    name = run_record.run_id(experiment, data.hash, kind)
+    tree = Tree([phases(experiment, run_record.common_content(data.hash, kind))])
+    segments = tuple(SegmentSpec(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)
+    facts = run_record.data_facts(experiment, data)
     return JobSpec(
-        f"run-{name}", "run", experiment, parts, (RunSpec(name, experiment),), kind, facts
+        f"run-{name}", "run", experiment, segments, (RunSpec(name, experiment),), kind, facts
     )

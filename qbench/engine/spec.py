@@ -10,7 +10,7 @@ from qbench.config.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Part:
+class SegmentSpec:
     """A segment of the path that a job follows; see `qbench.planning.segments.Segment`.
 
     Attributes:
@@ -40,7 +40,7 @@ class JobSpec:
         id: names the job's file.
         label: for people.
         experiment: a configuration that all segments of the path belong to.
-        parts: the whole path from step 0; what is stored already is not trained again.
+        segments: the whole path from step 0; what is stored already is not trained again.
         runs: empty for a trunk.
         device: kind of device that the ids are valid for.
         data: what records say of the data.
@@ -49,7 +49,7 @@ class JobSpec:
     id: str
     label: str
     experiment: Experiment
-    parts: tuple[Part, ...]
+    segments: tuple[SegmentSpec, ...]
     runs: tuple[RunSpec, ...]
     device: str
     data: Mapping[str, Any]
@@ -60,7 +60,7 @@ class JobSpec:
             "id": self.id,
             "label": self.label,
             "experiment": self.experiment.as_config(),
-            "parts": [asdict(part) for part in self.parts],
+            "segments": [asdict(segment) for segment in self.segments],
             "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
             "device": self.device,
             "data": dict(self.data),
@@ -73,7 +73,7 @@ class JobSpec:
             id=config["id"],
             label=config["label"],
             experiment=Experiment.from_config(config["experiment"]),
-            parts=tuple(Part(**part) for part in config["parts"]),
+            segments=tuple(SegmentSpec(**segment) for segment in config["segments"]),
             runs=tuple(
                 RunSpec(r["id"], Experiment.from_config(r["experiment"])) for r in config["runs"]
             ),

@@ -12,12 +12,12 @@ from typing import Any
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
 from qbench.base.reasons import summary
-from qbench.engine import runner
+from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import STOP, WorkerDied, worker_for
 from qbench.engine.exporting import export_runs, try_conversions
-from qbench.engine.prepare import Prepared, jobs_to_do, prepare
-from qbench.engine.progress import Watch, say
+from qbench.engine.progress import SweepProgress, say
+from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
@@ -58,11 +58,11 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(folder / "figures", "out")
-    prepared = prepare(plan, device_kind(settings))
-    records.write_manifest(folder, manifest(prepared, root, folder))
+    resolved = resolve(plan, device_kind(settings))
+    records.write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
     store.forget_failures()
-    batches = jobs_to_do(prepared, root, store)
+    batches = jobs_to_do(resolved, root, store)
     to_do = [job for batch in batches for job in batch if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
@@ -72,18 +72,18 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
         _check_models(plan)
         if settings.deploy.enabled:
             try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
-        _carry_out(prepared, batches, root, folder, launch)
+        _carry_out(resolved, batches, root, folder, launch)
     _tidy(root)
     unconverted: list[str] = []
     if settings.deploy.enabled:
-        runs = dict(zip(prepared.ids, (run.experiment for run in plan.runs), strict=True))
+        runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    return Outcome(folder, [*_incomplete(prepared, root, folder), *unconverted])
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
 
 
-def _incomplete(prepared: Prepared, root: Path, folder: Path) -> list[str]:
+def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
     """Which runs did not end well, in a sentence; nothing if all did."""
-    statuses = [_status(root, name) for name in dict.fromkeys(prepared.ids)]
+    statuses = [_status(root, name) for name in dict.fromkeys(resolved.ids)]
     bad = [status for status in statuses if status != "ok"]
     if not bad:
         return []
@@ -111,21 +111,21 @@ def device_kind(settings: Settings) -> str:
 
 
 def _carry_out(
-    prepared: Prepared,
+    resolved: ResolvedPlan,
     batches: list[list[JobSpec]],
     root: Path,
     folder: Path,
     launch: Launch,
 ) -> None:
     """Hand the batches to the launcher, one after the other."""
-    settings = prepared.plan.settings
+    settings = resolved.plan.settings
     jobs = root / "jobs"
     jobs.mkdir(exist_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
     for name in labels:
         records.discard_failed(root, name)
-    with Watch(root, labels), _cleared(jobs, batches):
+    with SweepProgress(root, labels), _cleared(jobs, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
@@ -182,7 +182,7 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
                 if isinstance(error, BaseException):
                     message = summary(error)
                 machine = {"kind": job.device, "name": job.device}
-                runner.write_failure(
+                run_record.write_failure(
                     root, run.experiment, run.id, job.data, machine, {"message": message}
                 )
 
@@ -210,41 +210,43 @@ def _status(root: Path, run: str) -> str:
     return str(record["status"]) if record else "missing"
 
 
-def manifest(prepared: Prepared, root: Path, folder: Path) -> dict[str, Any]:
+def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
     """What belongs to a sweep's table; names runs by id and holds no absolute path."""
-    settings = prepared.plan.settings
+    settings = resolved.plan.settings
     numbers = {
-        (run.row, run.experiment.seed): number for number, run in enumerate(prepared.plan.runs)
+        (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
     }
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": prepared.plan.levels},
+        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
         "runs": "runs" if folder == root else "../runs",
-        "rows": [_row(prepared, row, numbers) for row in prepared.plan.rows],
+        "rows": [_row(resolved, row, numbers) for row in resolved.plan.rows],
     }
 
 
-def _row(prepared: Prepared, row: Row, numbers: Mapping[tuple[str, int], int]) -> dict[str, Any]:
+def _row(
+    resolved: ResolvedPlan, row: Row, numbers: Mapping[tuple[str, int], int]
+) -> dict[str, Any]:
     """A row of the manifest; `numbers` are those of runs in the plan, by row and seed.
 
     What is known of its data and the user's note on them are what they are now: a run that was
     finished earlier was recorded with those of its time, and is not written again.
     """
-    mine = [] if row.reason else [numbers[row.label, s] for s in prepared.plan.settings.seeds]
+    mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {
         "label": row.label,
         "changes": row.changes,
         "reason": row.reason,
         "quantized": row.experiment.quant.enabled,
         "factors": cells(row.experiment),
-        "note": prepared.data[mine[0]]["note"] if mine else "",
+        "note": resolved.data[mine[0]]["note"] if mine else "",
         "runs": [
             {
-                "seed": prepared.plan.runs[number].experiment.seed,
-                "id": prepared.ids[number],
-                "segments": prepared.path(number),
+                "seed": resolved.plan.runs[number].experiment.seed,
+                "id": resolved.ids[number],
+                "segments": resolved.path(number),
             }
             for number in mine
         ],

@@ -11,8 +11,8 @@ from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine.execute import execute, network_for
-from qbench.engine.prepare import jobs_to_do, prepare
 from qbench.engine.progress import run_bar, say
+from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.engine.worker import check_models
 from qbench.planning.plan import Plan
 from qbench.storage import records
@@ -32,16 +32,16 @@ def verify(plan: Plan) -> None:
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
-    prepared = prepare(plan, device.kind())
+    resolved = resolve(plan, device.kind())
     check_models(plan.networks, say)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for batch in jobs_to_do(prepared, root, Store(root, say)):
+        for batch in jobs_to_do(resolved, root, Store(root, say)):
             for job in batch:
-                with run_bar(job.parts[-1].end, job.label[:30]) as report:
+                with run_bar(job.segments[-1].end, job.label[:30]) as report:
                     execute(job, root, report, say)
-        for run, name in zip(plan.runs, prepared.ids, strict=True):
+        for run, name in zip(plan.runs, resolved.ids, strict=True):
             shared = records.read_record(records.run_folder(root, name))
             alone = train_alone(run.experiment)
             equal = shared.get("weights_sha256") == alone

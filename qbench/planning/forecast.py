@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qbench.planning.identity import stretches
+from qbench.planning.identity import phases
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.storage import records
@@ -37,7 +37,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         between batches), `critical_path` (steps), and `seconds` and `disk_bytes`, None where
         nothing is known.
     """
-    tree = Tree([stretches(run.experiment, None) for run in plan.runs], _apart(plan))
+    tree = Tree([phases(run.experiment, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
     known = _measured(plan.settings.root)
     seconds = step_seconds if step_seconds is not None else known.get("step_seconds")
@@ -151,7 +151,7 @@ def _cut(lines: list[str]) -> Iterator[str]:
 
 
 def _tree_lines(facts: dict[str, Any]) -> list[str]:
-    """The tree, each stretch indented below where it branches off."""
+    """The tree, each phase indented below where it branches off."""
     labels = [run["label"] for run in facts["runs"]]
     depth: dict[str | None, int] = {None: 0}
     phase: dict[str | None, str] = {None: ""}

@@ -1,4 +1,4 @@
-"""What a result depends on, as plain data: of a whole run, and of each of its stretches."""
+"""What a result depends on, as plain data: of a whole run, and of each of its phases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from qbench.config.experiment import Experiment
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.factors import effects, has_setting
-from qbench.planning.segments import Stretch
+from qbench.planning.segments import Phase
 from qbench.quantize.ops import OPS
 
 # Settings that came after the first records. A value that does what was done before them is left
@@ -52,7 +52,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     return config
 
 
-def stretches(experiment: Experiment, common: Any) -> tuple[Stretch, ...]:
+def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
     """The float and the quantized steps of a run, and what influences them.
 
     Args:
@@ -62,10 +62,10 @@ def stretches(experiment: Experiment, common: Any) -> tuple[Stretch, ...]:
     config = _settings(experiment)
     start, end = experiment.quantization_start, experiment.train.steps
     floats = json.dumps([common, _until(config, ("from the first step",))], sort_keys=True)
-    result = [Stretch("float", floats, start)]
+    result = [Phase("float", floats, start)]
     if start < end:
         kept = _until(config, ("from the first step", "quantized phase"))
-        result.append(Stretch("quantized", json.dumps([common, kept], sort_keys=True), end))
+        result.append(Phase("quantized", json.dumps([common, kept], sort_keys=True), end))
     return tuple(result)
 
 

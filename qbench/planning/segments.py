@@ -1,7 +1,7 @@
 """The tree of training segments: steps that several runs have in common are trained once.
 
-A run is a path of stretches: so many float steps, then so many quantized ones. Runs that agree on
-everything which can influence a stretch share its segments, cut wherever one of them branches off.
+A run is a path of phases: so many float steps, then so many quantized ones. Runs that agree on
+everything which can influence a phase share its segments, cut wherever one of them branches off.
 Pure: content in, tree out; what the content is, says `qbench.planning.factors`.
 """
 
@@ -15,16 +15,16 @@ from qbench.storage.records import content_id
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Consecutive steps of one run in one phase.
+class Phase:
+    """The steps of one run that are trained in one way.
 
     Attributes:
-        phase: `float` or `quantized`.
+        name: `float` or `quantized`.
         content: canonical text of all that can influence these steps, but for what came before.
         end: the step after the last one.
     """
 
-    phase: str
+    name: str
     content: str
     end: int
 
@@ -76,13 +76,13 @@ class Tree:
 
     def __init__(
         self,
-        schedules: Sequence[Sequence[Stretch]],
+        schedules: Sequence[Sequence[Phase]],
         apart: Sequence[str] | None = None,
     ) -> None:
-        """The tree of runs that are given by their stretches.
+        """The tree of runs that are given by their phases.
 
         Args:
-            schedules: the stretches of each run, one after the other from step 0. What all
+            schedules: the phases of each run, one after the other from step 0. What all
                 runs depend on in common (data, machine, software) belongs into the content.
             apart: a name for each run, so that each has segments of its own; None to share.
         """
@@ -104,15 +104,15 @@ class Tree:
         parent: Segment | None,
         origin: str,
         start: int,
-        runs: list[tuple[int, tuple[Stretch, ...]]],
+        runs: list[tuple[int, tuple[Phase, ...]]],
     ) -> None:
         """Add what the runs still have before them from step `start` on."""
-        alike: dict[tuple[str, str], list[tuple[int, tuple[Stretch, ...]]]] = {}
+        alike: dict[tuple[str, str], list[tuple[int, tuple[Phase, ...]]]] = {}
         for number, rest in runs:
-            if rest and rest[0].end == start:  # an empty stretch
+            if rest and rest[0].end == start:  # an empty phase
                 rest = rest[1:]
             if rest:
-                alike.setdefault((rest[0].phase, rest[0].content), []).append((number, rest))
+                alike.setdefault((rest[0].name, rest[0].content), []).append((number, rest))
             elif parent is not None:
                 parent.runs.append(number)
         for (phase, content), members in alike.items():
@@ -125,11 +125,11 @@ class Tree:
         start: int,
         phase: str,
         content: str,
-        members: list[tuple[int, tuple[Stretch, ...]]],
+        members: list[tuple[int, tuple[Phase, ...]]],
     ) -> None:
-        """One stretch of several runs, cut wherever one of them leaves it.
+        """One phase of several runs, cut wherever one of them leaves it.
 
-        An id tells where the stretch began and how far it has come, not where it was cut: the
+        An id tells where the phase began and how far it has come, not where it was cut: the
         same state has the same id in every sweep.
         """
         origin = parent.id if parent else origin

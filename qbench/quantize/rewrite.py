@@ -33,8 +33,8 @@ from qbench.quantize.placement import (
 from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.shared_ranges import groups
 from qbench.quantize.tensors import IMAGE, Reader, Tensor, unique
-from qbench.quantize.ties import groups
 from qbench.quantize.view import Insertion, View
 from qbench.quantize.walk import functional, walk
 
@@ -81,7 +81,7 @@ class Rewriter:
         self.ends: set[str] = set()
         self.output = ""
         self.joined: list[list[str]] = []
-        self.ties: Mapping[str, tuple[str, ...]] = {}
+        self.shared_ranges: Mapping[str, tuple[str, ...]] = {}
         self.known: dict[int, Tensor] = {}
         self.gathered: list[Tensor] = []
         self.insertions: list[Insertion] = []
@@ -110,11 +110,11 @@ class Rewriter:
         self.ends = {*names[:1], *names[-1:]}
         self.folds = self._foldings(model)
         self.in_inference = called_in_inference(model) if self.folds else set()
-        if self.scheme is not None and (self.scheme.tie or self.scheme.has_edges):
+        if self.scheme is not None and (self.scheme.share_ranges or self.scheme.has_edges):
             plain = Rewriter(None, self.averages)
             plain.run(model)
             self.output = plain.output
-            self.ties = groups(plain.joined) if self.scheme.tie else {}
+            self.shared_ranges = groups(plain.joined) if self.scheme.share_ranges else {}
         return walk(model, self.call)
 
     def _foldings(self, model: Any) -> dict[str, Any]:
@@ -229,7 +229,9 @@ class Rewriter:
             name = self._layer_name(f"{tensor.name}.quantized")
             root = tensor.root
             tied = [
-                self.rows[other] for other in self.ties.get(root.name, ()) if other in self.rows
+                self.rows[other]
+                for other in self.shared_ranges.get(root.name, ())
+                if other in self.rows
             ]
             row = Row(root.row, tensor is root, tuple(other for other in tied if other != root.row))
             layer = FakeQuantize(quantizer, self.averages, row, name)

@@ -27,7 +27,7 @@ class QuantizationScheme:
         edge: of the image and of the network's output; None leaves them float.
         fold: fold batch normalization into the kernels before they are quantized.
         freeze: normalize by moving statistics, which then stay as they are.
-        tie: tensors that are added or concatenated share one range.
+        share_ranges: tensors that are added or concatenated share one range.
     """
 
     placement: tuple[str, ...]
@@ -37,7 +37,7 @@ class QuantizationScheme:
     edge: Quantizer | None
     fold: bool = False
     freeze: bool = False
-    tie: bool = False
+    share_ranges: bool = False
 
     @property
     def has_edges(self) -> bool:
@@ -90,5 +90,5 @@ def scheme_of(quant: Quant) -> QuantizationScheme | None:
         edge,
         fold=quant.fold_batch_norm,
         freeze=quant.freeze_batch_norm,
-        tie=quant.tie_inputs,
+        share_ranges=quant.tie_inputs,
     )

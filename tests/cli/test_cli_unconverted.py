@@ -18,7 +18,7 @@ from cli_converted import SWEEP, rows_of, run_of
 from qbench.base.errors import NotConvertible, WrongFile
 from qbench.cli.main import main
 from qbench.deploy import convert
-from qbench.deploy.kinds import kind_of
+from qbench.deploy.file_kind import kind_of
 from qbench.engine import client, exporting
 from qbench.engine.client import WorkerDied
 

@@ -11,8 +11,8 @@ from keras import layers
 from qbench.base.errors import QbenchError
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.file_kind import kind_of
 from qbench.deploy.grids import tensor_grid
-from qbench.deploy.kinds import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.quantize.rewrite import rewrite
 

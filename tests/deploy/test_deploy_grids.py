@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from deploy_examples import quant
 
-from qbench.deploy.grids import Grid, affine_grid, kernel_step, tensor_grid
+from qbench.deploy.grids import Grid, affine_grid, kernel_scale, tensor_grid
 from qbench.quantize.ops import OPS
 from qbench.quantize.scheme import scheme_of
 
@@ -76,6 +76,6 @@ def kernel_quantizer(**values):
     return scheme_of(quant(**values)).kernel.quantizer
 
 
-def test_kernel_step():
-    assert kernel_step(-1.0, 2.0, kernel_quantizer(bits=4)) == 2 / 7
-    assert kernel_step(-3.0, 5.0, kernel_quantizer(op="fake_quant")) == 8 / 255
+def test_kernel_scale():
+    assert kernel_scale(-1.0, 2.0, kernel_quantizer(bits=4)) == 2 / 7
+    assert kernel_scale(-3.0, 5.0, kernel_quantizer(op="fake_quant")) == 8 / 255

@@ -13,7 +13,7 @@ from qbench.base.errors import WrongFile
 from qbench.deploy import plausible
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
-from qbench.deploy.kinds import POST_TRAINING, kind_of
+from qbench.deploy.file_kind import POST_TRAINING, kind_of
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.measure import Expected, measure
 from qbench.quantize.rewrite import rewrite

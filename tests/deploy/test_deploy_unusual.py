@@ -12,7 +12,7 @@ from keras import layers, ops
 from qbench.base.errors import NotConvertible
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
-from qbench.deploy.kinds import kind_of
+from qbench.deploy.file_kind import kind_of
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.quantize.kept_float import kept_float, warnings

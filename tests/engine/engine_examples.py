@@ -11,7 +11,7 @@ from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.data.dataset import Dataset
 from qbench.engine.execute import execute
-from qbench.engine.prepare import Prepared, jobs_to_do, prepare
+from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.planning.designs import Row
 from qbench.planning.plan import Plan
@@ -48,7 +48,7 @@ def digits() -> Dataset:
     return load("digits", None)
 
 
-def prepared(*rows: Mapping[str, Any], share: bool = True) -> Prepared:
+def resolved(*rows: Mapping[str, Any], share: bool = True) -> ResolvedPlan:
     """The tiny experiment as a plan, with a row for each of the changes."""
     device.start(2)
     settings = Settings(
@@ -60,7 +60,7 @@ def prepared(*rows: Mapping[str, Any], share: bool = True) -> Prepared:
         engine=Engine(share=share),
     )
     table = tuple(_row(changes) for changes in rows)
-    return prepare(Plan(settings, {}, table), device.kind())
+    return resolve(Plan(settings, {}, table), device.kind())
 
 
 def _row(changes: Mapping[str, Any]) -> Row:
@@ -68,7 +68,7 @@ def _row(changes: Mapping[str, Any]) -> Row:
     return Row(label, changes, experiment(changes), None)
 
 
-def jobs(work: Prepared, root: Path) -> list[JobSpec]:
+def jobs(work: ResolvedPlan, root: Path) -> list[JobSpec]:
     """What is to be done, in an order that works."""
     return [job for batch in jobs_to_do(work, root, Store(root, silent)) for job in batch]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qbench.planning.segments import Job, Stretch, Tree
+from qbench.planning.segments import Job, Phase, Tree
 
-Schedule = tuple[Stretch, ...]
+Schedule = tuple[Phase, ...]
 
 
 @st.composite
 def schedules(draw: Any) -> Schedule:
-    """One run: stretches in alternating phases; the first and the last may be empty."""
+    """One run: phases in alternating phases; the first and the last may be empty."""
     count = draw(st.integers(1, 4))
     phases = draw(st.sampled_from([("float", "quantized"), ("quantized", "float")]))
     seed = draw(st.sampled_from("01"))
@@ -23,9 +23,9 @@ def schedules(draw: Any) -> Schedule:
         may_be_empty = number in (0, count - 1)
         end += draw(st.integers(0 if may_be_empty else 1, 4))
         content = seed + draw(st.sampled_from("ab"))
-        result.append(Stretch(phases[number % 2], content, end))
+        result.append(Phase(phases[number % 2], content, end))
     if end == 0:
-        result[-1] = Stretch(result[-1].phase, result[-1].content, 1)
+        result[-1] = Phase(result[-1].name, result[-1].content, 1)
     return tuple(result)
 
 
@@ -35,10 +35,10 @@ def qbench_schedules(draw: Any) -> Schedule:
     steps = draw(st.integers(1, 8))
     start = draw(st.integers(0, steps))
     seed = draw(st.sampled_from("012"))
-    floats = Stretch("float", seed + draw(st.sampled_from("ab")), start)
+    floats = Phase("float", seed + draw(st.sampled_from("ab")), start)
     if start == steps:
         return (floats,)
-    return (floats, Stretch("quantized", seed + draw(st.sampled_from("abc")), steps))
+    return (floats, Phase("quantized", seed + draw(st.sampled_from("abc")), steps))
 
 
 designs = st.lists(st.one_of(schedules(), qbench_schedules()), min_size=0, max_size=9)
@@ -47,8 +47,8 @@ designs = st.lists(st.one_of(schedules(), qbench_schedules()), min_size=0, max_s
 def history(schedule: Schedule) -> tuple[tuple[str, str], ...]:
     """(phase, content) of every step of a run."""
     steps: list[tuple[str, str]] = []
-    for stretch in schedule:
-        steps += [(stretch.phase, stretch.content)] * (stretch.end - len(steps))
+    for phase in schedule:
+        steps += [(phase.name, phase.content)] * (phase.end - len(steps))
     return tuple(steps)
 
 

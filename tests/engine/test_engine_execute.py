@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from engine_examples import do, experiment, jobs, nothing, prepared, silent, weights
+from engine_examples import do, experiment, jobs, nothing, resolved, silent, weights
 
 from qbench.engine.execute import execute
 from qbench.engine.single import run_single, single_job
@@ -32,9 +32,9 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """(prepared rows, folder, steps trained) of a sweep with one row for every factor."""
+    """(resolved rows, folder, steps trained) of a sweep with one row for every factor."""
     root = tmp_path_factory.mktemp("shared")
-    work = prepared(*ROWS)
+    work = resolved(*ROWS)
     return work, root, sum(do(job, root) for job in jobs(work, root))
 
 
@@ -51,7 +51,7 @@ def test_every_step_of_the_tree_is_trained_once(shared):
 
 
 def test_without_sharing_the_weights_are_the_same(shared, tmp_path):
-    work = prepared({}, {"quant.bits": 4}, share=False)
+    work = resolved({}, {"quant.bits": 4}, share=False)
     assert sum(do(job, tmp_path) for job in jobs(work, tmp_path)) == 20
     for name in work.ids:
         assert weights(tmp_path, name) == weights(shared[1], name)
@@ -107,7 +107,7 @@ def test_a_run_by_itself_leaves_no_checkpoints(tmp_path):
 @pytest.fixture
 def trunk_and_branches(tmp_path):
     """A trunk of five steps that is done, and two runs that are not."""
-    work = prepared({}, {"quant.bits": 4})
+    work = resolved({}, {"quant.bits": 4})
     trunk, *branches = jobs(work, tmp_path)
     assert do(trunk, tmp_path) == 5
     return work, trunk, branches
@@ -118,7 +118,7 @@ def test_a_damaged_parent_state_is_made_again_within_the_job(
     shared, trunk_and_branches, tmp_path, damage
 ):
     work, trunk, branches = trunk_and_branches
-    path = tmp_path / "segments" / f"{trunk.parts[-1].id}.state"
+    path = tmp_path / "segments" / f"{trunk.segments[-1].id}.state"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"flipped": content, "truncated": content[:-9]}.get(damage, b""))
@@ -149,7 +149,7 @@ def test_a_damaged_checkpoint_is_not_used(shared, tmp_path):
 def test_a_waiting_job_takes_over_what_another_has_finished(shared, trunk_and_branches, tmp_path):
     work, trunk, branches = trunk_and_branches
     store = Store(tmp_path, silent)
-    segment = trunk.parts[-1].id
+    segment = trunk.segments[-1].id
     ready = store.load(segment)
     (tmp_path / "segments" / f"{segment}.state").unlink()
     said, steps = [], []
@@ -182,7 +182,7 @@ def test_a_finished_run_is_neither_trained_nor_written_again(shared):
 
 def test_a_trunk_that_diverges_makes_all_its_runs_diverged_without_training_them(tmp_path):
     high = {"train.learning_rate": 1e30, "train.steps": 20}
-    work = prepared(high, {**high, "quant.bits": 4})
+    work = resolved(high, {**high, "quant.bits": 4})
     trunk, *branches = jobs(work, tmp_path)
     do(trunk, tmp_path)
     assert [do(branch, tmp_path) for branch in branches] == [0, 0]

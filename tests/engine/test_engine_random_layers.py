@@ -19,7 +19,7 @@ def _random(monkeypatch):
 
 
 def test_shared_steps_and_a_stop_give_the_weights_of_training_alone(tmp_path):
-    work = examples.prepared(*ROWS)
+    work = examples.resolved(*ROWS)
     jobs = examples.jobs(work, tmp_path)
     assert sum(examples.do(job, tmp_path) for job in jobs) == work.tree.steps_shared
     for name, run in zip(work.ids, work.plan.runs, strict=True):

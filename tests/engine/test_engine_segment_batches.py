@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from segment_designs import designs, simulated
 
-from qbench.planning.segments import Job, Segment, Stretch, Tree, batches, makespan
+from qbench.planning.segments import Job, Phase, Segment, Tree, batches, makespan
 
 
 @settings(max_examples=300, deadline=None)
@@ -72,11 +72,11 @@ def test_makespan_by_hand():
 
 
 def test_the_papers_sweep_with_enough_workers_is_two_batches():
-    runs = [(Stretch("float", "f", 8), Stretch("quantized", str(k), 10)) for k in range(9)]
-    runs += [(Stretch("float", "f", k), Stretch("quantized", "0", 10)) for k in (4, 5, 6, 7, 9)]
+    runs = [(Phase("float", "f", 8), Phase("quantized", str(k), 10)) for k in range(9)]
+    runs += [(Phase("float", "f", k), Phase("quantized", "0", 10)) for k in (4, 5, 6, 7, 9)]
     runs += [
-        (Stretch("float", "f", 10),),
-        (Stretch("float", "g", 8), Stretch("quantized", "0", 10)),
+        (Phase("float", "f", 10),),
+        (Phase("float", "g", 8), Phase("quantized", "0", 10)),
     ]
     jobs = batches(Tree(runs))
     assert [len(batch) for batch in jobs] == [2, 15]
@@ -88,8 +88,7 @@ def deep():
     """5,000 runs, each with a delay of its own."""
     count = 5_000
     runs = [
-        (Stretch("float", "f", k), Stretch("quantized", "q", count + 1))
-        for k in range(1, count + 1)
+        (Phase("float", "f", k), Phase("quantized", "q", count + 1)) for k in range(1, count + 1)
     ]
     return Tree(runs), count
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from segment_designs import designs, distinct_steps, history, states
 
 from qbench.cli.main import main
-from qbench.planning.segments import Stretch, Tree
+from qbench.planning.segments import Phase, Tree
 
 
 def _run(float_end, end, quantized="q", floats="f"):
-    return (Stretch("float", floats, float_end), Stretch("quantized", quantized, end))
+    return (Phase("float", floats, float_end), Phase("quantized", quantized, end))
 
 
 def _paper(total):
@@ -21,7 +21,7 @@ def _paper(total):
     at_eighty = [_run(8 * tenth, total, f"level {k}") for k in range(9)]
     delays = [_run(k * tenth, total, "level 0") for k in (4, 5, 6, 7, 9)]
     inception = _run(8 * tenth, total, "level 0", "inception")
-    return [(Stretch("float", "f", total),), *at_eighty, *delays, inception]
+    return [(Phase("float", "f", total),), *at_eighty, *delays, inception]
 
 
 @pytest.mark.parametrize("total", [10, 1000, 500_000])
@@ -48,7 +48,7 @@ def test_a_small_tree_is_cut_as_drawn():
     #      `-q1 q1 q1 q1       run 3: two float, four quantized; run 4 equals it
     #    q1 q1                 run 5: quantized from the first step
     runs = [
-        (Stretch("float", "f", 6),),
+        (Phase("float", "f", 6),),
         _run(4, 6, "q1"),
         _run(4, 6, "q2"),
         _run(2, 6, "q1"),
@@ -146,17 +146,17 @@ def test_without_sharing_it_is_the_plain_sum(runs):
 
 
 def test_other_content_of_any_kind_is_another_segment():
-    base = (Stretch("float", "a", 4), Stretch("quantized", "b", 8))
+    base = (Phase("float", "a", 4), Phase("quantized", "b", 8))
     others = [
-        (Stretch("quantized", "a", 4), Stretch("float", "b", 8)),
-        (Stretch("float", "A", 4), Stretch("quantized", "b", 8)),
-        (Stretch("float", "a", 4), Stretch("quantized", "B", 8)),
-        (Stretch("float", "a", 3), Stretch("quantized", "b", 8)),
-        (Stretch("float", "a", 4), Stretch("quantized", "b", 9)),
+        (Phase("quantized", "a", 4), Phase("float", "b", 8)),
+        (Phase("float", "A", 4), Phase("quantized", "b", 8)),
+        (Phase("float", "a", 4), Phase("quantized", "B", 8)),
+        (Phase("float", "a", 3), Phase("quantized", "b", 8)),
+        (Phase("float", "a", 4), Phase("quantized", "b", 9)),
     ]
     last = Tree([base]).last[0].id
     assert last not in {Tree([other]).last[0].id for other in others}
-    # What comes in between makes another state of the same last stretch.
-    detour = (*base, Stretch("float", "a", 12), Stretch("quantized", "b", 16))
+    # What comes in between makes another state of the same last phase.
+    detour = (*base, Phase("float", "a", 12), Phase("quantized", "b", 16))
     ids = [segment.id for segment in Tree([detour]).last[0].path]
     assert len(set(ids)) == 4

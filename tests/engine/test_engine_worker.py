@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import engine_worker_faults as faults
 import pytest
-from engine_examples import jobs, prepared, weights, write_job
+from engine_examples import jobs, resolved, weights, write_job
 
 from qbench.base.errors import DiskFull
 from qbench.engine import client
@@ -34,7 +34,7 @@ def worker(tmp_path_factory):
 
 def _one_job(root, values=None):
     """The file of a job with one run of ten steps."""
-    (spec,) = jobs(prepared(values or {}), root)
+    (spec,) = jobs(resolved(values or {}), root)
     return spec, write_job(spec, root)
 
 
@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
 
 
 def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_path):
-    work = prepared({}, {"quant.bits": 4})
+    work = resolved({}, {"quant.bits": 4})
     trunk, victim, other = jobs(work, tmp_path)
     paths = {spec.id: write_job(spec, tmp_path) for spec in (trunk, victim, other)}
     assert do_job(paths[trunk.id], 0, True) == "done"
@@ -168,7 +168,7 @@ def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_p
 
 
 def test_a_trunk_that_fails_fails_its_runs_at_once(worker, tmp_path):
-    trunk, *branches = jobs(prepared({}, {"quant.bits": 4}), tmp_path)
+    trunk, *branches = jobs(resolved({}, {"quant.bits": 4}), tmp_path)
     wrong = replace(trunk, data={**trunk.data, "hash": "other"})
     assert do_job(write_job(wrong, tmp_path), 0, True) == "failed"
     for spec in branches:

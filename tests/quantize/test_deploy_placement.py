@@ -12,7 +12,7 @@ from quantize_networks import averages_of, images, inserted, network, quantized,
 from qbench.planning.factors import impossible
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.settings import Quant
-from qbench.quantize.ties import groups
+from qbench.quantize.shared_ranges import groups
 
 # See the drawing in test_rewrite_tensors.py.
 DEPLOYED = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qbench.engine import pending
+from qbench.engine import conversion_status
 
 RECORD = {"weights_sha256": "abc", "data": {"test_images": 100}}
 CONTENT = b"a file"
@@ -47,30 +47,30 @@ NONE = {"export": "none", "export_note": "why", "weights_sha256": "abc"}
 )
 def test_only_whole_reports_of_these_weights_count(tmp_path: Path, stored: Any, known: bool):
     (tmp_path / "deploy.json").write_text(json.dumps(stored))
-    assert (pending.report_of(tmp_path, RECORD, None) is not None) == known
+    assert (conversion_status.report_of(tmp_path, RECORD, None) is not None) == known
 
 
 def test_each_calibration_has_its_own(tmp_path: Path):
-    assert pending.report_of(tmp_path, RECORD, None) is None
+    assert conversion_status.report_of(tmp_path, RECORD, None) is None
     (tmp_path / "deploy_representative.json").write_text(json.dumps(report()))
-    assert pending.report_of(tmp_path, RECORD, None) is None
-    assert pending.report_of(tmp_path, RECORD, "representative") == report()
+    assert conversion_status.report_of(tmp_path, RECORD, None) is None
+    assert conversion_status.report_of(tmp_path, RECORD, "representative") == report()
 
 
 def test_a_file_counts_as_it_was_written(tmp_path: Path):
-    assert pending.has_file(tmp_path, NONE)
-    assert not pending.has_file(tmp_path, report())
+    assert conversion_status.has_file(tmp_path, NONE)
+    assert not conversion_status.has_file(tmp_path, report())
     (tmp_path / "model_int8.tflite").write_bytes(CONTENT)
-    assert pending.has_file(tmp_path, report())
+    assert conversion_status.has_file(tmp_path, report())
     (tmp_path / "model_int8.tflite").write_bytes(CONTENT[:-1] + b"?")
-    assert not pending.has_file(tmp_path, report())
+    assert not conversion_status.has_file(tmp_path, report())
 
 
 @pytest.mark.parametrize(
     ("known", "complete"), [(None, False), (NONE, True), (report(), True), (report(99), False)]
 )
 def test_figures_of_the_runs_own_images_are_complete(known: Any, complete: bool):
-    assert pending.is_complete(known, RECORD) == complete
+    assert conversion_status.is_complete(known, RECORD) == complete
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_figures_of_the_runs_own_images_are_complete(known: Any, complete: bool)
 )
 def test_figures_of_more_worth_stay(known: Any, new: int, stays: bool):
     stored = report(known) if isinstance(known, int) else known
-    assert pending.outranks(stored, report(new), RECORD) == stays
+    assert conversion_status.outranks(stored, report(new), RECORD) == stays

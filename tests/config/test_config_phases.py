@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qbench.config.experiment import Experiment
 from qbench.planning.factors import FACTORS, effects
-from qbench.planning.identity import stretches
+from qbench.planning.identity import phases
 
 FIRST, LATER, NOTHING = "from the first step", "quantized phase", "nothing"
 FLOAT = {"quant.enabled": False}
@@ -97,9 +97,9 @@ def test_every_key_is_in_the_table_with_another_value() -> None:
 
 @pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
 def test_what_a_key_changes(key: str, value: Any, changes: str) -> None:
-    before = stretches(examples.experiment(), "common")
-    after = stretches(_changed(key, value), "common")
-    assert [stretch.phase for stretch in before] == ["float", "quantized"]
+    before = phases(examples.experiment(), "common")
+    after = phases(_changed(key, value), "common")
+    assert [phase.name for phase in before] == ["float", "quantized"]
     assert (before[0].content == after[0].content) is (changes != FIRST)
     assert (before == after) is (changes == NOTHING)
     if changes == FIRST:
@@ -108,18 +108,18 @@ def test_what_a_key_changes(key: str, value: Any, changes: str) -> None:
 
 @pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
 def test_what_a_key_changes_in_a_float_run(key: str, value: Any, changes: str) -> None:
-    before = stretches(examples.experiment(FLOAT), "common")
-    after = stretches(_changed(key, value, FLOAT), "common")
-    assert [stretch.phase for stretch in after] == ["float"]
+    before = phases(examples.experiment(FLOAT), "common")
+    after = phases(_changed(key, value, FLOAT), "common")
+    assert [phase.name for phase in after] == ["float"]
     assert (before == after) is (changes != FIRST)
 
 
 @pytest.mark.parametrize(("key", "value", "changes"), TABLE, ids=IDS)
-def test_baseline_and_quantized_runs_share_the_float_stretch(
+def test_baseline_and_quantized_runs_share_the_float_phase(
     key: str, value: Any, changes: str
 ) -> None:
-    quantized = stretches(_changed(key, value), "common")
-    baseline = stretches(_changed(key, value, FLOAT), "common")
+    quantized = phases(_changed(key, value), "common")
+    baseline = phases(_changed(key, value, FLOAT), "common")
     assert baseline[0].content == quantized[0].content
     assert baseline[0].end == (101 if key == "train.steps" else 100)
 
@@ -133,7 +133,7 @@ def test_the_factors_say_the_same_as_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delay", "phases"),
+    ("delay", "expected"),
     [
         (0.8, [("float", 80), ("quantized", 100)]),
         (0.0, [("float", 0), ("quantized", 100)]),
@@ -141,21 +141,21 @@ def test_the_factors_say_the_same_as_the_table() -> None:
         (0.999, [("float", 100)]),
     ],
 )
-def test_ends_of_the_stretches(delay: float, phases: list[tuple[str, int]]) -> None:
-    found = stretches(examples.experiment({"quant.delay": delay}), None)
-    assert [(stretch.phase, stretch.end) for stretch in found] == phases
+def test_ends_of_the_phases(delay: float, expected: list[tuple[str, int]]) -> None:
+    found = phases(examples.experiment({"quant.delay": delay}), None)
+    assert [(phase.name, phase.end) for phase in found] == expected
 
 
 def test_delays_share_the_content_of_both_phases() -> None:
-    one, two = (stretches(examples.experiment({"quant.delay": d}), None) for d in (0.4, 0.9))
+    one, two = (phases(examples.experiment({"quant.delay": d}), None) for d in (0.4, 0.9))
     assert [s.content for s in one] == [s.content for s in two]
     assert [s.end for s in one] != [s.end for s in two]
 
 
 @pytest.mark.parametrize("common", [None, "other", {"data": "a", "device": "CPU"}])
-def test_what_runs_have_in_common_is_in_every_stretch(common: Any) -> None:
-    before = stretches(examples.experiment(), {"data": "a", "device": "GPU"})
-    after = stretches(examples.experiment(), common)
+def test_what_runs_have_in_common_is_in_every_phase(common: Any) -> None:
+    before = phases(examples.experiment(), {"data": "a", "device": "GPU"})
+    after = phases(examples.experiment(), common)
     assert all(one.content != two.content for one, two in zip(before, after, strict=True))
 
 
@@ -170,8 +170,8 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
 
 @pytest.mark.parametrize(("base", "key", "value"), MEANS_NOTHING, ids=[m[1] for m in MEANS_NOTHING])
 def test_what_means_nothing_splits_nothing(base: dict[str, Any], key: str, value: Any) -> None:
-    before = stretches(examples.experiment(base), None)
-    assert stretches(examples.experiment(base | {key: value}), None) == before
+    before = phases(examples.experiment(base), None)
+    assert phases(examples.experiment(base | {key: value}), None) == before
 
 
 @pytest.mark.parametrize("place", ["data", "model", "quant", "train", "eval", None])
@@ -188,9 +188,9 @@ def test_an_unknown_setting_of_the_future_counts_from_the_first_step(
 
     version = [1]
     monkeypatch.setattr(Experiment, "as_config", later_version)
-    before = stretches(examples.experiment(), None)
+    before = phases(examples.experiment(), None)
     version[0] = 2
-    after = stretches(examples.experiment(), None)
+    after = phases(examples.experiment(), None)
     assert all(one.content != two.content for one, two in zip(before, after, strict=True))
 
 
@@ -199,8 +199,8 @@ SINGLE = [row for row in TABLE if not row[0].startswith(("train.optimizer", "tra
 
 @given(rows=st.lists(st.sampled_from(SINGLE), max_size=6, unique_by=lambda row: row[0]))
 def test_several_changes_act_like_the_strongest(rows: list[tuple[str, Any, str]]) -> None:
-    before = stretches(examples.experiment(), None)
-    after = stretches(examples.experiment({key: value for key, value, _ in rows}), None)
+    before = phases(examples.experiment(), None)
+    after = phases(examples.experiment({key: value for key, value, _ in rows}), None)
     effects_there = {changes for *_, changes in rows}
     assert (before[0].content == after[0].content) is (FIRST not in effects_there)
     assert (before == after) is (effects_there <= {NOTHING})

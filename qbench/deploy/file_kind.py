@@ -9,7 +9,7 @@ from qbench.quantize.settings import Quant
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """A kind of file.
 
     Attributes:
@@ -28,25 +28,25 @@ class Kind:
         return f"model_{self.name}.tflite"
 
 
-POST_TRAINING = Kind("int8", "post-training", "ranges calibrated on training images")
+POST_TRAINING = FileKind("int8", "post-training", "ranges calibrated on training images")
 
 
-def kind_of(quant: Quant) -> Kind:
+def kind_of(quant: Quant) -> FileKind:
     """The kind of file that represents a configuration.
 
     LiteRT has kernels for 8-bit weights with 8- or 16-bit activations and for float32; what lies
     between is put on the next grid that has them.
     """
     if not quant.enabled:
-        return Kind("float", "float", "")
+        return FileKind("float", "float", "")
     weights, activations = quant.bits_of_weights, quant.bits_of_activations
     if activations > 16:
-        return Kind("float", "float", f"no kernels for {activations} bits; float32")
+        return FileKind("float", "float", f"no kernels for {activations} bits; float32")
     if activations > 8:
         note = f"weights of {weights} bits on 8; ranges calibrated on training images"
-        return Kind("16x8", "approximate", note)
+        return FileKind("16x8", "approximate", note)
     if _is_exact(quant):
-        return Kind("int8", "exact", "")
+        return FileKind("int8", "exact", "")
     notes = []
     if min(weights, activations) < 8:
         notes.append(f"values of {_bits(weights, activations)} bits in an int8 file")
@@ -54,7 +54,7 @@ def kind_of(quant: Quant) -> Kind:
         notes.append("not cut at the trained range, since the file has codes beyond it")
     if weights > 8:
         notes.append(f"weights of {weights} bits on 8")
-    return Kind("int8", "approximate", "; ".join(notes))
+    return FileKind("int8", "approximate", "; ".join(notes))
 
 
 def _is_exact(quant: Quant) -> bool:

@@ -132,7 +132,7 @@ class Clock:
         return round(seconds, 3)
 
 
-def judge(logits: Any, labels: Any, classes: int) -> tuple[dict[str, float], dict[str, Any]]:
+def score(logits: Any, labels: Any, classes: int) -> tuple[dict[str, float], dict[str, Any]]:
     """Metrics, and the arrays of `predictions.npz`, of finite logits (N, classes)."""
     predicted, ranks = logits.argmax(axis=1), label_ranks(logits, labels)
     figures = metrics(labels, predicted, ranks, classes)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from qbench.data import load
-from qbench.engine import runner
+from qbench.engine import run_record
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec, Part, RunSpec
-from qbench.planning.identity import stretches
+from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
+from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
 from qbench.storage import records
@@ -19,7 +19,7 @@ from qbench.storage.store import Store
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ResolvedPlan:
     """A plan on this data and device.
 
     Attributes:
@@ -41,22 +41,24 @@ class Prepared:
         return [segment.id for segment in self.tree.last[number].path]
 
 
-def prepare(plan: Plan, device: str) -> Prepared:
+def resolve(plan: Plan, device: str) -> ResolvedPlan:
     """Load and check all data, and name everything.
 
     Raises:
         QbenchError: data are missing or damaged.
     """
     facts = tuple(
-        runner.data_facts(run.experiment, load(run.experiment.data.name, run.experiment.data.dir))
+        run_record.data_facts(
+            run.experiment, load(run.experiment.data.name, run.experiment.data.dir)
+        )
         for run in plan.runs
     )
     ids = tuple(
-        runner.run_id(run.experiment, data["hash"], device)
+        run_record.run_id(run.experiment, data["hash"], device)
         for run, data in zip(plan.runs, facts, strict=True)
     )
     tree = _tree(plan, range(len(ids)), ids, facts, device)
-    return Prepared(plan, device, ids, facts, tree)
+    return ResolvedPlan(plan, device, ids, facts, tree)
 
 
 def _tree(
@@ -68,9 +70,9 @@ def _tree(
 ) -> Tree:
     """The tree of some of a plan's runs."""
     schedules = [
-        stretches(
+        phases(
             plan.runs[number].experiment,
-            runner.common_content(facts[number]["hash"], device),
+            run_record.common_content(facts[number]["hash"], device),
         )
         for number in numbers
     ]
@@ -78,19 +80,19 @@ def _tree(
     return Tree(schedules, None if share else [ids[number] for number in numbers])
 
 
-def jobs_to_do(prepared: Prepared, root: Path, store: Store) -> list[list[JobSpec]]:
+def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[JobSpec]]:
     """The jobs for whatever is not finished, in batches; empty where all is."""
     seen: set[str] = set()
     numbers = []
-    for number, name in enumerate(prepared.ids):
+    for number, name in enumerate(resolved.ids):
         if name not in seen:
             records.set_aside_damaged(root, name, say)
         if name not in seen and not records.finished(root, name):
             numbers.append(number)
         seen.add(name)
-    tree = _tree(prepared.plan, numbers, prepared.ids, prepared.data, prepared.device)
+    tree = _tree(resolved.plan, numbers, resolved.ids, resolved.data, resolved.device)
     specs = [
-        [_spec(prepared, tree, job, numbers) for job in batch if not _is_done(job, store)]
+        [_spec(resolved, tree, job, numbers) for job in batch if not _is_done(job, store)]
         for batch in batches(tree)
     ]
     return [batch for batch in specs if batch]
@@ -100,21 +102,21 @@ def _is_done(job: Job, store: Store) -> bool:
     return not job.runs and all(store.has(segment.id) for segment in job.segments)
 
 
-def _spec(prepared: Prepared, tree: Tree, job: Job, numbers: Sequence[int]) -> JobSpec:
+def _spec(resolved: ResolvedPlan, tree: Tree, job: Job, numbers: Sequence[int]) -> JobSpec:
     """A job as plain data. A trunk is trained under the configuration of one of its runs."""
     last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
     user = next(iter(tree.users(last)))
-    run: Run = prepared.plan.runs[numbers[user]]
+    run: Run = resolved.plan.runs[numbers[user]]
     runs = tuple(
-        RunSpec(prepared.ids[numbers[k]], prepared.plan.runs[numbers[k]].experiment)
+        RunSpec(resolved.ids[numbers[k]], resolved.plan.runs[numbers[k]].experiment)
         for k in job.runs
     )
-    parts = tuple(
-        Part(segment.id, segment.phase, segment.first, segment.end, segment.uses > 1)
+    segments = tuple(
+        SegmentSpec(segment.id, segment.phase, segment.first, segment.end, segment.uses > 1)
         for segment in last.path
     )
     label = run.label if runs else f"trunk to step {last.end:,}"
     # A prefix, since Hydra would read some hexadecimal ids as numbers.
     name = f"run-{runs[0].id}" if runs else f"trunk-{last.id}"
-    data = prepared.data[numbers[user]]
-    return JobSpec(name, label, run.experiment, parts, runs, prepared.device, data)
+    data = resolved.data[numbers[user]]
+    return JobSpec(name, label, run.experiment, segments, runs, resolved.device, data)
