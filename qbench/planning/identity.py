@@ -30,6 +30,8 @@ _NEUTRAL: dict[str, dict[str, Any]] = {
 # statistics of folded layers, and symmetric kernels with a range for each channel.
 _STATISTICS = "statistics in one pass"
 _UNITS = "in units"
+# XLA did not compile evaluation at first; it always compiled training, whose states stay the same.
+_EVALUATED = "steps and evaluation"
 
 # Keys that never influence a result.
 _IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
@@ -42,6 +44,8 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     setting that means nothing here.
     """
     config = _settings(experiment)
+    if experiment.train.compiles:
+        config["train"]["jit"] = _EVALUATED
     quant = config["quant"]
     if not experiment.quant.enabled:
         del config["quant"]

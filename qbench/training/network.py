@@ -169,10 +169,19 @@ class Network:
         return self._steps[key]
 
     def forward(self, scheme: QuantizationScheme | None) -> Any:
-        """Compiled inference: images (B, H, W, C) uint8 -> logits (B, classes) float32."""
+        """Compiled inference: images (B, H, W, C) uint8 -> logits (B, classes) float32.
+
+        Compiled by XLA where training steps are: XLA's fake quantization differs from TensorFlow's
+        by up to a step, so that the network is evaluated as it was trained.
+        """
         if scheme not in self._forwards:
             self._forwards[scheme] = self._make_forward(self.view(scheme).model)
         return self._forwards[scheme]
+
+    @property
+    def _jit(self) -> bool | None:
+        """Whether XLA compiles; None leaves it to TensorFlow."""
+        return self._experiment.train.compiles or None
 
     def _make_train_step(self, view: Any, gather: bool) -> Any:
         images = tf.constant(self._data.train_images)
@@ -183,7 +192,7 @@ class Network:
 
         @tf.function(
             input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
-            jit_compile=self._experiment.train.compiles or None,
+            jit_compile=self._jit,
         )
         def train_step(indices: Any, seed: Any, step: Any) -> Any:
             set_states(states, seed, step)
@@ -212,7 +221,7 @@ class Network:
         shape = (None, *self._data.test_images.shape[1:])
         settings = self._experiment.data
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=self._jit)
         def forward(images: Any) -> Any:
             x = network_input(images, settings.preprocessing, settings.resolution)
             return view(x, training=False)[0]

@@ -42,3 +42,11 @@ def test_a_deploying_run_comes_back_with_the_file_that_it_had(quant, tiny, tmp_p
     subprocess.run(again, check=True, capture_output=True)
     assert {name: (run / name).read_bytes() for name in converted} == converted
     assert comes_back(run)
+
+
+def test_a_run_compiled_by_xla_comes_back(tiny, tmp_path):
+    """Evaluated by XLA both times: the loss would differ otherwise."""
+    changes = ["quant.op=fake_quant", "train.jit=on", "quant.delay=0"]
+    assert main(["train", *tiny, *changes, f"out={tmp_path}"]) == 0
+    (run,) = [path.parent for path in tmp_path.glob("runs/*/record.json")]
+    assert comes_back(run)

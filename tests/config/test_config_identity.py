@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qbench.base.environment import NUMERICS
 from qbench.config.experiment import Experiment
-from qbench.planning.identity import identity
+from qbench.planning.identity import identity, phases
 from qbench.storage.records import content_id
 
 RANGE_GIVEN = {"quant.range_given": True}
@@ -172,6 +172,14 @@ def test_delays_are_alike_exactly_when_quantization_starts_alike(
 def test_identity_is_plain_data(base: dict[str, Any]) -> None:
     content = identity(examples.experiment(base))
     assert json.loads(json.dumps(content)) == content
+
+
+def test_a_run_compiled_by_xla_says_that_its_evaluation_is_too() -> None:
+    """Its figures differ from those of before; its training, and so its states, do not."""
+    chosen = examples.experiment({"train.jit": "on"})
+    assert identity(chosen)["train"]["jit"] == "steps and evaluation"
+    for phase in phases(chosen, None):
+        assert json.loads(phase.content)[1]["train"]["jit"] is True
 
 
 def test_identity_of_a_float_run_has_no_quantization() -> None:

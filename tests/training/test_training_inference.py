@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import training_examples as examples
 
+from qbench.data.preprocessing import network_input
 from qbench.quantize.scheme import scheme_of
 from qbench.training.inference import run_test_set
 from qbench.training.network import Network
@@ -103,3 +105,24 @@ def test_evaluation_does_not_augment() -> None:
         chosen = examples.experiment({"data.augment": augment, "eval.limit": 20})
         found.append(run_test_set(examples.fresh(chosen), chosen, examples.digits())[0])
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
+def test_what_xla_trained_is_evaluated_by_xla(op: str) -> None:
+    """Bit for bit as the view compiled by XLA gives it, which TensorFlow's own ops do not."""
+    values = {"quant.op": op, "train.jit": "on", "eval.limit": 40, "quant.bits": 4}
+    chosen = examples.experiment(values)
+    network = examples.fresh(chosen)
+    images = examples.digits().test_images[:40]
+    network.measure_ranges(images)
+    view, settings = network.view(scheme_of(chosen.quant)).model, chosen.data
+
+    def inference(images: Any) -> Any:
+        return view(network_input(images, settings.preprocessing, None), training=False)[0]
+
+    compiled, plain = (
+        tf.function(inference, jit_compile=jit)(images).numpy() for jit in (True, None)
+    )
+    got, _ = run_test_set(network, chosen, examples.digits())
+    np.testing.assert_array_equal(got, compiled)
+    assert not np.array_equal(got, plain)
