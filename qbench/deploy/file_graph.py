@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.deploy.integer.graph import read_operators
+
 
 @dataclass(frozen=True, eq=False)
 class FileTensor:
@@ -59,18 +61,22 @@ class FileGraph:
         return list({tensor.index: tensor for tensor in [self.image, *every]}.values())
 
 
-def read_graph(interpreter: Any) -> FileGraph:
-    """The graph of an interpreter of a file with one input."""
+def read_graph(content: bytes, interpreter: Any) -> FileGraph:
+    """The graph of a file with one input, and of an interpreter of it.
+
+    Raises:
+        QbenchError: the file is damaged.
+    """
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    ops = interpreter._get_ops_details()
+    ops = read_operators(content)
     entry = int(interpreter.get_input_details()[0]["index"])
-    made = {entry, *(int(k) for op in ops for k in op["outputs"])}
+    made = {entry, *(k for op in ops for k in op.outputs)}
     tensors = {index: _tensor(detail, made) for index, detail in details.items()}
 
     def named(indices: Iterable[int]) -> tuple[FileTensor, ...]:
-        return tuple(tensors[int(k)] for k in indices if int(k) in tensors)
+        return tuple(tensors[k] for k in indices if k in tensors)
 
-    operators = [Operator(op["op_name"], named(op["inputs"]), named(op["outputs"])) for op in ops]
+    operators = [Operator(op.name, named(op.inputs), named(op.outputs)) for op in ops]
     return FileGraph(tensors[entry], tuple(operators))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qbench.base.errors import NotConvertible, QbenchError, disk_full
 from qbench.base.reasons import reason
 from qbench.deploy.file_graph import FileGraph, read_graph
+from qbench.deploy.integer.graph import read_operators
 
 # The kernel paths of the runtime; one file gives different answers on them.
 KERNELS = {
@@ -147,6 +148,7 @@ class LiteFile:
                 )
         except ValueError as error:
             raise QbenchError(_cannot_run(error)) from error
+        self._content = content
         self._allocated = -1
 
     def logits(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
@@ -183,7 +185,7 @@ class LiteFile:
 
     def operators(self) -> list[str]:
         """The names of the file's operators, in their order."""
-        return [op["op_name"] for op in self._interpreter._get_ops_details()]
+        return [op.name for op in read_operators(self._content)]
 
     def dtypes(self) -> set[str]:
         """The types of all tensors."""
@@ -198,7 +200,7 @@ class LiteFile:
 
     def graph(self) -> FileGraph:
         """The file's operators with the grids of what they read and make."""
-        return read_graph(self._interpreter)
+        return read_graph(self._content, self._interpreter)
 
     def _ends(self) -> dict[str, list[int]]:
         """The indices of the file's input and output."""
@@ -208,8 +210,8 @@ class LiteFile:
     def _made(self) -> list[int]:
         """The indices of the input and of every operator's output, in their order."""
         entry = self._interpreter.get_input_details()[0]["index"]
-        ops = self._interpreter._get_ops_details()
-        return list(dict.fromkeys([entry, *(int(k) for op in ops for k in op["outputs"])]))
+        made = [k for op in read_operators(self._content) for k in op.outputs]
+        return list(dict.fromkeys([int(entry), *made]))
 
     def _detail(self, details: list[dict[str, Any]]) -> Detail:
         (one,) = details

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.keras_private import maker
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
 from qbench.quantize.ranges import RangeAverages
@@ -165,7 +166,7 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
     for name, norm in folds.items():
         found[norm.name][2] = f"{name}.baked"
     found[IMAGE] = [INPUT]
-    found[model.outputs[0]._keras_history.operation.name].append(OUTPUT)
+    found[maker(model.outputs[0]).name].append(OUTPUT)
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import layers_within
 from qbench.base.keras_settings import NEEDED
 from qbench.models.logits import Call, check_logits
 from qbench.quantize.walk import walk
@@ -79,13 +80,13 @@ def _check_flat(model: Any) -> None:
 
 def _check_saved(model: Any) -> None:
     """Keras' layers save the variables they know; a subclass that adds one must save it too."""
-    for layer in model._flatten_layers(include_self=False):
+    for layer in layers_within(model):
         if getattr(layer, "lora_enabled", False):
             raise QbenchError(
                 f"{layer.name} ({type(layer).__name__}) has LoRA enabled, which qbench does not"
                 " quantize; leave enable_lora out."
             )
-        inner = layer._flatten_layers(include_self=False)
+        inner = layers_within(layer)
         held = {id(weight) for one in inner for weight in one.weights}
         own = [weight for weight in layer.weights if id(weight) not in held]
         store: dict[str, Any] = {}
@@ -137,7 +138,8 @@ def _cleaned(name: str) -> str:
 def _parts(model: Any) -> Iterator[Any]:
     """All operations and layers, with those inside a layer behind it."""
     for op in model.operations:
-        yield from op._flatten_layers() if isinstance(op, keras.Layer) else [op]
+        yield op
+        yield from layers_within(op) if isinstance(op, keras.Layer) else []
 
 
 def _called(op: Any) -> str:

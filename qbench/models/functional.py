@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import maker
 
 
 def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
@@ -91,8 +92,3 @@ def _check_ends(model: Any) -> None:
         if len(tensors) != 1:
             found = ", ".join(f"{maker(tensor).name} {tensor.shape}" for tensor in tensors)
             raise QbenchError(f"it has {len(tensors)} {kind} ({found}); it needs one, {needed}.")
-
-
-def maker(tensor: Any) -> Any:
-    """The layer or operation that a symbolic tensor comes from."""
-    return tensor._keras_history.operation

@@ -6,11 +6,11 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import number_names_anew
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
@@ -39,7 +39,7 @@ def build_model(
     """
     builder = MODELS[name]
     _check_arguments(name, builder, arguments)
-    _number_names_anew()
+    number_names_anew()
     built = _called(name, builder, arguments, shape, classes)
     try:
         model = as_functional(built, shape)
@@ -111,14 +111,3 @@ def _place(error: Exception) -> str:
             place = f" ({file if near.startswith('..') else near}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
-
-
-def _number_names_anew() -> None:
-    """Keras numbers unnamed layers through the whole process; it has no public way to start anew.
-
-    (`keras.utils.clear_session` does, and forgets the random seed too.)
-    """
-    with suppress(ImportError):
-        from keras.src.utils.naming import reset_uids
-
-        reset_uids()

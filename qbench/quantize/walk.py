@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from qbench.base.keras_private import call_dense
+
 
 def functional(model: Any) -> Any:
     """A sequential model as the functional one that it is."""
@@ -31,8 +33,7 @@ def walk(model: Any, call: Any) -> Any:
         rest = {name: value for name, value in kwargs.items() if name not in tensors}
         output = call(op, *args, *tensors.values(), **rest)
         for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten(output)):
-            # Keras takes what is multiplied by a number for sparse, and has no public way back.
-            tensor._sparse = False
+            call_dense(tensor)
         return output
 
     model = functional(model)

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import layers_within
 from qbench.base.reasons import summary
 from qbench.quantize.calls import is_stock
 from qbench.quantize.folding import is_in_inference
@@ -166,7 +167,8 @@ def _runs_foreign_code(call: Call) -> bool:
     """Whether a call runs code that is not Keras'."""
     inside = [*keras.tree.flatten((call.args, call.kwargs)), call.op]
     if isinstance(call.op, keras.Layer):
-        inside += [held for layer in call.op._flatten_layers() for held in _held(layer)]
+        layers = [call.op, *layers_within(call.op)]
+        inside += [held for layer in layers for held in _held(layer)]
     return any(_is_foreign(one) for one in inside)
 
 

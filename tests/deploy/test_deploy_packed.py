@@ -15,6 +15,7 @@ from keras import layers
 from qbench.base.errors import QbenchError
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.grids import Grid
+from qbench.deploy.integer import read_operators
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.packed import Codes, Layer, Packed, from_bits, identical, pack, to_bits, unpack
 from qbench.deploy.packing import contents, packed_file
@@ -246,12 +247,12 @@ def test_codes_and_biases_are_those_of_the_int8_file():
     model = network()
     averages = measured(model)
     packed = contents(model, averages, quant())
-    file = LiteFile(convert(export_model(model, averages, quant())[0], "int8"), "builtin")
-    interpreter = file._interpreter
+    content = convert(export_model(model, averages, quant())[0], "int8")
+    interpreter = LiteFile(content, "builtin")._interpreter
     interpreter.allocate_tensors()
-    ops = [op for op in interpreter._get_ops_details() if len(op["inputs"]) == 3]
+    ops = [op for op in read_operators(content) if len(op.inputs) == 3]
     for op, layer in zip(ops, packed.layers, strict=True):
-        _, kernel, bias = (interpreter.get_tensor(k) for k in op["inputs"])
+        _, kernel, bias = (interpreter.get_tensor(k) for k in op.inputs)
         codes = np.moveaxis(layer.kernel.codes * np.sign(layer.kernel.scales).astype(int), -1, 0)
         np.testing.assert_array_equal(kernel, np.maximum(codes, -127))
         signed = layer.bias * np.sign(layer.kernel.scales).astype(int)

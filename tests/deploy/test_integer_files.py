@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from deploy_examples import images, measured, quant
 from integer_files import constant, file_of, part
 
+from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.data import load
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.deploy.export import export_model
-from qbench.deploy.integer import OPERATORS, IntegerFile, read_graph
+from qbench.deploy.integer import OPERATORS, IntegerFile, read_graph, read_operators
 from qbench.deploy.lite import LiteFile, convert
 from qbench.models import build_model
 
@@ -183,3 +186,41 @@ def test_a_thousand_photographs_in_resnet8():
     inputs, expected = real_codes(content, pixels)
     assert len(inputs) == 1000 and len(np.unique(expected)) > 20
     np.testing.assert_array_equal(IntegerFile(content).run(inputs), expected)
+
+
+@pytest.mark.parametrize("kind", ["trained", "calibrated"])
+def test_operators_read_from_the_file_are_those_that_the_runtime_runs(kind, request):
+    """By the runtime's own list, which is private: qbench reads the file in its place."""
+    content = request.getfixturevalue(kind)
+    interpreter = LiteFile(content, "builtin")._interpreter
+    interpreter.allocate_tensors()
+    expected = [
+        (op["op_name"], tuple(op["inputs"]), tuple(op["outputs"]))
+        for op in interpreter._get_ops_details()
+    ]
+    assert [(op.name, op.inputs, op.outputs) for op in read_operators(content)] == expected
+    assert LiteFile(content, "xnnpack").operators() == [name for name, *_ in expected]
+
+
+def test_operators_of_a_file_with_a_loop_and_an_operator_of_its_own_are_read():
+    """`read_graph` refuses several subgraphs; whatever the runtime opens has operators."""
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2))])
+    def halved(x):
+        return tf.while_loop(lambda y: tf.reduce_sum(y) > 1.0, lambda y: (y / 2.0,), (x,))[0]
+
+    concrete = halved.get_concrete_function()
+    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    assert "WHILE" in [op.name for op in read_operators(content)]
+    changed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    code = changed.operatorCodes[0]
+    code.builtinCode, code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM, 32
+    code.customCode = "Mine"
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(changed.Pack(builder), b"TFL3")
+    assert "Mine" in [op.name for op in read_operators(bytes(builder.Output()))]
+
+
+def test_operators_of_a_damaged_file_are_refused_with_a_sentence(trained):
+    with pytest.raises(QbenchError, match="damaged LiteRT file"):
+        read_operators(trained[: len(trained) // 8])

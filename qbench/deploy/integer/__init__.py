@@ -13,7 +13,7 @@ from qbench.deploy.integer.arithmetic import (
     doubling_high_multiply,
     rounding_shift,
 )
-from qbench.deploy.integer.graph import Graph, Operator, Tensor, read_graph
+from qbench.deploy.integer.graph import Graph, Operator, Tensor, read_graph, read_operators
 from qbench.deploy.integer.reference import OPERATORS, IntegerFile
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Tensor",
     "doubling_high_multiply",
     "read_graph",
+    "read_operators",
     "rounding_shift",
 ]

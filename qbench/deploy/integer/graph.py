@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,8 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
 )
+# (an operator's name, the operator in the schema's form) -> its options.
+_Options = Callable[[str, Any], dict[str, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +120,20 @@ def read_graph(content: bytes) -> Graph:
         raise QbenchError(f"not a LiteRT file, or a damaged one: {error}.") from error
 
 
+def read_operators(content: bytes) -> tuple[Operator, ...]:
+    """The operators of a file's first subgraph in their order, without their options.
+
+    Files that `read_graph` refuses, with several subgraphs or operators of any kind, are read too.
+
+    Raises:
+        QbenchError: the file is damaged.
+    """
+    try:
+        return _Reader(content).operators()
+    except _DAMAGE as error:
+        raise QbenchError(f"a damaged LiteRT file: {error}.") from error
+
+
 class _Reader:
     """Reads one file; raises one of _DAMAGE where the file makes no sense."""
 
@@ -134,10 +150,7 @@ class _Reader:
             raise ValueError(f"it has {count} subgraphs, not one")
         part = self.model.Subgraphs(0)
         tensors = tuple(self._tensor(k, part.Tensors(k)) for k in self._range(part.TensorsLength()))
-        operators = tuple(
-            self._operator(part.Operators(k), len(tensors))
-            for k in self._range(part.OperatorsLength())
-        )
+        operators = tuple(self._operators(part, self._options))
         ends = [_numbers(part.InputsAsNumpy()), _numbers(part.OutputsAsNumpy())]
         for number in ends[0] + ends[1]:
             _checked(number, 0, len(tensors), "a tensor's number")
@@ -179,7 +192,14 @@ class _Reader:
             raise ValueError(f"tensor {index} has {data.size} values for the shape {shape}")
         return data.reshape(shape)
 
-    def _operator(self, operator: Any, tensors: int) -> Operator:
+    def operators(self) -> tuple[Operator, ...]:
+        return tuple(self._operators(self.model.Subgraphs(0), lambda name, operator: {}))
+
+    def _operators(self, part: Any, options: _Options) -> Iterator[Operator]:
+        for k in self._range(part.OperatorsLength()):
+            yield self._operator(part.Operators(k), part.TensorsLength(), options)
+
+    def _operator(self, operator: Any, tensors: int, options: _Options) -> Operator:
         number = operator.OpcodeIndex()
         code = self.model.OperatorCodes(
             _checked(number, 0, self.model.OperatorCodesLength(), "an operator's code")
@@ -187,12 +207,14 @@ class _Reader:
         # Files from before there were more than 127 operators have the older field alone.
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = _name_of(self.schema.BuiltinOperator, builtin)
+        if name == "CUSTOM":
+            name = (code.CustomCode() or b"CUSTOM").decode()
         inputs, outputs = _numbers(operator.InputsAsNumpy()), _numbers(operator.OutputsAsNumpy())
         for each in inputs:
             _checked(each, -1, tensors, "an operator's input")
         for each in outputs:
             _checked(each, 0, tensors, "an operator's output")
-        return Operator(name, inputs, outputs, self._options(name, operator))
+        return Operator(name, inputs, outputs, options(name, operator))
 
     def _options(self, name: str, operator: Any) -> dict[str, int]:
         if name not in _OPTIONS:
