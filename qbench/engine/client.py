@@ -19,6 +19,7 @@ from qbench.engine.gpus import visible_gpu
 from qbench.engine.progress import run_bar, say
 from qbench.engine.spec import JobSpec
 from qbench.storage import records
+from qbench.storage.locks import LockLost
 from qbench.storage.store import Store
 
 Event = dict[str, Any]
@@ -214,7 +215,8 @@ def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> di
         if full := disk_full(error):
             raise full from error
         if isinstance(error, QbenchError):
-            return {"message": str(error), "traceback": traceback.format_exc(), "final": "yes"}
+            final = "" if isinstance(error, LockLost) else "yes"
+            return {"message": str(error), "traceback": traceback.format_exc(), "final": final}
         return {"message": summary(error), "traceback": traceback.format_exc()}
     return None
 

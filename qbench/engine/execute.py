@@ -20,7 +20,6 @@ from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.spec import JobSpec, SegmentSpec
 from qbench.storage import records
-from qbench.storage.locks import locked
 from qbench.storage.state import State
 from qbench.storage.store import Store
 from qbench.storage.weights import weights_file
@@ -82,7 +81,7 @@ class _Execution:
             self._run()
             return
         self.held = self.spec.segments[-1].id
-        with locked(self.store.lock(self.held), self.say):
+        with self.store.locked(self.held):
             if not all(records.finished(self.root, run.id) for run in self.spec.runs):
                 self._run()
                 for segment in self.spec.segments:
@@ -126,7 +125,7 @@ class _Execution:
                     self._train_segment(segment)
 
     def _lock(self, segment: SegmentSpec) -> AbstractContextManager[None]:
-        return locked(self.store.lock(segment.id), self.say)
+        return self.store.locked(segment.id)
 
     def _resume(self, segments: tuple[SegmentSpec, ...]) -> int:
         """Take the deepest stored state or checkpoint; returns how many segments are complete."""
@@ -228,6 +227,7 @@ class _Execution:
         record["finished"] = run_record.now()
         rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
         config = experiment.as_config()
+        self.store.check(self.held)
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
 
 

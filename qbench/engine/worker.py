@@ -107,6 +107,7 @@ def _serve(line: str, told: TextIO) -> None:
     from qbench.config.experiment import Experiment
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
+    from qbench.storage.locks import LockLost
     from qbench.storage.records import read_json
 
     request = json.loads(line)
@@ -138,7 +139,7 @@ def _serve(line: str, told: TextIO) -> None:
             event="failed",
             message=str(error) if is_ours else summary(error),
             traceback=traceback.format_exc(),
-            final=is_ours,
+            final=is_ours and not isinstance(error, LockLost),
             export=error.export if isinstance(error, NotConvertible) else "",
             full=isinstance(error, DiskFull),
         )

@@ -1,76 +1,153 @@
-"""Locks on files: one process trains a segment, others wait for it or take over from the dead."""
+"""Locks on files: one process trains a segment, others wait for it or take over from the dead.
+
+A lock of another machine counts as dead once it has not been renewed for a minute. Its holder may
+only have stood still, and come back. Then it finds another token in the lock file: it renews and
+removes nothing, and `Lock.check` stops it before it writes. A write that was checked just before
+does no harm: a file of a segment or a run says the same whoever writes it, it appears whole, and a
+finished run is never replaced.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from qbench.base.errors import QbenchError
 from qbench.base.files import room_for
 
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0  # a lock of another machine that has not been renewed for so long is dead
 _POLL_SECONDS = 0.2
 
+_now = time.time
+
+
+class LockLost(QbenchError):
+    """Another process has taken over the lock that this one held; trying again waits for it."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that this process has taken.
+
+    Attributes:
+        path: the lock file.
+        token: names this holding in the file, and no other one.
+    """
+
+    path: Path
+    token: str
+
+    def is_in(self, path: Path) -> bool:
+        """Whether a file at `path` is this lock's."""
+        holder = read_holder(path)
+        return holder is not None and holder.get("token") == self.token
+
+    def check(self) -> None:
+        """To be called before anything is written that the lock is for.
+
+        Raises:
+            LockLost: the lock is another process' now, or that one is done already.
+        """
+        if not self.is_in(self.path):
+            raise LockLost(self.loss())
+
+    def loss(self) -> str:
+        """What to say once the lock is lost."""
+        holder = read_holder(self.path)
+        other = _named(holder) if holder else "another process"
+        return (
+            f"{self.path.name}: not renewed for {STALE_SECONDS:.0f} seconds, and taken over by"
+            f" {other}"
+        )
+
 
 @contextmanager
-def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+def locked(
+    path: Path, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep
+) -> Iterator[Lock]:
     """Hold the lock `path`, waiting until whoever has it is done or dead.
 
     Args:
         path: the lock file; it exists while the lock is held, and names its holder.
-        say: told when the lock must be waited for and when one is taken over.
+        say: told when the lock must be waited for, when one is taken over, and when this one was.
+        pause: waits for so many seconds before the lock is looked at again.
+
+    Yields:
+        The lock, to be checked before writing.
     """
-    told = False
-    while not _try(path):
-        holder = read_holder(path)
-        if holder is None:  # released at this very moment, or emptied by a power failure
-            if not _take_away(path):
-                time.sleep(_POLL_SECONDS / 10)
-            continue
-        if _is_dead(path, holder):
-            if _take_away(path):
-                say(
-                    f"{path.name}: its holder, process {holder['pid']} on {holder['host']}, is gone"
-                )
-            continue
-        if not told:
-            say(f"{path.name}: waiting for process {holder['pid']} on {holder['host']}")
-            told = True
-        time.sleep(_POLL_SECONDS)
+    lock = _taken(path, say, pause)
     stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    heart = threading.Thread(target=_beat, args=(lock, stop.wait), daemon=True)
     heart.start()
     try:
-        yield
+        yield lock
     finally:
         stop.set()
         heart.join()
-        path.unlink(missing_ok=True)
+        kept = _remove(path, lock.is_in)
+    if not kept:
+        say(lock.loss())
+
+
+def _taken(path: Path, say: Callable[[str], None], pause: Callable[[float], None]) -> Lock:
+    """Take the lock, as soon as nobody who lives has it."""
+    told = False
+    while (lock := _try(path)) is None:
+        holder = read_holder(path)
+        if holder is None:  # released at this very moment, or emptied by a power failure
+            if not _take_away(path):
+                pause(_POLL_SECONDS / 10)
+            continue
+        if _is_dead(path, holder):
+            if _take_away(path):
+                say(f"{path.name}: its holder, {_named(holder)}, is gone")
+            continue
+        if not told:
+            say(f"{path.name}: waiting for {_named(holder)}")
+            told = True
+        pause(_POLL_SECONDS)
+    return lock
 
 
 Holder = dict[str, str | int]
 
 
-def _try(path: Path) -> bool:
+def _named(holder: Holder) -> str:
+    return f"process {holder['pid']} on {holder['host']}"
+
+
+def _try(path: Path) -> Lock | None:
     """Create the lock file, whole, unless it exists."""
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
-    aside = path.with_name(f".{path.name}.{me['host']}.{me['pid']}.{threading.get_ident()}")
+    lock = Lock(path, secrets.token_hex(8))
+    pid = os.getpid()
+    me = {"host": socket.gethostname(), "pid": pid, "started": _started(pid), "token": lock.token}
+    aside = _aside(path)
     try:
         with room_for(path):
             aside.write_text(json.dumps(me))
             os.link(aside, path)
     except FileExistsError:
-        return False
+        return None
     finally:
         aside.unlink(missing_ok=True)
-    return True
+    return lock
+
+
+def _aside(path: Path) -> Path:
+    """A name beside the lock that only this thread uses."""
+    return path.with_name(
+        f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}"
+    )
 
 
 def read_holder(path: Path) -> Holder | None:
@@ -79,7 +156,8 @@ def read_holder(path: Path) -> Holder | None:
         holder: Holder = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return holder
+    named = isinstance(holder, dict) and {"host", "pid", "started"} <= holder.keys()
+    return holder if named else None
 
 
 def is_held(path: Path) -> bool:
@@ -123,36 +201,68 @@ def _started(pid: int) -> str:
 
 
 def _take_away(path: Path) -> bool:
-    """Remove a dead lock; of several that try, one succeeds.
+    """Remove a dead lock; of several that try, one succeeds."""
+    return _remove(path, _is_abandoned)
 
-    Looked at again with the folder locked: between the look and the removal, another process may
-    have removed the dead lock and made its own.
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether a file is the lock of a dead holder, or names none and is old."""
+    holder = read_holder(path)
+    return _is_stale(path) if holder is None else _is_dead(path, holder)
+
+
+def _remove(path: Path, is_meant: Callable[[Path], bool]) -> bool:
+    """Remove the lock file if it is the one that is meant.
+
+    Between the look and the removal another process may have put its own lock there. Those of this
+    machine cannot, because whoever removes a lock has the folder locked; some network file systems
+    lock no folders. So the file is first given a name that nobody else uses, then looked at again,
+    and goes back if it is another one. If a third process has made its lock meanwhile, that one
+    stays, and the other finds its own lost.
     """
+    if not is_meant(path):
+        return False
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network file systems lock no folders
+        with suppress(OSError):
             fcntl.flock(folder, fcntl.LOCK_EX)
-        holder = read_holder(path)
-        if not (_is_stale(path) if holder is None else _is_dead(path, holder)):
-            return False
-        path.unlink(missing_ok=True)
-        return True
+        return is_meant(path) and _remove_aside(path, is_meant)
     finally:
         os.close(folder)
+
+
+def _remove_aside(path: Path, is_meant: Callable[[Path], bool]) -> bool:
+    aside = _aside(path)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    try:
+        meant = is_meant(aside)
+        if not meant:
+            with suppress(FileExistsError):
+                os.link(aside, path)
+        return meant
+    finally:
+        aside.unlink()
 
 
 def _is_stale(path: Path) -> bool:
     """Whether the lock has not been renewed for long."""
     try:
-        return time.time() - path.stat().st_mtime > STALE_SECONDS
+        return _now() - path.stat().st_mtime > STALE_SECONDS
     except OSError:
         return False
 
 
-def _beat(path: Path, stop: threading.Event) -> None:
-    """Renew the lock's time while it is held."""
-    while not stop.wait(HEARTBEAT_SECONDS):
-        try:
-            os.utime(path)
-        except OSError:
-            return
+def _beat(lock: Lock, wait: Callable[[float], bool]) -> None:
+    """Renew the lock's time while it is held, never that of another one.
+
+    Args:
+        lock: which.
+        wait: waits for so many seconds, or until the lock is released, and says whether it is.
+    """
+    while not wait(HEARTBEAT_SECONDS):
+        with suppress(OSError):  # a network file system may be back at the next beat
+            if lock.is_in(lock.path):
+                os.utime(lock.path)

@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from qbench.base.files import room_for
-from qbench.storage import records
+from qbench.storage import locks, records
 from qbench.storage.state import Damaged, State, pack, unpack
 
 Say = Callable[[str], None]
@@ -26,6 +27,7 @@ class Store:
         """`say` is told of files that are damaged."""
         self.folder = root / "segments"
         self._say = say
+        self._held: dict[str, locks.Lock] = {}
 
     def _path(self, segment: str, kind: str) -> Path:
         return self.folder / f"{segment}.{kind}"
@@ -33,6 +35,21 @@ class Store:
     def lock(self, segment: str) -> Path:
         """The lock file of a segment."""
         return self._path(segment, "lock")
+
+    @contextmanager
+    def locked(self, segment: str) -> Iterator[None]:
+        """Hold a segment's lock; while it is held, whatever is stored of the segment checks it."""
+        with locks.locked(self.lock(segment), self._say) as lock:
+            self._held[segment] = lock
+            try:
+                yield
+            finally:
+                del self._held[segment]
+
+    def check(self, segment: str) -> None:
+        """Raise LockLost if another process has taken over the lock that this store holds."""
+        if segment in self._held:
+            self._held[segment].check()
 
     def make_folder(self) -> None:
         """Make the folder that states and locks go to."""
@@ -63,16 +80,23 @@ class Store:
             return None
 
     def save(self, segment: str, state: State) -> None:
-        """Store the state at a segment's end; its checkpoint is not needed any more."""
+        """Store the state at a segment's end; its checkpoint is not needed any more.
+
+        Raises:
+            LockLost: see `check`.
+        """
+        self.check(segment)
         records.write_atomically(self._path(segment, "state"), pack(state))
         self.drop_partial(segment)
 
     def save_partial(self, segment: str, state: State) -> None:
-        """Store a checkpoint within a segment."""
+        """Store a checkpoint within a segment; LockLost as for `check`."""
+        self.check(segment)
         records.write_atomically(self._path(segment, "partial"), pack(state))
 
     def drop_partial(self, segment: str) -> None:
-        """Forget the checkpoint within a segment."""
+        """Forget the checkpoint within a segment; LockLost as for `check`."""
+        self.check(segment)
         self._path(segment, "partial").unlink(missing_ok=True)
 
     def mark_failed(self, segment: str, error: dict[str, str]) -> None:

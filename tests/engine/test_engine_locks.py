@@ -1,5 +1,6 @@
 """Locks between processes: one holder at a time, the dead are replaced, the living waited for."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,16 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from qbench.base.errors import DiskFull
 from qbench.storage import locks
-from qbench.storage.locks import is_held, locked, read_holder
+from qbench.storage.locks import LockLost, is_held, locked, read_holder
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from qbench.storage.locks import locked
 with locked(Path(sys.argv[1]), lambda text: None):
@@ -26,25 +26,22 @@ with locked(Path(sys.argv[1]), lambda text: None):
 
 # Raises a counter as one must not do it without a lock; a file that only one may have says so too.
 COUNT = """
-import os, sys, time
+import os, sys
 from pathlib import Path
 from qbench.storage import locks
-folder, times, delay = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-judge = locks._is_dead
-def slowly(*arguments):
-    dead = judge(*arguments)
-    time.sleep(delay * (os.getpid() % 5))
-    return dead
-locks._is_dead = slowly
+folder, times = Path(sys.argv[1]), int(sys.argv[2])
+pause = lambda seconds: os.sched_yield()
 sys.stdin.readline()
 for _ in range(times):
-    with locks.locked(folder / "lock", lambda text: None):
+    with locks.locked(folder / "lock", lambda text: None, pause):
         os.close(os.open(folder / "alone", os.O_CREAT | os.O_EXCL))
         number = int((folder / "counter").read_text())
-        time.sleep(0.01)
+        os.sched_yield()
         (folder / "counter").write_text(str(number + 1))
         os.unlink(folder / "alone")
 """
+
+NOW = 1_000_000.0
 
 
 def _python(code, *arguments):
@@ -55,9 +52,14 @@ def _python(code, *arguments):
 
 
 @pytest.fixture
-def holder(tmp_path):
-    """A process that holds the lock `tmp_path / "lock"` until its standard input ends."""
-    process = _python(HOLD, tmp_path / "lock")
+def path(tmp_path):
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def holder(path):
+    """A process that holds the lock `path` until its standard input ends."""
+    process = _python(HOLD, path)
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
@@ -66,143 +68,211 @@ def holder(tmp_path):
         stream.close()
 
 
-def _count(folder, processes, times, delay):
-    """Let processes count at the same time; returns what they say and the counter."""
-    (folder / "counter").write_text("0")
-    running = [_python(COUNT, folder, times, delay) for _ in range(processes)]
-    for process in running:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in running]
-    return errors, int((folder / "counter").read_text())
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time by which locks are judged."""
+
+    def set_to(moment):
+        monkeypatch.setattr(locks, "_now", lambda: moment)
+
+    set_to(NOW)
+    return set_to
 
 
 def _foreign(path, **changes):
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": "1"}
-    path.write_text(json.dumps(me | changes))
+    """A lock file of another holder, renewed `NOW`; as a name of its own, like a real one."""
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": "1", "token": "other"}
+    aside = path.with_name("foreign")
+    aside.write_text(json.dumps(me | changes))
+    os.utime(aside, (NOW, NOW))
+    os.replace(aside, path)
+
+
+def _elsewhere(path, **changes):
+    _foreign(path, **({"host": "elsewhere", "pid": 1} | changes))
+
+
+def _never(seconds):
+    raise AssertionError("waits")
+
+
+class Pause:
+    """Waits for no time: does what happens meanwhile, one thing each time it is called."""
+
+    def __init__(self, *events):
+        self.events = list(events)
+        self.seconds = []
+
+    def __call__(self, seconds):
+        assert self.events, "waits on"
+        self.seconds.append(seconds)
+        self.events.pop(0)()
+
+
+def _nothing():
+    pass
 
 
 def test_processes_exclude_each_other(tmp_path):
-    errors, counted = _count(tmp_path, 5, 12, 0)
-    assert errors == [""] * 5
-    assert counted == 60
+    (tmp_path / "counter").write_text("0")
+    running = [_python(COUNT, tmp_path, 40) for _ in range(5)]
+    for process in running:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate()[1] for process in running] == [""] * 5
+    assert (tmp_path / "counter").read_text() == "200"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["counter"]
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_of_many_that_find_a_dead_holder_one_gets_the_lock(tmp_path, attempt):
-    # Whoever found the holder dead may be slow to act on it, and another be there meanwhile.
-    _foreign(tmp_path / "lock", started="long ago")
-    errors, counted = _count(tmp_path, 5, 1, 0.02)
-    assert errors == [""] * 5
-    assert counted == 5
+def test_a_living_holder_is_waited_for_and_named_once(tmp_path, path, holder):
+    def lives():
+        assert is_held(path)
+        assert holder.poll() is None
 
+    def ends():
+        holder.stdin.close()
+        assert holder.wait() == 0
 
-def test_a_living_holder_is_waited_for_and_named_once(tmp_path, holder):
-    said, got = [], threading.Event()
-
-    def wait():
-        with locked(tmp_path / "lock", said.append):
-            got.set()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert is_held(tmp_path / "lock")
-    assert not got.wait(1)
+    said, pause = [], Pause(lives, lives, ends)
+    with locked(path, said.append, pause):
+        assert pause.events == []
+        assert read_holder(path)["pid"] == os.getpid()
     assert said == [f"lock: waiting for process {holder.pid} on {socket.gethostname()}"]
-    holder.stdin.close()
-    assert got.wait(10)
-    thread.join(10)
-    assert len(said) == 1
-    assert not (tmp_path / "lock").exists()
+    assert pause.seconds == [locks._POLL_SECONDS] * 3
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_holder_is_taken_over_with_a_message(tmp_path, holder):
+def test_a_killed_holder_is_taken_over_with_a_message(tmp_path, path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert (tmp_path / "lock").exists()
-    assert not is_held(tmp_path / "lock")
+    assert path.exists()
+    assert not is_held(path)
     said = []
-    with locked(tmp_path / "lock", said.append):
-        assert read_holder(tmp_path / "lock")["pid"] == os.getpid()
-        assert is_held(tmp_path / "lock")
+    with locked(path, said.append, _never):
+        assert read_holder(path)["pid"] == os.getpid()
+        assert is_held(path)
     assert said == [f"lock: its holder, process {holder.pid} on {socket.gethostname()}, is gone"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_holder_that_nobody_has_waited_for_is_dead_too(tmp_path, holder):
+def test_a_killed_holder_that_nobody_has_waited_for_is_dead_too(path, holder):
     holder.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
-    assert not is_held(tmp_path / "lock")
+    assert not is_held(path)
 
 
-def test_another_process_with_the_holders_number_is_not_the_holder(tmp_path):
-    _foreign(tmp_path / "lock", started="0")  # this very process, at another time
+def test_a_stopped_holder_of_this_machine_is_not_dead(path, holder, clock):
+    holder.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
+    clock(path.stat().st_mtime + 10 * locks.STALE_SECONDS)
+    assert is_held(path)
+
+
+def test_another_process_with_the_holders_number_is_not_the_holder(path):
+    _foreign(path, started="0")  # this very process, at another time
     said = []
-    assert not is_held(tmp_path / "lock")
-    with locked(tmp_path / "lock", said.append):
+    assert not is_held(path)
+    with locked(path, said.append, _never):
         pass
     assert ["is gone" in line for line in said] == [True]
 
 
-def test_another_hosts_lock_counts_until_it_is_stale(tmp_path):
-    _foreign(tmp_path / "lock", host="elsewhere", pid=1)
-    said, got = [], threading.Event()
-
-    def wait():
-        with locked(tmp_path / "lock", said.append):
-            got.set()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    fresh = time.time() - locks.STALE_SECONDS + 20
-    os.utime(tmp_path / "lock", (fresh, fresh))
-    assert not got.wait(0.7)
-    assert is_held(tmp_path / "lock")
-    stale = time.time() - locks.STALE_SECONDS - 5
-    os.utime(tmp_path / "lock", (stale, stale))
-    assert got.wait(10)
-    thread.join(10)
+def test_another_hosts_lock_counts_until_it_is_stale(path, clock):
+    _elsewhere(path)
+    said = []
+    pause = Pause(
+        lambda: clock(NOW + locks.STALE_SECONDS - 1),
+        lambda: clock(NOW + locks.STALE_SECONDS),
+        lambda: clock(NOW + locks.STALE_SECONDS + 1),
+    )
+    with locked(path, said.append, pause):
+        assert pause.events == []
     assert said == [
         "lock: waiting for process 1 on elsewhere",
         "lock: its holder, process 1 on elsewhere, is gone",
     ]
 
 
-def test_a_held_lock_is_renewed_for_other_hosts_to_see(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "HEARTBEAT_SECONDS", 0.05)
-    path = tmp_path / "lock"
-    with locked(path, print):
-        os.utime(path, (1, 1))
-        end = time.monotonic() + 10
-        while path.stat().st_mtime < time.time() - 60 and time.monotonic() < end:
-            time.sleep(0.01)
-        assert path.stat().st_mtime > time.time() - 60
+class Beats:
+    """A heart's wait that ends at once; `before` each of them something may happen."""
+
+    def __init__(self, *before):
+        self.before = list(before)
+        self.seconds = []
+
+    def __call__(self, seconds):
+        self.seconds.append(seconds)
+        if not self.before:
+            return True
+        self.before.pop(0)()
+        return False
+
+
+def test_a_held_lock_is_renewed_at_every_beat(path):
+    with locked(path, print, _never) as lock:
+        renewed = []
+
+        def age():
+            renewed.append(path.stat().st_mtime > 1)
+            os.utime(path, (1, 1))
+
+        beats = Beats(age, age, age)
+        locks._beat(lock, beats)
+        assert renewed == [True] * 3
+        assert path.stat().st_mtime > 1
+        assert beats.seconds == [locks.HEARTBEAT_SECONDS] * 4
     assert locks.HEARTBEAT_SECONDS * 3 < locks.STALE_SECONDS
 
 
+def test_a_lock_that_cannot_be_renewed_once_is_renewed_the_next_time(path, monkeypatch):
+    renew = os.utime
+
+    def fails(*arguments):
+        monkeypatch.setattr(os, "utime", renew)
+        raise OSError("stale file handle")
+
+    with locked(path, print, _never) as lock:
+        renew(path, (1, 1))
+        beats = Beats(lambda: monkeypatch.setattr(os, "utime", fails), _nothing)
+        locks._beat(lock, beats)
+        assert path.stat().st_mtime > 1
+
+
+def test_the_heart_beats_while_the_lock_is_held_and_no_longer(path, monkeypatch):
+    began, ended = threading.Event(), threading.Event()
+
+    def beat(lock, wait):
+        assert lock.path == path
+        began.set()
+        wait(60)
+        ended.set()
+
+    monkeypatch.setattr(locks, "_beat", beat)
+    with locked(path, print, _never):
+        assert began.wait(60)
+        assert not ended.is_set()
+    assert ended.is_set()
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_the_lock_is_gone_after_an_exception(tmp_path, error):
-    with pytest.raises(error), locked(tmp_path / "lock", print):
+def test_the_lock_is_gone_after_an_exception(tmp_path, path, error):
+    with pytest.raises(error), locked(path, print, _never):
         raise error
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "\0\0\0"])
-def test_a_lock_that_a_power_failure_emptied_does_not_hold_for_ever(tmp_path, content):
-    (tmp_path / "lock").write_text(content)
-    os.utime(tmp_path / "lock", (1, 1))
-    process = _python(HOLD, tmp_path / "lock")
-    try:
-        out, err = process.communicate("", timeout=5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        pytest.fail("waits for ever")
-    assert (out, err) == ("held\n", "")
+@pytest.mark.parametrize("content", ["", "{", "\0\0\0", "[]", "{}"])
+def test_a_lock_that_a_power_failure_emptied_holds_until_it_is_stale(path, clock, content):
+    path.write_text(content)
+    os.utime(path, (NOW, NOW))
+    pause = Pause(_nothing, lambda: clock(NOW + locks.STALE_SECONDS + 1))
+    assert not is_held(path)
+    with locked(path, print, pause):
+        assert pause.events == []
+    assert not path.exists()
 
 
-def test_a_full_disk_leaves_no_file_behind(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_file_behind(tmp_path, path, monkeypatch):
     from pathlib import Path
 
     def refuse(path, text):
@@ -210,6 +280,178 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(DiskFull, match="/lock;"), locked(tmp_path / "lock", print):
+    with pytest.raises(DiskFull, match="/lock;"), locked(path, print, _never):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+# What a holder does that stood still for so long that another host has taken over its lock.
+
+
+LOST = "lock: not renewed for 60 seconds, and taken over by"
+
+
+@pytest.mark.parametrize("change", [{}, {"host": socket.gethostname(), "pid": os.getpid()}])
+def test_a_former_holder_leaves_the_lock_of_the_next_one(tmp_path, path, change):
+    said = []
+    with locked(path, said.append, _never) as lock:
+        lock.check()
+        _elsewhere(path, **change)
+        theirs = path.read_bytes()
+        with pytest.raises(LockLost, match=LOST):
+            lock.check()
+    assert path.read_bytes() == theirs
+    assert list(tmp_path.iterdir()) == [path]
+    assert len(said) == 1
+    assert said[0].startswith(LOST)
+    assert str(read_holder(path)["pid"]) in said[0]
+
+
+def test_a_former_holder_is_told_when_the_next_one_is_done_already(tmp_path, path):
+    said = []
+    with locked(path, said.append, _never) as lock:
+        path.unlink()
+        with pytest.raises(LockLost, match=f"{LOST} another process$"):
+            lock.check()
+    assert said == [f"{LOST} another process"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_former_holder_that_was_stopped_is_not_told_twice(path):
+    said = []
+    with pytest.raises(LockLost), locked(path, said.append, _never) as lock:
+        _elsewhere(path)
+        lock.check()
+    assert said == []
+    assert path.exists()
+
+
+def test_a_former_holder_does_not_renew_the_lock_of_the_next_one(path):
+    with locked(path, print, _never) as lock:
+        locks._beat(lock, Beats(lambda: _elsewhere(path), _nothing))
+        assert path.stat().st_mtime == NOW
+
+
+# Between the look at a lock and its removal another process puts its own there.
+
+
+def _release(path, meanwhile):
+    """A holder that is about to remove its lock."""
+    with locked(path, print, _never):
+        meanwhile()
+
+
+def _take_over(path, meanwhile):
+    """A process that is about to remove a dead lock, and waits for the next holder to be done."""
+    _foreign(path, started="0")
+    meanwhile()
+    said, theirs = [], []
+
+    def done():
+        theirs.append(path.read_bytes())
+        path.unlink()
+
+    with locked(path, said.append, Pause(done)):
+        _elsewhere(path)
+        path.write_bytes(*theirs)
+    assert said[0] == "lock: waiting for process 1 on elsewhere"
+
+
+@pytest.fixture(params=[_release, _take_over])
+def remove(request, clock):
+    return request.param
+
+
+def _once(monkeypatch, module, name, first):
+    """The next call of a function does something else first."""
+    real = getattr(module, name)
+
+    def call(*arguments):
+        monkeypatch.setattr(module, name, real)
+        first(*arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(module, name, call)
+
+
+def _after(monkeypatch, module, name, then):
+    """The next call of a function is followed by something else."""
+    inner = getattr(module, name)
+
+    def call(*arguments):
+        result = inner(*arguments)
+        then(*arguments)
+        return result
+
+    monkeypatch.setattr(module, name, call)
+
+
+def test_a_lock_that_came_while_the_folder_was_waited_for_stays(
+    tmp_path, path, monkeypatch, remove
+):
+    renamed = []
+
+    def meanwhile():
+        _once(monkeypatch, locks.fcntl, "flock", lambda *rest: _elsewhere(path))
+        _once(monkeypatch, locks.os, "rename", lambda *rest: renamed.append(rest))
+
+    remove(path, meanwhile)
+    assert renamed == []
+    assert read_holder(path)["host"] == "elsewhere"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whoever_removes_a_lock_has_its_folder_locked(tmp_path, path, monkeypatch, clock):
+    tried = []
+
+    def try_folder(*rest):
+        folder = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(folder)
+        tried.append(rest)
+
+    _foreign(path, started="0")
+    _once(monkeypatch, locks.os, "rename", try_folder)
+    with locked(path, print, _never):
+        _once(monkeypatch, locks.os, "rename", try_folder)
+    assert len(tried) == 2
+
+
+def _unlockable(*rest):
+    raise OSError("no locks here")
+
+
+def test_a_lock_that_came_at_the_last_moment_goes_back(tmp_path, path, monkeypatch, remove):
+    def meanwhile():
+        monkeypatch.setattr(locks.fcntl, "flock", _unlockable)
+        _once(monkeypatch, locks.os, "rename", lambda *rest: _elsewhere(path, token="late"))
+
+    remove(path, meanwhile)
+    assert read_holder(path)["token"] == "late"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_that_went_at_the_last_moment_is_no_trouble(tmp_path, path, monkeypatch):
+    _once(monkeypatch, locks.os, "rename", lambda *rest: path.unlink())
+    said = []
+    with locked(path, said.append, _never):
+        pass
+    assert said == [f"{LOST} another process"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_came_at_the_last_moment_one_stays(tmp_path, path, monkeypatch, remove):
+    def second(*rest):
+        _elsewhere(path, token="second")
+
+    def third(*rest):
+        _elsewhere(path, token="third")
+
+    def meanwhile():
+        _once(monkeypatch, locks.os, "rename", second)
+        _after(monkeypatch, locks.os, "rename", third)
+
+    remove(path, meanwhile)
+    assert read_holder(path)["token"] == "third"
+    assert list(tmp_path.iterdir()) == [path]

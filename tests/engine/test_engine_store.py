@@ -9,7 +9,7 @@ from full_disk import Half, refuse
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.engine.cleaning import clean
 from qbench.storage import records
-from qbench.storage.locks import locked
+from qbench.storage.locks import LockLost, locked
 from qbench.storage.state import State
 from qbench.storage.store import Store
 
@@ -117,6 +117,37 @@ def test_a_damaged_failure_is_a_sentence(store):
     (store.folder / "a.error").write_text("{")
     with pytest.raises(QbenchError, match=r"a\.error"):
         store.failure("a")
+
+
+SAVES = {
+    "state": lambda store: store.save("a", _state(4)),
+    "partial": lambda store: store.save_partial("a", _state(4)),
+    "no partial": lambda store: store.drop_partial("a"),
+}
+
+
+@pytest.mark.parametrize("save", SAVES.values(), ids=SAVES)
+def test_nothing_is_stored_of_a_segment_whose_lock_another_has_taken_over(store, said, save):
+    store.save("a", _state(1))
+    store.save_partial("a", _state(2))
+    before = {path.name: path.read_bytes() for path in store.folder.iterdir()}
+    with pytest.raises(LockLost, match=r"a\.lock"), store.locked("a"):
+        store.lock("a").unlink()
+        save(store)
+    assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
+    assert said == []
+
+
+def test_a_segment_is_locked_while_it_is_held_and_its_lock_checked_no_longer(store):
+    with store.locked("a"):
+        assert store.lock("a").exists()
+        store.check("a")
+        store.save("a", _state(1))
+        store.check("b")
+        store.save("b", _state(1))
+    assert _names(store) == ["a.state", "b.state"]
+    store.save("a", _state(2))
+    assert store.load("a").step == 2
 
 
 def _manifest(root, runs):
