@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from common import save, spread
 
-from qbench.storage import records
+from qbench.storage import layout, records
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SEEDS = 63
@@ -52,11 +52,11 @@ def many_records(sweep: Path, folder: Path) -> int:
     for row in manifest["rows"]:
         (run,) = row["runs"]
         old = sweep / manifest["runs"] / run["id"]
-        record = json.loads((old / records.RECORD).read_text())
-        config = json.loads((old / records.CONFIG).read_text())
-        with (old / records.HISTORY).open() as file:
+        record = json.loads((old / layout.RECORD).read_text())
+        config = json.loads((old / layout.CONFIG).read_text())
+        with (old / layout.HISTORY).open() as file:
             history = list(csv.DictReader(file))
-        with np.load(old / records.PREDICTIONS) as arrays:
+        with np.load(old / layout.PREDICTIONS) as arrays:
             predictions = dict(arrays)
         row["runs"] = []
         for seed in range(SEEDS):

@@ -34,7 +34,7 @@ from qbench.deploy.integer import OPERATORS, IntegerFile, Multiplier
 from qbench.deploy.integer.node import Node
 from qbench.deploy.integer.products import fully_connected
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.storage import records
+from qbench.storage import layout, records
 
 IMAGES = 1000
 BATCH = 100
@@ -70,7 +70,7 @@ def converted(folder: Path, overrides: list[str]) -> tuple[Experiment, bytes]:
         subprocess.run(
             [sys.executable, "-m", "qbench", *command], check=True, stdout=subprocess.DEVNULL
         )
-    config = records.read_json(run / records.CONFIG, "the configuration of a run")
+    config = records.read_json(run / layout.CONFIG, "the configuration of a run")
     return Experiment.from_config(config), (run / "model_int8.tflite").read_bytes()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from qbench.quantize.ops import OPS
 from qbench.quantize.settings import Quant
+from qbench.storage import layout
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class FileKind:
     @property
     def file(self) -> str:
         """The file's name in the run's folder."""
-        return f"model_{self.name}.tflite"
+        return layout.converted(self.name)
 
 
 POST_TRAINING = FileKind("int8", "post-training", "ranges calibrated on training images")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qbench.storage import records
-from qbench.storage.locks import is_held
+from qbench.storage import layout, records
 from qbench.storage.store import Store
 
 
@@ -28,16 +27,14 @@ def clean(root: Path) -> list[Path]:
             deepest = next((s for s in reversed(run["segments"]) if store.has(s)), None)
             below = run["segments"].index(deepest) if deepest else 0
             needed.update(run["segments"][below:])
-    needed.update(
-        path.name.partition(".")[0] for path in store.folder.glob("*.lock") if is_held(path)
-    )
+    needed.update(store.segments_held())
     return store.clean(needed)
 
 
 def manifests(root: Path) -> list[dict[str, Any]]:
     """The manifests of all sweeps that keep their runs below `root`."""
-    files = [root / records.MANIFEST, *sorted(root.glob(f"*/{records.MANIFEST}"))]
-    return [records.read_manifest(file.parent) for file in files if file.is_file()]
+    folders = [root] if (root / layout.MANIFEST).is_file() else []
+    return [records.read_manifest(folder) for folder in [*folders, *layout.sweeps(root)]]
 
 
 def _runs(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from qbench.engine import run_record
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.progress import run_bar, say
 from qbench.engine.spec import JobSpec
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.locks import LockLost
 from qbench.storage.store import Store
 
@@ -138,8 +138,8 @@ def do_job(path: Path, retries: int, isolate: bool) -> str:
     Raises:
         DiskFull: there is no room for what comes out, nor for the record of a failure.
     """
-    root = path.parent.parent
-    if (path.parent / STOP).exists():
+    root = layout.root_of_job(path)
+    if layout.stop_file(root).exists():
         return "stopped"
     if not path.exists():
         return "done"  # by another sweep in this folder, which has cleared up
@@ -159,9 +159,6 @@ def do_job(path: Path, retries: int, isolate: bool) -> str:
     return "failed"
 
 
-STOP = "stop"
-
-
 def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
     """Why the job need not be tried: what it builds on has failed in this very sweep."""
     store = Store(root, say)
@@ -177,7 +174,7 @@ def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
     steps = spec.segments[-1].end if spec.segments else 0
     with run_bar(steps, spec.label[:30], position=1) as report:
         if not isolate:
-            return _here(spec, path.parent.parent, report)
+            return _here(spec, layout.root_of_job(path), report)
         experiment = spec.experiment
         try:
             worker = worker_for(experiment.threads, experiment.deterministic)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qbench.storage import conversions, records
+from qbench.storage import conversions, layout
 
 Report = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str
     Args:
         folder: of the run.
         record: of the run.
-        calibration: see `qbench.storage.conversions.name_of`.
+        calibration: see `qbench.storage.layout.conversion_report`.
     """
     report = conversions.read(folder, calibration)
     if report is None or report.get("weights_sha256") != record["weights_sha256"]:
@@ -53,7 +53,7 @@ def has_file(folder: Path, report: Report) -> bool:
 
 def has_weights(folder: Path) -> bool:
     """Whether a run can be converted; weights are not kept with committed records."""
-    return (folder / records.WEIGHTS).is_file()
+    return (folder / layout.WEIGHTS).is_file()
 
 
 def outranks(known: Report | None, report: Report, record: Report) -> bool:

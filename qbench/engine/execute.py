@@ -19,7 +19,7 @@ from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.spec import JobSpec, SegmentSpec
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.state import State
 from qbench.storage.store import Store
 from qbench.storage.weights import weights_file
@@ -112,7 +112,7 @@ class _Execution:
             "train_seconds": self.seconds["train"],
             "finished": run_record.now(),
         }
-        append_line(self.root / records.JOBS, line)
+        append_line(layout.jobs_log(self.root), line)
 
     def _train(self) -> None:
         """Bring the network to the end of the path, from the last state that is stored."""

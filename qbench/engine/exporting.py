@@ -17,7 +17,7 @@ from qbench.engine import conversion_status
 from qbench.engine.client import WorkerDied, worker_for
 from qbench.engine.progress import say
 from qbench.planning.settings import Deploy
-from qbench.storage import conversions, records
+from qbench.storage import conversions, layout, records
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,13 @@ def export_runs(
     waiting = [(run, how) for run, how in wanted if _is_waiting(root, run, how)]
     failures = 0
     for run, how in tqdm(waiting, desc="convert", unit="run", disable=None, leave=False):
-        failures += not _export_run(records.run_folder(root, run), runs[run], how, isolate)
+        failures += not _export_run(layout.run_folder(root, run), runs[run], how, isolate)
     found = []
     if failures:
         found.append(
             f"{failures} of the files to convert could not be made; the same command tries again."
         )
-    wrong = sum(_is_wrong(records.run_folder(root, run), how) for run, how in wanted)
+    wrong = sum(_is_wrong(layout.run_folder(root, run), how) for run, how in wanted)
     if wrong:
         found.append(f"{wrong} of the converted files give wrong answers; the table says which.")
     return found
@@ -195,14 +195,14 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
     record = records.finished(root, run)
     if record is None or record["status"] != "ok":
         return False
-    folder = records.run_folder(root, run)
+    folder = layout.run_folder(root, run)
     report = conversion_status.report_of(folder, record, calibration)
     if report is not None and conversion_status.is_complete(report, record):
         return conversion_status.has_weights(folder) and not conversion_status.has_file(
             folder, report
         )
     if not conversion_status.has_weights(folder):
-        report_path = folder / conversions.name_of(calibration)
+        report_path = folder / layout.conversion_report(calibration)
         say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
         return False
     return True

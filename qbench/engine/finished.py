@@ -11,7 +11,7 @@ from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
-from qbench.storage import records
+from qbench.storage import layout, records
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         QbenchError: the weights are missing or damaged, or the data are not the run's.
     """
     record = records.read_record(folder)
-    config = records.read_json(folder / records.CONFIG, "the configuration of a run")
+    config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
     experiment = Experiment.from_config(config).with_values(changes)
     if record["status"] == "failed":
         raise QbenchError(f"{folder}: this run failed; it has no trained network.")
-    if not (folder / records.WEIGHTS).is_file():
+    if not (folder / layout.WEIGHTS).is_file():
         raise QbenchError(
-            f"{folder / records.WEIGHTS}: no such file; weights are not kept with committed"
+            f"{folder / layout.WEIGHTS}: no such file; weights are not kept with committed"
             " records: train the run again."
         )
     device.start(experiment.threads, experiment.deterministic)
@@ -65,8 +65,8 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     network = network_for(experiment, data)
     network.restore(
-        folder / records.WEIGHTS, records.read_json(folder / records.RANGES, "range averages")
+        folder / layout.WEIGHTS, records.read_json(folder / layout.RANGES, "range averages")
     )
     if network.weights_hash() != record["weights_sha256"]:
-        raise QbenchError(f"{folder / records.WEIGHTS}: not the weights that were recorded.")
+        raise QbenchError(f"{folder / layout.WEIGHTS}: not the weights that were recorded.")
     return FinishedRun(folder, experiment, record, data, network)

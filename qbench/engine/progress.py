@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from qbench.base.plain import one_line, sentence
-from qbench.storage import records
+from qbench.storage import layout, records
 
 _POLL_SECONDS = 0.3
 
@@ -90,7 +90,7 @@ class SweepProgress:
     def _look(self) -> None:
         for run, label in self._arrived():
             del self._waiting[run]
-            record = records.read_record(records.run_folder(self._root, run))
+            record = records.read_record(layout.run_folder(self._root, run))
             number = self._total - len(self._waiting)
             say(
                 f"[{number:>{len(str(self._total))}}/{self._total}] {label:<40} "
@@ -102,5 +102,5 @@ class SweepProgress:
         return [
             (run, label)
             for run, label in self._waiting.items()
-            if (records.run_folder(self._root, run) / records.RECORD).is_file()
+            if (layout.run_folder(self._root, run) / layout.RECORD).is_file()
         ]

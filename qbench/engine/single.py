@@ -17,7 +17,7 @@ from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.engine.worker import check_models
 from qbench.planning.identity import phases
 from qbench.planning.segments import Tree
-from qbench.storage import records
+from qbench.storage import layout, records
 
 
 def run_single(experiment: Experiment, root: Path, report: Report) -> run_record.Record:
@@ -57,7 +57,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
         failure = {"message": summary(error), "traceback": traceback.format_exc()}
         machine = {"kind": device.kind(), "name": device.name()}
         run_record.write_failure(root, experiment, run.id, spec.data, machine, failure)
-    return records.read_record(records.run_folder(root, run.id))
+    return records.read_record(layout.run_folder(root, run.id))
 
 
 def single_job(experiment: Experiment, kind: str) -> JobSpec:

@@ -14,7 +14,7 @@ from qbench.base.files import prepare_folder
 from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
-from qbench.engine.client import STOP, WorkerDied, worker_for
+from qbench.engine.client import WorkerDied, worker_for
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
@@ -23,7 +23,7 @@ from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.store import Store
 
 Launch = Callable[[list[list[str]], str], list[Any]]
@@ -57,7 +57,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
-    prepare_folder(folder / "figures", "out")
+    prepare_folder(layout.figures_folder(folder), "out")
     resolved = resolve(plan, device_kind(settings))
     records.write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
@@ -89,7 +89,7 @@ def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
         return []
     return [
         f"{len(bad)} of {len(statuses)} runs did not end well"
-        f" ({', '.join(sorted(set(bad)))}); see {folder / 'runs.csv'}."
+        f" ({', '.join(sorted(set(bad)))}); see {folder / layout.RUNS_TABLE}."
     ]
 
 
@@ -119,27 +119,28 @@ def _carry_out(
 ) -> None:
     """Hand the batches to the launcher, one after the other."""
     settings = resolved.plan.settings
-    jobs = root / "jobs"
+    jobs = layout.jobs_folder(root)
     jobs.mkdir(exist_ok=True)
-    (jobs / STOP).unlink(missing_ok=True)
+    layout.stop_file(root).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
     for name in labels:
         records.discard_failed(root, name)
-    with SweepProgress(root, labels), _cleared(jobs, batches):
+    with SweepProgress(root, labels), _cleared(root, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
-                records.write_atomically(jobs / f"{job.id}.json", records.as_json(job.as_config()))
+                path = layout.job_file(root, job.id)
+                records.write_atomically(path, records.as_json(job.as_config()))
             returns = launch([[f"job={job.id}"] for job in batch], str(folder))
             _record_lost(root, batch, returns)
             if not settings.engine.keep_trunks:
                 clean(root)
-            if settings.engine.fail_fast and (jobs / STOP).exists():
+            if settings.engine.fail_fast and layout.stop_file(root).exists():
                 break
 
 
 @contextmanager
-def _cleared(jobs: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
+def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
     """Afterwards the files of these jobs are gone, also when the disk has no room.
 
     A sweep that is interrupted leaves them: another one in this folder may have jobs of the same
@@ -151,10 +152,10 @@ def _cleared(jobs: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
     except DiskFull as error:
         full = error
     for job in (job for batch in batches for job in batch):
-        (jobs / f"{job.id}.json").unlink(missing_ok=True)
-    (jobs / STOP).unlink(missing_ok=True)
+        layout.job_file(root, job.id).unlink(missing_ok=True)
+    layout.stop_file(root).unlink(missing_ok=True)
     with suppress(OSError):
-        jobs.rmdir()
+        layout.jobs_folder(root).rmdir()
     if full:
         raise full
 
@@ -163,7 +164,7 @@ def _tidy(root: Path) -> None:
     """Once every run is done, remove what sweeps that were killed left behind."""
     every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
     if all(records.finished(root, run) for run in every):
-        shutil.rmtree(root / "jobs", ignore_errors=True)
+        shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
         records.sweep_up(root)
 
 
@@ -221,7 +222,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "study": settings.study,
         "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
-        "runs": "runs" if folder == root else "../runs",
+        "runs": layout.runs_seen_from(folder, root),
         "rows": [_row(resolved, row, numbers) for row in resolved.plan.rows],
     }
 

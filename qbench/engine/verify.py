@@ -15,7 +15,7 @@ from qbench.engine.progress import run_bar, say
 from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.engine.worker import check_models
 from qbench.planning.plan import Plan
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.store import Store
 
 
@@ -42,7 +42,7 @@ def verify(plan: Plan) -> None:
                 with run_bar(job.segments[-1].end, job.label[:30]) as report:
                     execute(job, root, report, say)
         for run, name in zip(plan.runs, resolved.ids, strict=True):
-            shared = records.read_record(records.run_folder(root, name))
+            shared = records.read_record(layout.run_folder(root, name))
             alone = train_alone(run.experiment)
             equal = shared.get("weights_sha256") == alone
             taken = shared["steps"]["taken_over"]

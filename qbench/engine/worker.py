@@ -107,6 +107,7 @@ def _serve(line: str, told: TextIO) -> None:
     from qbench.config.experiment import Experiment
     from qbench.engine.execute import execute
     from qbench.engine.spec import JobSpec
+    from qbench.storage.layout import root_of_job
     from qbench.storage.locks import LockLost
     from qbench.storage.records import read_json
 
@@ -127,7 +128,7 @@ def _serve(line: str, told: TextIO) -> None:
             path = Path(request["job"])
             execute(
                 JobSpec.from_config(read_json(path, "a job")),
-                path.parent.parent,
+                root_of_job(path),
                 lambda new, loss: _tell(told, event="progress", new=new, loss=loss),
                 lambda text: _tell(told, event="say", text=text),
             )

@@ -11,7 +11,7 @@ from typing import Any
 from qbench.planning.identity import phases
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
-from qbench.storage import records
+from qbench.storage import layout, records
 
 _MANY = 60  # more lines than this are cut in text
 
@@ -97,7 +97,7 @@ def _measured(root: Path) -> dict[str, float]:
     """Seconds of a step and bytes of a state, from what the study has left on disk."""
     seconds: list[float] = []
     values = 0
-    for path in sorted(root.glob("runs/*/record.json"))[:200]:
+    for path in layout.record_files(root)[:200]:
         try:
             record = json.loads(path.read_bytes())
             if record["schema"] == records.SCHEMA and record["status"] == "ok":

@@ -14,9 +14,7 @@ from qbench.report.notes import notes, troubles
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
 from qbench.report.texts import counted, in_markdown
-from qbench.storage import records
-
-PAGE = "report.html"
+from qbench.storage import layout, records
 
 # Of every figure that a report can have.
 _FIGURES = (*figures.NAMES, latency.NAME, deployed.NAME, heatmap.NAME)
@@ -62,22 +60,23 @@ def build_report(folder: Path) -> Report:
     # Three lines a row are too much for a terminal.
     files = kernel_paths(sweep)
     texts = {
-        "runs.csv": tables.csv_text(runs),
-        "table.csv": tables.csv_text(table),
-        "table.md": _markdown(title, tables.markdown(table), [*wrong, *said], files),
+        layout.RUNS_TABLE: tables.csv_text(runs),
+        layout.TABLE: tables.csv_text(table),
+        layout.TABLE_MARKDOWN: _markdown(title, tables.markdown(table), [*wrong, *said], files),
     }
     drawings = figures.loss_figures(sweep) + latency.latency_figure(sweep)
     drawings += deployed.deployed_figure(runs, sweep.remarks)
-    (folder / "figures").mkdir(exist_ok=True)
-    forget(folder / "figures", _FIGURES)
-    (folder / PAGE).unlink(missing_ok=True)
+    figures_folder = layout.figures_folder(folder)
+    figures_folder.mkdir(exist_ok=True)
+    forget(figures_folder, _FIGURES)
+    (folder / layout.PAGE).unlink(missing_ok=True)
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
     sections = extras.write_extras(sweep, folder)
     drawings += [drawing for section in sections for drawing in section.drawings]
-    drawn = draw(drawings, folder / "figures")
+    drawn = draw(drawings, figures_folder)
     whole = page(title, table, said, wrong, drawn, [*sections, *files])
-    records.write_atomically(folder / PAGE, whole.encode())
+    records.write_atomically(folder / layout.PAGE, whole.encode())
     undrawn = [figure for figure in drawn if figure.error]
     shown = [tables.terminal(table), *map(extras.terminal, sections)]
     shown += _said(sweep, [*wrong, *map(missing, undrawn)])

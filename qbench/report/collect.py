@@ -14,7 +14,7 @@ from qbench.engine.progress import remarks, say
 from qbench.planning.factors import FACTORS
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
-from qbench.storage import conversions, records
+from qbench.storage import conversions, layout, records
 
 COLUMNS = [factor.column for factor in FACTORS]
 METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
@@ -59,8 +59,11 @@ class Sweep:
 
     def history(self, run: str) -> pd.DataFrame:
         """Columns step, phase, loss."""
-        folder = self.folder / self.manifest["runs"] / run
-        return pd.read_csv(folder / records.HISTORY)
+        return pd.read_csv(self.run_folder(run) / layout.HISTORY)
+
+    def run_folder(self, run: str) -> Path:
+        """The folder of one of its runs."""
+        return layout.run_folder(layout.root_of_sweep(self.folder, self.manifest), run)
 
     @property
     def finished(self) -> list[dict[str, Any]]:
@@ -71,7 +74,7 @@ class Sweep:
 def collect(folder: Path) -> Sweep:
     """Read a sweep; QbenchError if the folder holds none. Damaged runs count as missing."""
     manifest = storable(records.read_manifest(folder))
-    root = (folder / manifest["runs"]).parent
+    root = layout.root_of_sweep(folder, manifest)
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     read = {name: _record(root, name) for name in names}
     found = {name: record for name, record in read.items() if record is not None}
@@ -85,9 +88,9 @@ def _exports(
     """What is known of the converted files of these runs, by run; damaged reports are named."""
     exports = {}
     for run, record in found.items():
-        folder = records.run_folder(root, run)
+        folder = layout.run_folder(root, run)
         report = conversions.read(folder, calibration)
-        path = folder / conversions.name_of(calibration)
+        path = folder / layout.conversion_report(calibration)
         if report is None and path.exists():
             say(f"{path}: damaged; its file is left out until the run is converted again.")
         elif report is not None and record["metrics"]:

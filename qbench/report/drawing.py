@@ -21,7 +21,7 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from qbench.base.plain import one_line, visible
 from qbench.report.texts import columns, short
-from qbench.storage import records
+from qbench.storage import layout, records
 
 KINDS = ("png", "svg")
 
@@ -110,7 +110,7 @@ def forget(folder: Path, names: Iterable[str]) -> None:
     """Remove the files of figures, so that none of an earlier report stands beside new tables."""
     for name in names:
         for kind in KINDS:
-            path = folder / f"{name}.{kind}"
+            path = layout.report_file(folder, name, kind)
             if path.is_symlink() or path.is_file():
                 path.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.page import Section
 from qbench.report.tables import csv_text
-from qbench.storage import records
+from qbench.storage import layout, records
 
 
 def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
@@ -74,9 +74,10 @@ def _write(
     """Write a section's two files, with what must be said of the data, or remove them."""
     if section is None or frame is None:
         for kind in ("csv", "md"):
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+            layout.report_file(folder, name, kind).unlink(missing_ok=True)
         return
     said = map(texts.in_markdown, remarks)
     parts = [f"# {section.title}", *markdown(section), *said]
-    records.write_atomically(folder / f"{name}.csv", csv_text(frame).encode())
-    records.write_atomically(folder / f"{name}.md", ("\n\n".join(parts) + "\n").encode())
+    records.write_atomically(layout.report_file(folder, name, "csv"), csv_text(frame).encode())
+    text = "\n\n".join(parts) + "\n"
+    records.write_atomically(layout.report_file(folder, name, "md"), text.encode())

@@ -13,7 +13,7 @@ from qbench.engine.progress import say
 from qbench.report.collect import Sweep
 from qbench.report.deployed import Report
 from qbench.report.texts import counted, short
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.conversions import WITHOUT_FILE
 
 
@@ -112,7 +112,7 @@ def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
     reasons: Reasons = {}
     for row in sweep.manifest["rows"]:
         for run in row["runs"]:
-            path = sweep.folder / sweep.manifest["runs"] / run["id"] / records.LATENCY
+            path = sweep.run_folder(run["id"]) / layout.LATENCY
             report = sweep.exports.get(run["id"])
             if report is None or not path.is_file():
                 continue
@@ -143,7 +143,7 @@ def _timings(
     if "left_out" in report:
         _add(reasons, f"its file was {report['left_out']}", name)
         return []
-    kind = Path(latency["file"]).stem.removeprefix("model_")
+    kind = layout.kind_of_converted(latency["file"])
     found = []
     for row in latency["rows"]:
         accuracy = report["kernels"].get(row["kernels"], {}).get("accuracy")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import NotConvertible, WrongFile
-from qbench.storage import records
+from qbench.storage import layout, records
 
 WITHOUT_FILE = tuple(kind.export for kind in (NotConvertible, WrongFile))
 """`export` of a run that could not be converted, or whose file gave wrong answers."""
@@ -30,30 +30,21 @@ def write(
         folder: of the run.
         report: plain data; with content its `file` is the file's name.
         content: the file.
-        calibration: see `name_of`.
+        calibration: see `qbench.storage.layout.conversion_report`.
     """
     measured = records.as_json(report)
     if content is not None:
         records.write_atomically(folder / report["file"], content)
-    records.write_atomically(folder / name_of(calibration), measured)
+    records.write_atomically(folder / layout.conversion_report(calibration), measured)
 
 
 def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
     """What is known of a run's converted file; None where it has none, or a damaged report."""
     try:
-        report = json.loads((folder / name_of(calibration)).read_bytes())
+        report = json.loads((folder / layout.conversion_report(calibration)).read_bytes())
     except (OSError, ValueError):
         return None
     return report if is_conversion(report) else None
-
-
-def name_of(calibration: str | None) -> str:
-    """The file that says what is known of a run's converted file.
-
-    Args:
-        calibration: how its ranges were found where training did not gather them.
-    """
-    return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def is_conversion(report: Any) -> bool:

@@ -1,19 +1,6 @@
-"""The layout of results on disk.
+"""Runs and manifests of sweeps on disk.
 
-    <root>/runs/<id>/   config.json        the whole configuration of one run
-                        record.json        what came out; written last
-                        history.csv        training loss
-                        predictions.npz    label, predicted class and the label's rank
-                        ranges.json        moving range averages by tensor
-                        model.weights.h5   Keras weights
-                        model_*.tflite     what `qbench convert` made of it, and in
-                        deploy.json        what it measured of that
-                        latency.json       milliseconds, from `qbench latency`
-    <root>/jobs.jsonl   a line for every job that was done: steps, seconds
-    <sweep>/            manifest.json      which runs belong to this table, and as which rows
-                        runs.csv, table.csv, table.md, figures/, report.html
-
-A run's folder appears at once, complete, or not at all.
+A run's folder appears at once, complete, or not at all. `qbench.storage.layout` says where it lies.
 """
 
 from __future__ import annotations
@@ -31,19 +18,22 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.files import as_csv, as_npz, room_for
+from qbench.storage.layout import (
+    CONFIG,
+    HISTORY,
+    MANIFEST,
+    PREDICTIONS,
+    RANGES,
+    RECORD,
+    WEIGHTS,
+    damaged,
+    half_written,
+    run_folder,
+    sweeps,
+)
 
 SCHEMA = 1
 FINISHED = ("ok", "diverged")
-
-CONFIG = "config.json"
-RECORD = "record.json"
-HISTORY = "history.csv"
-PREDICTIONS = "predictions.npz"
-RANGES = "ranges.json"
-WEIGHTS = "model.weights.h5"
-LATENCY = "latency.json"
-MANIFEST = "manifest.json"
-JOBS = "jobs.jsonl"
 
 
 def content_id(content: Any) -> str:
@@ -79,11 +69,6 @@ def _write(path: Path, content: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
-
-
-def run_folder(root: Path, run: str) -> Path:
-    """The folder of one run."""
-    return root / "runs" / run
 
 
 def write_run(
@@ -161,12 +146,11 @@ def _sha256(path: Path) -> str:
 
 def sweep_up(root: Path) -> None:
     """Remove what processes that were killed left half written; only where all runs are done."""
-    for folder in (root / "runs", root / "segments"):
-        for path in folder.glob(".*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for path in half_written(root):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -231,7 +215,7 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
         existing_record(root, run)
     except DamagedRun as error:
         folder = run_folder(root, run)
-        aside = folder.with_name(f"{run}.damaged")
+        aside = damaged(folder)
         shutil.rmtree(aside, ignore_errors=True)
         os.rename(folder, aside)
         say(f"{error} Set aside as {aside.name}; the run is made again.")
@@ -247,7 +231,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a sweep; QbenchError if there is none or it is of another schema."""
     path = folder / MANIFEST
     if not path.is_file() and folder.is_dir():
-        inside = sorted(str(p.parent) for p in folder.glob(f"*/{MANIFEST}"))
+        inside = [str(sweep) for sweep in sweeps(folder)]
         if inside:
             raise QbenchError(f"{folder}: holds several sweeps; choose one: {', '.join(inside)}.")
     manifest: dict[str, Any] = read_json(path, "the manifest of a sweep")

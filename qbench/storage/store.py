@@ -1,10 +1,4 @@
-"""The states of segments on disk, and what is known of segments that have none.
-
-<root>/segments/<id>.state     the state at the end of a segment that several runs share
-                <id>.partial   the last checkpoint within a segment
-                <id>.lock      somebody is training it
-                <id>.error     why it could not be trained, in the sweep that is running
-"""
+"""The states of segments on disk, and what is known of segments that have none."""
 
 from __future__ import annotations
 
@@ -14,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbench.base.files import room_for
-from qbench.storage import locks, records
+from qbench.storage import layout, locks, records
 from qbench.storage.state import Damaged, State, pack, unpack
 
 Say = Callable[[str], None]
@@ -25,16 +19,17 @@ class Store:
 
     def __init__(self, root: Path, say: Say) -> None:
         """`say` is told of files that are damaged."""
-        self.folder = root / "segments"
+        self.folder = layout.segments_folder(root)
+        self._root = root
         self._say = say
         self._held: dict[str, locks.Lock] = {}
 
     def _path(self, segment: str, kind: str) -> Path:
-        return self.folder / f"{segment}.{kind}"
+        return layout.segment_file(self._root, segment, kind)
 
     def lock(self, segment: str) -> Path:
         """The lock file of a segment."""
-        return self._path(segment, "lock")
+        return self._path(segment, layout.LOCK)
 
     @contextmanager
     def locked(self, segment: str) -> Iterator[None]:
@@ -51,6 +46,11 @@ class Store:
         if segment in self._held:
             self._held[segment].check()
 
+    def segments_held(self) -> set[str]:
+        """The segments that a living process trains."""
+        files = layout.segment_files(self._root, layout.LOCK)
+        return {segment for path, segment in files.items() if locks.is_held(path)}
+
     def make_folder(self) -> None:
         """Make the folder that states and locks go to."""
         with room_for(self.folder):
@@ -58,15 +58,15 @@ class Store:
 
     def has(self, segment: str) -> bool:
         """Whether there is a state file; it may turn out to be damaged."""
-        return self._path(segment, "state").is_file()
+        return self._path(segment, layout.STATE).is_file()
 
     def load(self, segment: str) -> State | None:
         """The state at a segment's end, if it is there and whole."""
-        return self._read(self._path(segment, "state"))
+        return self._read(self._path(segment, layout.STATE))
 
     def load_partial(self, segment: str) -> State | None:
         """The last checkpoint within a segment, if it is there and whole."""
-        return self._read(self._path(segment, "partial"))
+        return self._read(self._path(segment, layout.PARTIAL))
 
     def _read(self, path: Path) -> State | None:
         try:
@@ -74,7 +74,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (Damaged, OSError) as error:
-            aside = path.with_name(f"{path.name}.damaged")
+            aside = layout.damaged(path)
             os.replace(path, aside)
             self._say(f"{path}: damaged, {error}; set aside as {aside.name} and computed again")
             return None
@@ -86,27 +86,27 @@ class Store:
             LockLost: see `check`.
         """
         self.check(segment)
-        records.write_atomically(self._path(segment, "state"), pack(state))
+        records.write_atomically(self._path(segment, layout.STATE), pack(state))
         self.drop_partial(segment)
 
     def save_partial(self, segment: str, state: State) -> None:
         """Store a checkpoint within a segment; LockLost as for `check`."""
         self.check(segment)
-        records.write_atomically(self._path(segment, "partial"), pack(state))
+        records.write_atomically(self._path(segment, layout.PARTIAL), pack(state))
 
     def drop_partial(self, segment: str) -> None:
         """Forget the checkpoint within a segment; LockLost as for `check`."""
         self.check(segment)
-        self._path(segment, "partial").unlink(missing_ok=True)
+        self._path(segment, layout.PARTIAL).unlink(missing_ok=True)
 
     def mark_failed(self, segment: str, error: dict[str, str]) -> None:
         """Say that a segment could not be trained, so that no run tries it again this time."""
         self.make_folder()
-        records.write_atomically(self._path(segment, "error"), records.as_json(error))
+        records.write_atomically(self._path(segment, layout.ERROR), records.as_json(error))
 
     def failure(self, segment: str) -> dict[str, str] | None:
         """What `mark_failed` said of a segment."""
-        path = self._path(segment, "error")
+        path = self._path(segment, layout.ERROR)
         if not path.is_file():
             return None
         error: dict[str, str] = records.read_json(path, "the error of a segment")
@@ -114,15 +114,15 @@ class Store:
 
     def forget_failures(self) -> None:
         """A new sweep tries everything again."""
-        for path in self.folder.glob("*.error"):
+        for path in layout.segment_files(self._root, layout.ERROR):
             path.unlink(missing_ok=True)
 
     def clean(self, needed: set[str]) -> list[Path]:
         """Remove states and checkpoints of segments that are not needed; returns the files."""
         removed = []
-        for kind in ("state", "partial", "state.damaged", "partial.damaged"):
-            for path in self.folder.glob(f"*.{kind}"):
-                if path.name.partition(".")[0] not in needed:
+        for kind in (layout.STATE, layout.PARTIAL):
+            for path, segment in layout.segment_files(self._root, kind).items():
+                if segment not in needed:
                     path.unlink(missing_ok=True)
                     removed.append(path)
         return removed

@@ -16,7 +16,7 @@ from qbench.engine.spec import JobSpec
 from qbench.planning.designs import Row
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Design, Engine, Settings
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.store import Store
 
 CONFIG: dict[str, Any] = {
@@ -90,7 +90,7 @@ def do(spec: JobSpec, root: Path, say: Callable[[str], None] = silent) -> int:
 
 def weights(root: Path, run: str) -> str:
     """The hash of the weights that a run ended with."""
-    record = records.read_record(records.run_folder(root, run))
+    record = records.read_record(layout.run_folder(root, run))
     assert record["status"] == "ok", record["error"]
     return str(record["weights_sha256"])
 

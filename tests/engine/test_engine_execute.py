@@ -8,7 +8,7 @@ from engine_examples import do, experiment, jobs, nothing, resolved, silent, wei
 from qbench.engine.execute import execute
 from qbench.engine.single import run_single, single_job
 from qbench.engine.verify import train_alone
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.locks import locked
 from qbench.storage.store import Store
 
@@ -174,7 +174,7 @@ def test_a_waiting_job_takes_over_what_another_has_finished(shared, trunk_and_br
 
 def test_a_finished_run_is_neither_trained_nor_written_again(shared):
     work, root, _ = shared
-    path = records.run_folder(root, work.ids[0]) / records.RECORD
+    path = layout.run_folder(root, work.ids[0]) / layout.RECORD
     before = path.stat().st_mtime_ns
     assert do(single_job(work.plan.runs[0].experiment, work.device), root) == 0
     assert path.stat().st_mtime_ns == before
@@ -188,7 +188,7 @@ def test_a_trunk_that_diverges_makes_all_its_runs_diverged_without_training_them
     assert [do(branch, tmp_path) for branch in branches] == [0, 0]
     errors = []
     for name in work.ids:
-        record = records.read_record(records.run_folder(tmp_path, name))
+        record = records.read_record(layout.run_folder(tmp_path, name))
         assert record["status"] == "diverged"
         errors.append(record["error"]["message"])
     assert errors[0] == errors[1]

@@ -9,7 +9,7 @@ from engine_examples import do, experiment, jobs, resolved, silent, weights, wri
 from qbench.engine import client, worker
 from qbench.engine.execute import execute
 from qbench.engine.verify import train_alone
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.locks import LockLost
 from qbench.storage.store import Store
 
@@ -45,7 +45,7 @@ def test_it_stops_before_its_next_checkpoint(job, lock, tmp_path):
     with pytest.raises(LockLost, match="taken over by process 7 on elsewhere"):
         execute(job, tmp_path, report, silent)
     assert sum(done) < 10
-    assert not records.run_folder(tmp_path, job.runs[0].id).exists()
+    assert not layout.run_folder(tmp_path, job.runs[0].id).exists()
     assert json.loads(lock.read_text())["host"] == "elsewhere"
     lock.unlink()
     assert 0 < do(job, tmp_path) < 10  # on from a checkpoint

@@ -8,7 +8,7 @@ from full_disk import Half, refuse
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.engine.cleaning import clean
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.locks import LockLost, locked
 from qbench.storage.state import State
 from qbench.storage.store import Store
@@ -153,7 +153,7 @@ def test_a_segment_is_locked_while_it_is_held_and_its_lock_checked_no_longer(sto
 def _manifest(root, runs):
     rows = [{"runs": [{"id": name, "segments": list(path)} for name, path in runs.items()]}]
     records.write_atomically(
-        root / records.MANIFEST, records.as_json({"schema": records.SCHEMA, "rows": rows})
+        root / layout.MANIFEST, records.as_json({"schema": records.SCHEMA, "rows": rows})
     )
 
 

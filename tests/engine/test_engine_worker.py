@@ -17,7 +17,7 @@ from engine_examples import jobs, resolved, weights, write_job
 from qbench.base.errors import DiskFull
 from qbench.engine import client
 from qbench.engine.client import Worker, WorkerDied, do_job, fresh_worker, worker_for
-from qbench.storage import records
+from qbench.storage import layout, records
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_mistake_is_told_as_a_sentence_and_not_tried_again(worker, tmp_path, c
     assert failed["final"] is True
     assert "the data are not those planned with" in failed["message"]
     assert do_job(path, 3, True) == "failed"
-    record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
+    record = records.read_record(layout.run_folder(tmp_path, spec.runs[0].id))
     assert record["status"] == "failed"
     assert record["error"]["message"] == failed["message"]
     assert "tried again" not in capfd.readouterr().err
@@ -156,7 +156,7 @@ def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_p
     assert do_job(paths[victim.id], 1, True) == "failed"
     assert (tmp_path / f"deaths-{victim.id}").read_text() == "98"
     assert do_job(paths[other.id], 1, True) == "done"
-    record = records.read_record(records.run_folder(tmp_path, victim.runs[0].id))
+    record = records.read_record(layout.run_folder(tmp_path, victim.runs[0].id))
     assert (record["status"], record["metrics"]) == ("failed", None)
     assert record["error"]["message"] == "the worker process ended by signal 9"
     assert weights(tmp_path, other.runs[0].id)
@@ -173,7 +173,7 @@ def test_a_trunk_that_fails_fails_its_runs_at_once(worker, tmp_path):
     assert do_job(write_job(wrong, tmp_path), 0, True) == "failed"
     for spec in branches:
         assert do_job(write_job(spec, tmp_path), 0, True) == "failed"
-        record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
+        record = records.read_record(layout.run_folder(tmp_path, spec.runs[0].id))
         assert record["error"]["message"].startswith("its trunk failed: ")
 
 

@@ -11,7 +11,7 @@ import pytest
 import records_examples as examples
 
 from qbench.base.errors import DiskFull, QbenchError
-from qbench.storage import records
+from qbench.storage import layout, records
 
 RUN = "0123456789ab"
 FILES = {
@@ -26,7 +26,7 @@ def _inside(root: Path) -> set[str]:
 
 def test_a_run_has_its_six_files(tmp_path: Path) -> None:
     examples.write(tmp_path, RUN)
-    folder = records.run_folder(tmp_path, RUN)
+    folder = layout.run_folder(tmp_path, RUN)
     assert folder == tmp_path / "runs" / RUN
     assert {path.name for path in folder.iterdir()} == FILES
     assert _inside(tmp_path) == {RUN}
@@ -40,7 +40,7 @@ def test_a_run_has_its_six_files(tmp_path: Path) -> None:
 def test_a_run_without_results_has_three_files(tmp_path: Path) -> None:
     record = examples.record("failed")
     records.write_run(tmp_path, RUN, config={}, record=record)
-    folder = records.run_folder(tmp_path, RUN)
+    folder = layout.run_folder(tmp_path, RUN)
     assert {p.name for p in folder.iterdir()} == {"config.json", "record.json", "history.csv"}
     assert (folder / "history.csv").read_text() == "step\n"
 
@@ -116,13 +116,13 @@ def test_a_failed_run_is_replaced(tmp_path: Path) -> None:
     assert records.finished(tmp_path, RUN) is None
     assert examples.unsealed(records.existing_record(tmp_path, RUN)) == examples.record("failed")
     records.write_run(tmp_path, RUN, config={"seed": 9}, record=examples.record())
-    folder = records.run_folder(tmp_path, RUN)
+    folder = layout.run_folder(tmp_path, RUN)
     assert {p.name for p in folder.iterdir()} == {"config.json", "record.json", "history.csv"}
     assert examples.unsealed(records.finished(tmp_path, RUN)) == examples.record()
 
 
 def test_a_run_that_left_no_record_is_replaced(tmp_path: Path) -> None:
-    folder = records.run_folder(tmp_path, RUN)
+    folder = layout.run_folder(tmp_path, RUN)
     folder.mkdir(parents=True)
     (folder / "rubbish").write_text("")
     assert records.existing_record(tmp_path, RUN) is None
@@ -134,7 +134,7 @@ def test_a_run_that_left_no_record_is_replaced(tmp_path: Path) -> None:
 def test_failed_attempts_are_discarded(tmp_path: Path, status: str, kept: bool) -> None:
     examples.write(tmp_path, RUN, status)
     records.discard_failed(tmp_path, RUN)
-    assert records.run_folder(tmp_path, RUN).exists() is kept
+    assert layout.run_folder(tmp_path, RUN).exists() is kept
 
 
 def test_discarding_what_is_not_there(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def _existing(folder: Path) -> Any:
 def test_a_damaged_record_is_named(tmp_path: Path, raw_says: tuple[bytes, str], read: Any) -> None:
     raw, says = raw_says
     examples.write(tmp_path, RUN)
-    folder = records.run_folder(tmp_path, RUN)
+    folder = layout.run_folder(tmp_path, RUN)
     path = folder / "record.json"
     path.write_bytes(raw)
     with pytest.raises(records.DamagedRun) as error:
@@ -177,7 +177,7 @@ def test_a_damaged_record_does_not_count_as_finished_and_is_left_alone(
     tmp_path: Path, raw: bytes
 ) -> None:
     examples.write(tmp_path, RUN)
-    path = records.run_folder(tmp_path, RUN) / "record.json"
+    path = layout.run_folder(tmp_path, RUN) / "record.json"
     path.write_bytes(raw)
     before = examples.tree(tmp_path)
     assert records.finished(tmp_path, RUN) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import records_examples as examples
 
-from qbench.storage import records
+from qbench.storage import layout, records
 
 RUN = "0123456789ab"
 OTHERS = ("config.json", "history.csv", "predictions.npz", "ranges.json", "model.weights.h5")
@@ -17,7 +17,7 @@ OTHERS = ("config.json", "history.csv", "predictions.npz", "ranges.json", "model
 
 def _folder(root: Path) -> Path:
     examples.write(root, RUN)
-    return records.run_folder(root, RUN)
+    return layout.run_folder(root, RUN)
 
 
 def _flip(path: Path, position: int) -> None:
@@ -79,7 +79,7 @@ def test_no_flipped_bit_of_a_record_goes_unseen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["ok", "diverged", "failed"])
 def test_a_record_that_was_edited_is_damaged(tmp_path: Path, status: str) -> None:
     examples.write(tmp_path, RUN, status)
-    path = records.run_folder(tmp_path, RUN) / "record.json"
+    path = layout.run_folder(tmp_path, RUN) / "record.json"
     record = json.loads(path.read_bytes())
     path.write_bytes(records.as_json(record | {"metrics": {"accuracy": 100.0}}))
     assert _says(tmp_path) == f"{path}: its checksum is wrong."

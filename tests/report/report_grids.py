@@ -12,7 +12,7 @@ import report_examples as examples
 from qbench.base.checks import show
 from qbench.planning.designs import EACH, Row, rows
 from qbench.report.collect import Sweep, collect
-from qbench.storage import records
+from qbench.storage import layout, records
 
 Levels = dict[str, tuple[Any, ...]]
 
@@ -48,11 +48,11 @@ def write(
         ends = (statuses or {}).get(row.label, ["ok"] * seeds)
         table.append(examples.Row(row.label, row.changes, examples.DEFAULT, ends))
     folder = examples.write(root, table, seeds)
-    manifest = json.loads((folder / records.MANIFEST).read_bytes())
+    manifest = json.loads((folder / layout.MANIFEST).read_bytes())
     manifest["design"] = {"name": "factorial", "levels": levels}
     for row in manifest["rows"]:
         row["quantized"] = "quant.enabled" not in row["changes"]
-    records.write_atomically(folder / records.MANIFEST, records.as_json(manifest))
+    records.write_atomically(folder / layout.MANIFEST, records.as_json(manifest))
     return folder
 
 

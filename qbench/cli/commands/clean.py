@@ -5,7 +5,7 @@ from __future__ import annotations
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.engine.cleaning import clean
-from qbench.storage import records
+from qbench.storage import layout, records
 
 HELP = """usage: qbench clean DIR
 
@@ -20,13 +20,13 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         raise QbenchError("qbench clean takes one folder: qbench clean DIR.")
     folder = given(arguments[0])
-    if (folder / records.MANIFEST).is_file():
-        root = (folder / records.read_manifest(folder)["runs"]).parent
-    elif (folder / "segments").is_dir():
+    if (folder / layout.MANIFEST).is_file():
+        root = layout.root_of_sweep(folder, records.read_manifest(folder))
+    elif layout.segments_folder(folder).is_dir():
         root = folder
     else:
         raise QbenchError(f"{folder}: neither the folder of a sweep nor that of a study.")
-    sizes = {path: path.stat().st_size for path in (root / "segments").glob("*")}
+    sizes = {path: path.stat().st_size for path in layout.segments_folder(root).glob("*")}
     removed = clean(root)
     print(f"{len(removed)} files, {sum(sizes.get(path, 0) for path in removed) / 1e6:.1f} MB")
     return 0

@@ -11,7 +11,7 @@ from qbench.base.plain import one_line
 from qbench.cli.commands.overrides import values_of
 from qbench.engine.progress import remarks
 from qbench.planning.settings import CALIBRATIONS
-from qbench.storage import conversions, records
+from qbench.storage import layout, records
 
 HELP = """usage: qbench convert RUN [overrides]
 
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     conversion = convert_folder(folder, changes, calibration)
     print(describe(conversion.report, records.read_record(folder)))
     if conversion.kept:
-        name, images = conversions.name_of(calibration), conversion.kept["images"]
+        name, images = layout.conversion_report(calibration), conversion.kept["images"]
         print(f"not written: {name} keeps its figures of {images:,} test images")
     return 0
 

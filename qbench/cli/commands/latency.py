@@ -11,7 +11,7 @@ from qbench.base.paths import given
 from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.latency import LatencySettings, measure
-from qbench.storage import records
+from qbench.storage import layout, records
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
 
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     settings = settings_of(values)
     if path.is_file():
         print(describe(measure_file(path, settings)))
-    elif (path / records.RECORD).is_file():
+    elif (path / layout.RECORD).is_file():
         print(describe(measure_run(path, settings, changes)))
     elif path.is_dir():
         _measure_sweep(path, settings, changes)
@@ -98,7 +98,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
     from qbench.deploy.export import export_model
     from qbench.deploy.lite import convert
 
-    files = {_name(report["file"]): content}
+    files = {layout.kind_of_converted(report["file"]): content}
     if "float" not in files:
         plain = replace(run.experiment.quant, enabled=False)
         model, _ = export_model(run.network.model, run.network.averages, plain, on_grids=False)
@@ -112,24 +112,20 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
         "sha256": report["sha256"],
         **measure(files, settings, inputs),
     }
-    records.write_atomically(folder / records.LATENCY, records.as_json(measured))
+    records.write_atomically(folder / layout.LATENCY, records.as_json(measured))
     return measured
-
-
-def _name(file: str) -> str:
-    """What a contender is called: `int8` for model_int8.tflite."""
-    return Path(file).stem.removeprefix("model_")
 
 
 def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, Any]) -> None:
     """Measure every converted run of a sweep, one after the other; say why others are left out."""
     manifest = records.read_manifest(folder)
+    root = layout.root_of_sweep(folder, manifest)
     done = 0
     for row in manifest["rows"]:
         for run in row["runs"]:
             print(f"{row['label']} seed {run['seed']}", flush=True)
             try:
-                report = measure_run(folder / manifest["runs"] / run["id"], settings, changes)
+                report = measure_run(layout.run_folder(root, run["id"]), settings, changes)
             except QbenchError as error:
                 print(f"not measured: {error}\n", flush=True)
                 continue

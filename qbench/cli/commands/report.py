@@ -5,7 +5,7 @@ from __future__ import annotations
 from qbench.base.errors import QbenchError
 from qbench.base.files import prepare_folder
 from qbench.base.paths import given
-from qbench.storage import records
+from qbench.storage import layout, records
 
 HELP = """usage: qbench report DIR
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     if not folder.is_dir():
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
     records.read_manifest(folder)
-    prepare_folder(folder / "figures", "DIR")
+    prepare_folder(layout.figures_folder(folder), "DIR")
     from qbench.report.build import build_report
 
     report = build_report(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
-from qbench.storage import records
+from qbench.storage import layout, records
 from qbench.storage.locks import is_held
 from qbench.storage.store import Store
 
@@ -40,7 +40,7 @@ def run_states(folder: Path) -> list[tuple[str, str]]:
     trains a segment on its path.
     """
     manifest = records.read_manifest(folder)
-    root = (folder / manifest["runs"]).parent
+    root = layout.root_of_sweep(folder, manifest)
     store = Store(root, lambda text: None)
     states = []
     for row in manifest["rows"]:

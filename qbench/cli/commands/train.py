@@ -8,7 +8,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.files import prepare_folder
 from qbench.cli import hydra_app
 from qbench.planning.factors import impossible
-from qbench.storage import records
+from qbench.storage import layout
 
 HELP = """usage: qbench train [overrides]
 
@@ -49,7 +49,7 @@ def _train(config: Any) -> None:
         experiment = settings.base.with_values({"seed": seed})
         with run_bar(experiment.train.steps, f"seed {seed}") as report:
             record = run_single(experiment, settings.root, report)
-        folder = records.run_folder(settings.root, record["run"])
+        folder = layout.run_folder(settings.root, record["run"])
         print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
         data.append(record["data"])
         bad += [record["status"]] if record["status"] != "ok" else []

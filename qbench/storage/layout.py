@@ -1,0 +1,162 @@
+"""Where everything lies on disk: no other module names a folder or a file below a root.
+
+    <root>/runs/<id>/   config.json        the whole configuration of one run
+                        record.json        what came out; written last
+                        history.csv        training loss
+                        predictions.npz    label, predicted class and the label's rank
+                        ranges.json        moving range averages by tensor
+                        model.weights.h5   Keras weights
+                        model_*.tflite     what `qbench convert` made of it, and in
+                        deploy.json        what it measured of that
+                        latency.json       milliseconds, from `qbench latency`
+    <root>/segments/    <id>.state         the state at the end of a segment that several runs share
+                        <id>.partial       the last checkpoint within a segment
+                        <id>.lock          somebody is training it
+                        <id>.error         why it could not be trained, in the sweep that is running
+    <root>/jobs/        <id>.json          a job of the sweep that is running
+                        stop               no further job is to be begun
+    <root>/jobs.jsonl   a line for every job that was done: steps, seconds
+    <sweep>/            manifest.json      which runs belong to this table, and as which rows
+                        runs.csv, table.csv, table.md, figures/, report.html
+
+A root is the folder of a study, a sweep's folder lies in it; with `out` the two are one. What is
+damaged is set aside as <name>.damaged. A hidden name is that of a file or folder half written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CONFIG = "config.json"
+RECORD = "record.json"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.npz"
+RANGES = "ranges.json"
+WEIGHTS = "model.weights.h5"
+LATENCY = "latency.json"
+
+MANIFEST = "manifest.json"
+RUNS_TABLE = "runs.csv"
+TABLE = "table.csv"
+TABLE_MARKDOWN = "table.md"
+PAGE = "report.html"
+
+STATE, PARTIAL, LOCK, ERROR = "state", "partial", "lock", "error"
+
+_RUNS, _SEGMENTS, _JOBS, _FIGURES = "runs", "segments", "jobs", "figures"
+_JOBS_LOG = "jobs.jsonl"
+_STOP = "stop"
+_DAMAGED = "damaged"
+_MODEL = "model_"
+
+
+def run_folder(root: Path, run: str) -> Path:
+    """The folder of one run."""
+    return root / _RUNS / run
+
+
+def record_files(root: Path) -> list[Path]:
+    """The records of all runs below a root, by id."""
+    return sorted(root.glob(f"{_RUNS}/*/{RECORD}"))
+
+
+def conversion_report(calibration: str | None) -> str:
+    """The file that says what is known of a run's converted file.
+
+    Args:
+        calibration: how its ranges were found where training did not gather them.
+    """
+    return f"deploy_{calibration}.json" if calibration else "deploy.json"
+
+
+def converted(kind: str) -> str:
+    """The converted file of a kind, `int8` say."""
+    return f"{_MODEL}{kind}.tflite"
+
+
+def kind_of_converted(file: str) -> str:
+    """The kind of a converted file, by its name."""
+    return Path(file).stem.removeprefix(_MODEL)
+
+
+def segments_folder(root: Path) -> Path:
+    """The folder of states and locks."""
+    return root / _SEGMENTS
+
+
+def segment_file(root: Path, segment: str, kind: str) -> Path:
+    """A segment's file: STATE, PARTIAL, LOCK or ERROR."""
+    return segments_folder(root) / f"{segment}.{kind}"
+
+
+def segment_files(root: Path, kind: str) -> dict[Path, str]:
+    """All files of a kind, the damaged ones too, with the segments that they are of."""
+    files = [
+        *segments_folder(root).glob(f"*.{kind}"),
+        *segments_folder(root).glob(f"*.{kind}.{_DAMAGED}"),
+    ]
+    return {file: file.name.partition(".")[0] for file in files}
+
+
+def damaged(path: Path) -> Path:
+    """What a damaged file or folder is called once it is set aside."""
+    return path.with_name(f"{path.name}.{_DAMAGED}")
+
+
+def half_written(root: Path) -> list[Path]:
+    """Files and folders that processes which were killed have left half written."""
+    return [path for name in (_RUNS, _SEGMENTS) for path in (root / name).glob(".*")]
+
+
+def jobs_folder(root: Path) -> Path:
+    """The folder of the jobs of the sweep that is running."""
+    return root / _JOBS
+
+
+def job_file(root: Path, job: str) -> Path:
+    """A job as its worker reads it."""
+    return jobs_folder(root) / f"{job}.json"
+
+
+def root_of_job(path: Path) -> Path:
+    """The root that a job's file lies below."""
+    return path.parent.parent
+
+
+def stop_file(root: Path) -> Path:
+    """While this is there, no further job is begun."""
+    return jobs_folder(root) / _STOP
+
+
+def jobs_log(root: Path) -> Path:
+    """A line of JSON for every job that was done."""
+    return root / _JOBS_LOG
+
+
+def runs_seen_from(sweep: Path, root: Path) -> str:
+    """The folder of all runs as a sweep's manifest names it: relative, so that both can move."""
+    return _RUNS if sweep == root else f"../{_RUNS}"
+
+
+def root_of_sweep(sweep: Path, manifest: Mapping[str, Any]) -> Path:
+    """The root that holds the runs of a sweep, by its manifest."""
+    runs: str = manifest["runs"]
+    return (sweep / runs).parent
+
+
+def sweeps(folder: Path) -> list[Path]:
+    """The folders of sweeps that lie in a folder."""
+    files = folder.glob(f"*/{MANIFEST}")
+    return sorted(file.parent for file in files if file.is_file())
+
+
+def figures_folder(sweep: Path) -> Path:
+    """The folder of a sweep's figures."""
+    return sweep / _FIGURES
+
+
+def report_file(folder: Path, name: str, kind: str) -> Path:
+    """A table or figure of a report, `kind` being how its name ends."""
+    return folder / f"{name}.{kind}"
