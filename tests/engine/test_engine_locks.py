@@ -193,6 +193,50 @@ def test_another_hosts_lock_counts_until_it_is_stale(path, clock):
     ]
 
 
+def test_whether_another_hosts_lock_is_held_goes_by_its_age(path, clock):
+    _elsewhere(path)
+    assert is_held(path)
+    clock(NOW + locks.STALE_SECONDS + 1)
+    assert not is_held(path)
+
+
+def test_a_process_starts_at_some_time_whatever_it_is_called():
+    code = "open('/proc/self/comm', 'w').write('a) Z 1 (b')\nprint('named', flush=True)\ninput()"
+    with _python(code) as process:
+        before = locks._started(process.pid)
+        assert process.stdout.readline() == "named\n"
+        assert before.isdigit()
+        assert locks._started(process.pid) == before
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert locks._started(process.pid) == "ended"
+    assert locks._started(process.pid) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "held"), [(None, True), (PermissionError, True), (ProcessLookupError, False)]
+)
+def test_where_no_starting_times_are_known_the_number_tells(path, monkeypatch, error, held):
+    def kill(pid, number):
+        if error:
+            raise error
+
+    _foreign(path, started="", pid=1)
+    monkeypatch.setattr(locks, "_started", lambda pid: "")
+    monkeypatch.setattr(locks.os, "kill", kill)
+    assert is_held(path) is held
+
+
+def test_each_holding_has_a_token_of_its_own(path):
+    seen = []
+    for _ in range(3):
+        with locked(path, print, _never) as lock:
+            seen.append(read_holder(path)["token"])
+            assert lock.token == seen[-1]
+            assert lock.is_in(path)
+    assert len({*seen, None, ""}) == 5
+
+
 class Beats:
     """A heart's wait that ends at once; `before` each of them something may happen."""
 
@@ -270,13 +314,16 @@ def test_a_lock_that_a_power_failure_emptied_holds_until_it_is_stale(path, clock
     with locked(path, print, pause):
         assert pause.events == []
     assert not path.exists()
+    assert max(pause.seconds) < locks._POLL_SECONDS  # most often it is released at this moment
 
 
-def test_a_full_disk_leaves_no_file_behind(tmp_path, path, monkeypatch):
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_full_disk_leaves_no_file_behind(tmp_path, path, monkeypatch, begun):
     from pathlib import Path
 
     def refuse(path, text):
-        path.touch()
+        if begun:
+            path.touch()
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", refuse)
