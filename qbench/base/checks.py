@@ -43,12 +43,6 @@ def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
         raise wrong(key, value, f"a whole number {span}")
 
 
-def whole_or_null(key: str, value: Any, low: int, high: int | None = None) -> None:
-    """As `whole`, or None."""
-    if value is not None:
-        whole(key, value, low, high)
-
-
 def number(
     key: str, value: Any, low: float, high: float | None = None, open_end: bool = False
 ) -> None:
@@ -125,9 +119,3 @@ def group_of_settings(key: str, value: Any) -> Mapping[str, Any]:
 
 def _dotted(group: str, key: Any) -> str:
     return f"{group}.{key}" if group else str(key)
-
-
-def as_floats(group: Any, *names: str) -> None:
-    """Makes floats of a frozen group's values: 0 and 0.0 are one setting with one identity."""
-    for name in names:
-        object.__setattr__(group, name, float(getattr(group, name)))

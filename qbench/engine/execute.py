@@ -19,6 +19,7 @@ from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.spec import JobSpec, SegmentSpec
+from qbench.planning.identity import graph_settings
 from qbench.storage import layout, records
 from qbench.storage.state import State
 from qbench.storage.store import Store
@@ -233,14 +234,7 @@ class _Execution:
 
 def network_for(experiment: Experiment, data: Dataset) -> Any:
     """A network for this experiment, the one of an earlier job where its graph is the same."""
-    config = experiment.as_config()
-    for group, key in (
-        ("data", "dir"),
-        ("data", "note"),
-        ("train", "log_every"),
-        ("train", "checkpoint_every"),
-    ):
-        del config[group][key]
+    config = graph_settings(experiment)
     groups = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
     return _network(json.dumps([groups, data.hash], sort_keys=True), _Hidden((experiment, data)))
 

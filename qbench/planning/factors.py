@@ -1,136 +1,38 @@
-"""The factors of the benchmark as one table.
+"""The factors of the benchmark, as the settings of a run declare them.
 
-Everything else (designs, identities, tables, figures) goes over this table and knows no factor by
-name. Adding a factor means a row here, a field in `qbench.config.experiment` and the code that
-obeys it.
+Everything else (designs, identities, tables, figures) goes over these tables and knows no factor by
+name. A setting is declared at its field, in `qbench.config.experiment` or
+`qbench.quantize.settings`; adding one means that field and the code that obeys it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Literal
+import math
+from collections.abc import Collection
+from functools import cache
+from typing import Any
 
 from qbench.base.checks import show
-from qbench.config.experiment import Experiment
+from qbench.base.setting import FIRST_STEP, Effect, Setting
+from qbench.config.experiment import SETTINGS, Experiment
 from qbench.quantize.ops import OPS
 
-Effect = Literal["from the first step", "quantized phase", "evaluation"]
+
+def _place(setting: Setting) -> float:
+    return math.inf if setting.place is None else setting.place
 
 
-@dataclass(frozen=True)
-class Factor:
-    """One parameter that the benchmark varies.
+COLUMNS: tuple[Setting, ...] = tuple(sorted((s for s in SETTINGS if s.column), key=_place))
+"""The settings that tables have a column for, in its order."""
 
-    Attributes:
-        key: dotted configuration key.
-        column: its column in tables.
-        levels: the paper's levels, the default first.
-        effect: from when on it can change a run; sharing of training steps follows from it.
-        show: a level as tables print it, from the experiment.
-        figure: file name and title of its loss figure, if the paper has one.
-    """
-
-    key: str
-    column: str
-    levels: tuple[Any, ...]
-    effect: Effect
-    show: Callable[[Experiment], str]
-    figure: tuple[str, str] | None = None
-
-    @property
-    def setting(self) -> str:
-        """The last part of the key."""
-        return self.key.rpartition(".")[2]
+FACTORS: tuple[Setting, ...] = tuple(setting for setting in COLUMNS if setting.levels)
+"""Those that the paper varies."""
 
 
-def _bits(experiment: Experiment) -> str:
-    weights = experiment.quant.bits_of_weights
-    activations = experiment.quant.bits_of_activations
-    return str(weights) if weights == activations else f"w{weights}/a{activations}"
-
-
-def _percent(experiment: Experiment) -> str:
-    return f"{100 * experiment.quant.delay:g}"
-
-
-FACTORS: tuple[Factor, ...] = (
-    Factor(
-        "quant.op",
-        "op",
-        ("qdq_v2", "fake_quant"),
-        "quantized phase",
-        lambda e: OPS[e.quant.op].label,
-        ("fig3_op", "fake-quantization op"),
-    ),
-    Factor(
-        "quant.rounding",
-        "rounding",
-        ("half_to_even", "half_up"),
-        "quantized phase",
-        lambda e: e.quant.rounding,
-    ),
-    Factor("quant.bits", "bits", (8, 4, 16, 32), "quantized phase", _bits),
-    Factor(
-        "data.preprocessing",
-        "preprocessing",
-        ("vgg", "inception"),
-        "from the first step",
-        lambda e: e.data.preprocessing,
-    ),
-    Factor(
-        "quant.signed",
-        "signedness",
-        (True, False),
-        "quantized phase",
-        lambda e: "signed" if e.quant.signed else "unsigned",
-    ),
-    Factor(
-        "quant.placement",
-        "placement",
-        (("conv", "activation"), ("conv", "activation", "add")),
-        "quantized phase",
-        lambda e: "+".join(e.quant.placement),
-        ("fig5_placement", "placement of fake quantization"),
-    ),
-    Factor(
-        "quant.range_given",
-        "range_given",
-        (False, True),
-        "quantized phase",
-        lambda e: "yes" if e.quant.range_given else "no",
-        ("fig4_range", "choice of the minimum and maximum"),
-    ),
-    Factor(
-        "quant.delay",
-        "delay_pct",
-        (0.8, 0.4, 0.5, 0.6, 0.7, 0.9),
-        "quantized phase",
-        _percent,
-        ("fig2_delay", "quantization delay"),
-    ),
-)
-
-
-# Settings outside the table that take effect later than the first step.
-_LATE_SETTINGS: dict[str, Effect] = {
-    "quant.weight_bits": "quantized phase",
-    "quant.activation_bits": "quantized phase",
-    "quant.weight_range": "quantized phase",
-    "quant.granularity": "quantized phase",
-    "quant.first_last": "quantized phase",
-    "quant.fold_batch_norm": "quantized phase",
-    "quant.freeze_batch_norm": "quantized phase",
-    "quant.tie_inputs": "quantized phase",
-    "train.log_every": "evaluation",
-    "eval.batch_size": "evaluation",
-    "eval.limit": "evaluation",
-}
-
-
+@cache
 def effects() -> dict[str, Effect]:
     """When each key takes effect; a key that is not in it does so from the first step."""
-    return _LATE_SETTINGS | {factor.key: factor.effect for factor in FACTORS}
+    return {s.key: s.effect for s in SETTINGS if s.effect != FIRST_STEP}
 
 
 def has_setting(experiment: Experiment, key: str) -> bool:
@@ -152,13 +54,17 @@ OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
 
 
 def cells(experiment: Experiment) -> dict[str, str]:
-    """A table row's factor columns; an empty text where the factor does not apply."""
+    """A table row's columns of settings; an empty text where the setting does not apply."""
     return {
-        factor.column: factor.show(experiment)
-        if experiment.quant.enabled and has_setting(experiment, factor.key)
+        str(setting.column): setting.cell(_group_of(experiment, setting))
+        if experiment.quant.enabled and has_setting(experiment, setting.key)
         else ""
-        for factor in FACTORS
+        for setting in COLUMNS
     }
+
+
+def _group_of(experiment: Experiment, setting: Setting) -> Any:
+    return getattr(experiment, setting.group) if setting.group else experiment
 
 
 def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from qbench.config.experiment import Experiment
+from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
+from qbench.config.experiment import SETTINGS, Experiment
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.factors import effects, has_setting
 from qbench.planning.segments import Phase
 from qbench.quantize.ops import OPS
 
-# Settings that came after the first records. A value that does what was done before them is left
-# out, so that a record keeps its id when qbench learns something new.
-_NEUTRAL: dict[str, dict[str, Any]] = {
-    "data": {"resolution": None},
-    "model": {"activation": "relu"},  # so means every builder whose activation is not given
-    "quant": {
-        "weight_range": "op",
-        "granularity": "tensor",
-        "first_last": "same",
-        "fold_batch_norm": False,
-        "freeze_batch_norm": False,
-        "tie_inputs": False,
-    },
-}
+# Settings that came after the first records: group, name and the value that does what was done
+# before them. It is left out, so that a record keeps its id when qbench learns something new. The
+# arguments of a model are declared by its builder; where it has an activation, that was relu.
+_NEUTRAL: tuple[tuple[str, str, Any], ...] = (
+    *((s.group, s.name, s.neutral) for s in SETTINGS if s.neutral is not UNSET),
+    ("model", "activation", "relu"),
+)
 
 # What computes the same in another way since the first records, and gives other last bits: the
 # statistics of folded layers, and symmetric kernels with a range for each channel.
@@ -32,9 +29,6 @@ _STATISTICS = "statistics in one pass"
 _UNITS = "in units"
 # XLA did not compile evaluation at first; it always compiled training, whose states stay the same.
 _EVALUATED = "steps and evaluation"
-
-# Keys that never influence a result.
-_IDLE = {"data": ("dir", "note"), "train": ("checkpoint_every",)}
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -65,10 +59,10 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
     """
     config = _settings(experiment)
     start, end = experiment.quantization_start, experiment.train.steps
-    floats = json.dumps([common, _until(config, ("from the first step",))], sort_keys=True)
+    floats = json.dumps([common, _until(config, (FIRST_STEP,))], sort_keys=True)
     result = [Phase("float", floats, start)]
     if start < end:
-        kept = _until(config, ("from the first step", "quantized phase"))
+        kept = _until(config, (FIRST_STEP, QUANTIZED))
         result.append(Phase("quantized", json.dumps([common, kept], sort_keys=True), end))
     return tuple(result)
 
@@ -78,16 +72,11 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
 
     `quant` always holds `ema_decay`: float steps gather ranges, in a float run too.
     """
-    config = experiment.as_config()
-    for group, keys in _IDLE.items():
-        for key in keys:
-            del config[group][key]
-    for group, neutral in _NEUTRAL.items():
-        config[group] = {
-            key: value
-            for key, value in config[group].items()
-            if key not in neutral or neutral[key] != value
-        }
+    config = _until(experiment.as_config(), (FIRST_STEP, QUANTIZED, EVALUATION))
+    for group, name, neutral in _NEUTRAL:
+        values = config[group] if group else config
+        if values.get(name, UNSET) == neutral:
+            del values[name]
     del config["train"]["jit"]
     if experiment.train.compiles:  # changes last bits, whoever chose it
         config["train"]["jit"] = True
@@ -113,16 +102,32 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     return config
 
 
-def _until(config: dict[str, Any], phases: tuple[str, ...]) -> dict[str, Any]:
-    """The settings that have taken effect in one of these phases."""
-    when = effects()
+def graph_settings(experiment: Experiment) -> dict[str, Any]:
+    """What the graph of a training step can depend on, as plain data.
+
+    All of the experiment but what takes effect in evaluation or never.
+    """
+    return _until(experiment.as_config(), (FIRST_STEP, QUANTIZED))
+
+
+def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]:
+    """The settings that have taken effect in one of these phases; a copy. Every group stays."""
+    other = _outside(phases)
     return {
-        group: {
-            name: value
-            for name, value in values.items()
-            if when.get(f"{group}.{name}", "from the first step") in phases
-        }
+        group: {name: value for name, value in values.items() if name not in other[group]}
         if isinstance(values, dict)
         else values
         for group, values in config.items()
+        if group not in other[""]
     }
+
+
+@cache
+def _outside(phases: tuple[Effect, ...]) -> Mapping[str, set[str]]:
+    """The names, by group, of the settings that take effect in none of these phases."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, effect in effects().items():
+        group, _, name = key.rpartition(".")
+        if effect not in phases:
+            found[group].add(name)
+    return found

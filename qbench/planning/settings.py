@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from qbench.base import checks
+from qbench.base import allowed, checks
+from qbench.base.allowed import Allowed
 from qbench.base.paths import given
+from qbench.base.setting import NEVER, UNSET, Group, Setting, declared, setting
+from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment
+from qbench.config.groups import group_from
 from qbench.planning.designs import DESIGNS, EACH, Levels
 
 OUTPUTS = "outputs"
@@ -17,112 +21,188 @@ REPRESENTATIVE = "representative"
 CALIBRATIONS = (REPRESENTATIVE,)
 
 
+def _baseline(key: str, value: Any) -> Any:
+    if value != EACH and not isinstance(value, bool):
+        raise checks.wrong(key, value, f"true or false, or {EACH}")
+    return value
+
+
+def _factors(key: str, value: Any) -> Any:
+    keys = [value] if isinstance(value, str) else value
+    if not isinstance(keys, list | tuple):
+        raise checks.wrong(key, keys, "null or a list of keys")
+    if not all(isinstance(name, str) for name in keys):
+        raise checks.wrong(key, tuple(keys), "null or a list of keys")
+    return tuple(keys)
+
+
+def _levels(key: str, value: Any) -> Any:
+    levels = {} if value is None else value
+    if not isinstance(levels, Mapping):
+        raise checks.wrong(key, levels, "null or keys with a list of levels each")
+    for name, values in levels.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise checks.wrong(f"{key}.{name}", values, "a list of levels")
+    return {str(name): tuple(values) for name, values in levels.items()}
+
+
+def _seeds(key: str, value: Any) -> Any:
+    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(values, list | tuple) or not values:
+        raise checks.wrong(key, value, "a list of whole numbers such as [0,1,2]")
+    for seed in values:
+        checks.whole(key, seed, 0, 2**31 - 1)
+    if len(set(values)) < len(values):
+        raise checks.wrong(key, value, "a list without repeats")
+    return tuple(values)
+
+
+def _study(key: str, value: Any) -> Any:
+    if not isinstance(value, str) or not value or "/" in value:
+        raise checks.wrong(key, value, "a name without '/'")
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
-class Design:
+class Design(Group, prefix="design"):
     """`design`: how the factors are varied.
 
-    Attributes:
-        name: in `DESIGNS`.
-        baseline: whether a float row stands on top; `each` for one a network.
-        factors: keys of the paper's factors that take part; None for all or, where the design
-            takes only what is given, none.
-        levels: of factors beside the paper's, by key, the default level first.
+    `factors` None means all of the paper's or, where the design takes only what is given, none.
+    The default level of each of `levels` comes first.
     """
 
-    name: str
-    baseline: bool | str
-    factors: tuple[str, ...] | None
-    levels: Levels = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        checks.one_of("design.name", self.name, DESIGNS.names())
-        if self.baseline != EACH and not isinstance(self.baseline, bool):
-            raise checks.wrong("design.baseline", self.baseline, f"true or false, or {EACH}")
-        if self.factors is not None and not all(isinstance(key, str) for key in self.factors):
-            raise checks.wrong("design.factors", self.factors, "null or a list of keys")
+    name: str = setting(
+        check=allowed.one_of(DESIGNS),
+        effect=NEVER,
+        help="one factor at a time, or all combinations; chosen with `design=NAME`",
+    )
+    baseline: bool | str = setting(
+        check=Allowed(_baseline, lambda: "true, false, each"),
+        effect=NEVER,
+        help="whether a float row stands on top; `each`: one on top of every network's rows, a"
+        " network being a combination of what is not under `quant`",
+    )
+    factors: tuple[str, ...] | None = setting(
+        None,
+        check=Allowed(_factors, lambda: "list of keys", "list").or_null,
+        effect=NEVER,
+        help="which factors vary; null: all of the paper's, or those that are given levels where"
+        " the design takes only these",
+    )
+    levels: Levels = setting(
+        None,
+        check=Allowed(_levels, lambda: "keys with a list of levels each, or null"),
+        effect=NEVER,
+        help="factors that a design or study brings; a comma list or a single value on the command"
+        " line wins",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine:
-    """How a sweep is carried out; none of it changes a result.
+class Engine(Group):
+    """How a sweep is carried out; none of it changes a result."""
 
-    Attributes:
-        share: train steps that several runs have in common once.
-        keep_trunks: keep the states of shared segments after the last run that needs them.
-        retries: how often a job is tried again after it failed or its process died.
-        fail_fast: stop at the first job that fails for good.
-        isolate: train in worker processes; false trains where the launcher runs the job.
-        device: `auto`, `cpu` or `gpu`; the kind of device that the workers have.
-        workers: how many jobs are done at once where Hydra's basic launcher is configured.
-    """
-
-    share: bool = True
-    keep_trunks: bool = False
-    retries: int = 1
-    fail_fast: bool = False
-    isolate: bool = True
-    device: str = "auto"
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        for key in ("share", "keep_trunks", "fail_fast", "isolate"):
-            checks.boolean(key, getattr(self, key))
-        checks.whole("retries", self.retries, 0, 100)
-        checks.whole("workers", self.workers, 1, 1024)
-        checks.one_of("device", self.device, ("auto", "cpu", "gpu"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deploy:
-    """`deploy`: what becomes of runs after they are trained.
-
-    Attributes:
-        enabled: convert every run of a sweep to a LiteRT file and measure it.
-        calibration: `representative` also quantizes float runs after training, with ranges found
-            on training images, as the reference for quantized training; None does not.
-    """
-
-    enabled: bool = False
-    calibration: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        checks.boolean("deploy.enabled", self.enabled)
-        if self.calibration is not None:
-            checks.one_of("deploy.calibration", self.calibration, CALIBRATIONS)
-
-
-_OF_EXPERIMENT = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
-_KEYS = (
-    *("study", "design", "seeds", "out", "job", "deploy"),
-    *_OF_EXPERIMENT,
-    *(entry.name for entry in fields(Engine)),
-)
+    share: bool = setting(
+        True,
+        check=allowed.switch(),
+        effect=NEVER,
+        help="train steps that several runs have in common once",
+    )
+    keep_trunks: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=NEVER,
+        help="keep shared states when no run needs them any more",
+    )
+    retries: int = setting(
+        1,
+        check=allowed.whole(0, 100),
+        effect=NEVER,
+        help="how often a job is tried again after it failed or its process died",
+    )
+    fail_fast: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=NEVER,
+        help="stop at the first job that fails for good",
+    )
+    isolate: bool = setting(
+        True,
+        check=allowed.switch(),
+        effect=NEVER,
+        help="train in worker processes; false trains where the launcher runs the job, for"
+        " debuggers",
+    )
+    device: str = setting(
+        "auto",
+        check=allowed.one_of(("auto", "cpu", "gpu")),
+        effect=NEVER,
+        help="the kind of device that the workers have; auto asks one on this machine",
+    )
+    workers: int = setting(
+        1,
+        check=allowed.whole(1, 1024),
+        effect=NEVER,
+        help="jobs at once on this machine, through joblib; a launcher of your choice brings its"
+        " own setting",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Deploy(Group, prefix="deploy"):
+    """`deploy`: what becomes of runs after they are trained."""
+
+    enabled: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=NEVER,
+        help="convert every run of a sweep to a LiteRT file and measure the file",
+    )
+    calibration: str | None = setting(
+        REPRESENTATIVE,
+        check=allowed.one_of(CALIBRATIONS).or_null,
+        effect=NEVER,
+        help="also quantize float runs after training, with ranges found on training images, as"
+        " the reference for quantized training; null: no such file",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Group):
     """The whole configuration of a command, checked.
 
     Attributes:
-        study: name of the study.
         base: the default experiment, with the first seed.
-        seeds: every configuration is run once for each.
-        design: the design of a sweep.
-        out: the folder that was asked for, or None.
         engine: how the work is done.
-        deploy: what becomes of trained runs.
     """
 
-    study: str
+    study: str = setting(
+        key="study.name",
+        check=Allowed(_study, lambda: "name without /"),
+        effect=NEVER,
+        help="names the folder in `outputs/`; chosen with `study=NAME`",
+    )
     base: Experiment
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = setting(
+        (0,),
+        check=Allowed(_seeds, lambda: "list of whole numbers", "list"),
+        help="every configuration is run with each",
+    )
     design: Design
-    out: str | None
+    out: str | None = setting(
+        None,
+        check=allowed.text_or_null("folder"),
+        effect=NEVER,
+        help="everything goes there; null: `outputs/<study>/`",
+    )
     engine: Engine
     deploy: Deploy = Deploy()
+    job: str | None = setting(
+        None,
+        check=allowed.anything("text or null"),
+        effect=NEVER,
+        help="set by qbench for its launcher jobs",
+    )
 
     @property
     def root(self) -> Path:
@@ -138,61 +218,41 @@ class Settings:
         """
         checks.known_keys("", config, _KEYS)
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
-        seeds = _seeds(config["seeds"])
+        seeds = _seeds("seeds", config["seeds"])
         parts = {key: config[key] for key in _OF_EXPERIMENT}
-        checks.text_or_null("out", config["out"])
-        study = checks.group_of_settings("study", config["study"]).get("name")
-        if not isinstance(study, str) or not study or "/" in study:
-            raise checks.wrong("study.name", study, "a name without '/'")
+        study: Any = checks.group_of_settings("study", config["study"]).get("name")
         return Settings(
             study=study,
             base=Experiment.from_config({**parts, "seed": seeds[0]}),
             seeds=seeds,
-            design=_design(config["design"]),
+            design=group_from(Design, config["design"], _names(Design)),
             out=config["out"],
-            deploy=_deploy(config["deploy"]),
-            engine=Engine(**{entry.name: config[entry.name] for entry in fields(Engine)}),
+            deploy=group_from(Deploy, config["deploy"], _names(Deploy)),
+            engine=Engine(**{name: config[name] for name in _names(Engine)}),
+            job=config.get("job"),
         )
 
 
-def _design(value: Any) -> Design:
-    names = [entry.name for entry in fields(Design)]
-    design = checks.group_of_settings("design", value)
-    checks.known_keys("design", design, names)
-    checks.required_keys("design", design, names)
-    factors = design["factors"]
-    if isinstance(factors, str):
-        factors = [factors]
-    if not isinstance(factors, list | tuple | None):
-        raise checks.wrong("design.factors", factors, "null or a list of keys")
-    levels = {} if design["levels"] is None else design["levels"]
-    if not isinstance(levels, Mapping):
-        raise checks.wrong("design.levels", levels, "null or keys with a list of levels each")
-    for key, values in levels.items():
-        if not isinstance(values, list | tuple) or not values:
-            raise checks.wrong(f"design.levels.{key}", values, "a list of levels")
-    return Design(
-        name=design["name"],
-        baseline=design["baseline"],
-        factors=None if factors is None else tuple(factors),
-        levels={str(key): tuple(values) for key, values in levels.items()},
-    )
+def _names(group: type[Group]) -> list[str]:
+    return [found.name for found in declared(group)]
 
 
-def _deploy(value: Any) -> Deploy:
-    values = checks.group_of_settings("deploy", value)
-    keys = [entry.name for entry in fields(Deploy)]
-    checks.known_keys("deploy", values, keys)
-    checks.required_keys("deploy", values, keys)
-    return Deploy(**values)
+_OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
+_KEYS = ("study", "design", "seeds", "out", "job", "deploy", *_OF_EXPERIMENT, *_names(Engine))
+
+SETTINGS: tuple[Setting, ...] = (
+    *declared(Settings),
+    *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds`
+    *(found for group in (Deploy, Design, Engine) for found in declared(group)),
+)
+"""Every setting of a command, by the key that it has in the configuration."""
 
 
-def _seeds(value: Any) -> tuple[int, ...]:
-    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(values, list | tuple) or not values:
-        raise checks.wrong("seeds", value, "a list of whole numbers such as [0,1,2]")
-    for seed in values:
-        checks.whole("seeds", seed, 0, 2**31 - 1)
-    if len(set(values)) < len(values):
-        raise checks.wrong("seeds", value, "a list without repeats")
-    return tuple(values)
+def defaults() -> dict[str, Any]:
+    """The declared defaults as a plain nested configuration, for all that no file says."""
+    found: dict[str, Any] = {}
+    for one in SETTINGS:
+        if one.default is not UNSET:
+            group = found.setdefault(one.group, {}) if one.group else found
+            group[one.name] = list(one.default) if isinstance(one.default, tuple) else one.default
+    return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from qbench.base import checks
+from qbench.base import allowed
+from qbench.base.setting import QUANTIZED, Group, setting
 from qbench.quantize.ops import OPS, ROUNDINGS
 from qbench.quantize.placement import PLACEMENTS
 
@@ -13,50 +15,163 @@ GRANULARITIES = ("tensor", "channel")
 FIRST_LAST = ("same", "8", "float")
 
 
+def _cell_of_bits(quant: Any) -> str:
+    weights, activations = quant.bits_of_weights, quant.bits_of_activations
+    return str(weights) if weights == activations else f"w{weights}/a{activations}"
+
+
+def _number_as_text(value: Any) -> Any:
+    """YAML reads 8 as a number."""
+    return str(value) if isinstance(value, int) else value
+
+
 @dataclass(frozen=True, kw_only=True)
-class Quant:
+class Quant(Group, prefix="quant"):
     """`quant`: simulated quantization. Null bit widths mean `bits`."""
 
-    enabled: bool = True
-    op: str = "qdq_v2"
-    rounding: str = "half_to_even"
-    bits: int = 8
-    weight_bits: int | None = None
-    activation_bits: int | None = None
-    signed: bool = True
-    placement: tuple[str, ...] = ("conv", "activation")
-    range_given: bool = False
-    weight_range: str = "op"
-    granularity: str = "tensor"
-    first_last: str = "same"
-    fold_batch_norm: bool = False
-    freeze_batch_norm: bool = False
-    tie_inputs: bool = False
-    ema_decay: float = 0.999
-    delay: float = 0.8
-
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        checks.boolean("quant.enabled", self.enabled)
-        checks.one_of("quant.op", self.op, OPS.names())
-        checks.one_of("quant.rounding", self.rounding, ROUNDINGS)
-        checks.whole("quant.bits", self.bits, 1, 62)
-        checks.whole_or_null("quant.weight_bits", self.weight_bits, 1, 62)
-        checks.whole_or_null("quant.activation_bits", self.activation_bits, 1, 62)
-        checks.boolean("quant.signed", self.signed)
-        checks.list_of("quant.placement", self.placement, PLACEMENTS.names())
-        checks.boolean("quant.range_given", self.range_given)
-        if isinstance(self.first_last, int):  # as YAML reads 8
-            object.__setattr__(self, "first_last", str(self.first_last))
-        checks.one_of("quant.weight_range", self.weight_range, WEIGHT_RANGES)
-        checks.one_of("quant.granularity", self.granularity, GRANULARITIES)
-        checks.one_of("quant.first_last", self.first_last, FIRST_LAST)
-        checks.boolean("quant.fold_batch_norm", self.fold_batch_norm)
-        checks.boolean("quant.freeze_batch_norm", self.freeze_batch_norm)
-        checks.boolean("quant.tie_inputs", self.tie_inputs)
-        checks.number("quant.ema_decay", self.ema_decay, 0, 1, open_end=True)
-        checks.number("quant.delay", self.delay, 0, 1)
-        checks.as_floats(self, "ema_decay", "delay")
+    enabled: bool = setting(
+        True,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        help="whether the run is quantized; false is the float baseline",
+    )
+    op: str = setting(
+        "qdq_v2",
+        check=allowed.one_of(OPS),
+        effect=QUANTIZED,
+        column="op",
+        place=1,
+        levels=("qdq_v2", "fake_quant"),
+        show=lambda quant: OPS[quant.op].label,
+        figure=("fig3_op", "fake-quantization op"),
+        help="the op that quantizes: QuantizeAndDequantizeV2 or FakeQuantWithMinMaxVars",
+    )
+    rounding: str = setting(
+        "half_to_even",
+        check=allowed.one_of(tuple(ROUNDINGS)),
+        effect=QUANTIZED,
+        column="rounding",
+        place=2,
+        levels=("half_to_even", "half_up"),
+        help="how ties are rounded; qdq_v2 only",
+    )
+    bits: int = setting(
+        8,
+        check=allowed.whole(1, 62),
+        effect=QUANTIZED,
+        column="bits",
+        place=3,
+        levels=(8, 4, 16, 32),
+        show=_cell_of_bits,
+        help="qdq_v2 takes 1 to 61 signed bits or 1 to 62 unsigned ones, fake_quant 2 to 16. One"
+        " signed bit has no positive code and diverges",
+    )
+    weight_bits: int | None = setting(
+        None,
+        check=allowed.whole(1, 62).or_null,
+        effect=QUANTIZED,
+        help="bits of kernels; null means `quant.bits`",
+    )
+    activation_bits: int | None = setting(
+        None,
+        check=allowed.whole(1, 62).or_null,
+        effect=QUANTIZED,
+        help="bits of every other quantized tensor; null means `quant.bits`",
+    )
+    signed: bool = setting(
+        True,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        column="signedness",
+        place=5,
+        levels=(True, False),
+        show=lambda quant: "signed" if quant.signed else "unsigned",
+        help="whether codes are signed; qdq_v2 only",
+    )
+    placement: tuple[str, ...] = setting(
+        ("conv", "activation"),
+        check=allowed.list_of(PLACEMENTS),
+        effect=QUANTIZED,
+        column="placement",
+        place=6,
+        levels=(("conv", "activation"), ("conv", "activation", "add")),
+        show=lambda quant: "+".join(quant.placement),
+        figure=("fig5_placement", "placement of fake quantization"),
+        help="which tensors are quantized; see [placement](#placement)",
+    )
+    range_given: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        column="range_given",
+        place=7,
+        levels=(False, True),
+        show=lambda quant: "yes" if quant.range_given else "no",
+        figure=("fig4_range", "choice of the minimum and maximum"),
+        help="whether the op is given a range or measures it; see [ranges](#ranges); qdq_v2 only",
+    )
+    weight_range: str = setting(
+        "op",
+        check=allowed.one_of(WEIGHT_RANGES),
+        effect=QUANTIZED,
+        neutral="op",
+        help="the range of kernels: as the op chooses it, or symmetric without the lowest code, as"
+        " LiteRT's kernels need it; see [deployment](deployment.md)",
+    )
+    granularity: str = setting(
+        "tensor",
+        check=allowed.one_of(GRANULARITIES),
+        effect=QUANTIZED,
+        neutral="tensor",
+        help="one range for a kernel, or one for each of its output channels",
+    )
+    first_last: str = setting(
+        "same",
+        check=allowed.one_of(FIRST_LAST, spelled=_number_as_text),
+        effect=QUANTIZED,
+        neutral="same",
+        help="bits of the first and the last kernel, and of image and output where they are"
+        " quantized",
+    )
+    fold_batch_norm: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        neutral=False,
+        help="quantize kernels with batch normalization folded into them; see"
+        " [deployment](deployment.md)",
+    )
+    freeze_batch_norm: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        neutral=False,
+        help="use no batch statistics any more once quantization starts",
+    )
+    tie_inputs: bool = setting(
+        False,
+        check=allowed.switch(),
+        effect=QUANTIZED,
+        neutral=False,
+        help="what is added or concatenated shares one range; needs moving averages",
+    )
+    ema_decay: float = setting(
+        0.999,
+        check=allowed.number(0, 1, open_end=True),
+        help="decay of the moving averages of ranges, which float steps gather as well",
+    )
+    delay: float = setting(
+        0.8,
+        check=allowed.number(0, 1),
+        effect=QUANTIZED,
+        column="delay_pct",
+        place=8,
+        levels=(0.8, 0.4, 0.5, 0.6, 0.7, 0.9),
+        show=lambda quant: f"{100 * quant.delay:g}",
+        figure=("fig2_delay", "quantization delay"),
+        help="share of the steps that are trained as float first; quantization starts at step"
+        " ceil(delay x steps)",
+    )
 
     @property
     def bits_of_weights(self) -> int:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from qbench.base.plain import storable
 from qbench.engine.progress import remarks, say
-from qbench.planning.factors import FACTORS
+from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
 from qbench.storage import conversions, layout, records
 
-COLUMNS = [factor.column for factor in FACTORS]
+COLUMNS = [setting.column for setting in factors.COLUMNS]
 METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
 
 

@@ -12,8 +12,9 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from qbench.base.setting import Setting
 from qbench.planning.designs import BASELINE, DEFAULT
-from qbench.planning.factors import FACTORS, Factor
+from qbench.planning.factors import FACTORS
 from qbench.report.collect import Sweep
 from qbench.report.drawing import Drawing, legend
 
@@ -37,7 +38,7 @@ def loss_figures(sweep: Sweep) -> list[Drawing]:
     return found
 
 
-def _figure(sweep: Sweep, factor: Factor) -> Figure:
+def _figure(sweep: Sweep, factor: Setting) -> Figure:
     assert factor.figure
     return _draw(list(_curves(sweep, factor)), f"Training loss by {factor.figure[1]}")
 
@@ -45,13 +46,13 @@ def _figure(sweep: Sweep, factor: Factor) -> Figure:
 Curve = tuple[str, pd.DataFrame]
 
 
-def _curves(sweep: Sweep, factor: Factor) -> Iterable[Curve]:
+def _curves(sweep: Sweep, factor: Setting) -> Iterable[Curve]:
     """The baseline, the default and every row that differs in this factor alone."""
     for label, runs in _shown(sweep, factor):
         yield label, _mean([sweep.history(run) for run in runs])
 
 
-def _shown(sweep: Sweep, factor: Factor) -> list[tuple[str, list[str]]]:
+def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
     """What each curve is called, and the runs that it is the mean of."""
     found = []
     for row in sweep.manifest["rows"]:
@@ -65,7 +66,7 @@ def _shown(sweep: Sweep, factor: Factor) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _level(row: dict[str, Any], factor: Factor) -> str:
+def _level(row: dict[str, Any], factor: Setting) -> str:
     """The row's level of the factor, said so that it stands by itself."""
     level = row["factors"][factor.column] or "-"
     if level in ("yes", "no"):

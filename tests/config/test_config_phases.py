@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qbench.base.setting import EVALUATION, NEVER
 from qbench.config.experiment import Experiment
 from qbench.planning.factors import FACTORS, effects
 from qbench.planning.identity import phases
@@ -129,7 +130,7 @@ def test_the_factors_say_the_same_as_the_table() -> None:
     for factor in FACTORS:
         assert told[factor.key] == factor.effect
     for key, effect in effects().items():
-        assert told[key] == (NOTHING if effect == "evaluation" else effect)
+        assert told[key] == (NOTHING if effect in (EVALUATION, NEVER) else effect)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""Which values a setting may have: what is checked, what is stored and what documentation says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from qbench.base import checks
+
+Read = Callable[[str, Any], Any]
+"""(key, value) -> the value as it is stored; QbenchError for one that is not allowed."""
+
+
+class Names(Protocol):
+    """A registry whose names are the values; it may grow after the setting is declared."""
+
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The values of a setting.
+
+    Attributes:
+        read: checks a value and gives it in the form that is stored.
+        describe: says in Markdown what is allowed.
+        kind: `value`, `list`, or for a text of the user's, whatever is in it, `text` or `folder`.
+    """
+
+    read: Read
+    describe: Callable[[], str]
+    kind: str = "value"
+
+    @property
+    def or_null(self) -> Allowed:
+        """The same values, or None."""
+        return Allowed(
+            lambda key, value: None if value is None else self.read(key, value),
+            lambda: f"{self.describe()}, or null",
+            self.kind,
+        )
+
+
+def whole(low: int, high: int | None = None) -> Allowed:
+    """A whole number from low to high, both included."""
+
+    def read(key: str, value: Any) -> int:
+        checks.whole(key, value, low, high)
+        return int(value)
+
+    return Allowed(read, lambda: _span(low, high))
+
+
+def number(low: float, high: float | None = None, open_end: bool = False) -> Allowed:
+    """A finite number from low to high; with `open_end`, below high.
+
+    It is stored as a float: 0 and 0.0 are one setting with one identity.
+    """
+
+    def read(key: str, value: Any) -> float:
+        checks.number(key, value, low, high, open_end)
+        return float(value)
+
+    return Allowed(read, lambda: _span(low, high) + (f", without {high}" if open_end else ""))
+
+
+def _span(low: float, high: float | None) -> str:
+    return f"{low} and up" if high is None else f"{low} to {high}"
+
+
+def switch() -> Allowed:
+    """True or False."""
+
+    def read(key: str, value: Any) -> Any:
+        checks.boolean(key, value)
+        return value
+
+    return Allowed(read, lambda: "true, false")
+
+
+def one_of(names: Names | tuple[str, ...], spelled: Callable[[Any], Any] | None = None) -> Allowed:
+    """One of a few names.
+
+    Args:
+        names: these, or a registry that holds them.
+        spelled: what a value stands for that YAML does not read as a text, such as 8 or `on`.
+    """
+
+    def read(key: str, value: Any) -> Any:
+        value = spelled(value) if spelled else value
+        checks.one_of(key, value, _names(names))
+        return value
+
+    return Allowed(read, lambda: _listed(names))
+
+
+def list_of(names: Names | tuple[str, ...]) -> Allowed:
+    """A list without repeats of one or more of a few names; stored as a tuple."""
+
+    def read(key: str, value: Any) -> Any:
+        checks.list_of(key, value, _names(names))
+        return tuple(value)
+
+    return Allowed(read, lambda: f"list of {_listed(names)}", "list")
+
+
+def _names(names: Names | tuple[str, ...]) -> tuple[str, ...]:
+    return names if isinstance(names, tuple) else names.names()
+
+
+def _listed(names: Names | tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in _names(names))
+
+
+def text_or_null(kind: str = "text") -> Allowed:
+    """A string or None; `kind` is `text` or `folder`."""
+
+    def read(key: str, value: Any) -> Any:
+        checks.text_or_null(key, value)
+        return value
+
+    return Allowed(read, lambda: f"{kind} or null", kind)
+
+
+def name() -> Allowed:
+    """A name whose meaning is looked up where it is used."""
+
+    def read(key: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise checks.wrong(key, value, "a name")
+        return value
+
+    return Allowed(read, lambda: "name")
+
+
+def anything(text: str) -> Allowed:
+    """Whatever is given; who uses it says what is wrong with it. `text` describes it."""
+    return Allowed(lambda key, value: value, lambda: text)

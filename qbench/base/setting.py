@@ -1,0 +1,130 @@
+"""A setting declared once, at the dataclass field that stores it.
+
+    bits: int = setting(8, check=allowed.whole(1, 62), effect=QUANTIZED, column="bits", help="...")
+
+Everything else that must know of a setting reads this: checks, factors, identities, columns of
+tables, the defaults that Hydra composes and docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
+from typing import Any, ClassVar, Final, Literal
+
+from qbench.base.allowed import Allowed, Read
+from qbench.base.checks import show as as_typed
+
+Effect = Literal["from the first step", "quantized phase", "evaluation", "never"]
+"""From when on a setting can change a run; which training steps are shared follows from it."""
+FIRST_STEP: Final = "from the first step"
+QUANTIZED: Final = "quantized phase"
+EVALUATION: Final = "evaluation"
+NEVER: Final = "never"
+
+UNSET: Final = object()
+"""Stands for no value where None is one."""
+
+_METADATA = "qbench"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is declared of a setting.
+
+    Attributes:
+        key: dotted configuration key.
+        check: the values that are allowed.
+        help: what it means, in Markdown, for docs/configuration.md.
+        default: where no file and no override gives a value; UNSET where one must.
+        effect: from when on it can change a run.
+        neutral: for a setting that came after the first records, the value that does what was
+            done before it: it is left out of identities, so that records keep their ids. UNSET
+            where there is none.
+        column: its column in tables; empty where it has none.
+        place: its place among columns and factors; None is after those that have one.
+        levels: the paper's levels, the default first; empty where the paper does not vary it.
+        show: its cell in a table, from the group that holds it; None to show it as it is typed.
+        figure: file name and title of its loss figure, if the paper has one.
+    """
+
+    key: str = ""
+    check: Allowed
+    help: str
+    default: Any = UNSET
+    effect: Effect = FIRST_STEP
+    neutral: Any = UNSET
+    column: str = ""
+    place: int | None = None
+    levels: tuple[Any, ...] = ()
+    show: Callable[[Any], str] | None = None
+    figure: tuple[str, str] | None = None
+
+    @property
+    def group(self) -> str:
+        """The key without its last part; empty at the top of the configuration."""
+        return self.key.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition(".")[2]
+
+    def cell(self, group: Any) -> str:
+        """The setting as tables print it, from the group that holds it."""
+        return self.show(group) if self.show else as_typed(getattr(group, self.name))
+
+
+def setting(default: Any = UNSET, *, check: Allowed, help: str, **more: Any) -> Any:
+    """A dataclass field that is a setting; without a default its value must be given.
+
+    Args:
+        default: see `Setting`, as the others.
+        check: the values that are allowed.
+        help: what it means.
+        more: whatever else a `Setting` has; `key` only where it is not that of the field.
+    """
+    declared = Setting(check=check, help=help, default=default, **more)
+    given = MISSING if default is UNSET else default
+    return field(default=given, metadata={_METADATA: declared})
+
+
+class Group:
+    """A frozen dataclass of settings. Each value is checked where it is stored.
+
+    A subclass gives the key of its group: `class Quant(Group, prefix="quant")`.
+    """
+
+    prefix: ClassVar[str] = ""
+
+    def __init_subclass__(cls, prefix: str = "") -> None:
+        """Keeps the key of the group."""
+        cls.prefix = prefix
+
+    def __post_init__(self) -> None:
+        """Checks every value and stores it in its one form."""
+        group: Any = type(self)
+        values = vars(self)
+        for name, key, read in _readers(group):
+            value = values[name]
+            stored = read(key, value)
+            if stored is not value:
+                object.__setattr__(self, name, stored)
+
+
+def declared(group: type[Group]) -> tuple[Setting, ...]:
+    """The settings of a group, in the order of its fields."""
+    return tuple(found for _, found in _fields(group))
+
+
+@cache
+def _readers(group: Any) -> tuple[tuple[str, str, Read], ...]:
+    """Field, key and reader of every setting of a group."""
+    return tuple((name, found.key, found.check.read) for name, found in _fields(group))
+
+
+def _fields(group: Any) -> list[tuple[str, Setting]]:
+    prefix = f"{group.prefix}." if group.prefix else ""
+    found = [(e.name, e.metadata[_METADATA]) for e in fields(group) if _METADATA in e.metadata]
+    return [(name, replace(one, key=one.key or f"{prefix}{name}")) for name, one in found]
