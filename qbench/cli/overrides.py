@@ -22,11 +22,14 @@ from qbench.base.errors import QbenchError
 from qbench.cli.known import default, groups
 from qbench.cli.quoting import in_hydra
 from qbench.cli.wording import bad_key, bad_reference, bad_value, not_one_text, shown
+from qbench.config.experiment import SETTINGS as OF_RUNS
+from qbench.planning.settings import SETTINGS
 
-TEXTS = ("out", "data.dir", "data.note")
+TEXTS = tuple(s.key for s in SETTINGS if s.check.kind in ("text", "folder"))
 """Settings whose value is a text of the user's: one value, whatever signs are in it."""
-_PATHS = ("out", "data.dir")
-_LISTS = ("seeds", "design.factors")  # no factors: a list of levels can only be meant as the list
+_PATHS = tuple(s.key for s in SETTINGS if s.check.kind == "folder")
+# Lists that are no factors: what looks like levels can only be meant as the list.
+_LISTS = tuple(s.key for s in SETTINGS if s.check.kind == "list" and s not in OF_RUNS)
 _MOST = 10_000
 _KEY = re.compile(r"(~|\+\+?)?(?P<key>[A-Za-z_$][\w$-]*([./][\w$-]+)*)(@[\w.$:/-]*)?", re.ASCII)
 
@@ -171,5 +174,7 @@ def _check_one(text: str, key: str, override: Override) -> None:
     if group != key and group in groups():
         raise QbenchError(f"{shown(text)}: {key} is a group; choose with {group}=NAME.")
     names = groups().get(key)
+    if names and override.is_delete() and not value:
+        raise QbenchError(f"{key.replace('/', '.')} is missing; give it a value.")
     if names and not override.is_delete() and not isinstance(value, str | list):
         raise QbenchError(f"{shown(text)}: {key} is chosen by a name, such as {key}={names[0]}.")

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment
 from qbench.planning import designs
 from qbench.planning.designs import Levels, Row
 from qbench.planning.factors import impossible
 from qbench.planning.identity import identity
-from qbench.planning.settings import Engine, Settings
+from qbench.planning.settings import SETTINGS, Settings
 from qbench.storage.records import content_id
 
 # Configuration groups that a comma list may go over, as a factor of its own.
 GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule")
-_SINGLE = (
-    *("study", "seeds", "threads", "deterministic", "design", "out", "job"),
-    *(entry.name for entry in fields(Engine)),
-)
+# What is of the whole command, or at the top of every run: no factor.
+_SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 
 Compose = Callable[[Mapping[str, Any]], Experiment]
 

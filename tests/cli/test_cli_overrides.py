@@ -61,6 +61,8 @@ SAID = {
     "+data=mnist": "data: chosen more than once; give it one value, without a +.",
     "~nothing": "nothing is not a setting.",
     "~foo/bar": "foo/bar is not a setting.",
+    "~quant": "quant is missing; give it a value.",
+    "~train/schedule": "train.schedule is missing; give it a value.",
     "~quant.bits=4": "~quant.bits=4: its value is 8.",
     "~data=mnist": "~data=mnist: this is not what is chosen in data.",
     "quant.bits='4'": "quant.bits='4' is not allowed: expected a whole number from 1 to 62.",
