@@ -11,7 +11,7 @@ OUT ?= outputs/digits
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep tables results test test-slow lint format lock clean bench bench-peers
+.PHONY: help setup sweep tables results docs test test-slow lint format lock clean bench bench-peers
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ tables: setup  ## rebuild the committed tables and figures from their records; t
 
 results: setup  ## train and convert what results/digits holds, in place; finished runs are kept
 	$(BIN)/qbench sweep out=results/digits deploy.enabled=true
+
+docs: setup  ## write the tables of docs/configuration.md from the settings as they are declared
+	$(BIN)/python scripts/configuration_page.py
 
 test: setup  ## the tests; at most 10 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
