@@ -82,10 +82,8 @@ def test_no_file_says_another_default_than_the_declared_one(file: str) -> None:
     """What a default is, is said once; the paper's levels are the defaults."""
     group = f"{Path(file).parent.as_posix()}." if "/" in file else ""
     told = _spelled(defaults(), "")
-    apart = {
-        key: value for key, value in _spelled(_file(file), group).items() if told[key] != value
-    }
-    assert apart == {}
+    spelled = _spelled(_file(file), group)
+    assert {key: told[key] for key in spelled} == spelled
 
 
 def test_a_choice_spells_no_more_than_it_must() -> None:
