@@ -145,8 +145,9 @@ class Train(Group, prefix="train"):
     jit: str = setting(
         "auto",
         check=allowed.one_of(JIT, spelled=_switch_as_text),
-        help="compile steps with XLA; `auto` does so where it was measured to be faster, which so"
-        " far is nowhere ([benchmarks](benchmarks.md))",
+        help="compile training steps and evaluation with XLA, whose fake quantization differs from"
+        " TensorFlow's ops by up to a step ([GPUs](gpu.md)); `auto` does so where it was measured"
+        " to be faster, which so far is nowhere ([benchmarks](benchmarks.md))",
     )
 
     @property

@@ -49,7 +49,8 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
 
 def test_figures_stand_beside_the_simulation_on_the_same_images(tiny_sweep, tmp_path, capsys):
     folder = Path(shutil.copytree(run_of(tiny_sweep, "baseline"), tmp_path / "run"))
-    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    assert main(["convert", str(folder), "eval.limit=20", "deploy.calibration=null"]) == 0
+    assert not (folder / "deploy_representative.json").exists()
     printed = capsys.readouterr().out
     stored = np.load(folder / "predictions.npz")
     right = stored["predicted"][:20] == stored["label"][:20]
@@ -227,7 +228,13 @@ def test_calibration_is_for_float_runs(run, tiny_sweep, tmp_path, capsys):
     assert main(["convert", str(run), *asked]) == 2
     assert "is for float runs" in capsys.readouterr().err
     folder = Path(shutil.copytree(run_of(tiny_sweep, "baseline"), tmp_path / "float"))
-    assert main(["convert", str(folder), *asked]) == 0
+    assert main(["convert", str(folder), "eval.limit=20"]) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if ".tflite: " in line]
+    assert [head.partition(":")[0] for head in heads] == ["model_float.tflite", "model_int8.tflite"]
+    assert heads[1].endswith("post-training")
+    for name in ("deploy.json", "deploy_representative.json"):
+        assert json.loads((folder / name).read_text())["images"] == 20
+    assert main(["convert", str(folder), *asked]) == 0  # as it is without
     assert "post-training" in capsys.readouterr().out
     assert main(["convert", str(folder), "deploy.calibration=images"]) == 2
     assert "expected representative" in capsys.readouterr().err

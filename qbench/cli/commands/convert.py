@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.cli.commands.overrides import values_of
+from qbench.config.experiment import Experiment
 from qbench.engine.progress import remarks
-from qbench.planning.settings import CALIBRATIONS
+from qbench.planning.settings import Deploy
 from qbench.storage import layout, records
 
 HELP = """usage: qbench convert RUN [overrides]
@@ -20,8 +21,8 @@ model_float.tflite), runs the file over the test set on every kernel path of the
 what came out to deploy.json beside it.
 Overrides may change the test: eval.limit, data.dir. Figures of other images than those of the run's
 own evaluation are printed, and written only where there are no better ones.
-deploy.calibration=representative quantizes a float run after training, with ranges found on
-training images (model_int8.tflite and deploy_representative.json).
+A float run is also quantized after training, with ranges found on training images, as in a sweep
+(model_int8.tflite and deploy_representative.json); deploy.calibration=null leaves this out.
 
 Exit code: 0 if the run was converted, 1 if no file can be made of its network or the file gives
 wrong answers, which is recorded.
@@ -40,15 +41,28 @@ def main(arguments: list[str]) -> int:
 
     folder = given(arguments[0])
     changes = values_of(arguments[1:], _CHANGEABLE)
-    calibration = changes.pop(CALIBRATION, None)
-    if calibration is not None:
-        checks.one_of(CALIBRATION, calibration, CALIBRATIONS)
-    conversion = convert_folder(folder, changes, calibration)
-    print(describe(conversion.report, records.read_record(folder)))
-    if conversion.kept:
-        name, images = layout.conversion_report(calibration), conversion.kept["images"]
-        print(f"not written: {name} keeps its figures of {images:,} test images")
+    for calibration in _ways(folder, changes):
+        conversion = convert_folder(folder, changes, calibration)
+        print(describe(conversion.report, records.read_record(folder)))
+        if conversion.kept:
+            name, images = layout.conversion_report(calibration), conversion.kept["images"]
+            print(f"not written: {name} keeps its figures of {images:,} test images")
     return 0
+
+
+def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
+    """The calibrations that a run is converted with, None being as it was trained.
+
+    The setting, which is taken out of the changes, means what it means in a sweep. Typed for a
+    quantized run it is a mistake, which the conversion names.
+    """
+    deploy = Deploy(calibration=changes[CALIBRATION]) if CALIBRATION in changes else Deploy()
+    typed = changes.pop(CALIBRATION, None)
+    records.read_record(folder)
+    config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
+    if Experiment.from_config(config).quant.enabled:
+        return [typed]
+    return [None, deploy.calibration] if deploy.calibration else [None]
 
 
 def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
