@@ -51,8 +51,9 @@ def main() -> None:
     device.start(experiment.threads)
     data = load(experiment.data.name, experiment.data.dir)
     network = network_for(experiment, data)
-    job = single_job(experiment, device.kind())
-    job = replace(job, runs=(), parts=tuple(replace(part, keep=True) for part in job.parts))
+    job = single_job(experiment, Path(), device.kind())
+    kept = tuple(replace(segment, keep=True) for segment in job.segments)
+    job = replace(job, runs=(), segments=kept)
     network.initialise(0)
     train(network, experiment, data, quiet)
 
@@ -65,7 +66,7 @@ def main() -> None:
     def engine() -> float:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            _Execution(job, Path(folder), data, quiet, quiet).run()
+            _Execution(replace(job, root=Path(folder)), data, quiet, quiet).run()
             return time.perf_counter() - start
 
     ratios = []

@@ -7,6 +7,7 @@ class itself under `hydra_plugins`, where a thin subclass stands.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qbench.base.errors import QbenchError
 from qbench.cli.hydra_app import explicit_keys, settings_of
+from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
 from qbench.planning.plan import make_plan
@@ -90,7 +92,7 @@ class DesignSweeper(Sweeper):
     def _job_config(self, overrides: list[str]) -> DictConfig:
         return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
 
-    def _launch(self, fixed: list[str], jobs: list[list[str]], folder: str) -> list[Any]:
+    def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Any]:
         """Hand the jobs to the launcher; its own files go to `folder`."""
         from hydra.core.plugins import Plugins
 
@@ -98,13 +100,13 @@ class DesignSweeper(Sweeper):
 
         announce()
         with read_write(self.config), open_dict(self.config):
-            self.config.hydra.sweep.dir = folder
+            self.config.hydra.sweep.dir = in_configuration(str(folder))
             self.config.hydra.launcher = self._launcher(len(jobs))
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
         )
         returns: list[Any] = list(
-            launcher.launch([[*fixed, *job] for job in jobs], initial_job_idx=0)
+            launcher.launch([[*fixed, _chosen(job)] for job in jobs], initial_job_idx=0)
         )
         return returns
 
@@ -127,6 +129,11 @@ class DesignSweeper(Sweeper):
             )
             return chosen
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
+
+
+def _chosen(job: Path) -> str:
+    """A job as an override, which is what launchers hand on."""
+    return f"job={in_hydra(str(job), literal=True)}"
 
 
 class SweepIncomplete(QbenchError):

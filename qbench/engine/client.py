@@ -123,47 +123,61 @@ def close_workers() -> None:
         _workers.popitem()[1].close()
 
 
-def do_job(path: Path, retries: int, isolate: bool) -> str:
+STOP = "stop"
+"""A file beside the jobs' files: no further job is begun while it is there."""
+
+
+def do_job(path: Path) -> str:
     """Do one job of a sweep; what happens to it is recorded and not raised.
 
     Args:
-        path: the job's file in `<root>/jobs/`.
-        retries: how often a job is tried again after its worker died or failed.
-        isolate: False does it in this process, without a worker.
+        path: the job's file.
 
     Returns:
-        `done`, or `failed` after the failure has been recorded.
+        `done`; `failed` after the failure has been recorded; `stopped` where the sweep has been
+        stopped before the job was begun.
 
     Raises:
-        DiskFull: there is no room for what comes out, nor for the record of a failure.
+        DiskFull: there is no room for what comes out, nor for the record of a failure. No further
+            job of the sweep is begun: what it trains would be lost as well.
     """
-    root = path.parent.parent
-    if (path.parent / STOP).exists():
+    stop = path.parent / STOP
+    if stop.exists():
         return "stopped"
     if not path.exists():
         return "done"  # by another sweep in this folder, which has cleared up
     spec = JobSpec.from_config(records.read_json(path, "a job"))
-    error = _failed_trunk(spec, root)
-    attempts = 0 if error else 1 + retries
-    for attempt in range(attempts):
-        error = _attempt(spec, path, isolate)
+    try:
+        error = _failed_trunk(spec) or _tried(spec, path)
         if error is None:
             return "done"
-        if error.pop("final", ""):
-            break
-        if attempt < retries:
-            say(f"{spec.label}: {error['message']}; tried again")
-    assert error is not None
-    _record_failure(spec, root, error)
+        _record_failure(spec, error)
+    except DiskFull:
+        with suppress(OSError):
+            stop.touch()
+        raise
+    if spec.policy.fail_fast:
+        stop.touch()
     return "failed"
 
 
-STOP = "stop"
+def _tried(spec: JobSpec, path: Path) -> dict[str, str] | None:
+    """Try a job as often as its policy says; returns the last error, or None once it is done."""
+    retries = spec.policy.retries
+    for left in range(retries, -1, -1):
+        error = _attempt(spec, path)
+        if error is None:
+            return None
+        if error.pop("final", ""):
+            break
+        if left:
+            say(f"{spec.label}: {error['message']}; tried again")
+    return error
 
 
-def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
+def _failed_trunk(spec: JobSpec) -> dict[str, str] | None:
     """Why the job need not be tried: what it builds on has failed in this very sweep."""
-    store = Store(root, say)
+    store = Store(spec.root, say)
     for segment in spec.segments:
         failure = store.failure(segment.id)
         if failure and spec.runs:
@@ -171,12 +185,12 @@ def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
     return None
 
 
-def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
+def _attempt(spec: JobSpec, path: Path) -> dict[str, str] | None:
     """Try a job once; returns the error, or None."""
     steps = spec.segments[-1].end if spec.segments else 0
     with run_bar(steps, spec.label[:30], position=1) as report:
-        if not isolate:
-            return _here(spec, path.parent.parent, report)
+        if not spec.policy.isolate:
+            return _here(spec, report)
         experiment = spec.experiment
         try:
             worker = worker_for(experiment.threads, experiment.deterministic)
@@ -202,14 +216,14 @@ def _error(event: Event) -> dict[str, str]:
     return error | ({"final": "yes"} if event["final"] else {})
 
 
-def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> dict[str, str] | None:
+def _here(spec: JobSpec, report: Callable[[int, float], None]) -> dict[str, str] | None:
     """Try a job in this process."""
     import traceback
 
     from qbench.engine.execute import execute
 
     try:
-        execute(spec, root, report, say)
+        execute(spec, report, say)
     except Exception as error:
         if full := disk_full(error):
             raise full from error
@@ -219,9 +233,9 @@ def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> di
     return None
 
 
-def _record_failure(spec: JobSpec, root: Path, error: dict[str, str]) -> None:
+def _record_failure(spec: JobSpec, error: dict[str, str]) -> None:
     """Leave the error where the runs' records would be, or on the trunk's segments."""
-    store = Store(root, say)
+    store = Store(spec.root, say)
     if not spec.runs:
         say(f"{spec.label}: failed. {error['message']}")
         for segment in spec.segments:
@@ -229,7 +243,7 @@ def _record_failure(spec: JobSpec, root: Path, error: dict[str, str]) -> None:
                 store.mark_failed(segment.id, error)
     for run in spec.runs:
         machine = {"kind": spec.device, "name": spec.device}
-        run_record.write_failure(root, run.experiment, run.id, spec.data, machine, error)
+        run_record.write_failure(spec.root, run.experiment, run.id, spec.data, machine, error)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,12 +28,11 @@ Report = Callable[[int, float], None]
 Say = Callable[[str], None]
 
 
-def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
+def execute(spec: JobSpec, report: Report, say: Say) -> None:
     """Do a job: afterwards its segments' states and its runs' records are on disk.
 
     Args:
         spec: the job.
-        root: holds `runs/` and `segments/`.
         report: called with (new steps, last loss) while it trains.
         say: told what a person should know.
 
@@ -49,25 +47,24 @@ def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
             f"device: planned for {spec.device}, but TensorFlow finds {device.kind()} here; set"
             " device=cpu or device=gpu as the worker's machine has it."
         )
-    if spec.runs and all(records.finished(root, run.id) for run in spec.runs):
+    if spec.runs and all(records.finished(spec.root, run.id) for run in spec.runs):
         return
     data = load(experiment.data.name, experiment.data.dir)
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
-    job = _Execution(spec, root, data, report, say)
-    job.run()
+    _Execution(spec, data, report, say).run()
 
 
 class _Execution:
     """One job under way."""
 
-    def __init__(self, spec: JobSpec, root: Path, data: Dataset, report: Report, say: Say) -> None:
+    def __init__(self, spec: JobSpec, data: Dataset, report: Report, say: Say) -> None:
         self.spec = spec
-        self.root = root
+        self.root = spec.root
         self.data = data
         self.report = report
         self.say = say
-        self.store = Store(root, say)
+        self.store = Store(spec.root, say)
         self.store.make_folder()
         self.clock = run_record.Clock()
         self.seconds: dict[str, float] = {}

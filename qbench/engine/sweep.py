@@ -18,7 +18,7 @@ from qbench.engine.client import STOP, WorkerDied, worker_for
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
-from qbench.engine.spec import JobSpec
+from qbench.engine.spec import JOBS, JobSpec
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
@@ -26,7 +26,7 @@ from qbench.planning.settings import Settings
 from qbench.storage import records
 from qbench.storage.store import Store
 
-Launch = Callable[[list[list[str]], str], list[Any]]
+Launch = Callable[[list[Path], Path], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
 
     Args:
         plan: the plan.
-        launch: runs jobs, each a list of overrides; a folder for the launcher's own files.
+        launch: runs jobs, given by the absolute paths of their files, with a folder for the
+            launcher's own files.
 
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
@@ -119,7 +120,7 @@ def _carry_out(
 ) -> None:
     """Hand the batches to the launcher, one after the other."""
     settings = resolved.plan.settings
-    jobs = root / "jobs"
+    jobs = root / JOBS
     jobs.mkdir(exist_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
@@ -129,8 +130,8 @@ def _carry_out(
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
-                records.write_atomically(jobs / f"{job.id}.json", records.as_json(job.as_config()))
-            returns = launch([[f"job={job.id}"] for job in batch], str(folder))
+                records.write_atomically(job.file, records.as_json(job.as_config()))
+            returns = launch([job.file for job in batch], folder)
             _record_lost(root, batch, returns)
             if not settings.engine.keep_trunks:
                 clean(root)
@@ -151,7 +152,7 @@ def _cleared(jobs: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
     except DiskFull as error:
         full = error
     for job in (job for batch in batches for job in batch):
-        (jobs / f"{job.id}.json").unlink(missing_ok=True)
+        job.file.unlink(missing_ok=True)
     (jobs / STOP).unlink(missing_ok=True)
     with suppress(OSError):
         jobs.rmdir()
@@ -163,7 +164,7 @@ def _tidy(root: Path) -> None:
     """Once every run is done, remove what sweeps that were killed left behind."""
     every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
     if all(records.finished(root, run) for run in every):
-        shutil.rmtree(root / "jobs", ignore_errors=True)
+        shutil.rmtree(root / JOBS, ignore_errors=True)
         records.sweep_up(root)
 
 

@@ -40,7 +40,7 @@ def verify(plan: Plan) -> None:
         for batch in jobs_to_do(resolved, root, Store(root, say)):
             for job in batch:
                 with run_bar(job.segments[-1].end, job.label[:30]) as report:
-                    execute(job, root, report, say)
+                    execute(job, report, say)
         for run, name in zip(plan.runs, resolved.ids, strict=True):
             shared = records.read_record(records.run_folder(root, name))
             alone = train_alone(run.experiment)

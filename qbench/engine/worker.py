@@ -123,10 +123,8 @@ def _serve(line: str, told: TextIO) -> None:
 
             try_conversion(Experiment.from_config(request["trial"]))
         else:
-            path = Path(request["job"])
             execute(
-                JobSpec.from_config(read_json(path, "a job")),
-                path.parent.parent,
+                JobSpec.from_config(read_json(Path(request["job"]), "a job")),
                 lambda new, loss: _tell(told, event="progress", new=new, loss=loss),
                 lambda text: _tell(told, event="say", text=text),
             )

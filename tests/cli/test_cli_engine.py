@@ -60,6 +60,15 @@ def test_workers_give_the_same_as_this_process(few: Path, tiny: list[str], tmp_p
     assert examples.states(tmp_path) == set()
 
 
+def test_jobs_are_found_from_another_working_directory(few: Path, tiny: list[str]) -> None:
+    """Also where the folder's name would mean something to Hydra."""
+    name = "one, two=${three} it's"
+    quoted = name.replace("$", "\\$").replace("'", "\\'")
+    elsewhere = ["hydra.job.chdir=true", "hydra.sweep.dir=elsewhere"]
+    assert main(["sweep", *tiny, *examples.FEW, *elsewhere, f"out='{quoted}'"]) == 0
+    assert examples.weights(Path(name)) == examples.weights(few)
+
+
 def test_a_sweep_leaves_no_states_jobs_or_locks(few: Path) -> None:
     assert not (few / "jobs").exists()
     assert list((few / "segments").iterdir()) == []

@@ -35,7 +35,12 @@ def worker(tmp_path_factory):
 def _one_job(root, values=None):
     """The file of a job with one run of ten steps."""
     (spec,) = jobs(resolved(values or {}), root)
-    return spec, write_job(spec, root)
+    return spec, write_job(spec)
+
+
+def _do(spec, retries=0):
+    """Do a job as a launcher's process does it."""
+    return do_job(write_job(spec, retries))
 
 
 def _failure(events):
@@ -74,11 +79,13 @@ def test_a_full_disk_is_no_failure_and_not_tried_again(worker, tmp_path, capfd):
     with pytest.raises(DiskFull, match="disk full"):
         list(worker().ask(job=str(path)))
     with pytest.raises(DiskFull, match="the same command goes on from here"):
-        do_job(path, 3, True)
+        _do(spec, 3)
     assert not (tmp_path / "runs").exists()
     assert "tried again" not in capfd.readouterr().err
     (tmp_path / "full").unlink()
-    assert do_job(path, 0, True) == "done"
+    assert _do(spec) == "stopped"
+    spec.file.with_name(client.STOP).unlink()
+    assert _do(spec) == "done"
     assert weights(tmp_path, spec.runs[0].id)
 
 
@@ -91,11 +98,12 @@ def test_a_worker_without_room_to_start_says_so(worker, monkeypatch, capfd):
 
 def test_a_mistake_is_told_as_a_sentence_and_not_tried_again(worker, tmp_path, capfd):
     spec, _ = _one_job(tmp_path)
-    path = write_job(replace(spec, data={**spec.data, "hash": "other"}), tmp_path)
+    spec = replace(spec, data={**spec.data, "hash": "other"})
+    path = write_job(spec)
     failed = _failure(list(worker().ask(job=str(path))))
     assert failed["final"] is True
     assert "the data are not those planned with" in failed["message"]
-    assert do_job(path, 3, True) == "failed"
+    assert _do(spec, 3) == "failed"
     record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
     assert record["status"] == "failed"
     assert record["error"]["message"] == failed["message"]
@@ -136,10 +144,10 @@ def test_models_are_checked_without_training(worker):
 def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
     worker, tmp_path, capfd
 ):
-    spec, path = _one_job(tmp_path)
+    spec, _ = _one_job(tmp_path)
     pid = worker()._process.pid
     faults.kill(tmp_path, spec.id, 1)
-    assert do_job(path, 1, True) == "done"
+    assert _do(spec, 1) == "done"
     assert worker()._process.pid != pid
     assert weights(tmp_path, spec.runs[0].id)
     said = capfd.readouterr().err
@@ -150,12 +158,11 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
 def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_path):
     work = resolved({}, {"quant.bits": 4})
     trunk, victim, other = jobs(work, tmp_path)
-    paths = {spec.id: write_job(spec, tmp_path) for spec in (trunk, victim, other)}
-    assert do_job(paths[trunk.id], 0, True) == "done"
+    assert _do(trunk) == "done"
     faults.kill(tmp_path, victim.id, 100)
-    assert do_job(paths[victim.id], 1, True) == "failed"
+    assert _do(victim, 1) == "failed"
     assert (tmp_path / f"deaths-{victim.id}").read_text() == "98"
-    assert do_job(paths[other.id], 1, True) == "done"
+    assert _do(other, 1) == "done"
     record = records.read_record(records.run_folder(tmp_path, victim.runs[0].id))
     assert (record["status"], record["metrics"]) == ("failed", None)
     assert record["error"]["message"] == "the worker process ended by signal 9"
@@ -163,16 +170,16 @@ def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_p
     # In the next sweep it is tried again, and goes on from the trunk.
     faults.kill(tmp_path, victim.id, 0)
     assert [spec.id for spec in jobs(work, tmp_path)] == [victim.id]
-    assert do_job(paths[victim.id], 0, True) == "done"
+    assert _do(victim) == "done"
     assert weights(tmp_path, victim.runs[0].id)
 
 
 def test_a_trunk_that_fails_fails_its_runs_at_once(worker, tmp_path):
     trunk, *branches = jobs(resolved({}, {"quant.bits": 4}), tmp_path)
     wrong = replace(trunk, data={**trunk.data, "hash": "other"})
-    assert do_job(write_job(wrong, tmp_path), 0, True) == "failed"
+    assert _do(wrong) == "failed"
     for spec in branches:
-        assert do_job(write_job(spec, tmp_path), 0, True) == "failed"
+        assert _do(spec) == "failed"
         record = records.read_record(records.run_folder(tmp_path, spec.runs[0].id))
         assert record["error"]["message"].startswith("its trunk failed: ")
 

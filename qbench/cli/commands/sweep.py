@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from qbench.base.errors import DiskFull
 from qbench.cli import hydra_app
 
 HELP = """usage: qbench sweep [overrides]
@@ -39,19 +38,8 @@ def main(arguments: list[str]) -> int:
 
 def run_job(config: Any) -> str:
     """One job of a sweep, in whichever process the launcher chose; returns how it went."""
-    from qbench.engine.client import STOP, do_job
+    from qbench.engine.client import do_job
     from qbench.engine.orphans import leave_with_parent
 
     leave_with_parent()
-    settings = hydra_app.settings_of(config)
-    engine = settings.engine
-    path = settings.root.absolute() / "jobs" / f"{config.job}.json"
-    try:
-        outcome = do_job(path, engine.retries, engine.isolate)
-    except DiskFull:
-        with suppress(OSError):
-            (path.parent / STOP).touch()  # what the others train would be lost as well
-        raise
-    if outcome == "failed" and engine.fail_fast:
-        (path.parent / STOP).touch()
-    return outcome
+    return do_job(Path(config.job))
