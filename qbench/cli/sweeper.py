@@ -115,10 +115,12 @@ class DesignSweeper(Sweeper):
 
         A launcher that was chosen on purpose says itself how many jobs it does at once.
         """
+        from qbench.engine.workers import jobs_at_once
+
         chosen = self._chosen_launcher
         engine = settings_of(self.config).engine
-        at_once = min(engine.workers, jobs)
-        if at_once < 2 or not engine.isolate or chosen["_target_"] != _BASIC:
+        at_once = min(jobs_at_once(engine), jobs)
+        if at_once < 2 or chosen["_target_"] != _BASIC:
             return chosen
         try:
             from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf

@@ -12,9 +12,9 @@ from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
+from qbench.engine.model_check import check_models
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
-from qbench.engine.worker import check_models
 from qbench.planning.identity import phases
 from qbench.planning.segments import Tree
 from qbench.storage import records

@@ -14,11 +14,13 @@ from qbench.base.files import prepare_folder
 from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
-from qbench.engine.client import STOP, WorkerDied, worker_for
+from qbench.engine.client import STOP
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
+from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JOBS, JobSpec
+from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
@@ -99,16 +101,10 @@ def device_kind(settings: Settings) -> str:
     engine = settings.engine
     if engine.device != "auto":
         return engine.device.upper()
-    base = settings.base
-    if engine.isolate:
-        try:
-            return worker_for(base.threads, base.deterministic).device["kind"]
-        except WorkerDied as error:
-            raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
-    from qbench.base import device
-
-    device.start(base.threads, base.deterministic)
-    return device.kind()
+    try:
+        return worker_for(settings.base, engine.isolate).device["kind"]
+    except WorkerDied as error:
+        raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
 
 
 def _carry_out(
@@ -190,20 +186,13 @@ def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
 
 def _check_models(plan: Plan) -> None:
     """Build every different network once: what cannot be trained is known before training."""
-    base, models = plan.settings.base, plan.networks
-    if not plan.settings.engine.isolate:
-        from qbench.engine.worker import check_models
-
-        check_models(models, say)
-        return
+    worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
     try:
-        for event in worker_for(base.threads, base.deterministic).ask(check=models):
-            if event["event"] == "say":
-                say(event["text"])
-            elif event["event"] == "failed":
-                raise QbenchError(event["message"])
+        failure = worker.ask("check", Listener(), models=plan.networks)
     except WorkerDied as error:
         raise QbenchError(f"model: the worker process that built it ended {error}.") from error
+    if failure:
+        raise QbenchError(failure.message)
 
 
 def _status(root: Path, run: str) -> str:

@@ -9,7 +9,7 @@ import cli_examples as examples
 import pytest
 
 from qbench.cli.main import main
-from qbench.engine import client
+from qbench.engine.workers import close_workers
 from qbench.training.network import Network
 
 
@@ -54,7 +54,7 @@ def test_workers_give_the_same_as_this_process(few: Path, tiny: list[str], tmp_p
     try:
         assert main(["sweep", *isolated, *examples.FEW, f"out={tmp_path}"]) == 0
     finally:
-        client.close_workers()
+        close_workers()
     assert (tmp_path / "table.csv").read_bytes() == (few / "table.csv").read_bytes()
     assert examples.weights(tmp_path) == examples.weights(few)
     assert examples.states(tmp_path) == set()
