@@ -7,6 +7,7 @@ class itself under `hydra_plugins`, where a thin subclass stands.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qbench.base.errors import QbenchError
+from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
@@ -24,37 +26,28 @@ from qbench.engine.progress import say
 from qbench.planning.plan import make_plan
 
 if TYPE_CHECKING:
-    from qbench.engine.sweep import Outcome
+    from qbench.engine.client import Ended
 
-_BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+_BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
 
 
 class DesignSweeper(Sweeper):
-    """Expands the configured design and launches what is not finished yet.
+    """Expands the configured design, and hands the plan to the command that Hydra brings.
 
-    Comma lists on the command line are levels of factors, the first one the default. With
-    `action: plan` it prints the plan and launches nothing.
+    Comma lists on the command line are levels of factors, the first one the default.
     """
 
     hydra_context: HydraContext
-    task_function: TaskFunction
+    command: Command
     config: DictConfig
-
-    def __init__(
-        self, action: str, workers: int | None, step_seconds: float | None, as_json: bool
-    ) -> None:
-        """`action` is `run`, `plan` or `verify`; the others are options of `plan`."""
-        self.action = action
-        self.workers = workers
-        self.step_seconds = step_seconds
-        self.as_json = as_json
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Called by Hydra before `sweep`."""
+        """Called by Hydra before `sweep`; the task function is a `CommandTask`."""
+        assert isinstance(task_function, CommandTask)
         self.hydra_context = hydra_context
-        self.task_function = task_function
+        self.command = task_function.command
         self.config = config
         self._chosen_launcher: Any = OmegaConf.to_container(config.hydra.launcher)
 
@@ -74,25 +67,12 @@ class DesignSweeper(Sweeper):
             return settings_of(self._job_config([*fixed, *choices])).base
 
         plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
-        if self.action == "plan":
-            from qbench.planning.forecast import print_forecast
-
-            workers = self.workers or plan.settings.engine.workers
-            print_forecast(plan, workers, self.step_seconds, self.as_json)
-            return
-        if self.action == "verify":
-            from qbench.engine.verify import verify
-
-            verify(plan)
-            return
-        from qbench.engine.sweep import run_sweep
-
-        report(run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder)))
+        self.command(plan, partial(self._launch, fixed))
 
     def _job_config(self, overrides: list[str]) -> DictConfig:
         return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
 
-    def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Any]:
+    def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Ended]:
         """Hand the jobs to the launcher; its own files go to `folder`."""
         from hydra.core.plugins import Plugins
 
@@ -103,12 +83,10 @@ class DesignSweeper(Sweeper):
             self.config.hydra.sweep.dir = in_configuration(str(folder))
             self.config.hydra.launcher = self._launcher(len(jobs))
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
+            hydra_context=self.hydra_context, task_function=run_job, config=self.config
         )
-        returns: list[Any] = list(
-            launcher.launch([[*fixed, _chosen(job)] for job in jobs], initial_job_idx=0)
-        )
-        return returns
+        overrides = [[*fixed, _chosen(job)] for job in jobs]
+        return [done.return_value for done in launcher.launch(overrides, initial_job_idx=0)]
 
     def _launcher(self, jobs: int) -> Any:
         """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
@@ -120,7 +98,7 @@ class DesignSweeper(Sweeper):
         chosen = self._chosen_launcher
         engine = settings_of(self.config).engine
         at_once = min(jobs_at_once(engine), jobs)
-        if at_once < 2 or chosen["_target_"] != _BASIC:
+        if at_once < 2 or self.config.hydra.runtime.choices["hydra/launcher"] != _BASIC:
             return chosen
         try:
             from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
@@ -136,26 +114,6 @@ class DesignSweeper(Sweeper):
 def _chosen(job: Path) -> str:
     """A job as an override, which is what launchers hand on."""
     return f"job={in_hydra(str(job), literal=True)}"
-
-
-class SweepIncomplete(QbenchError):
-    """Something of a sweep could not be done; the rest is done and reported."""
-
-
-def report(outcome: Outcome) -> None:
-    """Build and print the report of a sweep.
-
-    Raises:
-        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
-            pass, its file gives wrong answers, or a figure could not be drawn.
-    """
-    from qbench.report.build import build_report
-
-    built = build_report(outcome.folder)
-    print(built.text, flush=True)
-    incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
-    if incomplete:
-        raise SweepIncomplete(" ".join(incomplete))
 
 
 def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.base.errors import DiskFull, QbenchError
+from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.progress import run_bar, say
 from qbench.engine.requests import Failure, Listener
@@ -16,6 +18,30 @@ from qbench.storage.store import Store
 
 STOP = "stop"
 """A file beside the jobs' files: no further job is begun while it is there."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended; plain data, which every launcher can bring back from another process.
+
+    Attributes:
+        how: `done`, `failed` or `stopped`, see `do_job`; `full` where a disk had no room; `lost`
+            where anything else was raised.
+        message: what was raised, in a sentence.
+    """
+
+    how: str
+    message: str = ""
+
+
+def end_job(path: Path) -> Ended:
+    """Do one job of a sweep, as `do_job` does it; nothing is raised."""
+    try:
+        return Ended(do_job(path))
+    except DiskFull as full:
+        return Ended("full", str(full))
+    except Exception as error:
+        return Ended("lost", summary(error))
 
 
 def do_job(path: Path) -> str:

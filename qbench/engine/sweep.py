@@ -11,10 +11,9 @@ from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
-from qbench.engine.client import STOP
+from qbench.engine.client import STOP, Ended
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
@@ -28,7 +27,9 @@ from qbench.planning.settings import Settings
 from qbench.storage import records
 from qbench.storage.store import Store
 
-Launch = Callable[[list[Path], Path], list[Any]]
+Launch = Callable[[list[Path], Path], list[Ended]]
+"""Runs jobs, given by the absolute paths of their files, with a folder for a launcher's own files;
+returns how each ended, in their order."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
 
     Args:
         plan: the plan.
-        launch: runs jobs, given by the absolute paths of their files, with a folder for the
-            launcher's own files.
+        launch: runs its jobs.
 
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
@@ -127,8 +127,7 @@ def _carry_out(
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
                 records.write_atomically(job.file, records.as_json(job.as_config()))
-            returns = launch([job.file for job in batch], folder)
-            _record_lost(root, batch, returns)
+            _record_lost(root, batch, launch([job.file for job in batch], folder))
             if not settings.engine.keep_trunks:
                 clean(root)
             if settings.engine.fail_fast and (jobs / STOP).exists():
@@ -164,24 +163,17 @@ def _tidy(root: Path) -> None:
         records.sweep_up(root)
 
 
-def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
+def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
     """Give a record to every run whose job ended without leaving one; DiskFull is raised."""
-    for result in returns:
-        if isinstance(full := getattr(result, "_return_value", None), DiskFull):
-            raise full
-    for job, result in zip(batch, returns, strict=True):
+    for end in ends:
+        if end.how == "full":
+            raise DiskFull(end.message)
+    for job, end in zip(batch, ends, strict=True):
+        error = {"message": end.message or "its job left no record"}
+        machine = {"kind": job.device, "name": job.device}
         for run in job.runs:
-            if records.existing_record(root, run.id) is None and result is not None:
-                error = getattr(result, "_return_value", None)
-                if error == "stopped":
-                    continue
-                message = "its job left no record"
-                if isinstance(error, BaseException):
-                    message = summary(error)
-                machine = {"kind": job.device, "name": job.device}
-                run_record.write_failure(
-                    root, run.experiment, run.id, job.data, machine, {"message": message}
-                )
+            if end.how != "stopped" and records.existing_record(root, run.id) is None:
+                run_record.write_failure(root, run.experiment, run.id, job.data, machine, error)
 
 
 def _check_models(plan: Plan) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from qbench.base.errors import QbenchError
 from qbench.cli import hydra_app
+
+if TYPE_CHECKING:
+    from qbench.engine.sweep import Launch
+    from qbench.planning.plan import Plan
 
 HELP = """usage: qbench sweep [overrides]
 
@@ -30,16 +34,29 @@ drawn, 2 if nothing could be run.
 """
 
 
+class SweepIncomplete(QbenchError):
+    """Something of a sweep could not be done; the rest is done and reported."""
+
+
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(run_job, arguments, sweep=True)
+    hydra_app.sweep(_sweep, arguments)
     return 0
 
 
-def run_job(config: Any) -> str:
-    """One job of a sweep, in whichever process the launcher chose; returns how it went."""
-    from qbench.engine.client import do_job
-    from qbench.engine.orphans import leave_with_parent
+def _sweep(plan: Plan, launch: Launch) -> None:
+    """Run what the plan asks for, build the report and print it.
 
-    leave_with_parent()
-    return do_job(Path(config.job))
+    Raises:
+        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
+            pass, its file gives wrong answers, or a figure could not be drawn.
+    """
+    from qbench.engine.sweep import run_sweep
+    from qbench.report.build import build_report
+
+    outcome = run_sweep(plan, launch)
+    built = build_report(outcome.folder)
+    print(built.text, flush=True)
+    incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
+    if incomplete:
+        raise SweepIncomplete(" ".join(incomplete))
