@@ -6,7 +6,6 @@ class itself under `hydra_plugins`, where a thin subclass stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
-from qbench.planning.plan import make_plan
+from qbench.planning.plan import make_plan, outline
 
 if TYPE_CHECKING:
     from qbench.engine.client import Ended
@@ -62,15 +61,14 @@ class DesignSweeper(Sweeper):
             if o.is_sweep_override()
         }
 
-        def compose(groups: Mapping[str, Any]) -> Experiment:
-            choices = [f"{group}={choice}" for group, choice in groups.items()]
-            return settings_of(self._job_config([*fixed, *choices])).base
+        design = outline(settings_of(self.config), given, explicit_keys(fixed))
+        composed = {one: self._composed([*fixed, *one]) for one in design.choices}
+        self.command(make_plan(design, composed), partial(self._launch, fixed))
 
-        plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
-        self.command(plan, partial(self._launch, fixed))
-
-    def _job_config(self, overrides: list[str]) -> DictConfig:
-        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+    def _composed(self, overrides: list[str]) -> Experiment:
+        """The default experiment under these overrides."""
+        loader = self.hydra_context.config_loader
+        return settings_of(loader.load_sweep_config(self.config, overrides)).base
 
     def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Ended]:
         """Hand the jobs to the launcher; its own files go to `folder`."""
