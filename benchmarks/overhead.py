@@ -22,7 +22,8 @@ from qbench.base import device
 from qbench.cli.hydra_app import settings_of
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.engine.execute import _Execution, network_for
+from qbench.engine.execute import _Execution
+from qbench.engine.networks import network_for
 from qbench.engine.single import single_job
 
 ROUNDS = 20

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
+from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec
 from qbench.storage import records
 from qbench.storage.locks import locked
@@ -226,34 +225,3 @@ class _Execution:
         rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
         config = experiment.as_config()
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
-
-
-def network_for(experiment: Experiment, data: Dataset) -> Any:
-    """A network for this experiment, the one of an earlier job where its graph is the same."""
-    config = experiment.as_config()
-    for group, key in (
-        ("data", "dir"),
-        ("data", "note"),
-        ("train", "log_every"),
-        ("train", "checkpoint_every"),
-    ):
-        del config[group][key]
-    groups = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
-    return _network(json.dumps([groups, data.hash], sort_keys=True), _Hidden((experiment, data)))
-
-
-class _Hidden(tuple[Any, ...]):
-    """Arguments that the cache does not look at."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hidden)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=2)
-def _network(key: str, arguments: _Hidden) -> Any:
-    from qbench.training.network import Network
-
-    return Network(*arguments)

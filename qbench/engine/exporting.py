@@ -111,7 +111,7 @@ def try_conversion(experiment: Experiment) -> None:
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load
     from qbench.deploy.convert import attempt
-    from qbench.engine.execute import network_for
+    from qbench.engine.networks import network_for
 
     data = load(experiment.data.name, experiment.data.dir)
     attempt(network_for(experiment, data), experiment, data)

@@ -10,8 +10,9 @@ from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.engine.execute import execute, network_for
+from qbench.engine.execute import execute
 from qbench.engine.model_check import check_models
+from qbench.engine.networks import network_for
 from qbench.engine.progress import run_bar, say
 from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.planning.plan import Plan
