@@ -47,18 +47,28 @@ def resolve(plan: Plan, device: str) -> ResolvedPlan:
     Raises:
         QbenchError: data are missing or damaged.
     """
-    facts = tuple(
-        run_record.data_facts(
-            run.experiment, load(run.experiment.data.name, run.experiment.data.dir)
-        )
-        for run in plan.runs
-    )
+    facts = _facts(plan.runs)
     ids = tuple(
         run_record.run_id(run.experiment, data["hash"], device)
         for run, data in zip(plan.runs, facts, strict=True)
     )
     tree = _tree(plan, range(len(ids)), ids, facts, device)
     return ResolvedPlan(plan, device, ids, facts, tree)
+
+
+def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
+    """What records say of each run's data; every data set is loaded once and not kept."""
+    found: list[dict[str, Any]] = [{} for _ in runs]
+    places: dict[tuple[str, str | None], list[int]] = {}
+    for number, run in enumerate(runs):
+        data = run.experiment.data
+        places.setdefault((data.name, data.dir), []).append(number)
+    for place, numbers in places.items():
+        loaded = load(*place)
+        for number in numbers:
+            found[number] = run_record.data_facts(runs[number].experiment, loaded)
+        del loaded  # the next one is read while at most the loader holds this one
+    return tuple(found)
 
 
 def _tree(
