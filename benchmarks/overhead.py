@@ -22,7 +22,8 @@ from qbench.base import device
 from qbench.cli.hydra_app import settings_of
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.engine.execute import _Execution, network_for
+from qbench.engine.execute import _Execution
+from qbench.engine.networks import network_for
 from qbench.engine.single import single_job
 
 ROUNDS = 20
@@ -51,8 +52,9 @@ def main() -> None:
     device.start(experiment.threads)
     data = load(experiment.data.name, experiment.data.dir)
     network = network_for(experiment, data)
-    job = single_job(experiment, device.kind())
-    job = replace(job, runs=(), parts=tuple(replace(part, keep=True) for part in job.parts))
+    job = single_job(experiment, Path(), device.kind())
+    kept = tuple(replace(segment, keep=True) for segment in job.segments)
+    job = replace(job, runs=(), segments=kept)
     network.initialise(0)
     train(network, experiment, data, quiet)
 
@@ -65,7 +67,7 @@ def main() -> None:
     def engine() -> float:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            _Execution(job, Path(folder), data, quiet, quiet).run()
+            _Execution(replace(job, root=Path(folder)), data, quiet, quiet).run()
             return time.perf_counter() - start
 
     ratios = []

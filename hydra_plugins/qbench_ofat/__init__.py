@@ -20,10 +20,6 @@ class OfatSweeperConf:
     """Its configuration node."""
 
     _target_: str = "hydra_plugins.qbench_ofat.OfatSweeper"
-    action: str = "run"
-    workers: int | None = None
-    step_seconds: float | None = None
-    as_json: bool = False
 
 
 ConfigStore.instance().store(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.paths import config_folder
 from qbench.base.registry import nearest
 from qbench.cli.arguments import understood
+from qbench.cli.command import Command, CommandTask
 from qbench.cli.known import unknown
 from qbench.cli.wording import bad_reference
 from qbench.planning.settings import Settings
@@ -20,35 +21,41 @@ from qbench.planning.settings import Settings
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
-def run(
-    task: Callable[[Any], Any], arguments: list[str], *, sweep: bool, more: Sequence[str] = ()
-) -> None:
+def run(task: Callable[[Any], Any], arguments: list[str]) -> None:
     """Compose the configuration from `arguments` (overrides and Hydra's flags) and run `task`.
-
-    With `sweep` the task is what qbench's sweeper launches for each run. `more` are overrides of
-    the verb's own.
 
     Raises:
         QbenchError: the configuration cannot be composed or is not valid.
     """
+    raised: list[Exception] = []
+    _with_hydra(_keeping(task, raised), understood(arguments, several=False))
+    if raised:
+        raise raised[0]
+
+
+def sweep(command: Command, arguments: list[str]) -> None:
+    """Compose the configuration from `arguments`, make a plan of its design and run `command`.
+
+    Raises:
+        QbenchError: the configuration cannot be composed or is not valid.
+    """
+    _with_hydra(CommandTask(command), ["--multirun", *understood(arguments, several=True)])
+
+
+def _with_hydra(task: Callable[[Any], Any], arguments: list[str]) -> None:
+    """Hydra's program for a task function."""
     import hydra
 
-    taken = understood(arguments, several=sweep)
     _silence()
-    flags = ["--multirun"] if sweep else []
-    raised: list[Exception] = []
-    application = hydra.main(
-        version_base="1.3", config_path=str(config_folder()), config_name="config"
-    )(task if sweep else _keeping(task, raised))
-    with _as_program([*flags, *taken, *more]):
+    folder = str(config_folder())
+    application = hydra.main(version_base="1.3", config_path=folder, config_name="config")(task)
+    with _as_program(arguments):
         try:
             application()
         except Exception as error:
             if isinstance(error, QbenchError) or not _from_hydra(error):
                 raise
             raise QbenchError(explain(error)) from error
-    if raised:
-        raise raised[0]
 
 
 def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[Any], Any]:

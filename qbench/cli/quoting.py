@@ -29,8 +29,13 @@ def in_shell(key: str, text: str, literal: bool = False) -> str:
 def in_hydra(text: str, quote: Quote = Quote.double, literal: bool = False) -> str:
     """A text as a quoted value of an override; see `in_shell` for the arguments."""
     if literal or "${" in _WHOLE_REFERENCE.sub("", text):
-        text = _REFERENCE.sub(r"\1\1\\${", text)
+        text = in_configuration(text)
     return QuotedString(text=text, quote=quote).with_quotes()
+
+
+def in_configuration(text: str) -> str:
+    """A text as a configuration's value that stands for itself, whatever `${...}` is in it."""
+    return _REFERENCE.sub(r"\1\1\\${", text)
 
 
 def _in_double_quotes(text: str) -> str:

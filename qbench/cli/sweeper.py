@@ -6,7 +6,8 @@ class itself under `hydra_plugins`, where a thin subclass stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,43 +17,36 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qbench.base.errors import QbenchError
+from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
+from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
-from qbench.planning.plan import make_plan
+from qbench.planning.plan import make_plan, outline
 
 if TYPE_CHECKING:
-    from qbench.engine.sweep import Outcome
+    from qbench.engine.client import Ended
 
-_BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+_BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
 
 
 class DesignSweeper(Sweeper):
-    """Expands the configured design and launches what is not finished yet.
+    """Expands the configured design, and hands the plan to the command that Hydra brings.
 
-    Comma lists on the command line are levels of factors, the first one the default. With
-    `action: plan` it prints the plan and launches nothing.
+    Comma lists on the command line are levels of factors, the first one the default.
     """
 
     hydra_context: HydraContext
-    task_function: TaskFunction
+    command: Command
     config: DictConfig
-
-    def __init__(
-        self, action: str, workers: int | None, step_seconds: float | None, as_json: bool
-    ) -> None:
-        """`action` is `run`, `plan` or `verify`; the others are options of `plan`."""
-        self.action = action
-        self.workers = workers
-        self.step_seconds = step_seconds
-        self.as_json = as_json
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Called by Hydra before `sweep`."""
+        """Called by Hydra before `sweep`; the task function is a `CommandTask`."""
+        assert isinstance(task_function, CommandTask)
         self.hydra_context = hydra_context
-        self.task_function = task_function
+        self.command = task_function.command
         self.config = config
         self._chosen_launcher: Any = OmegaConf.to_container(config.hydra.launcher)
 
@@ -67,30 +61,16 @@ class DesignSweeper(Sweeper):
             if o.is_sweep_override()
         }
 
-        def compose(groups: Mapping[str, Any]) -> Experiment:
-            choices = [f"{group}={choice}" for group, choice in groups.items()]
-            return settings_of(self._job_config([*fixed, *choices])).base
+        design = outline(settings_of(self.config), given, explicit_keys(fixed))
+        composed = {one: self._composed([*fixed, *one]) for one in design.choices}
+        self.command(make_plan(design, composed), partial(self._launch, fixed))
 
-        plan = make_plan(settings_of(self.config), given, explicit_keys(fixed), compose)
-        if self.action == "plan":
-            from qbench.planning.forecast import print_forecast
+    def _composed(self, overrides: list[str]) -> Experiment:
+        """The default experiment under these overrides."""
+        loader = self.hydra_context.config_loader
+        return settings_of(loader.load_sweep_config(self.config, overrides)).base
 
-            workers = self.workers or plan.settings.engine.workers
-            print_forecast(plan, workers, self.step_seconds, self.as_json)
-            return
-        if self.action == "verify":
-            from qbench.engine.verify import verify
-
-            verify(plan)
-            return
-        from qbench.engine.sweep import run_sweep
-
-        report(run_sweep(plan, lambda jobs, folder: self._launch(fixed, jobs, folder)))
-
-    def _job_config(self, overrides: list[str]) -> DictConfig:
-        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
-
-    def _launch(self, fixed: list[str], jobs: list[list[str]], folder: str) -> list[Any]:
+    def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Ended]:
         """Hand the jobs to the launcher; its own files go to `folder`."""
         from hydra.core.plugins import Plugins
 
@@ -98,25 +78,25 @@ class DesignSweeper(Sweeper):
 
         announce()
         with read_write(self.config), open_dict(self.config):
-            self.config.hydra.sweep.dir = folder
+            self.config.hydra.sweep.dir = in_configuration(str(folder))
             self.config.hydra.launcher = self._launcher(len(jobs))
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.hydra_context, task_function=self.task_function, config=self.config
+            hydra_context=self.hydra_context, task_function=run_job, config=self.config
         )
-        returns: list[Any] = list(
-            launcher.launch([[*fixed, *job] for job in jobs], initial_job_idx=0)
-        )
-        return returns
+        overrides = [[*fixed, _chosen(job)] for job in jobs]
+        return [done.return_value for done in launcher.launch(overrides, initial_job_idx=0)]
 
     def _launcher(self, jobs: int) -> Any:
         """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
 
         A launcher that was chosen on purpose says itself how many jobs it does at once.
         """
+        from qbench.engine.workers import jobs_at_once
+
         chosen = self._chosen_launcher
         engine = settings_of(self.config).engine
-        at_once = min(engine.workers, jobs)
-        if at_once < 2 or not engine.isolate or chosen["_target_"] != _BASIC:
+        at_once = min(jobs_at_once(engine), jobs)
+        if at_once < 2 or self.config.hydra.runtime.choices["hydra/launcher"] != _BASIC:
             return chosen
         try:
             from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
@@ -129,24 +109,9 @@ class DesignSweeper(Sweeper):
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
 
 
-class SweepIncomplete(QbenchError):
-    """Something of a sweep could not be done; the rest is done and reported."""
-
-
-def report(outcome: Outcome) -> None:
-    """Build and print the report of a sweep.
-
-    Raises:
-        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
-            pass, its file gives wrong answers, or a figure could not be drawn.
-    """
-    from qbench.report.build import build_report
-
-    built = build_report(outcome.folder)
-    print(built.text, flush=True)
-    incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
-    if incomplete:
-        raise SweepIncomplete(" ".join(incomplete))
+def _chosen(job: Path) -> str:
+    """A job as an override, which is what launchers hand on."""
+    return f"job={in_hydra(str(job), literal=True)}"
 
 
 def _levels(override: Override, parser: OverridesParser) -> tuple[Any, ...]:

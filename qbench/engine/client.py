@@ -2,240 +2,125 @@
 
 from __future__ import annotations
 
-import atexit
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from qbench.base.errors import DiskFull, QbenchError, disk_full
-from qbench.base.keras_settings import check_keras_settings
+from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.reasons import summary
 from qbench.engine import run_record
-from qbench.engine.gpus import visible_gpu
 from qbench.engine.progress import run_bar, say
+from qbench.engine.requests import Failure, Listener
 from qbench.engine.spec import JobSpec
+from qbench.engine.workers import WorkerDied, worker_for
 from qbench.storage import layout, records
-from qbench.storage.locks import LockLost
 from qbench.storage.store import Store
 
-Event = dict[str, Any]
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended; plain data, which every launcher can bring back from another process.
+
+    Attributes:
+        how: `done`, `failed` or `stopped`, see `do_job`; `full` where a disk had no room; `lost`
+            where anything else was raised.
+        message: what was raised, in a sentence.
+    """
+
+    how: str
+    message: str = ""
 
 
-class WorkerDied(Exception):
-    """A worker process ended in the middle of a job."""
+def end_job(path: Path) -> Ended:
+    """Do one job of a sweep, as `do_job` does it; nothing is raised."""
+    try:
+        return Ended(do_job(path))
+    except DiskFull as full:
+        return Ended("full", str(full))
+    except Exception as error:
+        return Ended("lost", summary(error))
 
 
-class Worker:
-    """A worker process; started when it is made."""
-
-    def __init__(self, threads: int, deterministic: bool) -> None:
-        """See `qbench.engine.worker` for the arguments.
-
-        Raises:
-            QbenchError: Keras' settings are not those that qbench needs.
-        """
-        check_keras_settings()  # here, where it can still be said in a sentence
-        command = [sys.executable, "-m", "qbench.engine.worker", "--threads", str(threads)]
-        self._process = subprocess.Popen(
-            command + ["--deterministic"] * deterministic,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            env=visible_gpu(),
-        )
-        self._device: dict[str, str] | None = None
-
-    @property
-    def device(self) -> dict[str, str]:
-        """Kind and name of the device that the worker found; waits until it has started."""
-        if self._device is None:
-            hello = self._event()
-            self._device = {"kind": hello["kind"], "name": hello["name"]}
-        return self._device
-
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
-
-    def ask(self, **request: Any) -> Iterator[Event]:
-        """Hand a request over (see `qbench.engine.worker`); yields its events to the last one.
-
-        Raises:
-            WorkerDied: the process ended.
-            DiskFull: there was no room for what the worker was to write.
-        """
-        _ = self.device
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise WorkerDied("it was gone before the job was handed over") from error
-        while True:
-            event = self._event()
-            yield event
-            if event["event"] in ("done", "failed"):
-                return
-
-    def _event(self) -> Event:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.endswith("\n"):  # nothing, or what it was about to say
-            code = self._process.wait()
-            raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
-        event: Event = json.loads(line)
-        if event.get("full"):
-            raise DiskFull(event["message"])
-        return event
-
-    def close(self) -> None:
-        """End the process."""
-        with suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
-_workers: dict[tuple[int, bool], Worker] = {}
-
-
-def worker_for(threads: int, deterministic: bool) -> Worker:
-    """This process' worker of a kind, started if it is not there or has died."""
-    key = (threads, deterministic)
-    if key in _workers and not _workers[key].alive():
-        _workers.pop(key).close()
-    if key not in _workers:
-        _workers[key] = Worker(threads, deterministic)
-    return _workers[key]
-
-
-@atexit.register
-def close_workers() -> None:
-    """End all workers of this process."""
-    while _workers:
-        _workers.popitem()[1].close()
-
-
-def do_job(path: Path, retries: int, isolate: bool) -> str:
+def do_job(path: Path) -> str:
     """Do one job of a sweep; what happens to it is recorded and not raised.
 
     Args:
-        path: the job's file in `<root>/jobs/`.
-        retries: how often a job is tried again after its worker died or failed.
-        isolate: False does it in this process, without a worker.
+        path: the job's file.
 
     Returns:
-        `done`, or `failed` after the failure has been recorded.
+        `done`; `failed` after the failure has been recorded; `stopped` where the sweep has been
+        stopped before the job was begun.
 
     Raises:
-        DiskFull: there is no room for what comes out, nor for the record of a failure.
+        DiskFull: there is no room for what comes out, nor for the record of a failure. No further
+            job of the sweep is begun: what it trains would be lost as well.
     """
-    root = layout.root_of_job(path)
-    if layout.stop_file(root).exists():
+    stop = layout.stop_file(layout.root_of_job(path))
+    if stop.exists():
         return "stopped"
     if not path.exists():
         return "done"  # by another sweep in this folder, which has cleared up
     spec = JobSpec.from_config(records.read_json(path, "a job"))
-    error = _failed_trunk(spec, root)
-    attempts = 0 if error else 1 + retries
-    for attempt in range(attempts):
-        error = _attempt(spec, path, isolate)
-        if error is None:
+    try:
+        failure = _failed_trunk(spec) or _tried(spec, path)
+        if failure is None:
             return "done"
-        if error.pop("final", ""):
-            break
-        if attempt < retries:
-            say(f"{spec.label}: {error['message']}; tried again")
-    assert error is not None
-    _record_failure(spec, root, error)
+        _record_failure(spec, failure)
+    except DiskFull:
+        with suppress(OSError):
+            stop.touch()
+        raise
+    if spec.policy.fail_fast:
+        stop.touch()
     return "failed"
 
 
-def _failed_trunk(spec: JobSpec, root: Path) -> dict[str, str] | None:
+def _tried(spec: JobSpec, path: Path) -> Failure | None:
+    """Try a job as often as its policy says; returns the last failure, or None once it is done."""
+    for left in range(spec.policy.retries, -1, -1):
+        failure = _attempt(spec, path)
+        if failure is None or failure.final:
+            break
+        if left:
+            say(f"{spec.label}: {failure.message}; tried again")
+    return failure
+
+
+def _failed_trunk(spec: JobSpec) -> Failure | None:
     """Why the job need not be tried: what it builds on has failed in this very sweep."""
-    store = Store(root, say)
+    store = Store(spec.root, say)
     for segment in spec.segments:
         failure = store.failure(segment.id)
         if failure and spec.runs:
-            return {**failure, "message": f"its trunk failed: {failure['message']}"}
+            message = f"its trunk failed: {failure['message']}"
+            return Failure(message, failure["traceback"])
     return None
 
 
-def _attempt(spec: JobSpec, path: Path, isolate: bool) -> dict[str, str] | None:
-    """Try a job once; returns the error, or None."""
+def _attempt(spec: JobSpec, path: Path) -> Failure | None:
+    """Try a job once."""
     steps = spec.segments[-1].end if spec.segments else 0
     with run_bar(steps, spec.label[:30], position=1) as report:
-        if not isolate:
-            return _here(spec, layout.root_of_job(path), report)
-        experiment = spec.experiment
         try:
-            worker = worker_for(experiment.threads, experiment.deterministic)
-            for event in worker.ask(job=str(path)):
-                if event["event"] == "progress":
-                    report(event["new"], event["loss"])
-                elif event["event"] == "say":
-                    say(event["text"])
-                elif event["event"] == "failed":
-                    return _error(event)
+            worker = worker_for(spec.experiment, spec.policy.isolate)
+            return worker.ask("job", Listener(report), path=str(path))
         except WorkerDied as error:
-            return {"message": f"the worker process ended {error}", "traceback": ""}
+            return Failure(f"the worker process ended {error}")
         except DiskFull:
             raise
         except QbenchError as error:
-            return {"message": str(error), "traceback": "", "final": "yes"}
-    return None
+            return Failure(str(error), final=True)
 
 
-def _error(event: Event) -> dict[str, str]:
-    """What a `failed` event says; `final` means that trying again is of no use."""
-    error = {"message": str(event["message"]), "traceback": str(event["traceback"])}
-    return error | ({"final": "yes"} if event["final"] else {})
-
-
-def _here(spec: JobSpec, root: Path, report: Callable[[int, float], None]) -> dict[str, str] | None:
-    """Try a job in this process."""
-    import traceback
-
-    from qbench.engine.execute import execute
-
-    try:
-        execute(spec, root, report, say)
-    except Exception as error:
-        if full := disk_full(error):
-            raise full from error
-        if isinstance(error, QbenchError):
-            final = "" if isinstance(error, LockLost) else "yes"
-            return {"message": str(error), "traceback": traceback.format_exc(), "final": final}
-        return {"message": summary(error), "traceback": traceback.format_exc()}
-    return None
-
-
-def _record_failure(spec: JobSpec, root: Path, error: dict[str, str]) -> None:
-    """Leave the error where the runs' records would be, or on the trunk's segments."""
-    store = Store(root, say)
+def _record_failure(spec: JobSpec, failure: Failure) -> None:
+    """Leave the failure where the runs' records would be, or on the trunk's segments."""
+    store = Store(spec.root, say)
+    error = {"message": failure.message, "traceback": failure.traceback}
     if not spec.runs:
-        say(f"{spec.label}: failed. {error['message']}")
+        say(f"{spec.label}: failed. {failure.message}")
         for segment in spec.segments:
             if segment.keep and not store.has(segment.id):
                 store.mark_failed(segment.id, error)
     for run in spec.runs:
         machine = {"kind": spec.device, "name": spec.device}
-        run_record.write_failure(root, run.experiment, run.id, spec.data, machine, error)
-
-
-@contextmanager
-def fresh_worker(threads: int, deterministic: bool) -> Iterator[Worker]:
-    """A worker that nobody else uses."""
-    worker = Worker(threads, deterministic)
-    try:
-        yield worker
-    finally:
-        worker.close()
+        run_record.write_failure(spec.root, run.experiment, run.id, spec.data, machine, error)

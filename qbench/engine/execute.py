@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +15,8 @@ from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
+from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec
-from qbench.planning.identity import graph_settings
 from qbench.storage import layout, records
 from qbench.storage.state import State
 from qbench.storage.store import Store
@@ -29,12 +26,11 @@ Report = Callable[[int, float], None]
 Say = Callable[[str], None]
 
 
-def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
+def execute(spec: JobSpec, report: Report, say: Say) -> None:
     """Do a job: afterwards its segments' states and its runs' records are on disk.
 
     Args:
         spec: the job.
-        root: holds `runs/` and `segments/`.
         report: called with (new steps, last loss) while it trains.
         say: told what a person should know.
 
@@ -49,25 +45,24 @@ def execute(spec: JobSpec, root: Path, report: Report, say: Say) -> None:
             f"device: planned for {spec.device}, but TensorFlow finds {device.kind()} here; set"
             " device=cpu or device=gpu as the worker's machine has it."
         )
-    if spec.runs and all(records.finished(root, run.id) for run in spec.runs):
+    if spec.runs and all(records.finished(spec.root, run.id) for run in spec.runs):
         return
     data = load(experiment.data.name, experiment.data.dir)
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
-    job = _Execution(spec, root, data, report, say)
-    job.run()
+    _Execution(spec, data, report, say).run()
 
 
 class _Execution:
     """One job under way."""
 
-    def __init__(self, spec: JobSpec, root: Path, data: Dataset, report: Report, say: Say) -> None:
+    def __init__(self, spec: JobSpec, data: Dataset, report: Report, say: Say) -> None:
         self.spec = spec
-        self.root = root
+        self.root = spec.root
         self.data = data
         self.report = report
         self.say = say
-        self.store = Store(root, say)
+        self.store = Store(spec.root, say)
         self.store.make_folder()
         self.clock = run_record.Clock()
         self.seconds: dict[str, float] = {}
@@ -230,27 +225,3 @@ class _Execution:
         config = experiment.as_config()
         self.store.check(self.held)
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
-
-
-def network_for(experiment: Experiment, data: Dataset) -> Any:
-    """A network for this experiment, the one of an earlier job where its graph is the same."""
-    config = graph_settings(experiment)
-    groups = [config["data"], config["model"], config["train"], experiment.quant.ema_decay]
-    return _network(json.dumps([groups, data.hash], sort_keys=True), _Hidden((experiment, data)))
-
-
-class _Hidden(tuple[Any, ...]):
-    """Arguments that the cache does not look at."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hidden)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=2)
-def _network(key: str, arguments: _Hidden) -> Any:
-    from qbench.training.network import Network
-
-    return Network(*arguments)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from qbench.base.errors import NotConvertible, QbenchError, WrongFile, disk_full
-from qbench.base.reasons import summary
+from qbench.base.errors import QbenchError, WrongFile
 from qbench.config.experiment import Experiment
 from qbench.deploy.file_kind import kind_of
 from qbench.engine import conversion_status
-from qbench.engine.client import WorkerDied, worker_for
 from qbench.engine.progress import say
+from qbench.engine.requests import Failure, Listener
+from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.settings import Deploy
 from qbench.storage import conversions, layout, records
 
@@ -111,7 +111,7 @@ def try_conversion(experiment: Experiment) -> None:
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load
     from qbench.deploy.convert import attempt
-    from qbench.engine.execute import network_for
+    from qbench.engine.networks import network_for
 
     data = load(experiment.data.name, experiment.data.dir)
     attempt(network_for(experiment, data), experiment, data)
@@ -124,7 +124,7 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
 
     Args:
         experiments: what a sweep is going to run.
-        isolate: try in a worker process.
+        isolate: see `qbench.engine.workers.worker_for`.
     """
     tried: dict[tuple[Any, ...], Experiment] = {}
     for experiment in experiments:
@@ -133,9 +133,7 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         data = experiment.data
         tried.setdefault((kind, network, data.name, data.resolution), experiment)
     for (kind, *_), experiment in tried.items():
-        failure = _done(
-            experiment, isolate, try_conversion, (experiment,), trial=experiment.as_config()
-        )
+        failure = _asked(experiment, isolate, "trial", experiment=experiment.as_config())
         if failure is None:
             continue
         if failure.export == WrongFile.export:
@@ -161,7 +159,7 @@ def export_runs(
         root: holds `runs/`.
         runs: the experiment of each run, by id.
         deploy: how.
-        isolate: convert in a worker process.
+        isolate: see `qbench.engine.workers.worker_for`.
 
     Returns:
         What is not as it should be, in sentences: conversions to be tried again, wrong files.
@@ -211,8 +209,8 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
 def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: bool) -> bool:
     """Convert a run of a sweep; whether it is settled what becomes of it."""
     changes = {"data.dir": experiment.data.dir}
-    request = {"convert": str(folder), "changes": changes, "calibration": how}
-    failure = _done(experiment, isolate, convert_folder, (folder, changes, how), **request)
+    request = {"folder": str(folder), "changes": changes, "calibration": how}
+    failure = _asked(experiment, isolate, "convert", **request)
     if failure is None:
         return True
     if not failure.export:
@@ -223,42 +221,9 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
     return True
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """Why something could not be done.
-
-    Attributes:
-        message: a sentence.
-        export: what tables say of it, where it is so each time it is tried; else empty.
-    """
-
-    message: str
-    export: str = ""
-
-
-def _done(
-    experiment: Experiment,
-    isolate: bool,
-    call: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    **request: Any,
-) -> _Failure | None:
-    """Make the call here, or the same request of a worker; returns why it could not be done."""
-    if not isolate:
-        try:
-            call(*arguments)
-        except NotConvertible as error:
-            return _Failure(str(error), error.export)
-        except Exception as error:
-            if full := disk_full(error):
-                raise full from error
-            return _Failure(str(error) if isinstance(error, QbenchError) else summary(error))
-        return None
-    worker = worker_for(experiment.threads, experiment.deterministic)
+def _asked(run: Experiment, isolate: bool, kind: str, **arguments: Any) -> Failure | None:
+    """Ask the worker for a run; returns why it could not be done."""
     try:
-        for event in worker.ask(**request):
-            if event["event"] == "failed":
-                return _Failure(str(event["message"]), str(event["export"]))
+        return worker_for(run, isolate).ask(kind, Listener(), **arguments)
     except WorkerDied as error:
-        return _Failure(f"The worker process ended {error}.")
-    return None
+        return Failure(f"The worker process ended {error}.")

@@ -55,7 +55,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load
-    from qbench.engine.execute import network_for
+    from qbench.engine.networks import network_for
 
     data = load(experiment.data.name, experiment.data.dir)
     if data.hash != record["data"]["hash"]:

@@ -10,7 +10,7 @@ from typing import Any
 from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
+from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
@@ -47,18 +47,28 @@ def resolve(plan: Plan, device: str) -> ResolvedPlan:
     Raises:
         QbenchError: data are missing or damaged.
     """
-    facts = tuple(
-        run_record.data_facts(
-            run.experiment, load(run.experiment.data.name, run.experiment.data.dir)
-        )
-        for run in plan.runs
-    )
+    facts = _facts(plan.runs)
     ids = tuple(
         run_record.run_id(run.experiment, data["hash"], device)
         for run, data in zip(plan.runs, facts, strict=True)
     )
     tree = _tree(plan, range(len(ids)), ids, facts, device)
     return ResolvedPlan(plan, device, ids, facts, tree)
+
+
+def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
+    """What records say of each run's data; every data set is loaded once and not kept."""
+    found: list[dict[str, Any]] = [{} for _ in runs]
+    places: dict[tuple[str, str | None], list[int]] = {}
+    for number, run in enumerate(runs):
+        data = run.experiment.data
+        places.setdefault((data.name, data.dir), []).append(number)
+    for place, numbers in places.items():
+        loaded = load(*place)
+        for number in numbers:
+            found[number] = run_record.data_facts(runs[number].experiment, loaded)
+        del loaded  # the next one is read while at most the loader holds this one
+    return tuple(found)
 
 
 def _tree(
@@ -92,7 +102,7 @@ def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[Jo
         seen.add(name)
     tree = _tree(resolved.plan, numbers, resolved.ids, resolved.data, resolved.device)
     specs = [
-        [_spec(resolved, tree, job, numbers) for job in batch if not _is_done(job, store)]
+        [_spec(resolved, root, tree, job, numbers) for job in batch if not _is_done(job, store)]
         for batch in batches(tree)
     ]
     return [batch for batch in specs if batch]
@@ -102,7 +112,9 @@ def _is_done(job: Job, store: Store) -> bool:
     return not job.runs and all(store.has(segment.id) for segment in job.segments)
 
 
-def _spec(resolved: ResolvedPlan, tree: Tree, job: Job, numbers: Sequence[int]) -> JobSpec:
+def _spec(
+    resolved: ResolvedPlan, root: Path, tree: Tree, job: Job, numbers: Sequence[int]
+) -> JobSpec:
     """A job as plain data. A trunk is trained under the configuration of one of its runs."""
     last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
     user = next(iter(tree.users(last)))
@@ -116,7 +128,17 @@ def _spec(resolved: ResolvedPlan, tree: Tree, job: Job, numbers: Sequence[int]) 
         for segment in last.path
     )
     label = run.label if runs else f"trunk to step {last.end:,}"
-    # A prefix, since Hydra would read some hexadecimal ids as numbers.
     name = f"run-{runs[0].id}" if runs else f"trunk-{last.id}"
     data = resolved.data[numbers[user]]
-    return JobSpec(name, label, run.experiment, segments, runs, resolved.device, data)
+    engine = resolved.plan.settings.engine
+    return JobSpec(
+        root=root.absolute(),
+        id=name,
+        label=label,
+        experiment=run.experiment,
+        segments=segments,
+        runs=runs,
+        device=resolved.device,
+        data=data,
+        policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
+    )

@@ -12,9 +12,9 @@ from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
+from qbench.engine.model_check import check_models
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
-from qbench.engine.worker import check_models
 from qbench.planning.identity import phases
 from qbench.planning.segments import Tree
 from qbench.storage import layout, records
@@ -38,7 +38,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
             there was no room for what came out.
     """
     device.start(experiment.threads, experiment.deterministic)
-    spec = single_job(experiment, device.kind())
+    spec = single_job(experiment, root, device.kind())
     (run,) = spec.runs
     records.set_aside_damaged(root, run.id, say)
     done = records.finished(root, run.id)
@@ -48,7 +48,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     entry = [model.name, model.arguments, experiment.data.name, experiment.data.resolution]
     try:
         check_models([entry], say)
-        execute(spec, root, report, say)
+        execute(spec, report, say)
     except QbenchError:
         raise
     except Exception as error:
@@ -60,13 +60,20 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     return records.read_record(layout.run_folder(root, run.id))
 
 
-def single_job(experiment: Experiment, kind: str) -> JobSpec:
-    """The job of one run by itself, on a kind of device."""
+def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
+    """The job of one run by itself, on a kind of device; `root` holds `runs/`."""
     data = load(experiment.data.name, experiment.data.dir)
     name = run_record.run_id(experiment, data.hash, kind)
     tree = Tree([phases(experiment, run_record.common_content(data.hash, kind))])
     segments = tuple(SegmentSpec(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)
     facts = run_record.data_facts(experiment, data)
     return JobSpec(
-        f"run-{name}", "run", experiment, segments, (RunSpec(name, experiment),), kind, facts
+        root=root.absolute(),
+        id=f"run-{name}",
+        label="run",
+        experiment=experiment,
+        segments=segments,
+        runs=(RunSpec(name, experiment),),
+        device=kind,
+        data=facts,
     )

@@ -1,12 +1,14 @@
-"""A job as plain data: what a launcher's process hands to a worker process."""
+"""A job as plain data: all that a launcher's process and its worker need to know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from qbench.config.experiment import Experiment
+from qbench.storage import layout
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,20 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """How a job is done; none of it changes a result. See `qbench.planning.settings.Engine`."""
+
+    retries: int = 0
+    isolate: bool = False
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """Train a path of segments, then evaluate runs at its end.
 
     Attributes:
+        root: absolute path of the folder that holds `runs/` and `segments/`.
         id: names the job's file.
         label: for people.
         experiment: a configuration that all segments of the path belong to.
@@ -44,8 +56,10 @@ class JobSpec:
         runs: empty for a trunk.
         device: kind of device that the ids are valid for.
         data: what records say of the data.
+        policy: how it is done.
     """
 
+    root: Path
     id: str
     label: str
     experiment: Experiment
@@ -53,10 +67,17 @@ class JobSpec:
     runs: tuple[RunSpec, ...]
     device: str
     data: Mapping[str, Any]
+    policy: Policy = Policy()
+
+    @property
+    def file(self) -> Path:
+        """The job's file, which a launcher's process reads."""
+        return layout.job_file(self.root, self.id)
 
     def as_config(self) -> dict[str, Any]:
         """Plain data, as `from_config` reads them."""
         return {
+            "root": str(self.root),
             "id": self.id,
             "label": self.label,
             "experiment": self.experiment.as_config(),
@@ -64,12 +85,14 @@ class JobSpec:
             "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
             "device": self.device,
             "data": dict(self.data),
+            "policy": asdict(self.policy),
         }
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> JobSpec:
         """The job that plain data describe."""
         return JobSpec(
+            root=Path(config["root"]),
             id=config["id"],
             label=config["label"],
             experiment=Experiment.from_config(config["experiment"]),
@@ -79,4 +102,5 @@ class JobSpec:
             ),
             device=config["device"],
             data=config["data"],
+            policy=Policy(**config["policy"]),
         )

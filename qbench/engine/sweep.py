@@ -11,14 +11,15 @@ from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
-from qbench.engine.client import WorkerDied, worker_for
+from qbench.engine.client import Ended
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
+from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
+from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
@@ -26,7 +27,9 @@ from qbench.planning.settings import Settings
 from qbench.storage import layout, records
 from qbench.storage.store import Store
 
-Launch = Callable[[list[list[str]], str], list[Any]]
+Launch = Callable[[list[Path], Path], list[Ended]]
+"""Runs jobs, given by the absolute paths of their files, with a folder for a launcher's own files;
+returns how each ended, in their order."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
 
     Args:
         plan: the plan.
-        launch: runs jobs, each a list of overrides; a folder for the launcher's own files.
+        launch: runs its jobs.
 
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
@@ -98,16 +101,10 @@ def device_kind(settings: Settings) -> str:
     engine = settings.engine
     if engine.device != "auto":
         return engine.device.upper()
-    base = settings.base
-    if engine.isolate:
-        try:
-            return worker_for(base.threads, base.deterministic).device["kind"]
-        except WorkerDied as error:
-            raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
-    from qbench.base import device
-
-    device.start(base.threads, base.deterministic)
-    return device.kind()
+    try:
+        return worker_for(settings.base, engine.isolate).device["kind"]
+    except WorkerDied as error:
+        raise QbenchError(f"the worker process cannot start: it ended {error}.") from error
 
 
 def _carry_out(
@@ -129,10 +126,8 @@ def _carry_out(
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
-                path = layout.job_file(root, job.id)
-                records.write_atomically(path, records.as_json(job.as_config()))
-            returns = launch([[f"job={job.id}"] for job in batch], str(folder))
-            _record_lost(root, batch, returns)
+                records.write_atomically(job.file, records.as_json(job.as_config()))
+            _record_lost(root, batch, launch([job.file for job in batch], folder))
             if not settings.engine.keep_trunks:
                 clean(root)
             if settings.engine.fail_fast and layout.stop_file(root).exists():
@@ -152,7 +147,7 @@ def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
     except DiskFull as error:
         full = error
     for job in (job for batch in batches for job in batch):
-        layout.job_file(root, job.id).unlink(missing_ok=True)
+        job.file.unlink(missing_ok=True)
     layout.stop_file(root).unlink(missing_ok=True)
     with suppress(OSError):
         layout.jobs_folder(root).rmdir()
@@ -168,42 +163,28 @@ def _tidy(root: Path) -> None:
         records.sweep_up(root)
 
 
-def _record_lost(root: Path, batch: list[JobSpec], returns: list[Any]) -> None:
+def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
     """Give a record to every run whose job ended without leaving one; DiskFull is raised."""
-    for result in returns:
-        if isinstance(full := getattr(result, "_return_value", None), DiskFull):
-            raise full
-    for job, result in zip(batch, returns, strict=True):
+    for end in ends:
+        if end.how == "full":
+            raise DiskFull(end.message)
+    for job, end in zip(batch, ends, strict=True):
+        error = {"message": end.message or "its job left no record"}
+        machine = {"kind": job.device, "name": job.device}
         for run in job.runs:
-            if records.existing_record(root, run.id) is None and result is not None:
-                error = getattr(result, "_return_value", None)
-                if error == "stopped":
-                    continue
-                message = "its job left no record"
-                if isinstance(error, BaseException):
-                    message = summary(error)
-                machine = {"kind": job.device, "name": job.device}
-                run_record.write_failure(
-                    root, run.experiment, run.id, job.data, machine, {"message": message}
-                )
+            if end.how != "stopped" and records.existing_record(root, run.id) is None:
+                run_record.write_failure(root, run.experiment, run.id, job.data, machine, error)
 
 
 def _check_models(plan: Plan) -> None:
     """Build every different network once: what cannot be trained is known before training."""
-    base, models = plan.settings.base, plan.networks
-    if not plan.settings.engine.isolate:
-        from qbench.engine.worker import check_models
-
-        check_models(models, say)
-        return
+    worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
     try:
-        for event in worker_for(base.threads, base.deterministic).ask(check=models):
-            if event["event"] == "say":
-                say(event["text"])
-            elif event["event"] == "failed":
-                raise QbenchError(event["message"])
+        failure = worker.ask("check", Listener(), models=plan.networks)
     except WorkerDied as error:
         raise QbenchError(f"model: the worker process that built it ended {error}.") from error
+    if failure:
+        raise QbenchError(failure.message)
 
 
 def _status(root: Path, run: str) -> str:

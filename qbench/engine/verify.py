@@ -10,10 +10,11 @@ from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.engine.execute import execute, network_for
+from qbench.engine.execute import execute
+from qbench.engine.model_check import check_models
+from qbench.engine.networks import network_for
 from qbench.engine.progress import run_bar, say
 from qbench.engine.resolve import jobs_to_do, resolve
-from qbench.engine.worker import check_models
 from qbench.planning.plan import Plan
 from qbench.storage import layout, records
 from qbench.storage.store import Store
@@ -40,7 +41,7 @@ def verify(plan: Plan) -> None:
         for batch in jobs_to_do(resolved, root, Store(root, say)):
             for job in batch:
                 with run_bar(job.segments[-1].end, job.label[:30]) as report:
-                    execute(job, root, report, say)
+                    execute(job, report, say)
         for run, name in zip(plan.runs, resolved.ids, strict=True):
             shared = records.read_record(layout.run_folder(root, name))
             alone = train_alone(run.experiment)

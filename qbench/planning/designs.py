@@ -115,26 +115,28 @@ class Row:
     reason: str | None = None
 
 
-def rows(
-    design: str,
-    levels: Levels,
-    at_changes: Callable[[Mapping[str, Any]], Experiment],
-    baseline: bool | str,
-) -> list[Row]:
-    """The configurations of a design, in the order of its table.
+def changes_of(design: str, levels: Levels, baseline: bool | str) -> list[Changes]:
+    """What the configurations of a design change, in the order of its table.
 
     Args:
         design: name in DESIGNS.
         levels: the levels of each factor, the default first.
-        at_changes: the experiment with these changes from the default.
         baseline: whether a float row stands on top; EACH for one on top of each network's rows,
             which then stand together.
     """
-    table = DESIGNS[design](levels)
+    changes = DESIGNS[design](levels)
     if baseline == EACH:
-        table = _with_floats(table)
-    elif baseline:
-        table = [FLOAT, *table]
+        return _with_floats(changes)
+    return [FLOAT, *changes] if baseline else changes
+
+
+def rows(table: Sequence[Changes], at_changes: Callable[[Changes], Experiment]) -> list[Row]:
+    """The configurations of a table.
+
+    Args:
+        table: what each changes.
+        at_changes: the experiment with these changes from the default.
+    """
     result: list[Row] = []
     for changes in table:
         experiment = at_changes(changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment
 from qbench.planning import designs
-from qbench.planning.designs import Levels, Row
+from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
 from qbench.planning.identity import identity
 from qbench.planning.settings import SETTINGS, Settings
@@ -22,7 +22,8 @@ GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule"
 # What is of the whole command, or at the top of every run: no factor.
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 
-Compose = Callable[[Mapping[str, Any]], Experiment]
+Choices = tuple[str, ...]
+"""Choices of groups, each as `model=resnet20`."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +88,50 @@ class Plan:
         return f"{self.settings.design.name}-{content_id([content, self.settings.seeds])[:8]}"
 
 
-def make_plan(settings: Settings, given: Levels, fixed: Sequence[str], compose: Compose) -> Plan:
-    """The plan of a sweep.
+@dataclass(frozen=True)
+class Outline:
+    """A design on its levels, before its configurations are known.
+
+    Attributes:
+        settings: of the command, composed without the comma lists.
+        fixed: keys that were set to one value.
+        levels: of every factor that varies, the default first.
+        table: what each row changes.
+    """
+
+    settings: Settings
+    fixed: tuple[str, ...]
+    levels: Levels
+    table: tuple[Changes, ...]
+
+    @cached_property
+    def first(self) -> Changes:
+        """The default: the first level of every factor."""
+        return {key: values[0] for key, values in self.levels.items()}
+
+    @property
+    def choices(self) -> list[Choices]:
+        """Every combination of group choices in it; each has a default experiment of its own."""
+        of_rows = (choices_in(self.first | changes) for changes in self.table)
+        return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
+
+
+def choices_in(values: Mapping[str, Any]) -> Choices:
+    """The choices of groups among these values, as `model=resnet20`."""
+    return tuple(f"{key}={value}" for key, value in values.items() if key in GROUPS)
+
+
+def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
+    """The design of a sweep on its levels.
 
     Args:
         settings: composed without the comma lists.
         given: the comma lists, by key.
         fixed: keys that were set to one value; what `design.levels` says of them is set aside,
             as it is for the comma lists.
-        compose: the default experiment with these choices of groups instead.
 
     Raises:
-        QbenchError: a level, a key or the default configuration that cannot be run.
+        QbenchError: a key that is no factor, or nothing to vary.
     """
     design = settings.design
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
@@ -111,25 +144,36 @@ def make_plan(settings: Settings, given: Levels, fixed: Sequence[str], compose: 
         raise QbenchError(
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
-    bases: dict[str, Experiment] = {}
+    table = designs.changes_of(design.name, levels, design.baseline)
+    return Outline(settings, tuple(fixed), levels, tuple(table))
+
+
+def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = None) -> Plan:
+    """The plan of a sweep.
+
+    Args:
+        outline: its design on its levels.
+        composed: the default experiment with each of the outline's choices of groups instead.
+
+    Raises:
+        QbenchError: a level, or the default configuration, that cannot be run.
+    """
+    settings = outline.settings
+    bases = {(): settings.base, **(composed or {})}
 
     def at_levels(values: Mapping[str, Any]) -> Experiment:
-        groups = {key: value for key, value in values.items() if key in GROUPS}
-        name = repr(groups)
-        if name not in bases:
-            bases[name] = compose(groups) if groups else settings.base
         rest = {key: value for key, value in values.items() if key not in GROUPS}
-        return bases[name].with_values(rest)
+        return bases[choices_in(values)].with_values(rest)
 
-    default = at_levels({key: values[0] for key, values in levels.items()})
+    default = at_levels(outline.first)
 
-    def at_changes(changes: Mapping[str, Any]) -> Experiment:
-        if not any(key in GROUPS for key in changes):
-            return default.with_values(changes)
-        return at_levels({key: values[0] for key, values in levels.items()} | dict(changes))
+    def at_changes(changes: Changes) -> Experiment:
+        if any(key in GROUPS for key in changes):
+            return at_levels(outline.first | changes)
+        return default.with_values(changes)
 
-    rows = designs.rows(design.name, levels, at_changes, design.baseline)
-    reason = impossible(default, fixed)
+    rows = designs.rows(outline.table, at_changes)
+    reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
-    return Plan(settings, levels, tuple(rows))
+    return Plan(settings, outline.levels, tuple(rows))

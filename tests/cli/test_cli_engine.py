@@ -9,7 +9,7 @@ import cli_examples as examples
 import pytest
 
 from qbench.cli.main import main
-from qbench.engine import client
+from qbench.engine.workers import close_workers
 from qbench.training.network import Network
 
 
@@ -54,10 +54,19 @@ def test_workers_give_the_same_as_this_process(few: Path, tiny: list[str], tmp_p
     try:
         assert main(["sweep", *isolated, *examples.FEW, f"out={tmp_path}"]) == 0
     finally:
-        client.close_workers()
+        close_workers()
     assert (tmp_path / "table.csv").read_bytes() == (few / "table.csv").read_bytes()
     assert examples.weights(tmp_path) == examples.weights(few)
     assert examples.states(tmp_path) == set()
+
+
+def test_jobs_are_found_from_another_working_directory(few: Path, tiny: list[str]) -> None:
+    """Also where the folder's name would mean something to Hydra."""
+    name = "one, two=${three} it's"
+    quoted = name.replace("$", "\\$").replace("'", "\\'")
+    elsewhere = ["hydra.job.chdir=true", "hydra.sweep.dir=elsewhere"]
+    assert main(["sweep", *tiny, *examples.FEW, *elsewhere, f"out='{quoted}'"]) == 0
+    assert examples.weights(Path(name)) == examples.weights(few)
 
 
 def test_a_sweep_leaves_no_states_jobs_or_locks(few: Path) -> None:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +18,9 @@ from qbench.base.errors import NotConvertible, WrongFile
 from qbench.cli.main import main
 from qbench.deploy import convert
 from qbench.deploy.file_kind import kind_of
-from qbench.engine import client, exporting
-from qbench.engine.client import WorkerDied
+from qbench.engine import exporting
+from qbench.engine.requests import Failure
+from qbench.engine.workers import WorkerDied, close_workers
 
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]
@@ -169,9 +169,8 @@ def test_convert_puts_a_wrong_file_in_the_place_of_what_was_known(sweep, convert
 
 
 def test_a_worker_that_is_killed_settles_nothing(sweep, monkeypatch, capsys):
-    def killed(**request: Any) -> Iterator[dict[str, Any]]:
+    def killed(*_: Any, **arguments: Any) -> None:
         raise WorkerDied("by signal 9")
-        yield {}
 
     command = [*PAIR, "isolate=true", "device=cpu", f"out={sweep}"]
     with monkeypatch.context() as patch:
@@ -199,11 +198,11 @@ if "qbench.engine.worker" in sys.orig_argv:
 def test_a_real_worker_that_is_killed_is_replaced(sweep, tmp_path, monkeypatch, capsys):
     command = [*PAIR, "isolate=true", f"out={sweep}"]
     (tmp_path / "sitecustomize.py").write_text(KILLED)
-    client.close_workers()
+    close_workers()
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
         assert main(command) == 1
-        client.close_workers()
+        close_workers()
     assert capsys.readouterr().err.count("The worker process ended by signal 9.") == 2
     assert reports(sweep) == {}
     assert main(command) == 0
@@ -212,8 +211,8 @@ def test_a_real_worker_that_is_killed_is_replaced(sweep, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize(("export", "code"), [("none", 0), ("failed", 1), ("", 1)])
 def test_a_worker_tells_refusals_from_other_failures(sweep, monkeypatch, export, code):
-    def failed(**request: Any) -> Iterator[dict[str, Any]]:
-        yield {"event": "failed", "message": "no", "export": export}
+    def failed(*_: Any, **arguments: Any) -> Failure:
+        return Failure("no", export=export)
 
     monkeypatch.setattr(exporting, "worker_for", lambda *_: SimpleNamespace(ask=failed))
     assert main([*PAIR, "isolate=true", "device=cpu", f"out={sweep}"]) == code

@@ -9,7 +9,7 @@ from cli_converted import SWEEP, rows_of
 from keras import layers
 
 from qbench.cli.main import main
-from qbench.engine import execute
+from qbench.engine.networks import NETWORKS
 from qbench.models import MODELS
 
 
@@ -26,9 +26,9 @@ def mixed(shape, classes, **_):
 def network(monkeypatch):
     """In the place of the digits' network; networks are kept from run to run by their name."""
     monkeypatch.setitem(MODELS._items, "resnet_v1", mixed)
-    execute._network.cache_clear()
+    NETWORKS.clear()
     yield
-    execute._network.cache_clear()
+    NETWORKS.clear()
 
 
 MINE = "mine (OwnConvolution): filters (3, 3, 8, 16) stays float in every row;"

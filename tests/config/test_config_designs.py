@@ -16,6 +16,7 @@ from qbench.planning.designs import (
     DESIGNS,
     EACH,
     Row,
+    changes_of,
     factorial,
     label,
     levels_of,
@@ -103,7 +104,7 @@ def _rows(
     base = base or examples.experiment()
     levels = levels_of(base, chosen, given or {}, design == "ofat")
     default = base.with_values({key: values[0] for key, values in levels.items()})
-    return rows(design, levels, default.with_values, baseline)
+    return rows(changes_of(design, levels, baseline), default.with_values)
 
 
 FULL = "conv+activation"
@@ -251,7 +252,7 @@ NETWORKS = {
 
 def test_a_float_row_for_each_network_stands_on_top_of_its_rows() -> None:
     base = examples.experiment()
-    table = rows("factorial", NETWORKS, base.with_values, EACH)
+    table = rows(changes_of("factorial", NETWORKS, EACH), base.with_values)
     assert [row.label for row in table] == [
         "baseline",
         "default",
@@ -273,13 +274,12 @@ def test_a_float_row_for_each_network_stands_on_top_of_its_rows() -> None:
 @given(levels=LEVELS, design=st.sampled_from(DESIGNS.names()))
 def test_float_rows_leave_all_other_rows_as_they_are(levels: dict[str, Any], design: str) -> None:
     """Factors of a network alone: as many float rows as rows, each before its own."""
-    base = examples.experiment()
-    table = [row.changes for row in rows(design, levels, lambda changes: base, EACH)]
+    table = changes_of(design, levels, EACH)
     assert table[1::2] == DESIGNS[design](levels)
     assert table[0::2] == [changes | {"quant.enabled": False} for changes in table[1::2]]
 
 
 def test_a_float_row_that_a_factor_brings_is_not_there_twice() -> None:
     base = examples.experiment()
-    table = rows("factorial", {"quant.enabled": (True, False)}, base.with_values, EACH)
+    table = rows(changes_of("factorial", {"quant.enabled": (True, False)}, EACH), base.with_values)
     assert [row.label for row in table] == ["baseline", "default"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ import pytest
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.planning.forecast import print_forecast
-from qbench.planning.plan import Plan, make_plan
+from qbench.planning.plan import Choices, Plan, make_plan, outline
 
 
-def _compose(groups: Mapping[str, Any]) -> Experiment:
+def _composed(choices: Choices) -> Experiment:
     """Stands in for Hydra: the choice `model=wide` has 32 channels, any other 8."""
-    return examples.experiment({"model.width": 32 if groups["model"] == "wide" else 8})
+    values: dict[str, Any] = {"model.width": 32 if "model=wide" in choices else 8}
+    return examples.experiment(values | {"quant.enabled": "quant=none" not in choices})
 
 
 def _plan(
@@ -25,7 +25,8 @@ def _plan(
     given: dict[str, tuple[Any, ...]] | None = None,
     fixed: tuple[str, ...] = (),
 ) -> Plan:
-    return make_plan(examples.settings(values), given or {}, fixed, _compose)
+    design = outline(examples.settings(values), given or {}, fixed)
+    return make_plan(design, {choices: _composed(choices) for choices in design.choices})
 
 
 FAKE = {"quant.op": "fake_quant"}
@@ -93,12 +94,7 @@ def test_inherited_settings_that_an_op_lacks_are_no_mistake() -> None:
 def test_quantization_itself_may_be_a_factor(key: str) -> None:
     values = {"quant.enabled": False, "design.name": "factorial", "design.baseline": False}
     levels = {"quant.enabled": (False, True), "quant": ("none", "paper")}[key]
-    plan = make_plan(
-        examples.settings(values),
-        {key: levels},
-        (),
-        lambda groups: examples.experiment({"quant.enabled": groups["quant"] == "paper"}),
-    )
+    plan = _plan(values, {key: levels})
     assert [row.experiment.quant.enabled for row in plan.rows] == [False, True]
 
 
@@ -134,6 +130,30 @@ def test_a_configuration_group_may_be_a_factor() -> None:
     assert sorted(found) == [(8, 4), (8, 8), (32, 4), (32, 8)]
     assert plan.rows[0].label == "default"
     assert found[0] == (32, 8)
+
+
+CROSSED = {"model": ("wide", "narrow"), "quant": ("paper", "none"), "quant.bits": (8, 4)}
+
+
+@pytest.mark.parametrize(
+    ("design", "expected"),
+    [
+        ("ofat", ["wide paper", "narrow paper", "wide none"]),
+        ("factorial", ["wide paper", "wide none", "narrow paper", "narrow none"]),
+    ],
+)
+def test_choices_of_groups_are_known_before_the_plan_is_made(
+    design: str, expected: list[str]
+) -> None:
+    values = {"design.name": design, "design.factors": []}
+    found = outline(examples.settings(values), CROSSED, ()).choices
+    assert found == [
+        (f"model={model}", f"quant={quant}") for model, quant in map(str.split, expected)
+    ]
+
+
+def test_a_design_without_groups_needs_no_choice() -> None:
+    assert outline(examples.settings({}), {"quant.bits": (8, 4)}, ()).choices == []
 
 
 def test_name_is_the_design_and_a_hash_of_the_runs() -> None:

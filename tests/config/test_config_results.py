@@ -15,7 +15,7 @@ from qbench.base.paths import config_folder
 from qbench.cli.hydra_app import settings_of
 from qbench.engine.resolve import resolve
 from qbench.engine.sweep import manifest
-from qbench.planning.plan import make_plan
+from qbench.planning.plan import make_plan, outline
 
 RESULTS = Path(__file__).parents[2] / "results"
 # The folder and the overrides of the sweep that it holds, as in the Makefile.
@@ -45,6 +45,6 @@ def test_the_same_sweep_now_asks_for_the_runs_that_are_there(
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         settings = settings_of(compose("config", overrides=overrides))
     GlobalHydra.instance().clear()
-    plan = make_plan(settings, {}, [], lambda groups: settings.base)
+    plan = make_plan(outline(settings, {}, []))
     planned = manifest(resolve(plan, "CPU"), folder, folder)
     assert json.loads(json.dumps(planned)) == stored

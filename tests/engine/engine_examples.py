@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from qbench.data import load
 from qbench.data.dataset import Dataset
 from qbench.engine.execute import execute
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
-from qbench.engine.spec import JobSpec
+from qbench.engine.spec import JobSpec, Policy
 from qbench.planning.designs import Row
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Design, Engine, Settings
@@ -81,10 +82,10 @@ def nothing(new: int, loss: float) -> None:
     """Reported to, and does nothing."""
 
 
-def do(spec: JobSpec, root: Path, say: Callable[[str], None] = silent) -> int:
+def do(spec: JobSpec, say: Callable[[str], None] = silent) -> int:
     """Do a job in this process; returns how many steps were trained."""
     steps: list[int] = []
-    execute(spec, root, lambda new, loss: steps.append(new), say)
+    execute(spec, lambda new, loss: steps.append(new), say)
     return sum(steps)
 
 
@@ -95,10 +96,9 @@ def weights(root: Path, run: str) -> str:
     return str(record["weights_sha256"])
 
 
-def write_job(spec: JobSpec, root: Path) -> Path:
-    """The job as a file, where workers look for it."""
-    folder = root / "jobs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{spec.id}.json"
-    records.write_atomically(path, records.as_json(spec.as_config()))
-    return path
+def write_job(spec: JobSpec, retries: int = 0) -> Path:
+    """The job as a file, to be done by a worker process."""
+    spec = replace(spec, policy=Policy(retries, isolate=True))
+    spec.file.parent.mkdir(parents=True, exist_ok=True)
+    records.write_atomically(spec.file, records.as_json(spec.as_config()))
+    return spec.file

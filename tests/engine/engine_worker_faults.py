@@ -27,7 +27,8 @@ if "qbench.engine.worker" in sys.orig_argv:
 
     original = engine.execute
 
-    def execute(spec, root, report, say):
+    def execute(spec, report, say):
+        root = spec.root
         if (root / "noisy").exists():
             print("printed by the job")
             print('{"event": "done"}')
@@ -45,7 +46,7 @@ if "qbench.engine.worker" in sys.orig_argv:
                 deaths.write_text(str(left - 1))
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        original(spec, root, deadly, say)
+        original(spec, deadly, say)
 
     engine.execute = execute
 """

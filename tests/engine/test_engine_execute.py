@@ -35,7 +35,7 @@ def shared(tmp_path_factory):
     """(resolved rows, folder, steps trained) of a sweep with one row for every factor."""
     root = tmp_path_factory.mktemp("shared")
     work = resolved(*ROWS)
-    return work, root, sum(do(job, root) for job in jobs(work, root))
+    return work, root, sum(do(job) for job in jobs(work, root))
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[str(row) for row in ROWS])
@@ -52,7 +52,7 @@ def test_every_step_of_the_tree_is_trained_once(shared):
 
 def test_without_sharing_the_weights_are_the_same(shared, tmp_path):
     work = resolved({}, {"quant.bits": 4}, share=False)
-    assert sum(do(job, tmp_path) for job in jobs(work, tmp_path)) == 20
+    assert sum(do(job) for job in jobs(work, tmp_path)) == 20
     for name in work.ids:
         assert weights(tmp_path, name) == weights(shared[1], name)
 
@@ -76,22 +76,22 @@ def _stop_after(steps):
 @pytest.mark.parametrize("after", (2, 6, 10))
 def test_going_on_from_a_checkpoint_equals_training_without_a_break(shared, tmp_path, after):
     chosen = experiment({"train.checkpoint_every": 2})
-    spec = single_job(chosen, shared[0].device)
+    spec = single_job(chosen, tmp_path, shared[0].device)
     with pytest.raises(Stopped):
-        execute(spec, tmp_path, _stop_after(after), silent)
+        execute(spec, _stop_after(after), silent)
     assert not (tmp_path / "runs").exists()
     saved = after - 2 if after < 10 else 8
-    trained = do(spec, tmp_path)
+    trained = do(spec)
     # A checkpoint of each phase is there; the end of the float phase is at step 5.
     assert trained <= 10 - saved + 1
     assert weights(tmp_path, spec.runs[0].id) == weights(shared[1], shared[0].ids[0])
 
 
 def test_stopped_again_and_again_it_arrives(shared, tmp_path):
-    spec = single_job(experiment({"train.checkpoint_every": 1}), shared[0].device)
+    spec = single_job(experiment({"train.checkpoint_every": 1}), tmp_path, shared[0].device)
     for _ in range(10):
         try:
-            execute(spec, tmp_path, _stop_after(4), silent)
+            execute(spec, _stop_after(4), silent)
         except Stopped:
             continue
         break
@@ -109,7 +109,7 @@ def trunk_and_branches(tmp_path):
     """A trunk of five steps that is done, and two runs that are not."""
     work = resolved({}, {"quant.bits": 4})
     trunk, *branches = jobs(work, tmp_path)
-    assert do(trunk, tmp_path) == 5
+    assert do(trunk) == 5
     return work, trunk, branches
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_parent_state_is_made_again_within_the_job(
     if damage == "missing":
         path.unlink()
     said = []
-    steps = [do(branch, tmp_path, said.append) for branch in branches]
+    steps = [do(branch, said.append) for branch in branches]
     assert steps == [10, 5]  # the first makes the trunk's state again, the second takes it over
     assert [str(path) in line for line in said] == [True] * (damage != "missing")
     for name in work.ids:
@@ -133,15 +133,15 @@ def test_a_damaged_parent_state_is_made_again_within_the_job(
 
 
 def test_a_damaged_checkpoint_is_not_used(shared, tmp_path):
-    spec = single_job(experiment({"train.checkpoint_every": 2}), shared[0].device)
+    spec = single_job(experiment({"train.checkpoint_every": 2}), tmp_path, shared[0].device)
     with pytest.raises(Stopped):
-        execute(spec, tmp_path, _stop_after(8), silent)
+        execute(spec, _stop_after(8), silent)
     for path in (tmp_path / "segments").glob("*.partial"):
         content = bytearray(path.read_bytes())
         content[-1] ^= 255
         path.write_bytes(content)
     said = []
-    assert do(spec, tmp_path, said.append) == 10
+    assert do(spec, said.append) == 10
     assert len(said) == 2
     assert weights(tmp_path, spec.runs[0].id) == weights(shared[1], shared[0].ids[0])
 
@@ -159,7 +159,7 @@ def test_a_waiting_job_takes_over_what_another_has_finished(shared, trunk_and_br
         said.append(text)
         waits.set()
 
-    thread = threading.Thread(target=lambda: steps.append(do(branches[0], tmp_path, say)))
+    thread = threading.Thread(target=lambda: steps.append(do(branches[0], say)))
     with locked(store.lock(segment), silent):
         thread.start()
         assert waits.wait(30)
@@ -176,7 +176,7 @@ def test_a_finished_run_is_neither_trained_nor_written_again(shared):
     work, root, _ = shared
     path = layout.run_folder(root, work.ids[0]) / layout.RECORD
     before = path.stat().st_mtime_ns
-    assert do(single_job(work.plan.runs[0].experiment, work.device), root) == 0
+    assert do(single_job(work.plan.runs[0].experiment, root, work.device)) == 0
     assert path.stat().st_mtime_ns == before
 
 
@@ -184,8 +184,8 @@ def test_a_trunk_that_diverges_makes_all_its_runs_diverged_without_training_them
     high = {"train.learning_rate": 1e30, "train.steps": 20}
     work = resolved(high, {**high, "quant.bits": 4})
     trunk, *branches = jobs(work, tmp_path)
-    do(trunk, tmp_path)
-    assert [do(branch, tmp_path) for branch in branches] == [0, 0]
+    do(trunk)
+    assert [do(branch) for branch in branches] == [0, 0]
     errors = []
     for name in work.ids:
         record = records.read_record(layout.run_folder(tmp_path, name))

@@ -11,7 +11,7 @@ import pytest
 from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.base.keras_settings import check_keras_settings
-from qbench.engine.client import Worker
+from qbench.engine.workers import ProcessWorker
 
 RIGHT = {
     "floatx": "float32",
@@ -129,7 +129,7 @@ def test_no_worker_is_started_and_nothing_imported_with_wrong_settings(file, mon
     file.write_text('{"image_data_format": "channels_first"}')
     monkeypatch.setattr(subprocess, "Popen", None)
     with pytest.raises(QbenchError, match="image_data_format is channels_first"):
-        Worker(2, False)
+        ProcessWorker(2, False)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     with pytest.raises(QbenchError, match="image_data_format is channels_first"):
         device.start(2)

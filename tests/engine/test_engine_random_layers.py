@@ -21,16 +21,16 @@ def _random(monkeypatch):
 def test_shared_steps_and_a_stop_give_the_weights_of_training_alone(tmp_path):
     work = examples.resolved(*ROWS)
     jobs = examples.jobs(work, tmp_path)
-    assert sum(examples.do(job, tmp_path) for job in jobs) == work.tree.steps_shared
+    assert sum(examples.do(job) for job in jobs) == work.tree.steps_shared
     for name, run in zip(work.ids, work.plan.runs, strict=True):
         assert examples.weights(tmp_path, name) == train_alone(run.experiment)
 
-    spec = single_job(examples.experiment({"train.checkpoint_every": 2}), work.device)
     stopped = tmp_path / "stopped"
+    spec = single_job(examples.experiment({"train.checkpoint_every": 2}), stopped, work.device)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            execute(spec, stopped, _stop_after(3), examples.silent)
-    assert examples.do(spec, stopped) < 10
+            execute(spec, _stop_after(3), examples.silent)
+    assert examples.do(spec) < 10
     assert examples.weights(stopped, spec.runs[0].id) == examples.weights(tmp_path, work.ids[0])
 
 

@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import engine_worker_faults as faults
 import pytest
-from engine_examples import jobs, resolved, weights, write_job
+from engine_examples import experiment, jobs, resolved, weights, write_job
 
 from qbench.base.errors import DiskFull
-from qbench.engine import client
-from qbench.engine.client import Worker, WorkerDied, do_job, fresh_worker, worker_for
+from qbench.engine import client, execute
+from qbench.engine.client import do_job
+from qbench.engine.requests import Failure, Listener
+from qbench.engine.workers import ProcessWorker, WorkerDied, close_workers, worker_for
 from qbench.storage import layout, records
 
 
@@ -27,20 +30,38 @@ def worker(tmp_path_factory):
     faults.install(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-        client.close_workers()
-        yield lambda: worker_for(2, False)
-        client.close_workers()
+        close_workers()
+        yield lambda: worker_for(experiment(), isolate=True)
+        close_workers()
 
 
 def _one_job(root, values=None):
     """The file of a job with one run of ten steps."""
     (spec,) = jobs(resolved(values or {}), root)
-    return spec, write_job(spec, root)
+    return spec, write_job(spec)
 
 
-def _failure(events):
-    assert [event["event"] for event in events] == ["failed"]
-    return events[0]
+def _do(spec, retries=0):
+    """Do a job as a launcher's process does it."""
+    return do_job(write_job(spec, retries))
+
+
+class Heard:
+    """Asks a worker and keeps what it was told meanwhile."""
+
+    def __init__(self, worker, kind, **arguments):
+        self.steps, self.said = 0, []
+        self.failure = worker.ask(kind, Listener(self._count, self.said.append), **arguments)
+
+    def _count(self, new, loss):
+        self.steps += new
+
+
+def _failure(worker, kind, **arguments):
+    heard = Heard(worker, kind, **arguments)
+    assert (heard.steps, heard.said) == (0, [])
+    assert isinstance(heard.failure, Failure)
+    return heard.failure
 
 
 def test_a_worker_says_hello_with_its_device(worker):
@@ -51,66 +72,97 @@ def test_a_worker_says_hello_with_its_device(worker):
 
 def test_a_job_is_done_and_its_steps_are_told(worker, tmp_path):
     spec, path = _one_job(tmp_path)
-    events = list(worker().ask(job=str(path)))
-    assert events[-1] == {"event": "done"}
-    assert {event["event"] for event in events[:-1]} == {"progress"}
-    assert sum(event["new"] for event in events[:-1]) == 10
+    heard = Heard(worker(), "job", path=str(path))
+    assert (heard.failure, heard.steps, heard.said) == (None, 10, [])
     assert weights(tmp_path, spec.runs[0].id)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_both_kinds_of_worker_answer_alike(worker, tmp_path, isolate):
+    spec, path = _one_job(tmp_path)
+    asked = worker_for(experiment(), isolate)
+    assert asked.device == worker().device
+    heard = Heard(asked, "job", path=str(path))
+    assert (heard.failure, heard.steps, heard.said) == (None, 10, [])
+    assert weights(tmp_path, spec.runs[0].id)
+    wrong = replace(spec, data={**spec.data, "hash": "other"}, runs=())
+    refused = _failure(asked, "job", path=str(write_job(wrong)))
+    assert refused.final and not refused.export
+    assert "the data are not those planned with" in refused.message
+    assert "Traceback" in refused.traceback
+    missing = _failure(asked, "convert", folder=str(tmp_path), changes={}, calibration=None)
+    assert str(tmp_path) in missing.message
+    broken = _failure(asked, "check", models=[None])
+    assert broken.message.startswith("TypeError: ")
+    assert not broken.final
+
+
+def test_a_full_disk_is_told_alike_in_place(tmp_path):
+    _, path = _one_job(tmp_path)
+    no_room = DiskFull("disk full: no room.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "execute", lambda *_: (_ for _ in ()).throw(no_room))
+        with pytest.raises(DiskFull, match="no room"):
+            Heard(worker_for(experiment(), isolate=False), "job", path=str(path))
 
 
 def test_what_a_job_prints_does_not_disturb_what_is_told(worker, tmp_path):
     (tmp_path / "noisy").touch()
     spec, path = _one_job(tmp_path)
-    events = list(worker().ask(job=str(path)))
-    assert sum(event.get("new", 0) for event in events) == 10
-    assert [event["event"] for event in events].count("done") == 1
+    heard = Heard(worker(), "job", path=str(path))
+    assert (heard.failure, heard.steps) == (None, 10)
     assert weights(tmp_path, spec.runs[0].id)
-    assert list(worker().ask(job=str(path))) == [{"event": "done"}]
+    again = Heard(worker(), "job", path=str(path))
+    assert (again.failure, again.steps) == (None, 0)
 
 
 def test_a_full_disk_is_no_failure_and_not_tried_again(worker, tmp_path, capfd):
     spec, path = _one_job(tmp_path)
     (tmp_path / "full").touch()
     with pytest.raises(DiskFull, match="disk full"):
-        list(worker().ask(job=str(path)))
+        Heard(worker(), "job", path=str(path))
     with pytest.raises(DiskFull, match="the same command goes on from here"):
-        do_job(path, 3, True)
+        _do(spec, 3)
     assert not (tmp_path / "runs").exists()
     assert "tried again" not in capfd.readouterr().err
     (tmp_path / "full").unlink()
-    assert do_job(path, 0, True) == "done"
+    assert _do(spec) == "stopped"
+    layout.stop_file(spec.root).unlink()
+    assert _do(spec) == "done"
     assert weights(tmp_path, spec.runs[0].id)
 
 
 def test_a_worker_without_room_to_start_says_so(worker, monkeypatch, capfd):
     monkeypatch.setenv(faults.NO_TEMPORARY, "1")
-    with fresh_worker(2, False) as started, pytest.raises(DiskFull, match="temporary files"):
+    full = pytest.raises(DiskFull, match="temporary files")
+    with closing(ProcessWorker(2, False)) as started, full:
         _ = started.device
     assert capfd.readouterr().err == ""
 
 
 def test_a_mistake_is_told_as_a_sentence_and_not_tried_again(worker, tmp_path, capfd):
     spec, _ = _one_job(tmp_path)
-    path = write_job(replace(spec, data={**spec.data, "hash": "other"}), tmp_path)
-    failed = _failure(list(worker().ask(job=str(path))))
-    assert failed["final"] is True
-    assert "the data are not those planned with" in failed["message"]
-    assert do_job(path, 3, True) == "failed"
+    spec = replace(spec, data={**spec.data, "hash": "other"})
+    path = write_job(spec)
+    failed = _failure(worker(), "job", path=str(path))
+    assert failed.final is True
+    assert "the data are not those planned with" in failed.message
+    assert _do(spec, 3) == "failed"
     record = records.read_record(layout.run_folder(tmp_path, spec.runs[0].id))
     assert record["status"] == "failed"
-    assert record["error"]["message"] == failed["message"]
+    assert record["error"]["message"] == failed.message
     assert "tried again" not in capfd.readouterr().err
 
 
 def test_any_other_error_is_told_with_its_traceback(worker, tmp_path):
     _, path = _one_job(tmp_path)
     (tmp_path / "segments").write_text("in the way")
-    failed = _failure(list(worker().ask(job=str(path))))
-    assert failed["final"] is False
-    assert failed["message"].startswith("FileExistsError: ")
-    assert "\n" not in failed["message"]
-    assert "Traceback" in failed["traceback"]
-    assert "make_folder" in failed["traceback"]
+    failed = _failure(worker(), "job", path=str(path))
+    assert failed.final is False
+    assert failed.message.startswith("FileExistsError: ")
+    assert "\n" not in failed.message
+    assert "Traceback" in failed.traceback
+    assert "make_folder" in failed.traceback
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"{}", b"[]", b"\xff\xfe", b'{"id": 1}'])
@@ -120,26 +172,25 @@ def test_an_unreadable_job_file_is_an_error_and_the_worker_lives_on(worker, tmp_
     if content is not None:
         path.write_bytes(content)
     pid = worker()._process.pid
-    failed = _failure(list(worker().ask(job=str(path))))
-    assert failed["message"]
+    failed = _failure(worker(), "job", path=str(path))
+    assert failed.message
     assert worker()._process.pid == pid
     assert worker().alive()
 
 
 def test_models_are_checked_without_training(worker):
     good = ["resnet_v1", {"blocks": 1, "width": 4, "batch_norm_momentum": 0.9}, "digits", None]
-    assert list(worker().ask(check=[good])) == [{"event": "done"}]
-    failed = _failure(list(worker().ask(check=[["resnet_v1", {"depth": 3}, "digits", 8]])))
-    assert failed["message"]
+    assert Heard(worker(), "check", models=[good]).failure is None
+    assert _failure(worker(), "check", models=[["resnet_v1", {"depth": 3}, "digits", 8]]).message
 
 
 def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
     worker, tmp_path, capfd
 ):
-    spec, path = _one_job(tmp_path)
+    spec, _ = _one_job(tmp_path)
     pid = worker()._process.pid
     faults.kill(tmp_path, spec.id, 1)
-    assert do_job(path, 1, True) == "done"
+    assert _do(spec, 1) == "done"
     assert worker()._process.pid != pid
     assert weights(tmp_path, spec.runs[0].id)
     said = capfd.readouterr().err
@@ -150,12 +201,11 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
 def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_path):
     work = resolved({}, {"quant.bits": 4})
     trunk, victim, other = jobs(work, tmp_path)
-    paths = {spec.id: write_job(spec, tmp_path) for spec in (trunk, victim, other)}
-    assert do_job(paths[trunk.id], 0, True) == "done"
+    assert _do(trunk) == "done"
     faults.kill(tmp_path, victim.id, 100)
-    assert do_job(paths[victim.id], 1, True) == "failed"
+    assert _do(victim, 1) == "failed"
     assert (tmp_path / f"deaths-{victim.id}").read_text() == "98"
-    assert do_job(paths[other.id], 1, True) == "done"
+    assert _do(other, 1) == "done"
     record = records.read_record(layout.run_folder(tmp_path, victim.runs[0].id))
     assert (record["status"], record["metrics"]) == ("failed", None)
     assert record["error"]["message"] == "the worker process ended by signal 9"
@@ -163,22 +213,22 @@ def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_p
     # In the next sweep it is tried again, and goes on from the trunk.
     faults.kill(tmp_path, victim.id, 0)
     assert [spec.id for spec in jobs(work, tmp_path)] == [victim.id]
-    assert do_job(paths[victim.id], 0, True) == "done"
+    assert _do(victim) == "done"
     assert weights(tmp_path, victim.runs[0].id)
 
 
 def test_a_trunk_that_fails_fails_its_runs_at_once(worker, tmp_path):
     trunk, *branches = jobs(resolved({}, {"quant.bits": 4}), tmp_path)
     wrong = replace(trunk, data={**trunk.data, "hash": "other"})
-    assert do_job(write_job(wrong, tmp_path), 0, True) == "failed"
+    assert _do(wrong) == "failed"
     for spec in branches:
-        assert do_job(write_job(spec, tmp_path), 0, True) == "failed"
+        assert _do(spec) == "failed"
         record = records.read_record(layout.run_folder(tmp_path, spec.runs[0].id))
         assert record["error"]["message"].startswith("its trunk failed: ")
 
 
 def test_half_a_line_of_a_worker_that_was_killed_is_its_death():
-    half = Worker.__new__(Worker)
+    half = ProcessWorker.__new__(ProcessWorker)
     half._process = SimpleNamespace(
         stdout=SimpleNamespace(readline=lambda: '{"event": "prog'),
         wait=lambda *_: -9,
@@ -192,8 +242,8 @@ def test_half_a_line_of_a_worker_that_was_killed_is_its_death():
 
 PARENT = """
 import sys, time
-from qbench.engine.client import Worker
-worker = Worker(2, False)
+from qbench.engine.workers import ProcessWorker
+worker = ProcessWorker(2, False)
 if sys.argv[1] == "ready":
     worker.device
 print(worker._process.pid, flush=True)

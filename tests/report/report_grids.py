@@ -10,7 +10,7 @@ from typing import Any
 import report_examples as examples
 
 from qbench.base.checks import show
-from qbench.planning.designs import EACH, Row, rows
+from qbench.planning.designs import EACH, Row, changes_of, rows
 from qbench.report.collect import Sweep, collect
 from qbench.storage import layout, records
 
@@ -29,7 +29,7 @@ def planned(levels: Levels, baseline: bool | str = EACH) -> list[Row]:
         class quant:
             enabled = False
 
-    return rows("factorial", levels, lambda changes: Possible, baseline)  # type: ignore[arg-type,return-value]
+    return rows(changes_of("factorial", levels, baseline), lambda changes: Possible)  # type: ignore[arg-type,return-value]
 
 
 def write(

@@ -18,7 +18,7 @@ number by kind, and the number of convolutions, ReLUs and residual adds. Needs n
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(_graph, arguments, sweep=False)
+    hydra_app.run(_graph, arguments)
     return 0
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 from qbench.base.errors import QbenchError
 from qbench.cli import hydra_app
-from qbench.cli.commands.sweep import run_job
+
+if TYPE_CHECKING:
+    from qbench.engine.sweep import Launch
+    from qbench.planning.plan import Plan
 
 HELP = """usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
 
@@ -42,13 +46,21 @@ def main(arguments: list[str]) -> int:
     seconds = options.step_seconds
     if seconds is not None and not 0 < seconds < math.inf:
         raise QbenchError(f"--step-seconds {seconds}: expected a number above 0.")
-    given = [
-        "hydra.sweeper.action=plan",
-        f"hydra.sweeper.as_json={str(options.json).lower()}",
-    ]
-    if options.workers is not None:
-        given.append(f"hydra.sweeper.workers={options.workers}")
-    if seconds is not None:
-        given.append(f"hydra.sweeper.step_seconds={seconds}")
-    hydra_app.run(run_job, overrides, sweep=True, more=given)
+    hydra_app.sweep(Forecast(options.workers, seconds, options.json), overrides)
     return 0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Prints what a plan will cost; see HELP for the options."""
+
+    workers: int | None
+    step_seconds: float | None
+    as_json: bool
+
+    def __call__(self, plan: Plan, launch: Launch) -> None:
+        """Launches nothing."""
+        from qbench.planning.forecast import print_forecast
+
+        workers = self.workers or plan.settings.engine.workers
+        print_forecast(plan, workers, self.step_seconds, self.as_json)

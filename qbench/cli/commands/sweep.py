@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qbench.base.errors import DiskFull
+from qbench.base.errors import QbenchError
 from qbench.cli import hydra_app
-from qbench.storage import layout
+
+if TYPE_CHECKING:
+    from qbench.engine.sweep import Launch
+    from qbench.planning.plan import Plan
 
 HELP = """usage: qbench sweep [overrides]
 
@@ -32,27 +34,29 @@ drawn, 2 if nothing could be run.
 """
 
 
+class SweepIncomplete(QbenchError):
+    """Something of a sweep could not be done; the rest is done and reported."""
+
+
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(run_job, arguments, sweep=True)
+    hydra_app.sweep(_sweep, arguments)
     return 0
 
 
-def run_job(config: Any) -> str:
-    """One job of a sweep, in whichever process the launcher chose; returns how it went."""
-    from qbench.engine.client import do_job
-    from qbench.engine.orphans import leave_with_parent
+def _sweep(plan: Plan, launch: Launch) -> None:
+    """Run what the plan asks for, build the report and print it.
 
-    leave_with_parent()
-    settings = hydra_app.settings_of(config)
-    engine = settings.engine
-    root = settings.root.absolute()
-    try:
-        outcome = do_job(layout.job_file(root, config.job), engine.retries, engine.isolate)
-    except DiskFull:
-        with suppress(OSError):
-            layout.stop_file(root).touch()  # what the others train would be lost as well
-        raise
-    if outcome == "failed" and engine.fail_fast:
-        layout.stop_file(root).touch()
-    return outcome
+    Raises:
+        SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
+            pass, its file gives wrong answers, or a figure could not be drawn.
+    """
+    from qbench.engine.sweep import run_sweep
+    from qbench.report.build import build_report
+
+    outcome = run_sweep(plan, launch)
+    built = build_report(outcome.folder)
+    print(built.text, flush=True)
+    incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
+    if incomplete:
+        raise SweepIncomplete(" ".join(incomplete))

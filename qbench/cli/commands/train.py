@@ -30,7 +30,7 @@ class RunFailed(QbenchError):
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(_train, arguments, sweep=False)
+    hydra_app.run(_train, arguments)
     return 0
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qbench.cli import hydra_app
-from qbench.cli.commands.sweep import run_job
+
+if TYPE_CHECKING:
+    from qbench.engine.sweep import Launch
+    from qbench.planning.plan import Plan
 
 HELP = """usage: qbench verify-sharing [overrides]
 
@@ -18,5 +23,11 @@ Exit code 0 only if all are equal.
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.run(run_job, arguments, sweep=True, more=["hydra.sweeper.action=verify"])
+    hydra_app.sweep(_verify, arguments)
     return 0
+
+
+def _verify(plan: Plan, launch: Launch) -> None:
+    from qbench.engine.verify import verify
+
+    verify(plan)

@@ -1,0 +1,36 @@
+"""What a verb does with the plan of a design, as a value; and the one thing that launchers run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qbench.engine.client import Ended
+    from qbench.engine.sweep import Launch
+    from qbench.planning.plan import Plan
+
+Command = Callable[["Plan", "Launch"], None]
+"""Called with the plan, and with what hands jobs to the configured launcher."""
+
+
+@dataclass(frozen=True)
+class CommandTask:
+    """A command in the form in which Hydra hands it to the sweeper: as a task function."""
+
+    command: Command
+
+    def __call__(self, config: Any) -> Ended:
+        """What a task function does: a job. The sweeper hands `run_job` to launchers."""
+        return run_job(config)
+
+
+def run_job(config: Any) -> Ended:
+    """One job of a sweep, in whichever process the launcher chose; nothing is raised."""
+    from qbench.engine.client import end_job
+    from qbench.engine.orphans import leave_with_parent
+
+    leave_with_parent()
+    return end_job(Path(config.job))

@@ -1,0 +1,34 @@
+"""Models built before anything trains, to see whether qbench can train them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+
+def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
+    """Build models given as (name, arguments, data set, resolution).
+
+    Args:
+        models: which.
+        say: told which kernels stay float whatever is quantized.
+
+    Raises:
+        QbenchError: one of them cannot be built, or qbench cannot train it so that it repeats.
+    """
+    from qbench.data import DATASETS
+    from qbench.data.preprocessing import input_shape
+    from qbench.models import build_model
+    from qbench.quantize.kept_float import warnings
+    from qbench.training.repeatable import check_builds, check_repeatable
+
+    for name, arguments, data, resolution in models:
+        source = DATASETS[data]
+        shape = input_shape(source.shape, resolution)
+        build = partial(build_model, name, arguments, shape, source.classes)
+        model = build()
+        check_repeatable(name, model, build)
+        check_builds(name, model, build)
+        for text in dict.fromkeys(warnings(model)):
+            say(text)

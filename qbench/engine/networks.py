@@ -1,0 +1,84 @@
+"""Networks kept from job to job in one process, by what they are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.config.experiment import Experiment
+from qbench.data import Dataset
+from qbench.planning.identity import graph_settings
+
+# What takes no part in a network's variables and compiled steps, beside what takes effect later.
+# Views that quantize are added to a network as they are asked for.
+_NO_PART = ("eval", "threads", "deterministic", "seed")
+
+
+@dataclass(frozen=True)
+class NetworkDescription:
+    """What a network and its compiled steps are made from; equal ones make the same network.
+
+    Attributes:
+        settings: canonical text of all settings that take part.
+        data_hash: of the data, which are constants of its graph.
+        image_shape: (height, width, channels) of the data's images.
+        classes: number of classes.
+        flip: see `qbench.data.dataset.Source`.
+    """
+
+    settings: str
+    data_hash: str
+    image_shape: tuple[int, ...]
+    classes: int
+    flip: bool
+
+    @staticmethod
+    def of(experiment: Experiment, data: Dataset) -> NetworkDescription:
+        """The description of the network that an experiment trains on its data."""
+        config = graph_settings(experiment)
+        for key in _NO_PART:
+            del config[key]
+        config["quant"] = {"ema_decay": experiment.quant.ema_decay}
+        return NetworkDescription(
+            settings=json.dumps(config, sort_keys=True, default=list),
+            data_hash=data.hash,
+            image_shape=tuple(data.train_images.shape[1:]),
+            classes=data.classes,
+            flip=data.flip,
+        )
+
+
+class NetworkCache:
+    """The networks that were used last."""
+
+    def __init__(self, size: int) -> None:
+        """Keeps at most `size` networks."""
+        self._size = size
+        self._kept: dict[NetworkDescription, Any] = {}  # the one used last is the last
+
+    def get(self, description: NetworkDescription, build: Callable[[], Any]) -> Any:
+        """The network of this description; built where it is not kept, once there is room."""
+        network = self._kept.pop(description, None)
+        if network is None:
+            while len(self._kept) >= self._size:
+                del self._kept[next(iter(self._kept))]
+            network = build()
+        self._kept[description] = network
+        return network
+
+    def clear(self) -> None:
+        """Keep none."""
+        self._kept.clear()
+
+
+NETWORKS = NetworkCache(2)
+
+
+def network_for(experiment: Experiment, data: Dataset) -> Any:
+    """A `Network` for this experiment, that of an earlier job where its graph is the same."""
+    from qbench.training.network import Network
+
+    description = NetworkDescription.of(experiment, data)
+    return NETWORKS.get(description, lambda: Network(experiment, data))

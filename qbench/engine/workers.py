@@ -1,0 +1,184 @@
+"""Who does what an engine asks for: a process of its own, or this process, behind one interface."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any, Protocol
+
+from qbench.base.errors import DiskFull
+from qbench.base.keras_settings import check_keras_settings
+from qbench.config.experiment import Experiment
+from qbench.engine.gpus import visible_gpu
+from qbench.engine.requests import Failure, Listener, carry_out
+from qbench.planning.settings import Engine
+
+
+class WorkerDied(Exception):
+    """A worker process ended in the middle of a request."""
+
+
+class Worker(Protocol):
+    """Does what it is asked for (`qbench.engine.requests`), one request at a time."""
+
+    @property
+    def device(self) -> dict[str, str]:
+        """Kind and name of the device that the worker computes on.
+
+        Raises:
+            WorkerDied: it could not start.
+            DiskFull: there was no room for it to start.
+        """
+
+    def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
+        """Do a request and come back when it is done.
+
+        Args:
+            kind: of the request.
+            listener: told what happens meanwhile.
+            arguments: of the request, as plain data.
+
+        Returns:
+            Why it could not be done, or None once it is done.
+
+        Raises:
+            WorkerDied: the worker ended.
+            DiskFull: there was no room for what the worker was to write.
+            QbenchError: it cannot compute as it was made to, in this process.
+        """
+
+
+class InPlaceWorker:
+    """This very process, for debuggers; it lives as long as whoever asks."""
+
+    def __init__(self, threads: int, deterministic: bool) -> None:
+        """See `qbench.base.device.start` for the arguments."""
+        self._start = threads, deterministic
+
+    @property
+    def device(self) -> dict[str, str]:
+        """See `Worker`."""
+        from qbench.base import device
+
+        device.start(*self._start)
+        return {"kind": device.kind(), "name": device.name()}
+
+    def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
+        """See `Worker`."""
+        from qbench.base import device
+
+        device.start(*self._start)
+        return carry_out(kind, listener, **arguments)
+
+
+class ProcessWorker:
+    """A process that lives for many requests; started when this is made."""
+
+    def __init__(self, threads: int, deterministic: bool) -> None:
+        """See `qbench.engine.worker` for the arguments.
+
+        Raises:
+            QbenchError: Keras' settings are not those that qbench needs.
+        """
+        check_keras_settings()  # here, where it can still be said in a sentence
+        command = [sys.executable, "-m", "qbench.engine.worker", "--threads", str(threads)]
+        self._process = subprocess.Popen(
+            command + ["--deterministic"] * deterministic,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=visible_gpu(),
+        )
+        self._device: dict[str, str] | None = None
+
+    @property
+    def device(self) -> dict[str, str]:
+        """See `Worker`; waits until the process has started."""
+        if self._device is None:
+            hello = self._event()
+            self._device = {"kind": hello["kind"], "name": hello["name"]}
+        return self._device
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
+        """See `Worker`."""
+        _ = self.device
+        assert self._process.stdin is not None
+        try:
+            request = {"kind": kind, "arguments": arguments}
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise WorkerDied("it was gone before the job was handed over") from error
+        while True:
+            event = self._event()
+            happened = event.pop("event")
+            if happened == "progress":
+                listener.report(event["new"], event["loss"])
+            elif happened == "say":
+                listener.say(event["text"])
+            else:
+                return Failure(**event) if happened == "failed" else None
+
+    def _event(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith("\n"):  # nothing, or what it was about to say
+            code = self._process.wait()
+            raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == "full":
+            raise DiskFull(event["message"])
+        return event
+
+    def close(self) -> None:
+        """End the process."""
+        with suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+_processes: dict[tuple[int, bool], ProcessWorker] = {}
+
+
+def worker_for(experiment: Experiment, isolate: bool) -> Worker:
+    """The worker of this process that does what is asked for an experiment.
+
+    Args:
+        experiment: its threads and determinism are the worker's.
+        isolate: a process of its own, started if it is not there or has died; else this process.
+
+    Raises:
+        QbenchError: Keras' settings are not those that qbench needs.
+    """
+    key = experiment.threads, experiment.deterministic
+    if not isolate:
+        return InPlaceWorker(*key)
+    if key in _processes and not _processes[key].alive():
+        _processes.pop(key).close()
+    if key not in _processes:
+        _processes[key] = ProcessWorker(*key)
+    return _processes[key]
+
+
+def jobs_at_once(engine: Engine) -> int:
+    """How many jobs may be done at the same time; in place it is one after the other."""
+    return engine.workers if engine.isolate else 1
+
+
+@atexit.register
+def close_workers() -> None:
+    """End all worker processes of this process."""
+    while _processes:
+        _processes.popitem()[1].close()

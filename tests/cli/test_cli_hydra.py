@@ -1,0 +1,83 @@
+"""What qbench takes for granted of Hydra, apart from everything that is built on it."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
+
+import qbench
+from qbench.base.errors import DiskFull
+from qbench.cli import hydra_app
+from qbench.cli.command import run_job
+from qbench.engine import client
+from qbench.engine.client import Ended
+from qbench.engine.sweep import Launch
+from qbench.planning.plan import Plan
+
+FEW = ["design.factors=[quant.bits]", "quant.bits=8,4"]
+
+
+def test_hydra_hands_the_command_to_the_sweeper_which_knows_no_verb() -> None:
+    seen = []
+    hydra_app.sweep(lambda plan, launch: seen.append([row.label for row in plan.rows]), FEW)
+    assert seen == [["baseline", "default", "quant.bits=4"]]
+
+
+def test_a_launcher_gets_the_paths_of_jobs_and_brings_back_how_they_ended(tmp_path: Path) -> None:
+    jobs = tmp_path / "one, two=${three} it's" / "jobs"
+    jobs.mkdir(parents=True)
+    (jobs / "unreadable.json").write_text("{")
+    ends: list[Ended] = []
+
+    def command(plan: Plan, launch: Launch) -> None:
+        ends.extend(launch([jobs / "gone.json", jobs / "unreadable.json"], tmp_path / "own"))
+
+    hydra_app.sweep(command, FEW)
+    assert ends[0] == Ended("done")
+    assert ends[1].how == "lost"
+    assert str(jobs / "unreadable.json") in ends[1].message
+
+
+def test_a_full_disk_comes_back_as_plain_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as an exception: those need not survive the way back from another process."""
+
+    def no_room(path: Path) -> str:
+        raise DiskFull("disk full: no room.")
+
+    monkeypatch.setattr(client, "do_job", no_room)
+    end = client.end_job(tmp_path / "jobs" / "any.json")
+    assert pickle.loads(pickle.dumps(end)) == Ended("full", "disk full: no room.")
+
+
+def test_what_a_launcher_runs_is_pickled_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(run_job)) is run_job
+
+
+def test_the_value_of_a_job_that_ended_is_public() -> None:
+    returned = JobReturn(status=JobStatus.COMPLETED)
+    returned.return_value = Ended("done")
+    assert returned.return_value == Ended("done")
+
+
+@pytest.mark.parametrize("chosen", [[], ["hydra/launcher=basic"]], ids=["none", "basic"])
+def test_hydra_says_which_launcher_was_chosen(chosen: list[str]) -> None:
+    """`workers=N` takes joblib's where it is Hydra's own."""
+    seen = []
+    hydra_app.run(
+        lambda config: seen.append(HydraConfig.get().runtime.choices["hydra/launcher"]), chosen
+    )
+    assert seen == ["basic"]
+
+
+def test_nothing_private_of_hydra_is_used() -> None:
+    root = Path(qbench.__file__).parent
+    sources = [*root.rglob("*.py"), *(root.parent / "hydra_plugins").rglob("*.py")]
+    private = re.compile(r"\b(hydra|omegaconf)(\.\w+)*\._[a-z]|_return_value")
+    assert [path.name for path in sources if private.search(path.read_text())] == []

@@ -1,0 +1,64 @@
+"""A plan on its data: every data set is read once, however its rows are crossed."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from engine_examples import resolved
+
+from qbench.data import DATASETS, Source, load
+
+NAMES = ("first", "second", "third")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    load.cache_clear()
+    yield
+    load.cache_clear()
+
+
+class Reader:
+    """Makes a data set of its own, and counts how often, and how many are in memory then."""
+
+    made: ClassVar[list[weakref.ref[Any]]] = []
+    most = 0
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.reads = seed, 0
+
+    def __call__(self, folder: Path | None) -> Any:
+        self.reads += 1
+        gc.collect()
+        Reader.most = max(Reader.most, sum(made() is not None for made in Reader.made))
+        images = np.random.default_rng(self.seed).integers(0, 256, (20, 8, 8, 1), np.uint8)
+        Reader.made.append(weakref.ref(images))
+        labels = np.arange(20) % 10
+        return images, labels, images[:10], labels[:10]
+
+
+def test_a_design_over_data_sets_reads_each_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [Reader(seed) for seed in range(3)]
+    for name, read in zip(NAMES, readers, strict=True):
+        source = Source((8, 8, 1), 10, flip=False, read=read, known={})
+        monkeypatch.setitem(DATASETS._items, name, source)
+    rows = [
+        {"quant.bits": bits, "data.name": name, "eval.limit": limit}
+        for bits, limit in ((8, 5), (4, None))
+        for name in NAMES
+    ]
+    work = resolved(*rows)
+    assert [reader.reads for reader in readers] == [1, 1, 1]
+    assert Reader.most <= 1  # beside the one that is read
+    assert [data["name"] for data in work.data] == [*NAMES, *NAMES]
+    assert [data["hash"] for data in work.data] == [
+        load(name, None).hash for name in (*NAMES, *NAMES)
+    ]
+    assert [data["test_images"] for data in work.data] == [5] * 3 + [10] * 3
+    assert len(set(work.ids)) == 6
