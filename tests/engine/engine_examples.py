@@ -96,9 +96,9 @@ def weights(root: Path, run: str) -> str:
     return str(record["weights_sha256"])
 
 
-def write_job(spec: JobSpec, retries: int = 0) -> Path:
-    """The job as a file, to be done by a worker process."""
-    spec = replace(spec, policy=Policy(retries, isolate=True))
+def write_job(spec: JobSpec, retries: int = 0, isolate: bool = True) -> Path:
+    """The job as a file, to be done by a worker process or in place."""
+    spec = replace(spec, policy=Policy(retries, isolate))
     spec.file.parent.mkdir(parents=True, exist_ok=True)
     records.write_atomically(spec.file, records.as_json(spec.as_config()))
     return spec.file

@@ -1,13 +1,13 @@
 """A job whose lock another process takes over while it stands still."""
 
-import io
 import json
 
 import pytest
 from engine_examples import do, experiment, jobs, resolved, silent, weights, write_job
 
-from qbench.engine import client, worker
+from qbench.engine import client
 from qbench.engine.execute import execute
+from qbench.engine.requests import Listener, carry_out
 from qbench.engine.verify import train_alone
 from qbench.storage import layout, records
 from qbench.storage.locks import LockLost
@@ -43,12 +43,12 @@ def test_it_stops_before_its_next_checkpoint(job, lock, tmp_path):
             _take_over(lock)
 
     with pytest.raises(LockLost, match="taken over by process 7 on elsewhere"):
-        execute(job, tmp_path, report, silent)
+        execute(job, report, silent)
     assert sum(done) < 10
     assert not layout.run_folder(tmp_path, job.runs[0].id).exists()
     assert json.loads(lock.read_text())["host"] == "elsewhere"
     lock.unlink()
-    assert 0 < do(job, tmp_path) < 10  # on from a checkpoint
+    assert 0 < do(job) < 10  # on from a checkpoint
     assert weights(tmp_path, job.runs[0].id) == train_alone(experiment(CHANGES))
 
 
@@ -62,9 +62,9 @@ def test_it_writes_no_record(job, lock, tmp_path, monkeypatch):
 
     monkeypatch.setattr(records, "write_run", lambda *rest, **more: pytest.fail("written"))
     with pytest.raises(LockLost):
-        execute(job, tmp_path, report, silent)
+        execute(job, report, silent)
     monkeypatch.setattr(records, "write_run", save)
-    assert do(job, tmp_path) == 10
+    assert do(job) == 10
 
 
 def _at_a_checkpoint(monkeypatch, happens):
@@ -81,11 +81,9 @@ def _at_a_checkpoint(monkeypatch, happens):
 
 def test_a_worker_tells_that_trying_again_is_of_use(job, lock, tmp_path, monkeypatch):
     _at_a_checkpoint(monkeypatch, lambda: _take_over(lock))
-    told = io.StringIO()
-    worker._serve(json.dumps({"job": str(write_job(job, tmp_path))}), told)
-    event = json.loads(told.getvalue().splitlines()[-1])
-    assert (event["event"], event["final"]) == ("failed", False)
-    assert event["message"].startswith(f"{lock.name}: not renewed for 60 seconds")
+    failure = carry_out("job", Listener(say=silent), path=str(write_job(job)))
+    assert failure is not None and not failure.final
+    assert failure.message.startswith(f"{lock.name}: not renewed for 60 seconds")
 
 
 def test_it_is_tried_again_and_waits_for_the_other(job, lock, tmp_path, monkeypatch):
@@ -98,7 +96,8 @@ def test_it_is_tried_again_and_waits_for_the_other(job, lock, tmp_path, monkeypa
 
     _at_a_checkpoint(monkeypatch, lambda: _take_over(lock))
     monkeypatch.setattr(client, "say", say)
-    assert client.do_job(write_job(job, tmp_path), retries=1, isolate=False) == "done"
+    monkeypatch.setattr(client, "Listener", lambda report: Listener(report, say))
+    assert client.do_job(write_job(job, retries=1, isolate=False)) == "done"
     lost = f"{lock.name}: not renewed for 60 seconds, and taken over by process 7 on elsewhere"
     assert said == [
         f"{job.label}: {lost}; tried again",

@@ -16,7 +16,7 @@ import pytest
 from engine_examples import experiment, jobs, resolved, weights, write_job
 
 from qbench.base.errors import DiskFull
-from qbench.engine import client, execute
+from qbench.engine import execute
 from qbench.engine.client import do_job
 from qbench.engine.requests import Failure, Listener
 from qbench.engine.workers import ProcessWorker, WorkerDied, close_workers, worker_for
