@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qbench.base import checks
-from qbench.quantize.ops import OPS, ROUNDINGS
+from qbench.quantize.ops import OPS, roundings
 from qbench.quantize.placement import PLACEMENTS
 
-WEIGHT_RANGES = ("op", "symmetric_narrow")
+WEIGHT_RANGES = ("op", "narrow", "symmetric_narrow")
 GRANULARITIES = ("tensor", "channel")
 FIRST_LAST = ("same", "8", "float")
 
@@ -39,7 +39,7 @@ class Quant:
         """Checks every value."""
         checks.boolean("quant.enabled", self.enabled)
         checks.one_of("quant.op", self.op, OPS.names())
-        checks.one_of("quant.rounding", self.rounding, ROUNDINGS)
+        checks.one_of("quant.rounding", self.rounding, roundings())
         checks.whole("quant.bits", self.bits, 1, 62)
         checks.whole_or_null("quant.weight_bits", self.weight_bits, 1, 62)
         checks.whole_or_null("quant.activation_bits", self.activation_bits, 1, 62)

@@ -70,7 +70,7 @@ def compare(model, **values):
     averages, content = exported_file(settled(model), chosen)
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     graph = LiteFile(content, "builtin").graph()
-    return found.differing(graph), found.float_parts(graph), found.has_other_kernels(graph)
+    return found.differing(graph), found.float_tensors(graph), found.has_other_kernels(graph)
 
 
 EXACT = [
