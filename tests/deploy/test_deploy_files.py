@@ -18,6 +18,7 @@ from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
 
 INT8 = [
+    {"op": "fake_quant", "weight_range": "narrow", "fold_batch_norm": True},
     {},
     {"rounding": "half_up"},
     {"signed": False, "placement": ("conv", "activation")},
@@ -235,6 +236,7 @@ NOT_EXACT = [
     {"first_last": "float"},
     {"fold_batch_norm": False},
     {"weight_range": "op"},
+    {"weight_range": "narrow"},
     {"placement": ("deploy", "add")},
     {"op": "qdq_v2"},
 ]
