@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from qbench.quantize.ops import OpGrid
-from qbench.quantize.ops.grid import affine_codes
 from qbench.quantize.quantizer import Quantizer
 
 FILE_BITS = 8
@@ -73,7 +72,10 @@ def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
     """An affine grid of so many bits: the range is widened to hold 0, and 0 nudged onto it."""
     if _is_empty(low, high):
         return Grid(EMPTY, 0)
-    return _moved(affine_codes(low, high, bits), max(bits, FILE_BITS))
+    low, high, last = min(low, 0.0), max(high, 0.0), 2**bits - 1
+    scale = (high - low) / last
+    zero_point = min(max(int(-low / scale + 0.5), 0), last)
+    return _moved(OpGrid(scale, zero_point, 0, last + 1), max(bits, FILE_BITS))
 
 
 def _stored_bits(quantizer: Quantizer | None, most_bits: int) -> int:

@@ -45,6 +45,12 @@ def test_fake_quant_keeps_its_own_zero_point():
     assert tensor_grid(-3.0, 5.0, activation(op="fake_quant")) == Grid(8 / 255, -32)
 
 
+def test_fake_quant_finds_its_zero_point_in_float32():
+    """Between two codes, 127.5, its own arithmetic goes down; what only the file quantizes, up."""
+    assert tensor_grid(-1.0, 1.0, activation(op="fake_quant")) == Grid(2 / 255, -1)
+    assert affine_grid(-1.0, 1.0) == Grid(2 / 255, 0)
+
+
 def test_what_the_simulation_left_float_gets_an_affine_grid():
     assert tensor_grid(-3.0, 5.0, None) == Grid(8 / 255, -32)
 
@@ -93,11 +99,12 @@ def test_the_op_s_own_grid_is_said_only_where_the_file_has_it():
 @pytest.mark.parametrize("bits", [9, 12, 16])
 def test_codes_of_more_bits_begin_at_the_lowest_that_is_stored(bits):
     half, most = 2 ** (bits - 1), 2**bits - 1
+    affine = Grid(4 / most, half // 2 - half)  # a quarter of the codes, rounded up, is below 0
     for low, high, values, grid in [
         (-1.0, 1.0, {}, Grid(1 / (half - 1), 0)),
         (0.0, 1.0, {"signed": False}, Grid(1 / most, -half)),
         (-1.0, 1.0, {"signed": False, "range_given": True}, Grid(1 / most, -half)),
-        (-1.0, 1.0, {"signed": False}, Grid(2 / most, 0)),
-        (-1.0, 1.0, {"op": "fake_quant"}, Grid(2 / most, 0)),
+        (-1.0, 3.0, {"signed": False}, affine),
+        (-1.0, 3.0, {"op": "fake_quant"}, affine),
     ]:
         assert tensor_grid(low, high, activation(bits=bits, **values), 16) == grid

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qbench.quantize.ops.grid import OpGrid, affine_codes
+import numpy as np
+
+from qbench.quantize.ops.grid import OpGrid
 from qbench.quantize.ops.op import OPS, Op
 
 
@@ -40,8 +42,23 @@ def apply(
 
 
 def grid(low: float, high: float, *, bits: int, narrow: bool = False, **_absent: Any) -> OpGrid:
-    """Affine codes from 0 on, or from 1 on where `narrow`; arguments as in `Op.grid`."""
-    return affine_codes(low, high, bits, narrow)
+    """Affine codes from 0 on, or from 1 on where `narrow`; arguments as in `Op.grid`.
+
+    The range is widened to hold 0, which is nudged onto a code.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    first, last = int(narrow), 2**bits - 1
+    scale, zero_point = (high - low) / (last - first), _zero_point(low, high, first, last)
+    return OpGrid(scale, zero_point, first, last - first + 1)
+
+
+def _zero_point(low: float, high: float, first: int, last: int) -> int:
+    """The code of 0, in float32 as the op itself finds it: a tie there may be none in float64."""
+    step = (np.float32(high) - np.float32(low)) / np.float32(last - first)
+    if step <= 0:
+        return first
+    zero = np.float32(first) - np.float32(low) / step
+    return min(max(int(float(zero) + 0.5), first), last)
 
 
 OPS.add(
