@@ -12,11 +12,15 @@ Read = Callable[[str, Any], Any]
 """(key, value) -> the value as it is stored; QbenchError for one that is not allowed."""
 
 
-class Names(Protocol):
+class Registered(Protocol):
     """A registry whose names are the values; it may grow after the setting is declared."""
 
     def names(self) -> tuple[str, ...]:
         """All names."""
+
+
+Names = Registered | Callable[[], tuple[str, ...]] | tuple[str, ...]
+"""Names as they are, or from what knows them when it is asked."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,11 @@ def switch() -> Allowed:
     return Allowed(read, lambda: "true, false")
 
 
-def one_of(names: Names | tuple[str, ...], spelled: Callable[[Any], Any] | None = None) -> Allowed:
+def one_of(names: Names, spelled: Callable[[Any], Any] | None = None) -> Allowed:
     """One of a few names.
 
     Args:
-        names: these, or a registry that holds them.
+        names: these, or a registry or a function that knows them.
         spelled: what a value stands for that YAML does not read as a text, such as 8 or `on`.
     """
 
@@ -96,7 +100,7 @@ def one_of(names: Names | tuple[str, ...], spelled: Callable[[Any], Any] | None 
     return Allowed(read, lambda: _listed(names))
 
 
-def list_of(names: Names | tuple[str, ...]) -> Allowed:
+def list_of(names: Names) -> Allowed:
     """A list without repeats of one or more of a few names; stored as a tuple."""
 
     def read(key: str, value: Any) -> Any:
@@ -106,11 +110,13 @@ def list_of(names: Names | tuple[str, ...]) -> Allowed:
     return Allowed(read, lambda: f"list of {_listed(names)}", "list")
 
 
-def _names(names: Names | tuple[str, ...]) -> tuple[str, ...]:
-    return names if isinstance(names, tuple) else names.names()
+def _names(names: Names) -> tuple[str, ...]:
+    if isinstance(names, tuple):
+        return names
+    return names() if callable(names) else names.names()
 
 
-def _listed(names: Names | tuple[str, ...]) -> str:
+def _listed(names: Names) -> str:
     return ", ".join(f"`{name}`" for name in _names(names))
 
 

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from qbench.deploy.grids import HIGHEST, kernel_scale
+from qbench.deploy.grids import FILE_BITS, HIGHEST
 from qbench.quantize.folding import Array, affine, scaled
 from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.placement import kernels
-
-FILE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
     kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
     steps = np.zeros(1)  # without a trained step: the smallest that holds each channel
-    if quantizer:
+    if quantizer and quantizer.quantizer.has_grid:
         inner = quantizer.quantizer
         fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
         steps = scales_of(layer, variable, kernel.before, replace(quantizer, quantizer=fitting))
@@ -92,14 +90,13 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
 
 
 def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
-    """The steps of the grid that a kernel is quantized on, (channels,) or (1,)."""
-    form = channel_form(layer, variable) if quantizer.per_channel else None
-    if quantizer.symmetric:
-        return np.atleast_1d(np.asarray(quantizer.steps(layer, variable, kernel)))
-    columns = kernel.reshape(-1, 1) if form is None else np.asarray(form.columns(kernel))
-    ends = zip(columns.min(axis=0), columns.max(axis=0), strict=True)
-    inner = quantizer.quantizer
-    return np.array([kernel_scale(float(low), float(high), inner) for low, high in ends])
+    """The steps of the grid that a kernel is quantized on, (channels,) or (1,).
+
+    Those of a symmetric grid are float32, as it is computed in units of them.
+    """
+    grids = quantizer.grids(layer, variable, kernel)
+    dtype = np.float32 if quantizer.symmetric else np.float64
+    return np.array([grid.scale for grid in grids], dtype)
 
 
 def _ends(kernel: Array, form: Any, steps: Any) -> Array:

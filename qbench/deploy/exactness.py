@@ -9,7 +9,7 @@ import numpy as np
 
 from qbench.deploy.baking import folded_kernel, scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
-from qbench.deploy.grids import Grid, tensor_grid
+from qbench.deploy.grids import Grid, own_grid, tensor_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
@@ -63,7 +63,7 @@ class Comparer:
     def moved(self, graph: FileGraph) -> list[str]:
         """The names of tensors that are not on the grid that the exported graph has for them."""
         expected = {
-            name: tensor_grid(*self._simulation.range_of(name), self._simulation.quant_of(name))
+            name: tensor_grid(*self._simulation.range_of(name), self._simulation.quantizer_of(name))
             for name in sorted(self._tensors)
         }
         return list(dict.fromkeys(self._off_grid(graph, expected)))
@@ -187,8 +187,11 @@ class Comparer:
         return self._known_steps[layer.name]
 
     def _grid(self, name: str) -> Grid | None:
-        quant = self._simulation.quant_of(name)
-        return None if quant is None else tensor_grid(*self._simulation.range_of(name), quant)
+        """The grid of a tensor in the simulation; None where no file has it, or it is float."""
+        quantizer = self._simulation.quantizer_of(name)
+        if quantizer is None:
+            return None
+        return own_grid(*self._simulation.range_of(name), quantizer)
 
     def _scope(self, tensor: FileTensor) -> str:
         """The deepest scope of a tensor that is a layer's, without TensorFlow's number."""

@@ -119,10 +119,11 @@ class _Exporter(Rewriter):
         return tensor.quantized
 
     def _grid(self, name: str) -> Grid:
-        quant = self.simulation.quant_of(name)
-        if quant is None:
+        quantizer = self.simulation.quantizer_of(name)
+        if quantizer is None:
             self._is_left_float(name)
-        return tensor_grid(*self.simulation.range_of(name), None if self.all_of_8_bits else quant)
+        ends = self.simulation.range_of(name)
+        return tensor_grid(*ends, None if self.all_of_8_bits else quantizer)
 
 
 class Scoped(keras.layers.Layer):

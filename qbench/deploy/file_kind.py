@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qbench.quantize.ops import OPS
+from qbench.deploy.grids import FILE_BITS
+from qbench.quantize.quantizer import MOVING
+from qbench.quantize.scheme import QuantizationScheme, scheme_of
 from qbench.quantize.settings import Quant
 from qbench.storage import layout
 
@@ -38,7 +40,8 @@ def kind_of(quant: Quant) -> FileKind:
     LiteRT has kernels for 8-bit weights with 8- or 16-bit activations and for float32; what lies
     between is put on the next grid that has them.
     """
-    if not quant.enabled:
+    scheme = scheme_of(quant)
+    if scheme is None:
         return FileKind("float", "float", "")
     weights, activations = quant.bits_of_weights, quant.bits_of_activations
     if activations > 16:
@@ -46,7 +49,7 @@ def kind_of(quant: Quant) -> FileKind:
     if activations > 8:
         note = f"weights of {weights} bits on 8; ranges calibrated on training images"
         return FileKind("16x8", "approximate", note)
-    if _is_exact(quant):
+    if _is_exact(scheme):
         return FileKind("int8", "exact", "")
     notes = []
     if min(weights, activations) < 8:
@@ -58,15 +61,16 @@ def kind_of(quant: Quant) -> FileKind:
     return FileKind("int8", "approximate", "; ".join(notes))
 
 
-def _is_exact(quant: Quant) -> bool:
+def _is_exact(scheme: QuantizationScheme) -> bool:
     """Whether the simulation used the grids of the file, everywhere."""
+    kernels = (scheme.kernel, scheme.edge_kernel)
+    tensors = (scheme.activation, scheme.edge)
     return (
-        quant.bits_of_weights == quant.bits_of_activations == 8
-        and quant.placement == ("deploy",)
-        and quant.weight_range == "symmetric_narrow"
-        and quant.first_last != "float"
-        and quant.fold_batch_norm
-        and (quant.range_given or not OPS[quant.op].own_range)
+        scheme.placement == ("deploy",)
+        and scheme.fold
+        and all(one is not None and one.symmetric for one in kernels)
+        and all(one is not None and one.source == MOVING for one in tensors)
+        and all(one.has_grid and one.bits == FILE_BITS for one in scheme.quantizers)
     )
 
 

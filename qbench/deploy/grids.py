@@ -1,17 +1,18 @@
 """The integer grids of an exported file, from what a run trained.
 
-A tensor of the file has real values scale * (code - zero point) with codes -128 .. 127. Each
-simulated op is re-expressed on such a grid: qdq_v2 signed has zero point 0, unsigned -128, and
-fake_quant its own. Coarser ops keep their scale and use fewer of the codes.
+A tensor of the file has real values scale * (code - zero point) with codes -128 .. 127. The grid of
+the op that quantized it is moved onto these codes: an op's codes below 0 stay what they are, others
+begin at -128. Coarser ops keep their scale and use fewer of the codes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from qbench.quantize.ops import OpGrid
 from qbench.quantize.quantizer import Quantizer
-from qbench.quantize.settings import Quant
 
+FILE_BITS = 8
 LOWEST, HIGHEST = -128, 127
 # The scale of what is always 0. The bias behind it is stored in steps of it: large ones lose it.
 EMPTY = 2.0**-8
@@ -30,51 +31,66 @@ class Grid:
         return self.scale * (LOWEST - self.zero_point), self.scale * (HIGHEST - self.zero_point)
 
 
-def affine_grid(low: float, high: float, bits: int) -> Grid:
-    """FakeQuantWithMinMaxVars' grid: the range is widened to hold 0, and 0 nudged onto it."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
-        return Grid(EMPTY, 0)
-    levels = 2**bits - 1
-    scale = (high - low) / levels
-    zero = min(max(int(-low / scale + 0.5), 0), levels)
-    return Grid(scale, LOWEST + zero)
-
-
-def symmetric_scale(low: float, high: float, bits: int, signed: bool) -> float:
-    """QuantizeAndDequantizeV2's step; 0 where no side of the range counts."""
-    if not signed:
-        return max(high, 0.0) / (2.0**bits - 1)
-    half = 2.0 ** (bits - 1)
-    return max(max(-low, 0.0) / half, max(high, 0.0) / (half - 1) if bits > 1 else 0.0)
-
-
-def tensor_grid(low: float, high: float, quant: Quant | None) -> Grid:
-    """The file's grid of a tensor with this range.
+def tensor_grid(
+    low: float, high: float, quantizer: Quantizer | None, most_bits: int = FILE_BITS
+) -> Grid:
+    """The grid of a tensor with this range: the op's, or else an affine one over the range.
 
     Args:
         low: the smaller end of its range.
         high: the larger end.
-        quant: how the run quantizes the tensor, None where it leaves it float. Unsigned qdq_v2 lets
-            negative values through where it measures the range; such a tensor gets an 8-bit
-            affine grid too. Given a range it cuts them off, and so does the file.
+        quantizer: how the run quantizes the tensor, None where it leaves it float.
+        most_bits: 8, or more where codes of more bits than a file's can be stored; n-bit codes then
+            begin at -2^(n-1).
+
+    Raises:
+        QbenchError: the op has no grid.
     """
-    if quant is None:
-        return affine_grid(low, high, 8)
-    passes = quant.op == "qdq_v2" and not quant.signed and not quant.range_given
-    if passes and low < 0:
-        return affine_grid(low, high, 8)
-    bits = min(quant.bits_of_activations, 8)
-    if quant.op == "fake_quant":
-        return affine_grid(low, high, bits)
-    scale = symmetric_scale(low, high, bits, quant.signed)
-    if scale == 0:
-        return affine_grid(low, high, 8)
-    return Grid(scale, 0 if quant.signed else LOWEST)
+    grid = None if quantizer is None else own_grid(low, high, quantizer, most_bits)
+    return grid or affine_grid(low, high, _stored_bits(quantizer, most_bits))
 
 
-def kernel_scale(low: float, high: float, quantizer: Quantizer) -> float:
-    """The step of the grid that the op chooses for a kernel with this range."""
-    if quantizer.op == "fake_quant":
-        return affine_grid(low, high, quantizer.bits).scale
-    return symmetric_scale(low, high, quantizer.bits, quantizer.signed)
+def own_grid(
+    low: float, high: float, quantizer: Quantizer, most_bits: int = FILE_BITS
+) -> Grid | None:
+    """The op's own grid on the codes that are stored; None where these are not all of it.
+
+    That is so where the op has more codes; where it has none for this range; and where it lets
+    values below its lowest code through. Arguments and errors as in `tensor_grid`.
+    """
+    if _is_empty(low, high):
+        return Grid(EMPTY, 0)
+    grid = replace(quantizer, bits=min(quantizer.bits, most_bits)).grid(low, high)
+    stored = _stored_bits(quantizer, most_bits)
+    lets_through = not grid.clamps and low < grid.ends[0]
+    if grid.scale <= 0 or grid.count > 2**stored or lets_through:
+        return None
+    return _moved(grid, stored)
+
+
+def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
+    """An affine grid of so many bits: the range is widened to hold 0, and 0 nudged onto it."""
+    if _is_empty(low, high):
+        return Grid(EMPTY, 0)
+    low, high, last = min(low, 0.0), max(high, 0.0), 2**bits - 1
+    scale = (high - low) / last
+    zero_point = min(max(int(-low / scale + 0.5), 0), last)
+    return _moved(OpGrid(scale, zero_point, 0, last + 1), max(bits, FILE_BITS))
+
+
+def _stored_bits(quantizer: Quantizer | None, most_bits: int) -> int:
+    """Bits of a stored code: 8, or the op's where it has more and these can be stored."""
+    bits = FILE_BITS if quantizer is None else quantizer.bits
+    return max(min(bits, most_bits), FILE_BITS)
+
+
+def _is_empty(low: float, high: float) -> bool:
+    """Whether a range holds nothing but 0."""
+    return low >= 0 >= high
+
+
+def _moved(grid: OpGrid, bits: int) -> Grid:
+    """The same values on codes of so many bits, which begin at -2^(bits-1)."""
+    first = -(2 ** (bits - 1))
+    stay = first <= grid.lowest < 0 and grid.lowest + grid.count <= first + 2**bits
+    return Grid(grid.scale, grid.zero_point + (0 if stay else first - grid.lowest))

@@ -8,12 +8,13 @@ import numpy as np
 
 from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
-from qbench.deploy.grids import LOWEST, Grid, affine_grid, symmetric_scale, tensor_grid
+from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable, scaled
 from qbench.quantize.kept_float import beside_kernels
 from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.ops import OpGrid
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter
@@ -39,9 +40,9 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
     """What a network's packed form holds.
 
     Kernels have the bits they were trained with: 1 to 16; a kernel of more, or that the simulation
-    leaves float, has float32 values. Codes are those of the op (signed from -2^(n-1), others from
-    0); qdq_v2 that measures its range lets values through for which it has no codes (negative ones
-    where unsigned, positive ones where of 1 bit), and they get as many bits as hold them all.
+    leaves float, has float32 values. Codes are those of the op's grid. An op that measures its
+    range may let values through for which it has no codes, and they get as many bits as hold them
+    all; so do channels of different zero points, whose codes are counted from these.
     Activations that the simulation leaves float have the 8-bit grid that an int8 file gives them; a
     network whose activations have more than 16 bits has no grids. A bias is int32 where its layer
     has codes and reads one tensor with a grid, and all its channels fit; otherwise float32, which
@@ -51,6 +52,9 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
         model: the trained float model.
         averages: its range averages.
         quant: how the run was quantized.
+
+    Raises:
+        QbenchError: the op has no grid for up to 16 bits.
     """
     model = functional(model)
     folds = foldable(model)
@@ -96,21 +100,10 @@ def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dic
         return {}
     found = {}
     for name in averages.tensors:
-        grid = _grid(*simulation.range_of(name), simulation.quant_of(name))
+        ends, quantizer = simulation.range_of(name), simulation.quantizer_of(name)
+        grid = tensor_grid(*ends, quantizer, most_bits=MOST_BITS)
         found[name] = Grid(float(np.float32(grid.scale)), grid.zero_point)
     return found
-
-
-def _grid(low: float, high: float, quant: Quant | None) -> Grid:
-    """As `tensor_grid`, for up to 16 bits; n-bit codes begin at -2^(n-1)."""
-    bits = quant.bits_of_activations if quant else 8
-    if quant is None or bits <= 8:
-        return tensor_grid(low, high, quant)
-    scale = symmetric_scale(low, high, bits, signed=True)
-    if quant.op == "qdq_v2" and quant.signed and scale:
-        return Grid(scale, 0)
-    grid = affine_grid(low, high, bits)
-    return Grid(grid.scale, grid.zero_point - LOWEST - 2 ** (bits - 1))
 
 
 def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | None) -> Layer:
@@ -136,7 +129,7 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
     steps = scales_of(layer, kernels(layer)[0], folded.before, quantizer)
     if not np.all(steps):
         return None
-    lowest, zero_point = _lowest_code(folded.before, quantizer)
+    lowest, zero_point = _lowest_code(quantizer.grids(layer, kernels(layer)[0], folded.before))
     steps = steps * np.ones(len(folded.after))
     per_code = np.asarray(scaled(layer, np.ones_like(kernel, np.float64), steps))
     codes = np.rint(kernel / per_code) + zero_point
@@ -150,17 +143,13 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
     return Codes(_in_channels(layer, codes).astype(np.int32), bits, lowest, zero_point, scales)
 
 
-def _lowest_code(kernel: Floats, quantizer: KernelQuantizer) -> tuple[int, int]:
-    """The smallest code of a kernel's grid, and the code that means 0."""
-    inner = quantizer.quantizer
-    if quantizer.symmetric:
-        return 1 - 2 ** (inner.bits - 1), 0
-    if inner.op != "fake_quant":
-        return (-(2 ** (inner.bits - 1)) if inner.signed else 0), 0
-    if quantizer.per_channel:  # each channel has its own; their codes are counted from 0
-        return 0, 0
-    grid = affine_grid(float(kernel.min()), float(kernel.max()), inner.bits)
-    return 0, grid.zero_point - LOWEST if kernel.any() else 0
+def _lowest_code(grids: list[OpGrid]) -> tuple[int, int]:
+    """The smallest code of a kernel's channels, and the code that means 0.
+
+    Where these differ from channel to channel, codes are counted from that of 0.
+    """
+    found = {(grid.lowest, grid.zero_point) for grid in grids}
+    return found.pop() if len(found) == 1 else (0, 0)
 
 
 def _in_channels(layer: Any, codes: Any) -> Any:

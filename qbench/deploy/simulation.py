@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import Rewriter
-from qbench.quantize.scheme import EDGE_BITS, scheme_of
+from qbench.quantize.scheme import scheme_of
 from qbench.quantize.settings import Quant
-from qbench.quantize.tensors import IMAGE
 
 
 class Simulation:
@@ -24,23 +24,29 @@ class Simulation:
     """
 
     def __init__(self, model: Any, averages: RangeAverages, quant: Quant) -> None:
-        """`model` is the trained float model, functional."""
-        self._quant = quant
-        self._rewriter = Rewriter(scheme_of(quant), averages)
-        insertions = self._rewriter.run(model).insertions
-        self._simulated = {insertion.root for insertion in insertions}
-        self.quantizes_kernels = any(insertion.is_kernel for insertion in insertions)
+        """`model` is the trained float model, functional.
+
+        Raises:
+            QbenchError: something of up to 16 bits is quantized by an op that has no grid.
+        """
+        scheme = scheme_of(quant)
+        self._rewriter = Rewriter(scheme, averages)
+        view = self._rewriter.run(model)
+        self._quantizers: dict[str, Quantizer] = {
+            insertion.root: view.model.get_layer(insertion.layer).quantizer
+            for insertion in view.insertions
+            if not insertion.is_kernel
+        }
+        self.quantizes_kernels = any(insertion.is_kernel for insertion in view.insertions)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
+        for quantizer in scheme.quantizers if scheme else ():
+            if quantizer.bits <= MOST_BITS:
+                quantizer.require_grid()
 
-    def quant_of(self, name: str) -> Quant | None:
-        """The settings that a gathered tensor is quantized by; None if it is left float."""
-        if name not in self._simulated:
-            return None
-        is_edge = name in (IMAGE, self._rewriter.output)
-        if is_edge and self._quant.first_last != "same":
-            return replace(self._quant, activation_bits=EDGE_BITS)
-        return self._quant
+    def quantizer_of(self, name: str) -> Quantizer | None:
+        """What quantizes a gathered tensor; None if it is left float."""
+        return self._quantizers.get(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
         """The averaged range of a gathered tensor, or that of all tensors tied to it.

@@ -15,7 +15,7 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Setting
 from qbench.config.experiment import SETTINGS, Experiment
-from qbench.quantize.ops import OPS
+from qbench.quantize.ops import OPS, Op
 
 
 def _place(setting: Setting) -> float:
@@ -83,15 +83,18 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         setting = key.rpartition(".")[2]
         if key.startswith("quant.") and not has_setting(experiment, key):
             value = show(getattr(quant, setting))
-            return f"{key}={value}: {quant.op} has no such setting, {op.lacks[setting]}."
-    symmetric = quant.weight_range == "symmetric_narrow"
-    if symmetric and quant.bits_of_weights < 2:
-        return "quant.weight_range=symmetric_narrow: takes kernels of 2 bits or more."
+            why = f", {op.lacks[setting]}" if setting in op.lacks else ""
+            return f"{key}={value}: {quant.op} has no such setting{why}."
+    if op.roundings and quant.rounding not in op.roundings:
+        allowed = " or ".join(op.roundings)
+        return f"quant.rounding={quant.rounding}: {quant.op} takes {allowed}."
+    if quant.weight_range != "op" and quant.bits_of_weights < 2:
+        return f"quant.weight_range={quant.weight_range}: takes kernels of 2 bits or more."
     if quant.tie_inputs and op.own_range and not quant.range_given:
-        return (
-            "quant.tie_inputs=true: needs moving averages; set quant.range_given=true or"
-            " quant.op=fake_quant."
-        )
+        return f"quant.tie_inputs=true: needs moving averages; set {_averaging(op)}."
+    refused = op.refuses(quant)
+    if refused:
+        return refused
     low, high = op.bits_allowed(quant.signed)
     for key, bits in (
         ("quant.weight_bits", quant.bits_of_weights),
@@ -101,3 +104,10 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
             name = "quant.bits" if bits == quant.bits else key
             return f"{name}={bits}: {quant.op} takes {low} to {high} bits."
     return None
+
+
+def _averaging(op: Op) -> str:
+    """Settings that put moving averages in the place of what an op measures."""
+    given = ["quant.range_given=true"] if "range_given" in op.settings else []
+    others = [f"quant.op={name}" for name in OPS.names() if not OPS[name].own_range]
+    return " or ".join(given + others)

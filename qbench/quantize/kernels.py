@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qbench.quantize.ops import OPS
+import numpy as np
+
+from qbench.quantize.ops import OPS, OpGrid
 from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
 
 
@@ -17,15 +19,17 @@ class KernelQuantizer:
     Attributes:
         quantizer: op, bits and settings; its source is OWN or CURRENT.
         symmetric: the range is -m .. m, m the largest magnitude, with signed codes and without the
-            lowest one, as LiteRT's kernels need it (Jacob et al. 2018, section 3: weights never
-            take the code -128). Otherwise the range is the op's.
-        per_channel: one range for each output channel of a convolution; qdq_v2 measures it itself,
-            whatever the source, unless it is symmetric. A dense kernel has one range for all, since
-            TensorFlow's converter takes no more.
+            lowest one, as LiteRT's kernels need it. Otherwise the range is the op's.
+        narrow: the op's range too goes without the lowest code (Jacob et al. 2018, section 3.1:
+            weights never take the code -128).
+        per_channel: one range for each output channel of a convolution; an op that measures ranges
+            does so whatever the source, unless it is symmetric. A dense kernel has one range for
+            all, since TensorFlow's converter takes no more.
     """
 
     quantizer: Quantizer
     symmetric: bool = False
+    narrow: bool = False
     per_channel: bool = False
 
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
@@ -43,21 +47,26 @@ class KernelQuantizer:
         return form.back(self._quantized(form.columns(value), name, per_channel=True))
 
     def _quantized(self, x: Any, name: str | None, per_channel: bool = False) -> Any:
-        options = {"narrow": self.symmetric, "per_channel": per_channel, "name": name}
-        quantizer = self.quantizer
         if self.symmetric:
-            quantizer = replace(quantizer, signed=True)
-        if self.symmetric and per_channel:
-            return _each_in_its_own_unit(x, quantizer, name)
-        if per_channel and OPS[quantizer.op].own_range:
+            return self._on_symmetric_grid(x, name, per_channel)
+        options = {"narrow": self.narrow, "per_channel": per_channel, "name": name}
+        if per_channel and OPS[self.quantizer.op].own_range:
             # The op refuses to be given a range for each channel.
             unused = [0.0] * x.shape[-1]
-            return replace(quantizer, source=OWN)(x, unused, unused, **options)
-        if self.symmetric:
-            end = largest_magnitude(x, False)
-            return replace(quantizer, source=CURRENT)(x, -end, end, **options)
+            return replace(self.quantizer, source=OWN)(x, unused, unused, **options)
         low, high = self._ends(x, per_channel)
-        return quantizer(x, low, high, **options)
+        return self.quantizer(x, low, high, **options)
+
+    def _on_symmetric_grid(self, x: Any, name: str | None, per_channel: bool) -> Any:
+        quantizer = self._of_symmetric_grid
+        if per_channel and OPS[quantizer.op].in_units:
+            return _each_in_its_own_unit(x, quantizer, name)
+        end = largest_magnitude(x, per_channel)
+        return quantizer(x, -end, end, narrow=True, per_channel=per_channel, name=name)
+
+    @property
+    def _of_symmetric_grid(self) -> Quantizer:
+        return replace(self.quantizer, signed=True, source=CURRENT)
 
     def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
         """The ends of the range of x; of no use where the op measures them itself."""
@@ -68,12 +77,25 @@ class KernelQuantizer:
         still, axis = tf.stop_gradient(x), 0 if per_channel else None
         return tf.reduce_min(still, axis), tf.reduce_max(still, axis)
 
-    def steps(self, layer: Any, kernel: Any, value: Any) -> Any:
-        """The step of the symmetric grid: (channels,) or () float32."""
+    def grids(self, layer: Any, kernel: Any, value: Any) -> list[OpGrid]:
+        """The grid of each output channel, or the one of the whole kernel; arguments as in a call.
+
+        The codes of a symmetric grid are counted from that of 0.
+
+        Raises:
+            QbenchError: the op has no grid.
+        """
         form = channel_form(layer, kernel) if self.per_channel else None
-        x = value if form is None else form.columns(value)
-        codes = 2 ** (self.quantizer.bits - 1) - 1
-        return largest_magnitude(x, form is not None) / codes
+        columns = np.reshape(value, (-1, 1)) if form is None else np.asarray(form.columns(value))
+        ends = zip(columns.min(axis=0).tolist(), columns.max(axis=0).tolist(), strict=True)
+        return [self._grid(low, high) for low, high in ends]
+
+    def _grid(self, low: float, high: float) -> OpGrid:
+        if not self.symmetric:
+            return self.quantizer.grid(low, high, self.narrow)
+        end = max(-low, high)
+        grid = self._of_symmetric_grid.grid(-end, end, narrow=True)
+        return replace(grid, lowest=grid.lowest - grid.zero_point, zero_point=0)
 
 
 def _each_in_its_own_unit(x: Any, quantizer: Quantizer, name: str | None) -> Any:

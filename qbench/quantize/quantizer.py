@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qbench.quantize.ops import OPS
+from qbench.base.errors import QbenchError
+from qbench.quantize.ops import OPS, Op, OpGrid
 
 OWN = "measured by the op"
 CURRENT = "current minimum and maximum"
@@ -20,8 +22,8 @@ class Quantizer:
     Attributes:
         op: name in `qbench.quantize.ops.OPS`.
         bits: number of bits of the codes.
-        signed: whether qdq_v2's codes are signed; other ops ignore it.
-        rounding: qdq_v2's tie rule; other ops ignore it.
+        signed: whether codes are signed; an op without that setting ignores it.
+        rounding: the rule for ties; an op without that setting ignores it.
         source: OWN, CURRENT, MOVING or FIXED.
     """
 
@@ -35,46 +37,63 @@ class Quantizer:
         """Quantize and dequantize x (any shape, float32); low and high are scalars.
 
         With source OWN both are ignored. Options are `narrow`, `per_channel` (see
-        `qbench.quantize.ops`) and the op's `name`.
+        `qbench.quantize.ops.Op`) and the op's `name`.
         """
-        y = self._apply(x, low, high, self.source != OWN, **options)
-        return self._with_negatives(x, y, low, high) if self._lets_negatives_through else y
-
-    @property
-    def _lets_negatives_through(self) -> bool:
-        """Unsigned qdq_v2 does so where it measures the range, though it has no codes for them."""
-        return self.source == FIXED and not self.signed
+        fixed = self._op.apply_fixed if self.source == FIXED else None
+        return self._computed(fixed or self._op.apply, x, low, high, self.source != OWN, options)
 
     def with_fixed_range(self) -> Quantizer:
         """The same, with a moving average in the place of a range that the op measures."""
         return replace(self, source=FIXED if self.source == OWN else MOVING)
 
-    def _with_negatives(self, x: Any, y: Any, low: Any, high: Any) -> Any:
-        """`y`, or where the range goes below 0 the same steps all over it; for inference alone."""
-        import tensorflow as tf
-
-        step = tf.maximum(high, 0.0) / (2.0**self.bits - 1)
-        scaled = tf.math.divide_no_nan(tf.clip_by_value(x, low, high), step)
-        rounded = tf.round(scaled) if self.rounding == "half_to_even" else tf.floor(scaled + 0.5)
-        return tf.where(low < 0, tf.where(step > 0, rounded * step, x), y)
-
     @property
     def takes_own_range(self) -> bool:
         """Whether `given` x's own range the op computes, bit for bit, what it computes alone."""
-        return OPS[self.op].takes_own_range(self.bits, self.signed)
+        return self._op.takes_own_range(self.bits, self.signed)
 
     def given(self, x: Any, low: Any, high: Any, **options: Any) -> Any:
         """As a call, but with these ends whatever the source."""
-        return self._apply(x, low, high, True, **options)
+        return self._computed(self._op.apply, x, low, high, True, options)
 
-    def _apply(self, x: Any, low: Any, high: Any, range_given: bool, **options: Any) -> Any:
-        return OPS[self.op].apply(
-            x,
-            low,
-            high,
-            bits=self.bits,
-            signed=self.signed,
-            rounding=self.rounding,
-            range_given=range_given,
-            **options,
-        )
+    @property
+    def has_grid(self) -> bool:
+        """Whether its values lie on grids of equal steps, which `grid` then gives."""
+        return self._op.grid is not None
+
+    def grid(self, low: float, high: float, narrow: bool = False) -> OpGrid:
+        """The grid that the values of a tensor with this range are put on.
+
+        Args:
+            low: the smaller end.
+            high: the larger end.
+            narrow: whether the lowest code is left out.
+
+        Raises:
+            QbenchError: the op has no grid.
+        """
+        given = self.source not in (OWN, FIXED)
+        settings = {"bits": self.bits, "signed": self.signed, "range_given": given}
+        return self.require_grid()(low, high, narrow=narrow, **settings)
+
+    def require_grid(self) -> Callable[..., OpGrid]:
+        """The op's grid, as `Op.grid`.
+
+        Raises:
+            QbenchError: it has none.
+        """
+        if self._op.grid is None:
+            raise QbenchError(
+                f"quant.op={self.op}: its values lie on no grid of equal steps; no integer file"
+                " and no packed form can be made of them."
+            )
+        return self._op.grid
+
+    @property
+    def _op(self) -> Op:
+        return OPS[self.op]
+
+    def _computed(
+        self, apply: Any, x: Any, low: Any, high: Any, range_given: bool, options: dict[str, Any]
+    ) -> Any:
+        settings = {"bits": self.bits, "signed": self.signed, "rounding": self.rounding}
+        return apply(x, low, high, range_given=range_given, **settings, **options)

@@ -40,6 +40,13 @@ class QuantizationScheme:
     share_ranges: bool = False
 
     @property
+    def quantizers(self) -> tuple[Quantizer, ...]:
+        """Each quantizer of a kernel or another tensor, once."""
+        kernels = [one.quantizer for one in (self.kernel, self.edge_kernel) if one]
+        tensors = [one for one in (self.activation, self.edge) if one]
+        return tuple(dict.fromkeys(kernels + tensors))
+
+    @property
     def has_edges(self) -> bool:
         """Whether the network's ends are quantized in another way than the rest."""
         return (self.edge_kernel, self.edge) != (self.kernel, self.activation)
@@ -71,6 +78,7 @@ def scheme_of(quant: Quant) -> QuantizationScheme | None:
         return KernelQuantizer(
             quantizer(bits, kernel_source),
             symmetric=quant.weight_range == "symmetric_narrow",
+            narrow=quant.weight_range == "narrow",
             per_channel=quant.granularity == "channel",
         )
 

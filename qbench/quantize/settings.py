@@ -7,10 +7,10 @@ from typing import Any
 
 from qbench.base import allowed
 from qbench.base.setting import QUANTIZED, Group, setting
-from qbench.quantize.ops import OPS, ROUNDINGS
+from qbench.quantize.ops import OPS, roundings
 from qbench.quantize.placement import PLACEMENTS
 
-WEIGHT_RANGES = ("op", "symmetric_narrow")
+WEIGHT_RANGES = ("op", "narrow", "symmetric_narrow")
 GRANULARITIES = ("tensor", "channel")
 FIRST_LAST = ("same", "8", "float")
 
@@ -48,7 +48,7 @@ class Quant(Group, prefix="quant"):
     )
     rounding: str = setting(
         "half_to_even",
-        check=allowed.one_of(tuple(ROUNDINGS)),
+        check=allowed.one_of(roundings),
         effect=QUANTIZED,
         column="rounding",
         place=2,
@@ -86,7 +86,8 @@ class Quant(Group, prefix="quant"):
         place=5,
         levels=(True, False),
         show=lambda quant: "signed" if quant.signed else "unsigned",
-        help="whether codes are signed; qdq_v2 only",
+        help="whether codes are signed; qdq_v2 only. Unsigned codes have no negative values; see"
+        " [ranges](#ranges)",
     )
     placement: tuple[str, ...] = setting(
         ("conv", "activation"),
@@ -115,15 +116,18 @@ class Quant(Group, prefix="quant"):
         check=allowed.one_of(WEIGHT_RANGES),
         effect=QUANTIZED,
         neutral="op",
-        help="the range of kernels: as the op chooses it, or symmetric without the lowest code, as"
-        " LiteRT's kernels need it; see [deployment](deployment.md)",
+        help="the range of kernels: `op`, as the op chooses it; `narrow`, the same without the"
+        " lowest code, as in Jacob et al. 2018; `symmetric_narrow`, -m .. m without the lowest"
+        " code, as LiteRT's kernels need it ([deployment](deployment.md)). The last two take 2 bits"
+        " or more; `narrow` takes signed codes with qdq_v2",
     )
     granularity: str = setting(
         "tensor",
         check=allowed.one_of(GRANULARITIES),
         effect=QUANTIZED,
         neutral="tensor",
-        help="one range for a kernel, or one for each of its output channels",
+        help="one range for a kernel, or one for each of its output channels. With qdq_v2,"
+        " `quant.signed=false` and `quant.weight_range=op`, `channel` is refused",
     )
     first_last: str = setting(
         "same",

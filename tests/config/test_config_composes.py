@@ -20,6 +20,7 @@ from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.designs import DESIGNS
 from qbench.planning.settings import Engine, Settings
 from qbench.quantize.ops import OPS
+from qbench.quantize.scheme import scheme_of
 
 GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
 
@@ -143,6 +144,15 @@ def test_the_default_configuration_is_the_paper_default_on_digits() -> None:
     assert settings.base.threads == 1
     assert settings.base.deterministic is False
     assert settings.base.train.checkpoint_every is None
+
+
+def test_the_scheme_of_jacob_never_takes_the_lowest_code_of_a_kernel() -> None:
+    quant = _settings("quant=jacob").base.quant
+    assert (quant.op, quant.weight_range, quant.granularity) == ("fake_quant", "narrow", "tensor")
+    scheme = scheme_of(quant)
+    assert scheme is not None and scheme.kernel.narrow and not scheme.kernel.symmetric
+    grid = scheme.kernel.quantizer.grid(-1.0, 2.0, scheme.kernel.narrow)
+    assert (grid.lowest, grid.count, grid.scale) == (1, 255, 3 / 254)
 
 
 def test_quant_none_is_a_float_run() -> None:

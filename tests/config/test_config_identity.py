@@ -47,6 +47,8 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "quant.placement", ["conv"]),
     ({}, "quant.range_given", True),
     *[({}, f"quant.{name}", value) for name, value in LATER_SETTINGS.items()],
+    ({}, "quant.weight_range", "narrow"),
+    ({"quant.weight_range": "symmetric_narrow"}, "quant.weight_range", "narrow"),
     ({}, "quant.delay", 0.5),
     (RANGE_GIVEN, "quant.ema_decay", 0.9),
     (FAKE_QUANT, "quant.ema_decay", 0.9),

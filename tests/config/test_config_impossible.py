@@ -10,6 +10,12 @@ import pytest
 from qbench.planning.factors import FACTORS, cells, has_setting, impossible
 
 FAKE = {"quant.op": "fake_quant"}
+UNSIGNED = {"quant.signed": False}
+NO_CODES = (
+    "quant.granularity=channel: needs quant.signed=true or quant.weight_range=symmetric_narrow with"
+    " qdq_v2, which has no unsigned codes for a channel without positive values and makes"
+    " infinities of them."
+)
 
 IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
     (FAKE | {"quant.bits": 17}, [], "quant.bits=17: fake_quant takes 2 to 16 bits."),
@@ -48,6 +54,35 @@ IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
         ["quant.activation_bits"],
         "quant.activation_bits=62: qdq_v2 takes 1 to 61 bits.",
     ),
+    (
+        {"quant.bits": 1, "quant.weight_range": "symmetric_narrow"},
+        [],
+        "quant.weight_range=symmetric_narrow: takes kernels of 2 bits or more.",
+    ),
+    (
+        {"quant.weight_bits": 1, "quant.weight_range": "symmetric_narrow"},
+        ["quant.weight_range"],
+        "quant.weight_range=symmetric_narrow: takes kernels of 2 bits or more.",
+    ),
+    (
+        {"quant.weight_bits": 1, "quant.weight_range": "narrow"},
+        [],
+        "quant.weight_range=narrow: takes kernels of 2 bits or more.",
+    ),
+    (
+        UNSIGNED | {"quant.weight_range": "narrow"},
+        [],
+        "quant.weight_range=narrow: needs quant.signed=true with qdq_v2, whose unsigned codes have"
+        " no lowest one to leave out.",
+    ),
+    (UNSIGNED | {"quant.granularity": "channel"}, [], NO_CODES),
+    (UNSIGNED | {"quant.granularity": "channel", "quant.range_given": True}, [], NO_CODES),
+    (
+        {"quant.tie_inputs": True},
+        [],
+        "quant.tie_inputs=true: needs moving averages; set quant.range_given=true or"
+        " quant.op=fake_quant.",
+    ),
 ]
 POSSIBLE: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
@@ -60,6 +95,15 @@ POSSIBLE: list[tuple[dict[str, Any], list[str]]] = [
     (FAKE | {"quant.rounding": "half_up", "quant.range_given": True}, ["quant.op"]),
     (FAKE, ["quant.ema_decay", "quant.delay", "quant.placement", "quant", "train.steps"]),
     (FAKE | {"quant.bits": 32, "quant.weight_bits": 4, "quant.activation_bits": 4}, []),
+    ({"quant.weight_bits": 2, "quant.weight_range": "symmetric_narrow"}, []),
+    ({"quant.activation_bits": 1, "quant.weight_range": "symmetric_narrow"}, []),
+    ({"quant.weight_bits": 2, "quant.weight_range": "narrow"}, []),
+    (
+        UNSIGNED | {"quant.granularity": "channel", "quant.weight_range": "symmetric_narrow"},
+        [],
+    ),
+    (UNSIGNED | FAKE | {"quant.granularity": "channel", "quant.weight_range": "narrow"}, []),
+    ({"quant.granularity": "channel"}, []),
     (FAKE | {"quant.enabled": False, "quant.bits": 32}, ["quant.rounding", "quant.bits"]),
 ]
 

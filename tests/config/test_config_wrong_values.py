@@ -59,7 +59,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("quant.placement", None, "null", PLACEMENT),
     ("quant.placement", [["conv"]], "[[conv]]", PLACEMENT),
     ("quant.range_given", "no", "no", SWITCH),
-    ("quant.weight_range", "symmetric", "symmetric", "op or symmetric_narrow"),
+    ("quant.weight_range", "symmetric", "symmetric", "op, narrow or symmetric_narrow"),
     ("quant.granularity", "row", "row", "tensor or channel"),
     ("quant.first_last", 4, "4", "same, 8 or float"),
     ("quant.first_last", None, "null", "same, 8 or float"),

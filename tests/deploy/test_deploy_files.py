@@ -15,8 +15,10 @@ from qbench.deploy.file_kind import kind_of
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.quantize.rewrite import rewrite
+from qbench.quantize.scheme import scheme_of
 
 INT8 = [
+    {"op": "fake_quant", "weight_range": "narrow", "fold_batch_norm": True},
     {},
     {"rounding": "half_up"},
     {"signed": False, "placement": ("conv", "activation")},
@@ -218,7 +220,9 @@ def test_the_file_quantizes_the_tensors_that_the_simulation_does():
     view = rewrite(model, fixed(chosen), averages)
     simulated = [one.root for one in view.insertions if not one.is_kernel]
     rows = dict(zip(averages.tensors, averages.averages.numpy(), strict=True))
-    grids = [tensor_grid(*map(float, rows[name]), chosen) for name in simulated]
+    grids = [
+        tensor_grid(*map(float, rows[name]), scheme_of(chosen).activation) for name in simulated
+    ]
     found = sorted(set(file.activation_grids()))
     assert len(found) == len(simulated) == 7
     for (scale, zero_point), grid in zip(found, sorted(grids, key=lambda g: g.scale), strict=True):
@@ -232,6 +236,7 @@ NOT_EXACT = [
     {"first_last": "float"},
     {"fold_batch_norm": False},
     {"weight_range": "op"},
+    {"weight_range": "narrow"},
     {"placement": ("deploy", "add")},
     {"op": "qdq_v2"},
 ]

@@ -22,6 +22,7 @@ from qbench.deploy.export import export_model
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.lite import LiteFile, convert
 from qbench.models import build_model
+from qbench.quantize.scheme import scheme_of
 
 # A choice of data and model, and how many kernels and other tensors are quantized.
 SHIPPED = [
@@ -69,7 +70,10 @@ def test_the_list_of_a_graph_is_what_its_file_quantizes(data, network, kernels, 
     roots = [one.root for one in listed if not one.is_kernel]
     assert len(set(roots)) == len(roots) == tensors
     rows = dict(zip(averages.tensors, averages.averages.numpy(), strict=True))
-    grids = [tensor_grid(*map(float, rows[name]), experiment.quant) for name in roots]
+    grids = [
+        tensor_grid(*map(float, rows[name]), scheme_of(experiment.quant).activation)
+        for name in roots
+    ]
     found = sorted(LiteFile(content, "builtin").activation_grids())
     expected = sorted((grid.scale, grid.zero_point) for grid in grids)
     assert len(found) == len(expected)

@@ -124,11 +124,30 @@ def test_tied_inputs_share_one_grid():
     assert values[True] == pytest.approx([11 / 15, 11 / 15])
 
 
-def steps_of(view, tensor, ends):
+def test_a_tied_tensor_is_not_tied_to_its_own_last_range():
+    """In training its own range includes the batch; what was stored of it before counts no more."""
+    model = network(residual)
+    averages = averages_of(model, decay=0.0)  # the batch alone
+    averages.averages.assign(np.tile(np.float32([-100, 100]), (len(averages.tensors), 1)))
+    rows = {name: k for k, name in enumerate(averages.tensors)}
+    ends = averages.averages.numpy()
+    ends[rows["bn_b"]] = (-3, 2)
+    averages.averages.assign(ends)
+    chosen = {"op": "fake_quant", "bits": 4, "placement": ("deploy",)}
+    view = quantized(model, averages=averages, tie_inputs=True, **chosen)
+    assert steps_of(view, "relu_a", np.float32((0, 8)), training=True) == pytest.approx(11 / 15)
+    assert steps_of(view, "relu_a", np.float32((0, 8))) == pytest.approx(200 / 15)
+    for one in view.insertions:
+        if not one.is_kernel:
+            row = view.model.get_layer(one.layer).row
+            assert row.own == rows[one.root] and row.own not in row.tied
+
+
+def steps_of(view, tensor, ends, training=False):
     """The step of the grid on which a tensor is put."""
     (layer,) = [one.layer for one in view.insertions if one.tensor == tensor]
-    x = np.linspace(-20, 20, 40_001, dtype=np.float32)
-    levels = np.unique(view.model.get_layer(layer)(x, *ends, training=False))
+    x = np.linspace(-120, 120, 240_001, dtype=np.float32)
+    levels = np.unique(view.model.get_layer(layer)(x, *ends, training=training))
     return float(np.diff(levels).mean())
 
 

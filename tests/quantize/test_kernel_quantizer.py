@@ -63,8 +63,10 @@ def test_symmetric_narrow_codes(layer, shape, axes, channels, op):
     np.testing.assert_allclose(got, np.round(got), atol=1e-5)
     np.testing.assert_allclose(got, np.round(value / (largest / 7)), atol=1e-5)
     assert np.abs(got).max() == pytest.approx(7)
-    steps = np.asarray(made.steps(layer, kernel, kernel.value))
-    np.testing.assert_allclose(steps, (largest / 7).ravel(), rtol=1e-6)
+    grids = made.grids(layer, kernel, kernel.value)
+    assert {(grid.lowest, grid.zero_point, grid.count) for grid in grids} == {(-7, 0, 15)}
+    steps = np.float32([grid.scale for grid in grids])
+    np.testing.assert_array_equal(steps, (largest / np.float32(7)).ravel())
 
 
 @given(
@@ -105,6 +107,46 @@ def test_the_op_s_own_range_channel_by_channel(op, source):
             settings = {"signed": True, "rounding": "half_to_even", "range_given": False}
             expected = qdq(x, x.min(), x.max(), bits=4, **settings)
         np.testing.assert_allclose(got[..., channel], expected, rtol=1e-5, atol=1e-7)
+
+
+NARROW = [("qdq_v2", OWN), ("qdq_v2", CURRENT), ("fake_quant", CURRENT)]
+
+
+@pytest.mark.parametrize(("op", "source"), NARROW)
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_narrow_kernels_leave_the_lowest_code_out(op, source, per_channel):
+    """Of 4 bits 15 codes, on the op's own range; and every value stands for one of its grid."""
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    kernel.assign(np.asarray(kernel) - 0.4)  # so that the negative side sets the scale
+    made = quantizer(op, source=source, narrow=True, per_channel=per_channel)
+    got = np.asarray(made(layer, kernel, kernel.value)).reshape(-1, 5 if per_channel else 1)
+    grids = made.grids(layer, kernel, kernel.value)
+    assert len(grids) == got.shape[1]
+    for column, x, grid in zip(
+        got.T, np.asarray(kernel).reshape(-1, len(grids)).T, grids, strict=True
+    ):
+        assert grid.count == 15
+        largest = max(-x.min(), x.max()) / 7
+        affine = (x.max() - x.min()) / 14
+        assert grid.scale == pytest.approx(affine if op == "fake_quant" else largest, rel=1e-6)
+        codes = column / grid.scale + grid.zero_point
+        np.testing.assert_allclose(codes, np.rint(codes), atol=1e-4)
+        first, last = round(codes.min()), round(codes.max())
+        assert grid.lowest <= first < last < grid.lowest + 15
+        assert first == grid.lowest  # the negative side is taken to its end
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
+def test_without_narrow_the_lowest_code_is_taken(op):
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    kernel.assign(np.asarray(kernel) - 0.4)
+    made = quantizer(op, source=CURRENT)
+    (grid,) = made.grids(layer, kernel, kernel.value)
+    codes = np.asarray(made(layer, kernel, kernel.value)) / grid.scale + grid.zero_point
+    assert (grid.lowest, grid.count) == ((0 if op == "fake_quant" else -8), 16)
+    assert round(codes.min()) == grid.lowest
 
 
 def test_dense_kernels_have_one_range():

@@ -1,0 +1,27 @@
+"""The fake-quantization ops that a configuration can choose; one module each.
+
+With n bits:
+
+| op         | scale                                        | zero point | rounding   | clamps |
+|------------|----------------------------------------------|------------|------------|--------|
+| qdq_v2     | the smaller of q_min / low and q_max / high  | none       | selectable | (1)    |
+| fake_quant | (high - low) / (2^n - 1), range holds 0 (2)  | yes        | half up    | always |
+
+qdq_v2's codes are -2^(n-1) .. 2^(n-1) - 1 (signed) or 0 .. 2^n - 1 (unsigned); a side of the range
+whose sign does not match its code's does not count for the scale. (1) It clamps only where the
+range is given; without one it measures x itself and lets every value through, so unsigned codes do
+not cut negative values off. (2) A range that does not hold 0 is widened until it does.
+
+Importing this package registers them and imports no TensorFlow. Whatever else is added to `OPS`
+trains, is converted and is packed by what its `Op` says; nothing outside asks for an op's name.
+
+Sources: the kernels of TensorFlow's ops QuantizeAndDequantizeV2 and FakeQuantWithMinMaxVars, which
+do the work here; Kwasniewska et al. 2019, section III-C, whose equations 3 and 4 (rounding) are not
+what these ops do.
+"""
+
+from qbench.quantize.ops import qdq_v2, fake_quant  # isort: skip  # qdq_v2 is listed first
+from qbench.quantize.ops.grid import OpGrid
+from qbench.quantize.ops.op import OPS, Op, roundings
+
+__all__ = ["OPS", "Op", "OpGrid", "fake_quant", "qdq_v2", "roundings"]

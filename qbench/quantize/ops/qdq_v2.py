@@ -1,0 +1,147 @@
+"""QuantizeAndDequantizeV2: codes without a zero point, over a range that it can measure itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qbench.quantize.ops.grid import OpGrid
+from qbench.quantize.ops.op import OPS, Op
+
+if TYPE_CHECKING:
+    from qbench.quantize.settings import Quant
+
+_ROUNDINGS = {"half_to_even": "HALF_TO_EVEN", "half_up": "HALF_UP"}
+
+
+def apply(
+    x: Any,
+    low: Any,
+    high: Any,
+    *,
+    bits: int,
+    signed: bool,
+    rounding: str,
+    range_given: bool,
+    narrow: bool = False,
+    per_channel: bool = False,
+    name: str | None = None,
+) -> Any:
+    """QuantizeAndDequantizeV2 with its straight-through gradient (all ones, clipped nowhere).
+
+    The raw op, because the Python helper `quantize_and_dequantize_v2` emits V4, whose gradient is
+    cut outside [low, high] even where no range is given. Arguments as in `Op.apply`.
+    """
+    import tensorflow as tf
+
+    return tf.raw_ops.QuantizeAndDequantizeV2(
+        input=x,
+        input_min=low,
+        input_max=high,
+        signed_input=signed,
+        num_bits=bits,
+        range_given=range_given,
+        round_mode=_ROUNDINGS[rounding],
+        narrow_range=narrow,
+        axis=1 if per_channel else -1,
+        name=name,
+    )
+
+
+def apply_fixed(
+    x: Any,
+    low: Any,
+    high: Any,
+    *,
+    bits: int,
+    signed: bool,
+    rounding: str,
+    name: str | None = None,
+    **_given: Any,
+) -> Any:
+    """What the op computes where it measures the range, cut at these ends.
+
+    Unsigned codes then let negative values through, on the same steps. Values of a range without
+    positive ones, for which the op has no step, stay as they are. Arguments as in `Op.apply`.
+    """
+    import tensorflow as tf
+
+    if signed:
+        return apply(
+            x,
+            low,
+            high,
+            bits=bits,
+            signed=True,
+            rounding=rounding,
+            range_given=True,
+            name=name,
+        )
+    high = tf.maximum(high, 0.0)
+    inside = tf.clip_by_value(x, tf.minimum(low, 0.0), high)
+    # As the op's own kernel does it, to the last bit: values times a scale, codes times a step.
+    codes = tf.constant(2.0**bits - 1, tf.float32)
+    scaled = inside * tf.math.divide_no_nan(codes, high)
+    rounded = tf.round(scaled) if rounding == "half_to_even" else tf.floor(scaled + 0.5)
+    return tf.where(high > 0, rounded * (high / codes), inside)
+
+
+def grid(
+    low: float, high: float, *, bits: int, signed: bool, range_given: bool, narrow: bool = False
+) -> OpGrid:
+    """Codes around 0, or from 0 on where unsigned; arguments as in `Op.grid`.
+
+    The scale is that of the side which needs the larger one, and 0 where no side has codes.
+    """
+    if not signed:
+        return OpGrid(max(high, 0.0) / (2**bits - 1), 0, 0, 2**bits, range_given)
+    lowest, highest = narrow - 2 ** (bits - 1), 2 ** (bits - 1) - 1
+    above = max(high, 0.0) / highest if highest else 0.0
+    scale = max(max(-low, 0.0) / -lowest, above)
+    return OpGrid(scale, 0, lowest, highest - lowest + 1, range_given)
+
+
+def _refuses(quant: Quant) -> str | None:
+    """Unsigned codes are no grid for kernels in two cases; see the messages."""
+    if quant.signed:
+        return None
+    if quant.weight_range == "narrow":
+        return (
+            "quant.weight_range=narrow: needs quant.signed=true with qdq_v2, whose unsigned codes"
+            " have no lowest one to leave out."
+        )
+    if quant.weight_range == "op" and quant.granularity == "channel":
+        return (
+            "quant.granularity=channel: needs quant.signed=true or"
+            " quant.weight_range=symmetric_narrow with qdq_v2, which has no unsigned codes for a"
+            " channel without positive values and makes infinities of them."
+        )
+    return None
+
+
+def _takes_own_range(bits: int, signed: bool) -> bool:
+    """Where the clamp to a range that was measured changes nothing.
+
+    Beyond 16 bits a scaled value's own last place counts, which the clamp may move; one bit has no
+    positive code, so that the clamp would cut positive values off.
+    """
+    return signed and 2 <= bits <= 16
+
+
+OPS.add(
+    "qdq_v2",
+    Op(
+        label="QDQv2",
+        apply=apply,
+        grid=grid,
+        min_bits=1,
+        max_bits=(61, 62),
+        settings=frozenset({"rounding", "signed", "range_given"}),
+        roundings=tuple(_ROUNDINGS),
+        own_range=True,
+        takes_own_range=_takes_own_range,
+        apply_fixed=apply_fixed,
+        in_units=True,
+        refuses=_refuses,
+        graph_ops=("QuantizeAndDequantizeV2",),
+    ),
+)

@@ -1,0 +1,159 @@
+"""Ops that are registered from outside get their own grid in files, or no file at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from deploy_examples import DEPLOY, images, measured, network, quant
+from own_ops import LOGARITHMIC, POWERS
+
+from qbench.base.errors import QbenchError
+from qbench.deploy.convert import fixed
+from qbench.deploy.exactness import Comparer
+from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.file_kind import kind_of
+from qbench.deploy.grids import tensor_grid
+from qbench.deploy.lite import LiteFile, convert
+from qbench.deploy.packed import Codes, identical, unpack
+from qbench.deploy.packing import contents, packed_file
+from qbench.deploy.simulation import Simulation
+from qbench.planning.factors import impossible
+from qbench.quantize.ops import OPS, OpGrid
+from qbench.quantize.rewrite import rewrite
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    monkeypatch.setitem(OPS._items, "powers", POWERS)
+    monkeypatch.setitem(OPS._items, "logarithmic", LOGARITHMIC)
+
+
+def is_power_of_two(values):
+    return bool(np.all(np.frexp(np.asarray(values))[0] == 0.5))
+
+
+def converted(chosen, model):
+    """The ranges of a network, its graph to convert and the int8 file."""
+    averages = measured(model)
+    graph, left_float = export_model(model, averages, chosen)
+    return averages, graph, left_float, convert(graph, "int8")
+
+
+def test_a_file_has_the_grids_of_the_op_and_is_exact():
+    chosen, model = quant(**{**DEPLOY, "op": "powers"}), network()
+    assert kind_of(chosen).export == "exact"
+    averages, graph, left_float, content = converted(chosen, model)
+    file = LiteFile(content, "reference")
+    scales, zero_points = zip(*file.activation_grids(), strict=True)
+    assert is_power_of_two(scales) and set(zero_points) == {0}
+    found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    assert found.differing(file.graph()) == [] == left_float
+    expected = rewrite(model, fixed(chosen), averages).model(images(), training=False)[0].numpy()
+    np.testing.assert_allclose(graph(images(), training=False), expected, rtol=1e-5, atol=1e-5)
+    apart = np.abs(file.logits(images()) - expected) / file.output_step()
+    assert apart.max() < 4.5 and apart.mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    "values", [{"bits": 4}, {"weight_range": "op"}, {"fold_batch_norm": False}], ids=str
+)
+def test_it_is_not_exact_where_no_other_op_s_file_is(values):
+    assert kind_of(quant(**{**DEPLOY, "op": "powers", **values})).export == "approximate"
+
+
+def test_codes_that_the_file_has_not_are_found_in_it(monkeypatch):
+    """An op of twice as many codes as its bits say: the file gets other grids, and that is said."""
+
+    def twice(low, high, **settings):
+        grid = POWERS.grid(low, high, **settings)
+        return OpGrid(grid.scale / 2, 0, 2 * grid.lowest, 2 * grid.count)
+
+    monkeypatch.setitem(OPS._items, "powers", replace(POWERS, grid=twice))
+    chosen, model = quant(**{**DEPLOY, "op": "powers"}), network()
+    averages, _, _, content = converted(chosen, model)
+    found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    assert "image" in found.differing(LiteFile(content, "builtin").graph())
+
+
+PACKED = [
+    ({"bits": 5}, 5, -16),
+    ({"bits": 12}, 12, -2048),
+    ({"bits": 5, "weight_range": "narrow"}, 5, -15),
+    ({"weight_range": "symmetric_narrow", "granularity": "channel"}, 8, -127),
+    ({"bits": 4, "granularity": "channel", "fold_batch_norm": True}, 4, -8),
+]
+
+
+@pytest.mark.parametrize(("values", "bits", "lowest"), PACKED, ids=str)
+def test_packed_codes_stand_for_the_op_s_values(values, bits, lowest):
+    chosen, model = quant(op="powers", **values), network()
+    averages = measured(model)
+    packed = contents(model, averages, chosen)
+    graph, _ = export_model(model, averages, chosen, on_grids=False)
+    baked = [one.baked for one in graph.layers if isinstance(one, BakedConvolution)]
+    for layer, plain in zip(packed.layers, baked, strict=True):
+        kernel = layer.kernel
+        assert isinstance(kernel, Codes) and (kernel.bits, kernel.lowest) == (bits, lowest)
+        restored = kernel.scales * (kernel.codes - kernel.zero_point)
+        np.testing.assert_allclose(restored, plain.kernel, rtol=1e-6)
+    assert is_power_of_two(packed.layers[-1].kernel.scales)  # nothing is folded into it
+    assert is_power_of_two([grid.scale for grid in packed.tensors[1:3]])
+    assert identical(unpack(packed_file(model, averages, chosen)), packed)
+
+
+def test_a_tensor_has_the_grid_of_its_own_quantizer():
+    """Edges have another number of bits, and some tensors none: the view knows, nobody guesses."""
+    model = network()
+    averages = measured(model)
+    values = {**DEPLOY, "op": "powers", "bits": 4, "first_last": "8"}
+    simulation = Simulation(model, averages, quant(**values))
+    bits = {name: simulation.quantizer_of(name).bits for name in averages.tensors}
+    assert bits == {name: 8 if name in ("image", "logits") else 4 for name in averages.tensors}
+    low, high = simulation.range_of("image")
+    assert (
+        tensor_grid(low, high, simulation.quantizer_of("image")).scale
+        == POWERS.grid(low, high, bits=8, narrow=False).scale
+    )
+    values = {**values, "first_last": "float"}
+    simulation = Simulation(model, averages, quant(**values))
+    assert simulation.quantizer_of("image") is simulation.quantizer_of("logits") is None
+    assert simulation.quantizer_of("sum_relu").bits == 4
+
+
+REFUSAL = "quant.op=logarithmic: its values lie on no grid of equal steps"
+
+
+@pytest.mark.parametrize("values", [{}, {"bits": 16}, DEPLOY], ids=str)
+def test_an_op_without_a_grid_trains_and_becomes_no_file(values):
+    chosen, model = quant(**{**values, "op": "logarithmic"}), network()
+    averages = measured(model)
+    view = rewrite(model, fixed(chosen), averages).model
+    assert np.all(np.isfinite(view(images(), training=True)[0]))
+    assert kind_of(chosen).export != "exact"
+    # Without grids, as a file is that the converter calibrates, too.
+    for make in (export_model, partial(export_model, on_grids=False), contents, packed_file):
+        with pytest.raises(QbenchError, match=REFUSAL):
+            make(model, averages, chosen)
+
+
+def test_its_values_are_floats_where_a_file_has_floats_anyway():
+    chosen, model = quant(op="logarithmic", bits=32), network()
+    averages = measured(model)
+    assert kind_of(chosen).name == "float"
+    graph, _ = export_model(model, averages, chosen, on_grids=False)
+    baked = [one.baked for one in graph.layers if isinstance(one, BakedConvolution)]
+    assert is_power_of_two(np.abs(baked[-1].kernel))
+    for layer, plain in zip(contents(model, averages, chosen).layers, baked, strict=True):
+        np.testing.assert_array_equal(layer.kernel, plain.kernel)
+
+
+def test_what_an_op_lacks_need_not_be_told():
+    class Experiment:
+        quant = quant(op="powers", rounding="half_up")
+
+    assert impossible(Experiment(), ()) is None
+    reason = impossible(Experiment(), ["quant.rounding"])
+    assert reason == "quant.rounding=half_up: powers has no such setting."

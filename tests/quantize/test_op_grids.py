@@ -1,0 +1,69 @@
+"""The grid that each op says it has, against the values that it gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given
+from hypothesis import strategies as st
+from quantize_strategies import PROFILE
+
+from qbench.base.errors import QbenchError
+from qbench.quantize.ops import OPS, OpGrid
+from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
+
+# Ranges with a positive side, which every op has codes for.
+ENDS = st.tuples(st.floats(-8, 0, width=32), st.floats(2**-4, 8, width=32))
+
+
+@pytest.mark.parametrize("op", OPS.names())
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("narrow", [True, False])
+@PROFILE
+@given(ends=ENDS, bits=st.integers(2, 10))
+# Where the code of 0 is a tie in float32 alone, and in float64 alone.
+@example(ends=(-1.0, float(np.float32(1 / 3))), bits=2)
+@example(ends=(-1.0, 1.0), bits=8)
+def test_values_over_a_given_range_are_the_grid_s_codes(op, signed, narrow, ends, bits):
+    narrow = narrow and (signed or op != "qdq_v2")  # its unsigned codes have none to leave out
+    quantizer = Quantizer(op, bits, signed, "half_to_even", CURRENT)
+    low, high = map(float, ends)
+    grid = quantizer.grid(low, high, narrow)
+    assert grid.clamps and grid.count == 2**bits - narrow
+    assert grid.lowest <= grid.zero_point < grid.lowest + grid.count
+    x = tf.constant(np.linspace(-20, 20, 4001), tf.float32)
+    codes = quantizer(x, low, high, narrow=narrow).numpy() / grid.scale + grid.zero_point
+    np.testing.assert_allclose(codes, np.rint(codes), atol=2e-3)
+    first, last = grid.lowest, grid.lowest + grid.count - 1
+    assert (round(codes.min()), round(codes.max())) == (first, last)
+    assert grid.ends == tuple(grid.scale * (code - grid.zero_point) for code in (first, last))
+
+
+@pytest.mark.parametrize("op", OPS.names())
+def test_a_range_of_nothing_but_0_has_no_step(op):
+    for signed in (True, False):
+        assert Quantizer(op, 8, signed, "half_to_even", CURRENT).grid(0.0, 0.0).scale == 0
+
+
+def test_a_measured_range_lets_values_through():
+    assert not Quantizer("qdq_v2", 8, False, "half_to_even", OWN).grid(-1.0, 1.0).clamps
+
+
+def test_an_op_without_a_grid_says_so(monkeypatch):
+    monkeypatch.setitem(OPS._items, "odd", replace(OPS["fake_quant"], grid=None))
+    quantizer = Quantizer("odd", 8, True, "half_to_even", CURRENT)
+    assert not quantizer.has_grid
+    with pytest.raises(QbenchError, match=r"quant\.op=odd: its values lie on no grid"):
+        quantizer.grid(-1.0, 1.0)
+
+
+def test_grid_ends():
+    assert OpGrid(0.5, 3, 1, 7).ends == (-1.0, 2.0)
+
+
+def test_roundings_belong_to_the_setting():
+    with pytest.raises(ValueError, match="rounding and its choices belong together"):
+        replace(OPS["fake_quant"], roundings=("half_up",))
