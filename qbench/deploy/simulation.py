@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.quantize.analysis import analyse
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.scheme import EDGE_BITS, scheme_of
 from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import IMAGE
@@ -26,10 +26,9 @@ class Simulation:
     def __init__(self, model: Any, averages: RangeAverages, quant: Quant) -> None:
         """`model` is the trained float model, functional."""
         self._quant = quant
-        self._rewriter = Rewriter(scheme_of(quant), averages)
-        insertions = self._rewriter.run(model).insertions
-        self._simulated = {insertion.root for insertion in insertions}
-        self.quantizes_kernels = any(insertion.is_kernel for insertion in insertions)
+        self._plan = analyse(model, scheme_of(quant))
+        self._simulated = {one.root for one in self._plan.quantized_tensors}
+        self.quantizes_kernels = any(one.is_kernel for one in self._plan.insertions)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
 
@@ -37,7 +36,7 @@ class Simulation:
         """The settings that a gathered tensor is quantized by; None if it is left float."""
         if name not in self._simulated:
             return None
-        is_edge = name in (IMAGE, self._rewriter.output)
+        is_edge = name in (IMAGE, self._plan.output)
         if is_edge and self._quant.first_last != "same":
             return replace(self._quant, activation_bits=EDGE_BITS)
         return self._quant
@@ -48,7 +47,7 @@ class Simulation:
         Raises:
             QbenchError: it is not finite.
         """
-        names = self._rewriter.shared_ranges.get(name, (name,))
+        names = self._plan.shared_ranges.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]
         if not np.all(np.isfinite(self._ranges[rows])):
             raise QbenchError(f"{name}: its range in training was not finite.")
@@ -56,9 +55,9 @@ class Simulation:
 
     def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:
         """What quantizes the kernel of a layer; None if it is left float."""
-        rule = self._rewriter.kernel_rule(layer)
+        rule = self._plan.kernel_rule(layer)
         return rule[1] if rule else None
 
     def folds(self, layer: str) -> bool:
         """Whether the layer's kernel was quantized with batch normalization folded in."""
-        return layer in self._rewriter.folds
+        return layer in self._plan.folds
