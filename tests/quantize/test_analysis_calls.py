@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import pytest
 from keras import layers
 from quantize_networks import network, scheme
@@ -82,3 +83,18 @@ def test_layers_that_are_told_to_infer():
     assert found["held"] == HeldInInference("held.frozen")
     folded = stand_ins(planned(told, **DEPLOY, fold_batch_norm=True))
     assert folded["c"].freeze and folded["fused"] == FoldedAway("c")
+
+
+def masked(image):
+    mask = keras.ops.not_equal(image[..., 0], 0.0)
+    x = layers.Conv2D(2, 1, name="c")(image)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="behind")(x, mask=mask))
+    return layers.BatchNormalization(name="alone")(x, mask=mask)
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_masked_values_are_neither_fused_nor_folded(freeze):
+    found = stand_ins(planned(masked, **DEPLOY, fold_batch_norm=True, freeze_batch_norm=freeze))
+    for name in ("behind", "alone"):
+        assert found[name] == (HeldInInference(f"{name}.frozen") if freeze else None)
+    assert found["c"].norm is None
