@@ -12,13 +12,13 @@ from qbench.config.experiment import Experiment
 from qbench.data import DATASETS
 from qbench.data.preprocessing import input_shape
 from qbench.models import build_model
+from qbench.quantize.insertion_plan import Insertion
 from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.view import Insertion
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ without the lowest code).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +19,25 @@ from qbench.base.errors import QbenchError
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
-from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.analysis import analyse
+from qbench.quantize.construction import construct
+from qbench.quantize.insertion_plan import (
+    InsertionPlan,
+    PlannedCall,
+    QuantizedKernel,
+    QuantizedTensor,
+    Read,
+)
+from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.scheme import scheme_of
 from qbench.quantize.settings import Quant
-from qbench.quantize.tensors import Reader, Tensor
+from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)
+# An int8 file has every gathered tensor on a grid, and kernels with normalization folded in.
+_FILE = Quant(placement=("deploy",), range_given=True, fold_batch_norm=True)
 
 
 def export_model(
@@ -54,76 +65,64 @@ def export_model(
         QbenchError: a layer of the model cannot be converted.
     """
     model = functional(model)
-    exporter = _Exporter(model, averages, quant, on_grids, all_of_8_bits)
-    return exporter.export(model), exporter.left_float
+    simulation = Simulation(model, averages, quant)
+    scheme = scheme_of(_FILE)
+    assert scheme is not None
+    plan = analyse(model, scheme if on_grids else scheme.without_activations())
+    built = construct(model, plan, _FileParts(model, simulation, on_grids, all_of_8_bits))
+    graph = keras.Model(built.inputs, built.output, name=model.name)
+    return graph, list(dict.fromkeys(_left_float(plan, simulation))) if on_grids else []
 
 
-class _Exporter(Rewriter):
-    """Rewrites with constants in the place of variables, and every gathered tensor on a grid."""
+def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
+    """What the plan quantizes and the simulation does not, in the order of the graph."""
+    for call in plan.calls:
+        yield from _float_roots(call.reads, simulation)
+        is_kernel = isinstance(call.stand_in, QuantizedKernel)
+        if is_kernel and simulation.kernel_quantizer(call.op.name) is None:
+            yield f"{call.op.name} kernel" if simulation.quantizes_kernels else "kernels"
+    yield from _float_roots([plan.last], simulation)
+
+
+def _float_roots(reads: Iterable[Read], simulation: Simulation) -> Iterator[str]:
+    for read in reads:
+        if read.quantized is not None and simulation.quantizer_of(read.root) is None:
+            yield read.root
+
+
+class _FileParts:
+    """Constants in the place of variables, and grids in the place of fake quantization."""
 
     def __init__(
-        self, model: Any, averages: RangeAverages, quant: Quant, on_grids: bool, of_8_bits: bool
+        self, model: Any, simulation: Simulation, on_grids: bool, all_of_8_bits: bool
     ) -> None:
-        super().__init__(None, averages)
-        self.all_of_8_bits = of_8_bits
-        self.on_grids = on_grids
-        self.simulation = Simulation(model, averages, quant)
-        self.left_float: list[str] = []
+        self._simulation = simulation
+        self._on_grids = on_grids
+        self._all_of_8_bits = all_of_8_bits
+        self._names = {op.name for op in model.operations}
 
-    def export(self, model: Any) -> Any:
-        """The model to convert."""
-        clone = self._walk(model)
-        (output,) = clone.outputs
-        tensor = self._placed(self._tensor(output))
-        return keras.Model(clone.inputs, tensor.value, name=model.name)
+    def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
+        simulation, name = self._simulation, planned.root
+        quantizer = None if self._all_of_8_bits else simulation.quantizer_of(name)
+        grid = tensor_grid(*simulation.range_of(name), quantizer)
+        return OnGrid(grid, unique(f"{planned.tensor}.grid", self._names))(value)
 
-    def _foldings(self, model: Any) -> dict[str, Any]:
-        return foldable(model)
-
-    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_convolution(op):
-            return self._baked(op)(*args, **kwargs)
+    def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        op = call.op
+        if isinstance(call.stand_in, QuantizedKernel):
+            return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if isinstance(op, keras.Layer):
             return op(*args, **kwargs)
         scoped = Scoped(op, args, kwargs)
         return scoped(scoped.tensors)
 
-    def _baked(self, op: Any) -> Any:
+    def _baked(self, op: Any, norm: Any | None) -> Any:
         if not isinstance(op, CONVERTIBLE):
             raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
-        quantizer = self.simulation.kernel_quantizer(op.name)
-        if quantizer is None and self.on_grids:
-            whole = not self.simulation.quantizes_kernels
-            self._is_left_float("kernels" if whole else f"{op.name} kernel")
-        folded = self.simulation.folds(op.name)
-        weights = bake(op, self.folds.get(op.name), quantizer, folded)
-        return BakedConvolution(op, weights, self.on_grids, self._layer_name(f"{op.name}.baked"))
-
-    def _is_left_float(self, name: str) -> None:
-        if name not in self.left_float:
-            self.left_float.append(name)
-
-    def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
-        """Whoever reads a gathered tensor reads it on its grid."""
-        return self._placed(tensor)
-
-    def _placed(self, tensor: Tensor) -> Tensor:
-        if not self.on_grids or tensor.is_quantized or tensor.root.name not in self.rows:
-            return tensor
-        if tensor.quantized is None:
-            grid = self._grid(tensor.root.name)
-            layer = OnGrid(grid, self._layer_name(f"{tensor.name}.grid"))
-            made = self._tensor(layer(tensor.value), tensor.name)
-            made.producer, made.root, made.is_quantized = tensor.producer, tensor.root, True
-            tensor.quantized = made
-        return tensor.quantized
-
-    def _grid(self, name: str) -> Grid:
-        quantizer = self.simulation.quantizer_of(name)
-        if quantizer is None:
-            self._is_left_float(name)
-        ends = self.simulation.range_of(name)
-        return tensor_grid(*ends, None if self.all_of_8_bits else quantizer)
+        quantizer = self._simulation.kernel_quantizer(op.name)
+        weights = bake(op, norm, quantizer, self._simulation.folds(op.name))
+        name = unique(f"{op.name}.baked", self._names)
+        return BakedConvolution(op, weights, self._on_grids, name)
 
 
 class Scoped(keras.layers.Layer):

@@ -17,10 +17,9 @@ from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.ops import OpGrid
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.settings import Quant
-from qbench.quantize.tensors import Reader, Tensor
-from qbench.quantize.walk import functional, walk
+from qbench.quantize.tensors import graph_of
+from qbench.quantize.walk import functional
 
 
 def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
@@ -60,13 +59,12 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
     folds = foldable(model)
     simulation = Simulation(model, averages, quant)
     grids = _grids(simulation, averages, quant)
-    reads = _Reads()
-    walk(model, reads.call)
+    read = _roots(model)
     layers = []
     held = {norm.name for norm in folds.values()}
     for layer in model.layers:
         if isinstance(layer, CONVERTIBLE):
-            roots = reads.roots[layer.name]
+            roots = read[layer.name]
             grid = grids.get(roots[0]) if len(roots) == 1 else None
             layers.append(_layer(layer, folds.get(layer.name), simulation, grid))
             held.add(layer.name)
@@ -79,19 +77,12 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
     return Packed(tuple(grids.values()), tuple(layers), floats)
 
 
-class _Reads(Rewriter):
-    """Finds the gathered tensors that each layer reads, in all its calls."""
-
-    def __init__(self) -> None:
-        super().__init__(None, None)
-        self.roots: dict[str, list[str]] = {}
-
-    def _input(self, reader: Reader, tensor: Tensor) -> Tensor:
-        self.roots.setdefault(reader.op.name, []).append(tensor.root.name)
-        return tensor
-
-    def _apply(self, op: Any, *args: Any, **kwargs: Any) -> Any:
-        return op(*args, **kwargs)
+def _roots(model: Any) -> dict[str, list[str]]:
+    """The gathered tensors that each layer reads, in all its calls."""
+    found: dict[str, list[str]] = {}
+    for call in graph_of(model).calls:
+        found.setdefault(call.op.name, []).extend(tensor.root for tensor in call.reads)
+    return found
 
 
 def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dict[str, Grid]:

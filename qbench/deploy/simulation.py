@@ -8,10 +8,10 @@ import numpy as np
 
 from qbench.base.errors import QbenchError
 from qbench.deploy.packed import MOST_BITS
+from qbench.quantize.analysis import analyse
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter
 from qbench.quantize.scheme import scheme_of
 from qbench.quantize.settings import Quant
 
@@ -30,14 +30,9 @@ class Simulation:
             QbenchError: something of up to 16 bits is quantized by an op that has no grid.
         """
         scheme = scheme_of(quant)
-        self._rewriter = Rewriter(scheme, averages)
-        view = self._rewriter.run(model)
-        self._quantizers: dict[str, Quantizer] = {
-            insertion.root: view.model.get_layer(insertion.layer).quantizer
-            for insertion in view.insertions
-            if not insertion.is_kernel
-        }
-        self.quantizes_kernels = any(insertion.is_kernel for insertion in view.insertions)
+        self._plan = analyse(model, scheme)
+        self._quantizers = {one.root: one.quantizer for one in self._plan.quantized_tensors}
+        self.quantizes_kernels = any(one.is_kernel for one in self._plan.insertions)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
         for quantizer in scheme.quantizers if scheme else ():
@@ -54,7 +49,7 @@ class Simulation:
         Raises:
             QbenchError: it is not finite.
         """
-        names = self._rewriter.shared_ranges.get(name, (name,))
+        names = self._plan.shared_ranges.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]
         if not np.all(np.isfinite(self._ranges[rows])):
             raise QbenchError(f"{name}: its range in training was not finite.")
@@ -62,9 +57,9 @@ class Simulation:
 
     def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:
         """What quantizes the kernel of a layer; None if it is left float."""
-        rule = self._rewriter.kernel_rule(layer)
+        rule = self._plan.kernel_rule(layer)
         return rule[1] if rule else None
 
     def folds(self, layer: str) -> bool:
         """Whether the layer's kernel was quantized with batch normalization folded in."""
-        return layer in self._rewriter.folds
+        return layer in self._plan.folds

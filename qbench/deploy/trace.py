@@ -14,10 +14,9 @@ from qbench.base.keras_private import maker
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter
+from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import IMAGE
-from qbench.quantize.walk import functional
 
 Values = NDArray[np.float32]
 Simulation = Callable[[Values], dict[str, Values]]
@@ -76,15 +75,12 @@ def simulation(
         Network inputs (N, H, W, C) -> values (N, ...) by the name of the tensor, in the order of
         the averages; quantized where it is quantized.
     """
-    rewriter = Rewriter(scheme, averages)
-    view = rewriter.run(functional(model)).model
-    names = [tensor.name for tensor in rewriter.gathered]
-    tensors = [tensor.quantized or tensor for tensor in rewriter.gathered]
-    every = keras.Model(view.inputs, [tensor.value for tensor in tensors])
+    view = rewrite(model, scheme, averages)
+    every = keras.Model(view.model.inputs, list(view.values))
 
     def simulated(inputs: Values) -> dict[str, Values]:
         values = every([inputs], training=False)
-        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+        return {name: np.asarray(value) for name, value in zip(view.tensors, values, strict=True)}
 
     return simulated
 

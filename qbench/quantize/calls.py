@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,12 @@ from qbench.base.errors import QbenchError
 def is_stock(layer: Any) -> bool:
     """Whether the class of a layer is Keras' own: another may compute whatever it likes."""
     return type(layer).__module__.partition(".")[0] == "keras"
+
+
+def is_in_inference(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a layer is called with `training=False`."""
+    given = kwargs.get("training")
+    return given is not None and not given
 
 
 def call_with(wrapper: Any, layer: Any, mapping: Sequence[tuple[Any, Any]], x: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,73 +12,56 @@ from numpy.typing import NDArray
 
 from qbench.quantize.calls import is_stock
 from qbench.quantize.placement import is_convolution
-from qbench.quantize.walk import walk
+from qbench.quantize.tensors import Call, Graph, graph_of
 
 Array = NDArray[np.float32]
 
 
 def foldable(model: Any) -> dict[str, Any]:
-    """The batch normalization behind each convolution that can take it up, by convolution.
+    """The batch normalization behind each convolution that can take it up, by convolution."""
+    return foldable_in(graph_of(model))
 
-    It must be the only reader of a linear convolution's output and normalize its last axis, and
-    neither may be called more than once, or compute anything else than Keras' own; statistics of
-    masked values are not those of all.
+
+def foldable_in(graph: Graph) -> dict[str, Any]:
+    """The same, of a graph.
+
+    A normalization must be the only reader of a linear convolution's output and normalize its last
+    axis, and neither may be called more than once, or compute anything else than Keras' own;
+    statistics of masked values are not those of all.
     """
-    producers: dict[int, Any] = {}
-    readers: dict[str, list[Any]] = {}
-    calls: Counter[str] = Counter()
-    masked: set[str] = set()
-    held = []  # the tensors, so that their ids stay their own
-
-    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
-        calls[op.name] += 1
-        if kwargs.get("mask") is not None:  # Keras notes down those that it finds by itself, too
-            masked.add(op.name)
-        for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):
-            if id(tensor) in producers:
-                readers.setdefault(producers[id(tensor)].name, []).append(op)
-        output = op(*args, **kwargs)
-        held.append(output)
-        if keras.utils.is_keras_tensor(output) and is_convolution(op):
-            producers[id(output)] = op
-        return output
-
-    ends = {id(tensor) for tensor in walk(model, call).outputs}
+    times = Counter(call.op.name for call in graph.calls)
+    readers: dict[str, list[Call]] = {}
+    for call in graph.calls:
+        for tensor in call.reads:
+            readers.setdefault(tensor.name, []).append(call)
     found = {}
-    for tensor, convolution in producers.items():
-        reading = readers.get(convolution.name, [])
-        once = len(reading) == 1 and calls[convolution.name] == calls[reading[0].name] == 1
-        whole = once and reading[0].name not in masked and tensor not in ends
-        if whole and _takes_up(convolution, reading[0]):
-            found[convolution.name] = reading[0]
+    for call in filter(lambda call: is_convolution(call.op), graph.calls):
+        reading = [reader for made in call.makes for reader in readers.get(made.name, ())]
+        once = len(reading) == 1 and times[call.op.name] == times[reading[0].op.name] == 1
+        whole = once and not reading[0].is_masked and graph.output not in call.makes
+        if whole and _takes_up(call.op, reading[0].op):
+            found[call.op.name] = reading[0].op
     return found
-
-
-def called_in_inference(model: Any) -> set[str]:
-    """The layers that work as in inference whenever they are called: `training=False` was given.
-
-    A call of a model in training would overrule that in Keras 3.15, and does not in later ones.
-    """
-    found = set()
-
-    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_in_inference(kwargs):
-            found.add(op.name)
-        return op(*args, **kwargs)
-
-    walk(model, call)
-    return found
-
-
-def is_in_inference(kwargs: Mapping[str, Any]) -> bool:
-    """Whether a layer is called with `training=False`."""
-    given = kwargs.get("training")
-    return given is not None and not given
 
 
 def is_as_keras_has_it(layer: Any) -> bool:
     """Whether a layer computes what its type says: it is of Keras' own class, and no variant."""
     return is_stock(layer) and not getattr(layer, "renorm", False)
+
+
+def is_fusable(norm: Any, x: Any) -> bool:
+    """Whether TensorFlow's fused op computes what a normalization does with a tensor.
+
+    That is so for x (N, H, W, C) and with gamma and beta.
+    """
+    return (
+        isinstance(norm, keras.layers.BatchNormalization)
+        and is_as_keras_has_it(norm)
+        and len(x.shape) == 4
+        and norm.axis in (-1, 3)
+        and norm.center
+        and norm.scale
+    )
 
 
 def _takes_up(convolution: Any, reader: Any) -> bool:

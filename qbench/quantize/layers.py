@@ -6,14 +6,13 @@ one view to another moves nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from qbench.quantize.calls import call_with
-from qbench.quantize.folding import is_as_keras_has_it
+from qbench.quantize.insertion_plan import Row
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
@@ -50,21 +49,6 @@ class StackRanges(keras.layers.Layer):
         """See the class."""
         ends = [end for pair in ranges for end in pair]
         return tf.reshape(tf.stack(ends), (len(ranges), 2))
-
-
-@dataclass(frozen=True)
-class Row:
-    """Where a tensor's range stands in the averages.
-
-    Attributes:
-        own: the row of the tensor or, unless `is_root`, of its root.
-        is_root: whether the range is this very tensor's.
-        tied: the rows of other tensors that share the range.
-    """
-
-    own: int
-    is_root: bool
-    tied: tuple[int, ...] = ()
 
 
 class FakeQuantize(keras.layers.Layer):
@@ -141,25 +125,13 @@ class FusedBatchNormalization(keras.layers.Layer):
     """
 
     def __init__(self, layer: Any, name: str, freeze: bool = False) -> None:
-        """`layer` is a BatchNormalization for which `can_fuse` holds; it keeps its variables.
+        """`layer` is a BatchNormalization for which `is_fusable` holds; it keeps its variables.
 
         With `freeze` it normalizes by its moving statistics in training too.
         """
         super().__init__(name=name, activity_regularizer=layer.activity_regularizer)
         self.layer = layer
         self.freeze = freeze
-
-    @staticmethod
-    def can_fuse(layer: Any, x: Any) -> bool:
-        """Whether the fused op computes what the layer does: (N, H, W, C), with gamma and beta."""
-        return (
-            isinstance(layer, keras.layers.BatchNormalization)
-            and is_as_keras_has_it(layer)
-            and len(x.shape) == 4
-            and layer.axis in (-1, 3)
-            and layer.center
-            and layer.scale
-        )
 
     def call(self, x: Any, training: bool = False) -> Any:
         """X is (N, H, W, C) float32."""

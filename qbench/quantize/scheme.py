@@ -46,11 +46,6 @@ class QuantizationScheme:
         tensors = [one for one in (self.activation, self.edge) if one]
         return tuple(dict.fromkeys(kernels + tensors))
 
-    @property
-    def has_edges(self) -> bool:
-        """Whether the network's ends are quantized in another way than the rest."""
-        return (self.edge_kernel, self.edge) != (self.kernel, self.activation)
-
     def with_fixed_ranges(self) -> QuantizationScheme:
         """The same with moving averages in the place of ranges measured by the ops."""
         edge = self.edge and self.edge.with_fixed_range()

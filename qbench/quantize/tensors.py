@@ -1,63 +1,177 @@
-"""What a rewrite knows of the tensors of a model, and of the ops that read them."""
+"""What the graph of a model says: its calls in their order, and what they read and make."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from qbench.quantize.placement import is_concatenation, reads_to_add
+import keras
+
+from qbench.quantize.calls import is_in_inference
+from qbench.quantize.placement import (
+    is_activation,
+    is_average,
+    is_concatenation,
+    is_convolution,
+    keeps_grid,
+    passes_values_through,
+    reads_to_add,
+)
+from qbench.quantize.walk import functional, walk
 
 IMAGE = "image"
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Tensor:
-    """What the rewriter knows about one tensor of the view under construction.
+    """A tensor of a model.
 
     Attributes:
-        value: the Keras tensor, held so that its id stays its own.
-        name: the layer whose output it is.
+        name: the layer whose output it is, numbered if that has made one before.
         producer: that layer, None for the model's input.
-        root: the tensor whose values this one passes on, or whose grid it keeps; itself for most.
-        is_quantized: its values lie on a grid already.
-        range: the two scalar Keras tensors measured of a root, once it is gathered.
-        row: the root's row among the gathered tensors.
+        root: the name of the tensor whose values it passes on, or whose grid it keeps; its own for
+            most.
         depth: the largest number of convolutions on a way from the image.
-        quantized: its quantized self, once somebody asked for it.
     """
 
-    value: Any
     name: str
-    producer: Any = None
-    root: Tensor = field(init=False)
-    is_quantized: bool = False
-    range: Any = None
-    row: int = -1
-    depth: int = 0
-    quantized: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        self.root = self
+    producer: Any
+    root: str
+    depth: int
 
 
-@dataclass(frozen=True)
-class Reader:
-    """An op and what it reads.
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call of a layer or operation.
 
     Attributes:
         op: the layer or operation.
-        operands: how many tensors it reads.
-        depth: of the deepest of them.
+        args, kwargs: what it is called with; see `qbench.quantize.walk`.
+        reads: the float tensors among these; masks and indices are none.
+        makes: every tensor that it gives.
     """
 
     op: Any
-    operands: int
-    depth: int
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    reads: tuple[Tensor, ...]
+    makes: tuple[Tensor, ...]
+
+    @property
+    def depth(self) -> int:
+        """Of the deepest tensor that it reads."""
+        return max((tensor.depth for tensor in self.reads), default=0)
 
     @property
     def joins(self) -> bool:
         """Whether it is an addition or a concatenation of several tensors."""
-        return reads_to_add(self.op, self.operands) or is_concatenation(self.op)
+        return reads_to_add(self.op, len(self.reads)) or is_concatenation(self.op)
+
+    @property
+    def passes(self) -> bool:
+        """Whether it gives nothing but values of the first tensor that it reads, and 0."""
+        return bool(self.reads) and passes_values_through(self.op, self.kwargs)
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether it is given a mask; Keras notes down those that it finds by itself, too."""
+        return self.kwargs.get("mask") is not None
+
+    @property
+    def is_in_inference(self) -> bool:
+        """Whether it is given `training=False`."""
+        return is_in_inference(self.kwargs)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A model as data.
+
+    Attributes:
+        operations: its layers and operations, those without a call (its input) too.
+        calls: in the order in which they are made.
+        tensors: by name.
+        output: what the model gives.
+    """
+
+    operations: tuple[Any, ...]
+    calls: tuple[Call, ...]
+    tensors: Mapping[str, Tensor]
+    output: Tensor
+
+    def root(self, tensor: Tensor) -> Tensor:
+        """The tensor whose values this one passes on."""
+        return self.tensors[tensor.root]
+
+    def is_gathered(self, call: Call, tensor: Tensor) -> bool:
+        """Whether the range of a tensor's root is gathered because of this reader.
+
+        It is wherever any placement could quantize the tensor.
+        """
+        producer = self.root(tensor).producer
+        if producer is None or is_activation(producer):
+            return True
+        return is_convolution(call.op) or call.joins or is_average(call.op)
+
+    @property
+    def gathered(self) -> tuple[str, ...]:
+        """The tensors whose range is gathered in every step, in the order of their first reader."""
+        found = [
+            tensor.root
+            for call in self.calls
+            for tensor in call.reads
+            if self.is_gathered(call, tensor)
+        ]
+        return tuple(dict.fromkeys([*found, self.output.root]))
+
+
+def graph_of(model: Any) -> Graph:
+    """The graph of a functional or sequential model with one input and one output.
+
+    Its layers are called on symbolic tensors; nothing is added to the model.
+    """
+    model = functional(model)
+    image = Tensor(IMAGE, None, IMAGE, 0)
+    names, calls = {IMAGE}, []
+    known: dict[int, Tensor] = {}
+    held = []  # what is symbolic, so that its ids stay its own
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        output = op(*args, **kwargs)
+        held.append(output)
+        reads = tuple(known.get(id(value), image) for value in float_tensors((args, kwargs)))
+        one = Call(op, args, kwargs, reads, ())
+        made = {id(value): _made(one, unique(op.name, names)) for value in keras_tensors(output)}
+        known.update(made)
+        calls.append(replace(one, makes=tuple(made.values())))
+        return output
+
+    (output,) = walk(model, call).outputs
+    tensors = {tensor.name: tensor for tensor in (image, *known.values())}
+    return Graph(tuple(model.operations), tuple(calls), tensors, known.get(id(output), image))
+
+
+def _made(call: Call, name: str) -> Tensor:
+    """A tensor of this name that a call gives."""
+    keeps = call.passes or (call.reads and keeps_grid(call.op))
+    root = call.reads[0].root if keeps else name
+    return Tensor(name, call.op, root, call.depth + is_convolution(call.op))
+
+
+def keras_tensors(structure: Any) -> list[Any]:
+    """The symbolic tensors somewhere in it."""
+    return [leaf for leaf in keras.tree.flatten(structure) if keras.utils.is_keras_tensor(leaf)]
+
+
+def float_tensors(structure: Any) -> list[Any]:
+    """Those that can be quantized; masks and indices cannot."""
+    return [tensor for tensor in keras_tensors(structure) if is_float(tensor)]
+
+
+def is_float(leaf: Any) -> bool:
+    """Whether it is a symbolic tensor that can be quantized."""
+    return keras.utils.is_keras_tensor(leaf) and "float" in leaf.dtype
 
 
 def unique(name: str, taken: set[str]) -> str:

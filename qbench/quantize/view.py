@@ -5,26 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Insertion:
-    """One fake-quantization op that a rewrite put into the model.
-
-    Attributes:
-        layer: name of the inserted layer, the scope of its ops in a traced graph.
-        placement: the rule that asked for it first.
-        tensor: what it quantizes: the layer whose output it is, or `<layer> kernel`.
-        is_kernel: whether that is a kernel.
-        source: where the range comes from (see `qbench.quantize.quantizer`).
-        root: the gathered tensor whose values it passes on; itself for most, empty for kernels.
-    """
-
-    layer: str
-    placement: str
-    tensor: str
-    is_kernel: bool
-    source: str
-    root: str = ""
+from qbench.quantize.insertion_plan import Insertion
 
 
 @dataclass(frozen=True)
@@ -36,8 +17,10 @@ class View:
             number of tensors whose range is gathered.
         tensors: the names of those n tensors; they depend on the network alone.
         insertions: the fake-quantization ops of this view, in the order of the graph.
+        values: the Keras tensors of the n tensors, quantized where the view quantizes them.
     """
 
     model: Any
     tensors: tuple[str, ...]
     insertions: tuple[Insertion, ...]
+    values: tuple[Any, ...]

@@ -21,8 +21,7 @@ import tensorflow as tf
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
 from qbench.base.reasons import summary
-from qbench.quantize.calls import is_stock
-from qbench.quantize.folding import is_in_inference
+from qbench.quantize.calls import is_in_inference, is_stock
 from qbench.quantize.walk import functional, walk
 from qbench.training import graphs
 from qbench.training.randomness import generator_states

@@ -17,8 +17,9 @@ import qbench
 from qbench.data import load
 from qbench.data.batches import Batches
 from qbench.models import MODELS, build_model
+from qbench.quantize.analysis import analyse
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import Rewriter, rewrite
+from qbench.quantize.rewrite import rewrite
 from qbench.training.network import Network
 
 ROOT = Path(qbench.__file__).parent.parent
@@ -75,14 +76,11 @@ def test_kernels_are_quantized_by_the_range_that_they_have_in_evaluation():
 @pytest.mark.parametrize(("weight_range", "values"), [("op", 256), ("symmetric_narrow", 255)])
 def test_codes_of_kernels(weight_range, values):
     model = network(lambda x: layers.Dense(40, name="dense")(layers.Flatten()(x)), (16, 16, 2))
-    rewriter = Rewriter(
-        scheme(("conv",), weight_range=weight_range, **FAKE_QUANT), averages_of(model)
-    )
-    rewriter.run(model)
+    plan = analyse(model, scheme(("conv",), weight_range=weight_range, **FAKE_QUANT))
     dense = model.get_layer("dense")
     kernel = np.linspace(-1, 1, dense.kernel.shape.num_elements()).reshape(dense.kernel.shape)
     dense.kernel.assign(kernel)
-    _, quantizer = rewriter.kernel_rule("dense")
+    _, quantizer = plan.kernels["dense"]
     found = np.unique(np.round(quantizer(dense, dense.kernel, dense.kernel.value), 6))
     assert len(found) == values
 
@@ -98,10 +96,8 @@ def test_codes_of_kernels(weight_range, values):
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_is_quantized(placement, expected):
-    model = residual()
-    rewriter = Rewriter(scheme(placement, **FAKE_QUANT), averages_of(model))
-    found = [one for one in rewriter.run(model).insertions if not one.is_kernel]
-    assert {one.root for one in found} == expected
+    plan = analyse(residual(), scheme(placement, **FAKE_QUANT))
+    assert {one.root for one in plan.quantized_tensors} == expected
 
 
 @pytest.mark.parametrize("name", MODELS.names())

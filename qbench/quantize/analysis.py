@@ -1,0 +1,159 @@
+"""The analysis: a network and a scheme -> what is put where, before anything is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from qbench.base.errors import QbenchError
+from qbench.quantize.folding import is_fusable
+from qbench.quantize.insertion_plan import (
+    FoldedAway,
+    Fused,
+    HeldInInference,
+    Insertion,
+    InsertionPlan,
+    PlannedCall,
+    QuantizedKernel,
+    QuantizedTensor,
+    Range,
+    Read,
+    Row,
+    StandIn,
+)
+from qbench.quantize.placement import is_convolution, kernels, smallest_output
+from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.rules import Rules
+from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
+from qbench.quantize.walk import functional
+
+
+def analyse(model: Any, scheme: QuantizationScheme | None) -> InsertionPlan:
+    """What a scheme does to a network.
+
+    Args:
+        model: functional or sequential Keras model with one input and one output and without
+            models inside; nothing is added to it.
+        scheme: what to quantize and how; None leaves every tensor float.
+
+    Ranges are gathered of the image, of every tensor that some placement could quantize, and of
+    the output, whatever the scheme says. Batch normalization is fused, or folded into quantized
+    kernels where the scheme says so. A tensor is quantized at most once, and not again behind an
+    op that passes its values through.
+
+    Raises:
+        QbenchError: the model is of another kind, or a placement wants a tensor quantized whose
+            range is not gathered.
+    """
+    model = functional(model)
+    for inner in model.operations if hasattr(model, "operations") else [model]:
+        if isinstance(inner, keras.Model):
+            raise QbenchError(
+                f"the model {model.name} is or holds {inner.name}, a model of its own; qbench"
+                " rewrites one flat functional graph."
+            )
+    graph = graph_of(model)
+    return _Analysis(graph, Rules(graph, scheme)).plan()
+
+
+class _Analysis:
+    """One pass over the calls of a graph; layers get their names in this order."""
+
+    def __init__(self, graph: Graph, rules: Rules) -> None:
+        self._graph = graph
+        self._rules = rules
+        self._names = {op.name for op in graph.operations}
+        self._rows = {name: row for row, name in enumerate(graph.gathered)}
+        self._ranges: dict[str, Range] = {}
+        self._quantized: dict[str, QuantizedTensor] = {}
+        self._on_grid: set[str] = set()  # tensors whose values passing ops have from a grid
+        self._insertions: list[Insertion] = []
+
+    def plan(self) -> InsertionPlan:
+        """The whole pass."""
+        graph, rules = self._graph, self._rules
+        calls = tuple(self._call(call) for call in graph.calls)
+        self._gather(graph.output)
+        last = self._read(graph.output, rules.wanted_end())
+        return InsertionPlan(
+            calls=calls,
+            last=last,
+            output=graph.output.root,
+            ranges=tuple(self._ranges[name] for name in graph.gathered),
+            collector=unique("ranges", self._names),
+            insertions=tuple(self._insertions),
+            kernels=rules.kernels,
+            folds=rules.folds,
+            shared_ranges=rules.shared_ranges,
+        )
+
+    def _call(self, call: Call) -> PlannedCall:
+        reads = []
+        for tensor in call.reads:
+            if self._graph.is_gathered(call, tensor):
+                self._gather(tensor)
+            reads.append(self._read(tensor, self._rules.wanted(call, tensor)))
+        if call.passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
+            self._on_grid |= {tensor.name for tensor in call.makes}
+        makes = tuple(tensor.name for tensor in call.makes)
+        return PlannedCall(call.op, tuple(reads), makes, self._stand_in(call))
+
+    def _gather(self, tensor: Tensor) -> None:
+        """Measure the range of a tensor's root in every step."""
+        root = self._graph.root(tensor)
+        if root.name not in self._ranges:
+            layer = unique(f"{root.name}.range", self._names)
+            self._ranges[root.name] = Range(root.name, layer, smallest_output(root.producer))
+
+    def _read(self, tensor: Tensor, wanted: tuple[str, Quantizer] | None) -> Read:
+        if wanted is None or tensor.name in self._on_grid:
+            return Read(tensor.name, tensor.root)
+        if tensor.name not in self._quantized:
+            self._quantized[tensor.name] = self._quantize(tensor, *wanted)
+        return Read(tensor.name, tensor.root, self._quantized[tensor.name])
+
+    def _quantize(self, tensor: Tensor, placement: str, quantizer: Quantizer) -> QuantizedTensor:
+        name, root, rows = tensor.name, tensor.root, self._rows
+        if root not in rows:
+            raise QbenchError(
+                f"quant.placement={placement} wants {name} quantized, whose range is not gathered;"
+                " see Graph.is_gathered in qbench.quantize.tensors."
+            )
+        layer = unique(f"{name}.quantized", self._names)
+        source = quantizer.source
+        self._insertions.append(Insertion(layer, placement, name, False, source, root))
+        sharing = self._rules.shared_ranges.get(root, ())
+        tied = tuple(rows[other] for other in sharing if other != root)
+        return QuantizedTensor(name, layer, root, quantizer, Row(rows[root], name == root, tied))
+
+    def _stand_in(self, call: Call) -> StandIn | None:
+        op, scheme = call.op, self._rules.scheme
+        for into, norm in self._rules.folds.items():
+            if norm is op:
+                return FoldedAway(into)
+        if is_convolution(op):
+            return self._with_kernel(op) if op.name in self._rules.kernels else None
+        if not isinstance(op, keras.Layer):
+            return None
+        is_norm = isinstance(op, keras.layers.BatchNormalization)
+        held = call.is_in_inference or (is_norm and scheme is not None and scheme.freeze)
+        if is_norm and not call.is_masked and is_fusable(op, call.args[0]):
+            return Fused(unique(f"{op.name}.fused", self._names), held)
+        return HeldInInference(unique(f"{op.name}.frozen", self._names)) if held else None
+
+    def _with_kernel(self, op: Any) -> QuantizedKernel:
+        placement, quantizer = self._rules.kernels[op.name]
+        layer = unique(f"{op.name}.kernel.quantized", self._names)
+        source = quantizer.quantizer.source
+        one = Insertion(layer, placement, f"{op.name} kernel", True, source)
+        self._insertions += [one] * len(kernels(op))
+        norm = self._rules.folds.get(op.name)
+        return QuantizedKernel(layer, quantizer, norm, norm is not None and self._freezes(norm))
+
+    def _freezes(self, norm: Any) -> bool:
+        """Whether a normalization works by its moving statistics in training too."""
+        scheme = self._rules.scheme
+        told = any(call.is_in_inference for call in self._graph.calls if call.op is norm)
+        return told or (scheme is not None and scheme.freeze)

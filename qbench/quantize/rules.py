@@ -1,0 +1,88 @@
+"""Which tensors and kernels of a graph a scheme wants quantized, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from qbench.quantize.folding import foldable_in
+from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
+from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.shared_ranges import groups
+from qbench.quantize.tensors import Call, Graph, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """A scheme applied to a graph; without a scheme nothing is wanted."""
+
+    graph: Graph
+    scheme: QuantizationScheme | None
+
+    def wanted(self, call: Call, tensor: Tensor) -> tuple[str, Quantizer] | None:
+        """The placement that wants a tensor quantized where it is read, and the quantizer."""
+        if self.scheme is None:
+            return None
+        if self.graph.root(tensor).producer is None:
+            return self.wanted_end()
+        placement = self._placement(call, tensor)
+        is_edge = tensor.root == self.graph.output.root  # behind it ops only pass its values on
+        quantizer = self.scheme.edge if is_edge else self.scheme.activation
+        return (placement, quantizer) if placement and quantizer else None
+
+    def wanted_end(self) -> tuple[str, Quantizer] | None:
+        """The same for the image, and for the output, which nobody reads."""
+        wanting = [name for name, rule in self._placements if rule.gathered]
+        edge = self.scheme.edge if self.scheme else None
+        return (wanting[0], edge) if wanting and edge else None
+
+    @cached_property
+    def kernels(self) -> dict[str, tuple[str, KernelQuantizer]]:
+        """By layer, the placement that wants its kernels quantized, and the quantizer."""
+        names = [op.name for op in self.graph.operations if is_convolution(op)]
+        wanting = [name for name, rule in self._placements if rule.kernels]
+        if self.scheme is None or not wanting:
+            return {}
+        ends = {*names[:1], *names[-1:]}
+        scheme = self.scheme
+        found = {name: scheme.edge_kernel if name in ends else scheme.kernel for name in names}
+        return {name: (wanting[0], quantizer) for name, quantizer in found.items() if quantizer}
+
+    @cached_property
+    def folds(self) -> dict[str, Any]:
+        """The batch normalizations that are folded into kernels, by the kernel's layer."""
+        if self.scheme is None or not self.scheme.fold:
+            return {}
+        found = foldable_in(self.graph)
+        return {name: norm for name, norm in found.items() if name in self.kernels}
+
+    @cached_property
+    def shared_ranges(self) -> Mapping[str, tuple[str, ...]]:
+        """The tensors that share a range with each tensor that shares one."""
+        if self.scheme is None or not self.scheme.share_ranges:
+            return {}
+        joining = [call for call in self.graph.calls if call.joins]
+        return groups([tensor.root for tensor in call.reads] for call in joining)
+
+    @cached_property
+    def _placements(self) -> list[tuple[str, Placement]]:
+        chosen = self.scheme.placement if self.scheme else ()
+        return [(name, PLACEMENTS[name]) for name in chosen]
+
+    @cached_property
+    def _gathered(self) -> frozenset[str]:
+        return frozenset(self.graph.gathered)
+
+    def _placement(self, call: Call, tensor: Tensor) -> str | None:
+        """The placement that wants a tensor quantized where it is read."""
+        rules, read = self._placements, (call.op, len(call.reads))
+        wanting = [name for name, rule in rules if rule.gathered and tensor.root in self._gathered]
+        wanting += [name for name, rule in rules if rule.outputs_of(tensor.producer)]
+        wanting += [name for name, rule in rules if rule.inputs_of(*read)]
+        if tensor.depth < call.depth:
+            wanting += [name for name, rule in rules if rule.shortcuts_of(*read)]
+        return wanting[0] if wanting else None

@@ -1,0 +1,229 @@
+"""What the analysis says of a network's tensors, without anything being built."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from quantize_networks import averages_of, network, residual, scheme
+from quantize_plans import DEPLOY, planned, reads, stand_ins
+
+from qbench.base.errors import QbenchError
+from qbench.quantize.analysis import analyse
+from qbench.quantize.insertion_plan import Fused, Row
+from qbench.quantize.placement import PLACEMENTS, Placement
+from qbench.quantize.rewrite import rewrite
+from qbench.quantize.tensors import graph_of
+
+
+def bits(plan):
+    """The numbers of bits of all that is quantized."""
+    found = {one.tensor: one.quantizer.bits for one in plan.quantized_tensors}
+    kernels = {f"{name} kernel": rule[1].quantizer.bits for name, rule in plan.kernels.items()}
+    return found | kernels
+
+
+# The network `residual` is drawn in test_rewrite_tensors.py. Of these tensors ranges are gathered:
+GATHERED = ("image", "relu_a", "bn_b", "relu_c", "conv_d", "logits")
+SCHEMES = {
+    "float": None,
+    "default": scheme(),
+    "shared": scheme(**DEPLOY, tie_inputs=True),
+    "folded": scheme(**DEPLOY, fold_batch_norm=True, first_last="float"),
+}
+
+
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES)
+def test_the_gathered_ranges_depend_on_the_network_alone(chosen):
+    model = network(residual)
+    plan = analyse(model, chosen)
+    assert plan.tensors == graph_of(model).gathered == GATHERED
+    assert [one.smallest for one in plan.ranges] == [None, 0.0, None, 0.0, None, None]
+    assert plan.output == "logits"
+
+
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES)
+def test_it_is_plain_data_and_leaves_the_model_alone(chosen):
+    model = network(residual)
+    before = [layer.name for layer in model.layers], model.get_weights()
+    plan = analyse(model, chosen)
+    assert plan == analyse(model, chosen)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan.output = "image"
+    assert [layer.name for layer in model.layers] == before[0]
+    for one, other in zip(model.get_weights(), before[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [call.op for call in plan.calls] == model.layers[1:]
+
+
+def test_without_a_scheme_nothing_is_quantized():
+    plan = analyse(network(residual), None)
+    assert not (plan.insertions or plan.quantized_tensors or plan.kernels or plan.folds)
+    found = {name: one for name, one in stand_ins(plan).items() if one is not None}
+    assert found == {"bn_b": Fused("bn_b.fused", freeze=False)}
+
+
+def test_an_add_whose_inputs_share_a_range():
+    plan = planned(residual, **DEPLOY, tie_inputs=True)
+    assert reads(plan, "add_c") == [("bn_b", "bn_b.quantized"), ("relu_a", "relu_a.quantized")]
+    rows = {one.tensor: one.row for one in plan.quantized_tensors}
+    row = GATHERED.index
+    assert rows["bn_b"] == Row(row("bn_b"), is_root=True, tied=(row("relu_a"),))
+    assert rows["relu_a"] == Row(row("relu_a"), is_root=True, tied=(row("bn_b"),))
+    assert plan.shared_ranges["bn_b"] == plan.shared_ranges["relu_a"]
+    assert {name for name, one in rows.items() if one.tied} == {"bn_b", "relu_a"}
+    apart = planned(residual, **DEPLOY)
+    assert apart.shared_ranges == {}
+    assert not any(one.row.tied for one in apart.quantized_tensors)
+
+
+def chained(image):
+    """Two additions and a concatenation, of which `b` and the pooled `c` tie all together."""
+    convolutions = [layers.Conv2D(2, 1, name=name)(image) for name in "abcd"]
+    a, b, c, d = convolutions
+    c = layers.MaxPooling2D(1, name="pool")(c)
+    sums = [layers.Add(name="left")([a, b]), layers.Add(name="right")([c, d])]
+    return layers.Concatenate(name="both")([*sums, layers.Add(name="middle")([b, c])])
+
+
+@pytest.mark.parametrize(
+    ("placement", "quantized"),
+    [
+        ("deploy", {"a", "b", "c", "d", "left", "right", "middle"}),
+        ("add", {"a", "b", "pool", "d"}),
+    ],
+)
+def test_no_tensor_is_tied_to_its_own_row(placement, quantized):
+    plan = planned(chained, placement=(placement,), op="fake_quant", tie_inputs=True)
+    groups = {frozenset(group) for group in plan.shared_ranges.values()}
+    assert groups == {frozenset("abcd"), frozenset({"left", "right", "middle"})}
+    tied = [one for one in plan.quantized_tensors if one.root in plan.shared_ranges]
+    assert {one.tensor for one in tied} == quantized
+    for one in tied:
+        group = plan.shared_ranges[one.root]
+        expected = {plan.tensors.index(name) for name in group if name != one.root}
+        assert set(one.row.tied) == expected and len(one.row.tied) == len(expected)
+        assert one.row.own == plan.tensors.index(one.root) not in one.row.tied
+        assert one.row.is_root == (one.tensor == one.root)
+
+
+def test_in_training_a_shared_range_holds_the_step_and_not_what_was_before_it():
+    """Of itself the tensor has the new average alone; a range that shrinks shows the old one."""
+    model = network(residual)
+    averages = averages_of(model, decay=0.0)  # an average is the last measurement
+    ends = np.tile(np.float32([-1, 1]), (len(averages.tensors), 1))
+    ends[GATHERED.index("relu_a")], ends[GATHERED.index("bn_b")] = (0, 64), (-3, 2)
+    averages.averages.assign(ends)
+    view = rewrite(model, scheme(**DEPLOY, tie_inputs=True, bits=4), averages)
+    x, *step = map(np.float32, (np.linspace(-80, 80, 40_001), 0, 8))
+    layer = view.model.get_layer("relu_a.quantized")
+    assert np.ptp(layer(x, *step, training=True)) == pytest.approx(8 + 3)
+    assert np.ptp(layer(x, *step, training=False)) == pytest.approx(64 + 3)
+
+
+EDGES = {"image", "conv_a kernel", "logits kernel", "logits"}
+INSIDE = {"relu_a", "conv_b kernel", "bn_b", "relu_c", "conv_d kernel", "conv_d"}
+
+
+@pytest.mark.parametrize(
+    ("first_last", "edge"), [("same", 4), ("8", 8), ("float", None)], ids=["same", "8", "float"]
+)
+def test_the_ends_of_the_network(first_last, edge):
+    # flatten passes conv_d's values on, and is what the last layer reads
+    plan = planned(residual, **DEPLOY, bits=4, first_last=first_last)
+    expected = dict.fromkeys(INSIDE, 4) | ({} if edge is None else dict.fromkeys(EDGES, edge))
+    assert bits(plan) == expected
+    assert reads(plan, "conv_a") == [("image", edge and "image.quantized")]
+    assert plan.last.tensor == plan.last.root == "logits"
+    assert (plan.last.quantized is None) == (edge is None)
+    assert (stand_ins(plan)["conv_a"] is None) == (edge is None)
+
+
+def flattened(image):
+    x = layers.Conv2D(5, 6, name="logits")(layers.Conv2D(4, 3, name="first")(image))
+    return layers.Flatten(name="flat")(x)
+
+
+def test_the_output_may_pass_the_last_tensor_on():
+    plan = planned(flattened, **DEPLOY, bits=4, first_last="8")
+    assert bits(plan) == {
+        "image": 8, "first kernel": 8, "first": 4, "logits kernel": 8, "logits": 8
+    }  # fmt: skip
+    assert plan.output == "logits"
+    assert (plan.last.tensor, plan.last.root, plan.last.quantized) == ("flat", "logits", None)
+
+
+def behind(layer):
+    def build(image):
+        x = layers.ReLU(name="relu")(layers.Conv2D(2, 1, name="first")(image))
+        return layers.Conv2D(2, 1, name="second")(layer(x))
+
+    return build
+
+
+def test_an_op_passes_a_grid_on():
+    build = behind(layers.MaxPooling2D(name="pool"))
+    plan = planned(build, placement=("conv", "activation"))
+    assert reads(plan, "pool") == [("relu", "relu.quantized")]
+    assert reads(plan, "second") == [("pool", None)]
+    (read,) = plan.calls[-1].reads
+    assert read.root == "relu"
+
+
+def test_an_op_passes_values_on_that_lie_on_no_grid_yet():
+    """The range is that of the tensor before it, so that of no root."""
+    plan = planned(behind(layers.MaxPooling2D(name="pool")), placement=("conv",))
+    assert reads(plan, "pool") == [("relu", None)]
+    assert reads(plan, "second") == [("pool", "pool.quantized")]
+    (one,) = plan.quantized_tensors
+    assert one.root == "relu"
+    assert one.row == Row(plan.tensors.index("relu"), is_root=False)
+
+
+def test_an_average_has_the_range_of_its_input_and_new_values():
+    build = behind(layers.AveragePooling2D(2, name="pool"))
+    plan = planned(build, placement=("conv", "activation"))
+    assert reads(plan, "pool") == [("relu", "relu.quantized")]
+    assert reads(plan, "second") == [("pool", "pool.quantized")]
+    rows = [one.row for one in plan.quantized_tensors]
+    assert rows == [Row(1, is_root=True), Row(1, is_root=False)]
+
+
+def split(image):
+    x = layers.ReLU(name="relu")(layers.Conv2D(4, 1, name="first")(image))
+    left, right = keras.ops.split(x, 2, axis=-1)
+    return layers.Add(name="sum")([layers.Conv2D(2, 1, name="second")(left), right])
+
+
+def test_every_tensor_of_an_op_passes_a_grid_on():
+    plan = planned(split)
+    (call,) = [call for call in plan.calls if "split" in call.op.name]
+    left, right = call.makes
+    assert (left, right) == (call.op.name, f"{call.op.name}.2")
+    assert reads(plan, "second") == [(left, None)]
+    assert reads(plan, "sum") == [("second", "second.quantized"), (right, None)]
+    assert {read.root for read in plan.reads if read.tensor in call.makes} == {"relu"}
+
+
+def test_layers_of_the_network_keep_their_names():
+    def build(image):
+        x = layers.Conv2D(2, 1, name="image.range", activation="relu")(image)
+        x = layers.Conv2D(2, 1, name="image")(x)
+        return layers.Conv2D(2, 1, name="ranges", activation="relu")(x)
+
+    plan = planned(build, **DEPLOY)
+    assert plan.tensors == ("image", "image.range", "image.2", "ranges")
+    assert [one.layer for one in plan.ranges] == [
+        "image.range.2", "image.range.range", "image.2.range", "ranges.range"
+    ]  # fmt: skip
+    assert plan.collector == "ranges.2"
+
+
+def test_a_placement_of_tensors_whose_range_is_not_gathered(monkeypatch):
+    rule = Placement(outputs_of=lambda op: op.name == "add_c")
+    monkeypatch.setitem(PLACEMENTS._items, "sums", rule)
+    with pytest.raises(QbenchError, match=r"quant\.placement=sums wants add_c quantized"):
+        planned(residual, placement=("sums",))
