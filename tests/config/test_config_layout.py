@@ -11,8 +11,8 @@ import qbench
 ROOT = Path(qbench.__file__).parent
 # From the shell down to the disk, as docs/architecture.md lists them.
 PACKAGES = (
-    *("cli", "report", "engine", "planning", "deploy", "training", "tasks", "config", "models"),
-    *("quantize", "optimizers", "data", "storage", "base"),
+    *("cli", "report", "engine", "planning", "deploy", "training", "config", "models"),
+    *("quantize", "optimizers", "data", "tasks", "storage", "base"),
 )
 
 

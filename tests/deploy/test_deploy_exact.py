@@ -12,7 +12,9 @@ from qbench.deploy.exactness import Comparer
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.simulation import Simulation
 from qbench.models import build_model
+from qbench.tasks.classification import Classification
 
+TEN = Classification(10)
 SHAPE = (8, 8, 3)
 
 
@@ -81,8 +83,8 @@ EXACT = [
     lambda: network(called_twice),
     lambda: unusual.concatenated_by_ops(SHAPE, 5),
     lambda: unusual.dropout(SHAPE, 5),
-    lambda: build_model("resnet8", {}, (32, 32, 3), 10),
-    lambda: build_model("mobilenet_v1", {"depth_multiplier": 0.125}, (32, 32, 3), 10),
+    lambda: build_model("resnet8", {}, (32, 32, 3), TEN),
+    lambda: build_model("mobilenet_v1", {"depth_multiplier": 0.125}, (32, 32, 3), TEN),
 ]
 
 

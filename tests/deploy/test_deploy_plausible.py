@@ -17,6 +17,7 @@ from qbench.deploy.file_kind import POST_TRAINING, kind_of
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.measure import Expected, measure
 from qbench.quantize.rewrite import rewrite
+from qbench.tasks.classification import Classification
 
 LABELS = np.arange(64) % 5
 FLOAT, DEFAULT, EXACT, FOUR = ({"enabled": False}, {}, DEPLOY, {"bits": 4})
@@ -40,7 +41,9 @@ def file_of(graph, chosen):
 
 
 def run(content, expected):
-    return measure(content, expected, lambda: [images()[:40], images()[40:]], LABELS, 5)
+    return measure(
+        content, expected, lambda: [images()[:40], images()[40:]], LABELS, Classification(5)
+    )
 
 
 def spoiled(model, how):
@@ -116,7 +119,7 @@ SOME = np.random.default_rng(0).normal(size=(100, 5)).astype(np.float32) * 20
 
 
 def verdict(got, expected, most=16.0):
-    return plausible.fault(got, expected, 1.0, most, "it")
+    return plausible.fault(Classification(5), got, expected, 1.0, most, "it")
 
 
 def test_half_of_the_images_decide():
