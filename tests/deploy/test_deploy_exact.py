@@ -72,7 +72,7 @@ def compare(model, **values):
     averages, content = exported_file(settled(model), chosen)
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     graph = LiteFile(content, "builtin").graph()
-    return found.differing(graph), found.float_parts(graph), found.has_other_kernels(graph)
+    return found.differing(graph), found.float_tensors(graph), found.has_other_kernels(graph)
 
 
 EXACT = [
@@ -110,7 +110,7 @@ def test_a_concatenation_of_untied_branches_is_not_exact():
         (lambda *_: network(gated), "gate", "LOGISTIC"),
     ],
 )
-def test_float_parts_are_named_with_their_operators(build, layer, operators):
+def test_float_tensors_are_named_with_their_operators(build, layer, operators):
     keras.utils.clear_session()
     differing, floats, _ = compare(build(SHAPE, 5))
     assert layer in differing

@@ -44,11 +44,15 @@ def batches(size=64):
 
 
 def test_measure_compares_with_what_is_given(content, expected):
-    labels = expected.logits.argmax(axis=1)
+    labels = expected.outputs.argmax(axis=1)
     row = measure(content, expected, batches, labels, Classification(5))["reference"]
     assert row["agreement"] == row["accuracy"] > 95
     away = measure(
-        content, replace(expected, logits=-expected.logits, most=None), batches, labels, 5
+        content,
+        replace(expected, outputs=-expected.outputs, most=None),
+        batches,
+        labels,
+        Classification(5),
     )["reference"]
     assert away["agreement"] < row["agreement"]
     assert away["largest_difference"] > 10 > row["largest_difference"] > 0
@@ -63,9 +67,9 @@ def test_figures_do_not_depend_on_the_batches(content, expected, size):
 def test_batches_are_asked_for_one_at_a_time(content, expected, monkeypatch):
     """Each is run before the next one is made."""
     made, run = [], []
-    whole = LiteFile.logits
+    whole = LiteFile.outputs
     monkeypatch.setattr(
-        LiteFile, "logits", lambda self, batch: (run.append(len(batch)), whole(self, batch))[1]
+        LiteFile, "outputs", lambda self, batch: (run.append(len(batch)), whole(self, batch))[1]
     )
 
     def inputs():
