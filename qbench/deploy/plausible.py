@@ -19,9 +19,9 @@ from qbench.tasks.task import Task
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
 # grids that the converter chose.
 _FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
-# How many times as wide as the largest logit an output's grid may be.
+# How many times as wide as the largest value an output's grid may be.
 _WIDEST = 100.0
-# The share of the clear images that must keep their class, and how many make a verdict.
+# The share of the clear images that must keep their prediction, and how many make a verdict.
 _AGREEING, _ENOUGH = 0.9, 20
 
 Values = NDArray[np.float32]

@@ -11,13 +11,18 @@ from qbench.tasks.labels import class_indices
 from qbench.tasks.metric import Metric
 from qbench.tasks.task import Task, Values
 
-_RECALL = (
-    "Recall@{0} is the share of test images whose label is among the {1} largest logits. It is what"
-    ' Kwasniewska et al. 2019 call "recall": their evaluation script printed accuracy and'
-    " Recall_5, and on a balanced test set recall averaged over the classes equals accuracy. The"
-    " class-averaged (macro) recall stands beside it."
+_LARGEST = {
+    1: "has the largest logit",
+    2: "is among the two largest logits",
+    3: "is among the three largest logits",
+    4: "is among the four largest logits",
+    5: "is among the five largest logits",
+}
+_PAPER = (
+    ' It is what Kwasniewska et al. 2019 call "recall": their evaluation script printed accuracy'
+    " and Recall_5, and on a balanced test set recall averaged over the classes equals accuracy."
 )
-_NUMBERS = ("", "one", "two", "three", "four", "five")
+_MACRO = " The class-averaged (macro) recall stands beside it."
 
 
 class Classification(Task):
@@ -45,7 +50,8 @@ class Classification(Task):
         (with k = 5 slim's `Recall_5`, which the paper calls recall); `recall_macro` and
         `precision_macro`, means over the classes; `loss`.
         """
-        note = _RECALL.format(self.k, _NUMBERS[self.k])
+        note = f"Recall@{self.k} is the share of test images whose label {_LARGEST[self.k]}."
+        note += (_PAPER if self.k == 5 else "") + _MACRO
         return (
             Metric("accuracy", "accuracy", "%", 2, True, "first"),
             Metric(f"recall_at_{self.k}", f"recall@{self.k}", "%", 2, True, "first", note),

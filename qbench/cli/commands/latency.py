@@ -22,7 +22,7 @@ kernel path of the runtime, with 1, 2 and 4 threads.
          of the same network, interleaved, with the ratio of each round; writes latency.json
   FILE   any .tflite file by itself; nothing is written
   DIR    the folder of a sweep: each of its converted runs; `qbench report DIR` then draws latency
-         against accuracy
+         against the leading metric
 
 Overrides: threads=[1,2,4], kernels=[xnnpack,builtin,reference], batch=1, runs=50, warmup=5,
 seconds=10 (after so long, of each line of the table, no further run is begun), data.dir.
@@ -137,7 +137,8 @@ def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, A
             print(f"{describe(report)}\n", flush=True)
     if not done:
         raise QbenchError(f"{folder}: no run of this sweep could be measured.")
-    print(f"{done} runs measured; `qbench report {folder}` draws latency against accuracy.")
+    drawn = f"`qbench report {folder}` draws latency against the leading metric"
+    print(f"{done} runs measured; {drawn}.")
 
 
 _WIDTH = 10
