@@ -35,6 +35,7 @@ class Classification(Task):
     name = "classification"
     output_name = "logits"
     prediction_name = "class"
+    loss_name = "softmax cross-entropy"
     decided = "whose two largest logits are more than {} steps apart"
 
     def __init__(self, outputs: int) -> None:

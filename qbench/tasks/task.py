@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from qbench.tasks.metric import Metric
+from qbench.tasks.metric import Metric, check_metrics
 
 Values = NDArray[Any]
 
@@ -29,6 +30,7 @@ class Task(ABC):
             get as `classes`.
         output_name: what the values of an output are called, in the plural.
         prediction_name: what is predicted, in the singular.
+        loss_name: what the loss of training is called along an axis.
         decided: which images have a prediction that is decided, with {} for a number of steps; see
             `margins`.
         targets_are_images: whether targets may have the shape of images.
@@ -37,6 +39,7 @@ class Task(ABC):
     name: ClassVar[str]
     output_name: ClassVar[str] = "outputs"
     prediction_name: ClassVar[str] = "prediction"
+    loss_name: ClassVar[str] = "loss"
     decided: ClassVar[str] = "whose prediction is decided by more than {} steps"
     targets_are_images: ClassVar[bool] = False
 
@@ -55,7 +58,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
-        """Its figures of merit. Tables, intervals and recommendations are about the first."""
+        """Its figures of merit; the first, whose place is `first`, leads tables and figures."""
 
     @abstractmethod
     def targets(self, name: str, which: str, values: Values) -> Values:
@@ -129,17 +132,46 @@ class Task(ABC):
         return None
 
     def as_record(self) -> dict[str, Any]:
-        """What records say of it, so that reports need not have its code."""
-        return {"name": self.name, "metrics": [metric.as_config() for metric in self.metrics]}
+        """What records say of it, so that reports need not have its code; see `recorded`.
+
+        Raises:
+            QbenchError: no table can hold its metrics.
+        """
+        check_metrics(self.name, self.metrics)
+        return {
+            "name": self.name,
+            "output_name": self.output_name,
+            "prediction_name": self.prediction_name,
+            "loss_name": self.loss_name,
+            "metrics": [metric.as_config() for metric in self.metrics],
+        }
 
 
-def metrics_of(data: Mapping[str, Any] | None) -> tuple[Metric, ...]:
-    """The metrics of a run, from what its record says of its data.
+@dataclass(frozen=True)
+class Recorded:
+    """A task as records say of it; see `Task` for what the attributes are."""
+
+    name: str
+    output_name: str
+    prediction_name: str
+    loss_name: str
+    metrics: tuple[Metric, ...]
+
+
+def recorded(data: Mapping[str, Any] | None) -> Recorded:
+    """The task of a run, from what its record says of its data.
 
     Records that say nothing of a task are of classification with six classes or more.
     """
     if data and "task" in data:
-        return tuple(Metric.from_config(metric) for metric in data["task"]["metrics"])
-    from qbench.tasks.classification import Classification
+        said = data["task"]
+    else:
+        from qbench.tasks.classification import Classification
 
-    return Classification(10).metrics
+        said = Classification(10).as_record()
+    return Recorded(**{**said, "metrics": tuple(map(Metric.from_config, said["metrics"]))})
+
+
+def metrics_of(data: Mapping[str, Any] | None) -> tuple[Metric, ...]:
+    """The metrics of a run, from what its record says of its data."""
+    return recorded(data).metrics
