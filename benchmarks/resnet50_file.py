@@ -20,6 +20,7 @@ from common import save
 from qbench.base import device
 from qbench.deploy.latency import LatencySettings, measure
 from qbench.quantize.settings import Quant
+from qbench.tasks.classification import Classification
 
 SHAPE, CLASSES = (224, 224, 3), 10
 
@@ -34,7 +35,7 @@ def network() -> tuple[Any, Any]:
     from qbench.quantize.rewrite import rewrite
 
     keras.utils.set_random_seed(0)
-    model = build_model("resnet50_v1", {}, SHAPE, CLASSES)
+    model = build_model("resnet50_v1", {}, SHAPE, Classification(CLASSES))
     generator = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -13,6 +13,7 @@ tf = start_tensorflow(WANTED["threads"])
 import keras  # noqa: E402
 
 from qbench.models import build_model  # noqa: E402
+from qbench.tasks.classification import Classification  # noqa: E402
 
 JIT = {"as it comes": "auto", "no XLA": False, "XLA": True}
 
@@ -20,7 +21,7 @@ JIT = {"as it comes": "auto", "no XLA": False, "XLA": True}
 def main() -> None:
     """Serve steps."""
     images, labels = batch_of(WANTED)
-    model = build_model(WANTED["model"], WANTED["arguments"], images.shape[1:], 10)
+    model = build_model(WANTED["model"], WANTED["arguments"], images.shape[1:], Classification(10))
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -15,6 +15,7 @@ import numpy as np  # noqa: E402
 from qbench.base import device  # noqa: E402
 from qbench.config.experiment import Experiment  # noqa: E402
 from qbench.data.dataset import Dataset  # noqa: E402
+from qbench.tasks.classification import Classification  # noqa: E402
 
 if TYPE_CHECKING:
     from qbench.training.network import Network
@@ -77,7 +78,8 @@ def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> A
 
     @tf.function
     def make_input(indices: Any, seed: Any, step: Any) -> Any:
-        return network.augmented(tf.gather(images, indices), seed, step)[0, 0, 0, 0]
+        inputs, _ = network.augmented(tf.gather(images, indices), indices, seed, step)
+        return inputs[0, 0, 0, 0]
 
     return make_input
 
@@ -85,7 +87,7 @@ def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> A
 def data_of_noise() -> Dataset:
     """One batch as a data set."""
     images, labels = batch_of(WANTED)
-    return Dataset("noise", images, labels, images, labels, 10, True, "", "")
+    return Dataset("noise", images, labels, images, labels, Classification(10), True, "", "")
 
 
 def network_of(chosen: Experiment) -> Network:

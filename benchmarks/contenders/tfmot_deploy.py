@@ -108,7 +108,7 @@ def main() -> None:
     tf_keras.utils.set_random_seed(CONFIG["seed"])
     arguments = {key: value for key, value in CONFIG["model"].items() if key != "name"}
     shape = input_shape(DATA.test_images.shape[1:], RESOLUTION)
-    model = MODELS[CONFIG["model"]["name"]](shape, DATA.classes, **arguments)
+    model = MODELS[CONFIG["model"]["name"]](shape, DATA.task.outputs, **arguments)
     start = math.ceil(Decimal(str(CONFIG["quant"]["delay"])) * TRAIN["steps"])
     optimizer = sgd(model, 0)
     train(model, optimizer, 0, start)

@@ -53,7 +53,8 @@ def list_graph(experiment: Experiment) -> Listing:
     """
     source = DATASETS[experiment.data.name]
     shape = input_shape(source.shape, experiment.data.resolution)
-    model = build_model(experiment.model.name, experiment.model.arguments, shape, source.classes)
+    chosen = experiment.model
+    model = build_model(chosen.name, chosen.arguments, shape, source.task(source.classes))
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
     view = rewrite(model, scheme_of(experiment.quant), averages)
     graph = (

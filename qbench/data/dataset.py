@@ -16,6 +16,8 @@ from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import Registry
 from qbench.data import arrays, reading
+from qbench.tasks.classification import Classification
+from qbench.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Source:
 
     Attributes:
         shape: (height, width, channels) of an image.
-        classes: number of classes.
-        flip: whether a mirrored image is still an image of its class.
-        read: folder, or None where none was given -> training images, training labels, test
-            images, test labels, in any form that `arrays.part` takes; or the same as two pairs.
+        classes: number of classes; of other tasks, of values that a network gives for an image.
+        flip: whether a mirrored image has the same target.
+        read: folder, or None where none was given -> training images, training targets, test
+            images, test targets, in any form that `arrays.part` takes; or the same as two pairs.
         known: what is known of the exact pixels, by the data's hash.
+        task: what its targets are; called with `classes`.
     """
 
     shape: tuple[int, int, int]
@@ -36,6 +39,7 @@ class Source:
     flip: bool
     read: Callable[[Path | None], Any]
     known: dict[str, str]
+    task: Callable[[int], Task] = Classification
 
 
 DATASETS: Registry[Source] = Registry("data.name")
@@ -48,19 +52,20 @@ class Dataset:
     Attributes:
         name: as in the configuration.
         train_images, test_images: (N, H, W, C) uint8.
-        train_labels, test_labels: (N,) int64 in [0, classes).
-        classes: number of classes.
+        train_labels, test_labels: targets (N, ...), as the task says.
+        task: what the targets are.
         flip: see Source.
-        hash: SHA-256 over the four arrays, their shapes and dtypes.
+        hash: SHA-256 over the four arrays, their shapes and dtypes; of another task than
+            classification, also over its name and number of outputs.
         provenance: what is known of these very pixels, for reports; may be empty.
     """
 
     name: str
     train_images: NDArray[np.uint8]
-    train_labels: NDArray[np.int64]
+    train_labels: NDArray[Any]
     test_images: NDArray[np.uint8]
-    test_labels: NDArray[np.int64]
-    classes: int
+    test_labels: NDArray[Any]
+    task: Task
     flip: bool
     hash: str
     provenance: str
@@ -81,14 +86,15 @@ def load(name: str, folder: str | None) -> Dataset:
     source = DATASETS[name]
     where = f"{name} ({folder})" if folder else name
     read = reading.returned(where, source.read, _existing(name, folder))
-    train = arrays.part(where, "training", *read[:2], source.shape, source.classes)
-    test = arrays.part(where, "test", *read[2:], source.shape, source.classes)
-    digest = _hash(*train, *test)
+    task = source.task(source.classes)
+    train = arrays.part(where, "training", *read[:2], source.shape, task)
+    test = arrays.part(where, "test", *read[2:], source.shape, task)
+    digest = _hash(task, *train, *test)
     return Dataset(
         name,
         *train,
         *test,
-        classes=source.classes,
+        task=task,
         flip=source.flip,
         hash=digest,
         provenance=source.known.get(digest, ""),
@@ -111,8 +117,10 @@ def _existing(name: str, folder: str | None) -> Path | None:
     return path
 
 
-def _hash(*parts: NDArray[Any]) -> str:
+def _hash(task: Task, *parts: NDArray[Any]) -> str:
     digest = hashlib.sha256()
+    if not isinstance(task, Classification):
+        digest.update(f"{task.name} {task.outputs}".encode())
     for array in parts:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

@@ -1,4 +1,4 @@
-"""A trained network as a LiteRT file that was run: its accuracy, its agreement with simulation."""
+"""A trained network as a LiteRT file that was run: its metrics, its agreement with simulation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
 from qbench.deploy.file_kind import POST_TRAINING, FileKind, kind_of
 from qbench.deploy.lite import convert
-from qbench.deploy.measure import Expected, figures_of, graph_of, measure
+from qbench.deploy.measure import Expected, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
 from qbench.quantize.settings import Quant
 from qbench.quantize.walk import functional
+from qbench.tasks.task import Task
 
 CALIBRATION_IMAGES = 200
 TRIAL_IMAGES = 50
@@ -44,7 +45,7 @@ class Exported:
         kind: what kind of file.
         content: the file.
         report: what was measured, plain data: `kernels` (see `measure`), and of the `simulation` on
-            the same `images` its `accuracy` and `recall_at_5`.
+            the same `images` the task's leading metrics.
     """
 
     kind: FileKind
@@ -76,8 +77,8 @@ def export(
         made = _make(network, experiment, data, kind)
         packed = packed_file(network.model, network.averages, experiment.quant)
     limit = experiment.eval.limit
-    images, labels = data.test_images[:limit], data.test_labels[:limit]
-    expected, measured = _run(network, experiment, made, images, labels, data.classes)
+    images, targets = data.test_images[:limit], data.test_labels[:limit]
+    expected, measured = _run(network, experiment, made, images, targets, data.task)
     report = {
         "export": made.kind.export,
         "export_note": "; ".join(made.notes),
@@ -85,8 +86,8 @@ def export(
         "bytes": len(made.content),
         "packed_bytes": len(packed),
         "sha256": hashlib.sha256(made.content).hexdigest(),
-        "images": len(labels),
-        "simulation": figures_of(expected, labels, data.classes),
+        "images": len(targets),
+        "simulation": leading(data.task, expected, targets),
         "kernels": measured,
     }
     return Exported(kind, made.content, report)
@@ -99,11 +100,11 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
         NotConvertible: no file can be made of the network; WrongFile: one that gives wrong answers.
     """
     network.initialise(experiment.seed)
-    images, labels = data.train_images[:TRIAL_IMAGES], data.train_labels[:TRIAL_IMAGES]
+    images, targets = data.train_images[:TRIAL_IMAGES], data.train_labels[:TRIAL_IMAGES]
     network.measure_ranges(images)
     with _refusing():
         made = _make(network, experiment, data, kind_of(experiment.quant))
-    _run(network, experiment, made, images, labels, data.classes)
+    _run(network, experiment, made, images, targets, data.task)
 
 
 @contextmanager
@@ -187,29 +188,33 @@ def _run(
     experiment: Experiment,
     made: _Made,
     images: Any,
-    labels: NDArray[np.int64],
-    classes: int,
+    targets: NDArray[Any],
+    task: Task,
 ) -> tuple[Values, dict[str, Any]]:
-    """Logits (N, classes) of the simulation on uint8 images (N, H, W, C), and of the file."""
-    logits = simulate(network, experiment, images)
-    if not np.all(np.isfinite(logits)):
-        raise WrongFile("the simulation with the file's ranges gives logits that are not finite.")
+    """Outputs (N, ...) of the simulation on uint8 images (N, H, W, C), and what the file does."""
+    outputs = simulate(network, experiment, images)
+    if not np.all(np.isfinite(outputs)):
+        raise WrongFile(
+            f"the simulation with the file's ranges gives {task.output_name} that are not finite."
+        )
     first = next(input_batches(experiment, images))
-    _check_export(network, experiment.quant, made, first)
+    _check_export(network, experiment.quant, made, first, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
     near = plausible.of_conversion(made.kind, experiment.quant, made.operators)
     most = plausible.of_simulation(made.kind, near)
-    expected = Expected(logits, most, _answers(made.graph, first), near, largest)
+    expected = Expected(outputs, most, _answers(made.graph, first), near, largest)
     if made.kind.name == "int8" and 1 < experiment.quant.bits_of_activations < 8:
-        _check_twin(network, experiment.quant, made, first)
+        _check_twin(network, experiment.quant, made, first, targets[: len(first)], task)
 
     def inputs() -> Iterator[Values]:
         return input_batches(experiment, images)
 
-    return logits, measure(made.content, expected, inputs, labels, classes)
+    return outputs, measure(made.content, expected, inputs, targets, task)
 
 
-def _check_twin(network: Any, quant: Quant, made: _Made, inputs: Values) -> None:
+def _check_twin(
+    network: Any, quant: Quant, made: _Made, inputs: Values, targets: NDArray[Any], task: Task
+) -> None:
     """See that a file of the same network with grids of 8 bits is right.
 
     With few bits a file may be so far from its graph that hardly any fault would show; what the
@@ -221,16 +226,15 @@ def _check_twin(network: Any, quant: Quant, made: _Made, inputs: Values) -> None
     graph, _ = export_model(network.model, network.averages, quant, all_of_8_bits=True)
     eight = replace(quant, bits=8, weight_bits=None, activation_bits=None)
     near = plausible.of_conversion(made.kind, eight, made.operators)
-    logits = _answers(graph, inputs)
-    labels, classes = logits.argmax(axis=1), logits.shape[1]
+    outputs = _answers(graph, inputs)
     content = convert(graph, made.kind.name)
     try:
-        measure(content, Expected(logits, None, logits, near), lambda: [inputs], labels, classes)
+        measure(content, Expected(outputs, None, outputs, near), lambda: [inputs], targets, task)
     except WrongFile as error:
         raise WrongFile(f"with grids of 8 bits for these, {error}") from error
 
 
-def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values) -> None:
+def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values, task: Task) -> None:
     """See that the exported graph computes what the network does, all but the activations' grids.
 
     Raises:
@@ -242,7 +246,7 @@ def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values) -> No
     got = _answers(made.plain, inputs)
     largest = float(np.abs(network.averages.averages.numpy()).max())
     one = plausible.unit(0.0, np.float32, expected, largest)
-    reason = plausible.fault(got, expected, one, plausible.of_export(), "the network")
+    reason = plausible.fault(task, got, expected, one, plausible.of_export(), "the network")
     if reason:
         raise WrongFile(f"the graph to convert {reason}.")
 
@@ -275,7 +279,7 @@ def fixed(quant: Quant) -> QuantizationScheme | None:
 
 
 def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
-    """Logits (N, classes) of the simulation with the ranges that the file has, fixed.
+    """Outputs (N, ...) of the simulation with the ranges that the file has, fixed.
 
     Args:
         network: trained.

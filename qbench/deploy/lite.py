@@ -151,8 +151,8 @@ class LiteFile:
         self._content = content
         self._allocated = -1
 
-    def logits(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
-        """Dequantized outputs (N, classes) of network inputs (N, H, W, C)."""
+    def outputs(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
+        """Dequantized outputs (N, ...) of network inputs (N, H, W, C)."""
         parts = [self._run(images[k : k + batch]) for k in range(0, len(images), batch)]
         return np.concatenate(parts)
 
@@ -262,7 +262,7 @@ class LiteFile:
         self._interpreter.invoke()
 
     def answer(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """The output (N, classes) as it stands in the file, for what `codes` gave."""
+        """The output (N, ...) as it stands in the file, for what `codes` gave."""
         self.load(codes)
         self.invoke()
         interpreter = self._interpreter

@@ -14,7 +14,7 @@ from qbench.base.reasons import reason
 from qbench.deploy import plausible
 from qbench.deploy.file_graph import FileGraph
 from qbench.deploy.lite import KERNELS, LiteFile
-from qbench.tasks.evaluation import label_ranks, metrics
+from qbench.tasks.task import Task
 
 Values = NDArray[np.float32]
 
@@ -24,14 +24,14 @@ class Expected:
     """What a file's answers are held against.
 
     Attributes:
-        logits: (N, classes) of the simulation with the file's ranges.
+        outputs: (N, ...) of the simulation with the file's ranges.
         most: how far a file may be from them; None if that depends on the run.
-        graph: logits (n, classes) that the graph which was converted gives to the first images.
+        graph: outputs (n, ...) that the graph which was converted gives to the first images.
         near: how far a file may be from these.
         largest: the largest magnitude of any of the network's tensors.
     """
 
-    logits: Values
+    outputs: Values
     most: float | None
     graph: Values
     near: float
@@ -42,8 +42,8 @@ def measure(
     content: bytes,
     expected: Expected,
     inputs: Callable[[], Iterable[Values]],
-    labels: NDArray[np.int64],
-    classes: int,
+    targets: NDArray[Any],
+    task: Task,
 ) -> dict[str, Any]:
     """What a file does on each kernel path that can run it.
 
@@ -52,14 +52,14 @@ def measure(
         expected: what it should do.
         inputs: gives the network inputs from the first on, in batches (B, H, W, C); called for each
             kernel path, so that they need not be in memory all at once.
-        labels: (N,).
-        classes: number of classes.
+        targets: (N, ...).
+        task: says what outputs mean.
 
     Returns:
-        By kernel path: `accuracy` and `recall_at_5` in percent; `agreement`, the percentage of
-        images whose class is the simulation's; `largest_difference` and `mean_difference` of
-        logits, in steps of the output's grid (of a float file: in logits). A path that cannot run
-        the file has `error` alone.
+        By kernel path: the task's leading metrics; `agreement`, the percentage of images whose
+        prediction is the simulation's; `largest_difference` and `mean_difference` of outputs, in
+        steps of the output's grid (of a float file: as they are). A path that cannot run the file
+        has `error` alone.
 
     Raises:
         WrongFile: no path runs the file, or one that does gives answers that its kind does not
@@ -69,18 +69,17 @@ def measure(
     for path in KERNELS:
         try:
             file = LiteFile(content, path)
-            logits, again = _answers(file, inputs())
+            outputs, again = _answers(file, inputs())
         except (QbenchError, RuntimeError, ValueError) as error:
             found[path] = {"error": reason(error)}
             continue
-        fault = _fault(file, logits, again, expected)
+        fault = _fault(file, outputs, again, expected, task)
         if fault:
             raise WrongFile(f"on the {path} kernels the file {fault}.")
-        apart = np.abs(logits - expected.logits) / (file.output_step() or 1.0)
-        agreeing = logits.argmax(axis=1) == expected.logits.argmax(axis=1)
+        apart = np.abs(outputs - expected.outputs) / (file.output_step() or 1.0)
         found[path] = {
-            **figures_of(logits, labels, classes),
-            "agreement": 100.0 * float(np.mean(agreeing)),
+            **leading(task, outputs, targets),
+            "agreement": 100.0 * float(np.mean(task.agree(outputs, expected.outputs))),
             "largest_difference": float(apart.max()),
             "mean_difference": float(apart.mean()),
         }
@@ -91,36 +90,39 @@ def measure(
 
 
 def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]:
-    """Logits of all batches, and those of the first one when it is run once more at the end."""
+    """Outputs of all batches, and those of the first one when it is run once more at the end."""
     parts, first = [], None
     for batch in batches:
         first = batch if first is None else first
-        parts.append(file.logits(batch))
+        parts.append(file.outputs(batch))
     assert first is not None
-    return np.concatenate(parts), file.logits(first)
+    return np.concatenate(parts), file.outputs(first)
 
 
-def _fault(file: LiteFile, logits: Values, again: Values, expected: Expected) -> str | None:
+def _fault(
+    file: LiteFile, outputs: Values, again: Values, expected: Expected, task: Task
+) -> str | None:
     """What is wrong with a file's answers to all images, and to the first ones once more."""
-    if not np.array_equal(logits[: len(again)], again, equal_nan=True):
-        return "gives other logits when it is run again"
+    if not np.array_equal(outputs[: len(again)], again, equal_nan=True):
+        return f"gives other {task.output_name} when it is run again"
     leave = file.output()
-    too_wide = plausible.too_wide(leave.scale, leave.dtype, expected.graph)
+    too_wide = plausible.too_wide(leave.scale, leave.dtype, expected.graph, task)
     if too_wide:
         return too_wide
-    one = plausible.unit(leave.scale, leave.dtype, expected.logits, expected.largest)
-    first = logits[: len(expected.graph)]
-    fault = plausible.fault(first, expected.graph, one, expected.near, "the converted graph")
+    one = plausible.unit(leave.scale, leave.dtype, expected.outputs, expected.largest)
+    first = outputs[: len(expected.graph)]
+    fault = plausible.fault(task, first, expected.graph, one, expected.near, "the converted graph")
     if fault is None and expected.most is not None:
-        fault = plausible.fault(logits, expected.logits, one, expected.most, "the simulation")
+        fault = plausible.fault(
+            task, outputs, expected.outputs, one, expected.most, "the simulation"
+        )
     return fault
 
 
-def figures_of(logits: Values, labels: NDArray[np.int64], classes: int) -> dict[str, float]:
-    """Accuracy and recall@5, in percent, of logits (N, classes)."""
-    predicted = logits.argmax(axis=1)
-    figures = metrics(labels, predicted, label_ranks(logits, labels), classes)
-    return {key: figures[key] for key in ("accuracy", "recall_at_5")}
+def leading(task: Task, outputs: Values, targets: NDArray[Any]) -> dict[str, float]:
+    """The task's leading metrics of outputs (N, ...), by name."""
+    scores = task.score(outputs, targets)
+    return {metric.name: scores[metric.name] for metric in task.metrics if metric.place == "first"}
 
 
 def graph_of(content: bytes) -> FileGraph:

@@ -1,7 +1,8 @@
 """Whether a converted file gives the answers that its kind explains; docs/deployment.md says why.
 
 Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 of a
-16-bit one. Of a float file, whose output has no grid, the range is that of the simulation's logits.
+16-bit one. Of a float file, whose output has no grid, the range is that of the simulation's
+outputs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 
 from qbench.deploy.file_kind import FileKind
 from qbench.quantize.settings import Quant
+from qbench.tasks.task import Task
 
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
 # grids that the converter chose.
 _FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
-# How many times as wide as the largest logit an output's grid may be.
+# How many times as wide as the largest value an output's grid may be.
 _WIDEST = 100.0
-# The share of the clear images that must keep their class, and how many make a verdict.
+# The share of the clear images that must keep their prediction, and how many make a verdict.
 _AGREEING, _ENOUGH = 0.9, 20
 
 Values = NDArray[np.float32]
@@ -54,14 +56,14 @@ def of_simulation(kind: FileKind, near: float) -> float | None:
 
 
 def unit(scale: float, dtype: Any, expected: Values, largest: float = 0.0) -> float:
-    """One 255th of the output's range, in logits.
+    """One 255th of the output's range.
 
     Args:
         scale: of the output's grid; 0 for float32.
         dtype: of the output.
-        expected: logits (N, classes) of the simulation.
+        expected: outputs (N, ...) of the simulation.
         largest: the largest magnitude of any of the network's tensors: float32 keeps some seven
-            digits of it, and logits that are a small difference of large values no more.
+            digits of it, and outputs that are a small difference of large values no more.
     """
     if scale:
         return _width(scale, dtype) / 255
@@ -73,41 +75,49 @@ def _width(scale: float, dtype: Any) -> float:
     return float(scale * (256 ** np.dtype(dtype).itemsize - 1))
 
 
-def too_wide(scale: float, dtype: Any, expected: Values) -> str | None:
-    """What is wrong with an output's grid that is far too wide for the logits; None if nothing is.
+def too_wide(scale: float, dtype: Any, expected: Values, task: Task) -> str | None:
+    """What is wrong with an output's grid that is far too wide for the outputs; None if nothing is.
 
     Steps of such a grid would be no measure: every answer would be less than one away.
     """
     most = float(np.abs(expected).max())
     if not scale or most == 0 or _width(scale, dtype) <= _WIDEST * most:
         return None
-    return f"has an output grid {_width(scale, dtype):.3g} wide for logits of {most:.3g} at most"
+    return (
+        f"has an output grid {_width(scale, dtype):.3g} wide for {task.output_name} of {most:.3g}"
+        " at most"
+    )
 
 
-def fault(got: Values, expected: Values, unit: float, most: float, what: str) -> str | None:
-    """Why logits cannot be a file's answer to these images; None where they can.
+def fault(
+    task: Task, got: Values, expected: Values, unit: float, most: float, what: str
+) -> str | None:
+    """Why outputs cannot be a file's answer to these images; None where they can.
 
     Args:
-        got: logits (N, classes) of the file.
+        task: says what outputs mean.
+        got: outputs (N, ...) of the file.
         expected: those of what it is held against.
         unit: see `unit`.
         most: how far apart they may be.
         what: a name for what it is held against.
     """
     if not np.all(np.isfinite(got)):
-        return "gives logits that are not finite"
-    apart = np.abs(got - expected).max(axis=1) / unit
+        return f"gives {task.output_name} that are not finite"
+    apart = np.abs(got - expected).reshape(len(got), -1).max(axis=1) / unit
     if np.median(apart) > most:
         return (
-            f"gives half of the images logits that are {np.median(apart):.1f} steps or more from"
-            f" those of {what}; its kind explains {most:.0f}"
+            f"gives half of the images {task.output_name} that are {np.median(apart):.1f} steps or"
+            f" more from those of {what}; its kind explains {most:.0f}"
         )
-    best = np.sort(expected, axis=1)[:, -2:]
-    clear = np.ptp(best, axis=1) / unit > most
-    agreeing = (got.argmax(axis=1) == expected.argmax(axis=1))[clear]
+    margins = task.margins(expected)
+    if margins is None:
+        return None
+    agreeing = task.agree(got, expected)[margins / unit > most]
     if len(agreeing) >= _ENOUGH and agreeing.mean() < _AGREEING:
         return (
-            f"gives another class than {what} to {100 * (1 - agreeing.mean()):.0f} % of the"
-            f" {len(agreeing)} images whose two largest logits are more than {most:.0f} steps apart"
+            f"gives another {task.prediction_name} than {what} to"
+            f" {100 * (1 - agreeing.mean()):.0f} % of the {len(agreeing)} images"
+            f" {task.decided.format(f'{most:.0f}')}"
         )
     return None

@@ -196,7 +196,7 @@ class _Execution:
         from qbench.training.inference import run_test_set
 
         record = self._header(run, experiment)
-        logits, labels = run_test_set(self.network, experiment, self.data)
+        outputs, targets = run_test_set(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
         record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
@@ -205,12 +205,14 @@ class _Execution:
             "ranges": self.network.ranges(),
             "weights": weights_file(model),
         }
-        if np.all(np.isfinite(logits)):
-            scored = run_record.score(logits, labels, self.data.classes)
-            record["metrics"], files["predictions"] = scored
+        if np.all(np.isfinite(outputs)):
+            record["metrics"] = self.data.task.score(outputs, targets)
+            files["predictions"] = self.data.task.predictions(outputs, targets)
         else:
             record["status"] = "diverged"
-            record["error"] = {"message": "the evaluation gave logits that are not finite"}
+            record["error"] = {
+                "message": f"the evaluation gave {self.data.task.output_name} that are not finite"
+            }
         self._write(run, experiment, record, **files)
 
     def _write(

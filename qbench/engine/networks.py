@@ -10,6 +10,7 @@ from typing import Any
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.planning.identity import graph_settings
+from qbench.tasks.task import Task
 
 # What takes no part in a network's variables and compiled steps, beside what takes effect later.
 # Views that quantize are added to a network as they are asked for.
@@ -24,14 +25,14 @@ class NetworkDescription:
         settings: canonical text of all settings that take part.
         data_hash: of the data, which are constants of its graph.
         image_shape: (height, width, channels) of the data's images.
-        classes: number of classes.
+        task: what the loss and the outputs are.
         flip: see `qbench.data.dataset.Source`.
     """
 
     settings: str
     data_hash: str
     image_shape: tuple[int, ...]
-    classes: int
+    task: Task
     flip: bool
 
     @staticmethod
@@ -45,7 +46,7 @@ class NetworkDescription:
             settings=json.dumps(config, sort_keys=True, default=list),
             data_hash=data.hash,
             image_shape=tuple(data.train_images.shape[1:]),
-            classes=data.classes,
+            task=data.task,
             flip=data.flip,
         )
 

@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from qbench.base.plain import one_line, sentence
 from qbench.storage import layout, records
+from qbench.tasks.metric import Metric
+from qbench.tasks.task import metrics_of
 
 _POLL_SECONDS = 0.3
 
@@ -37,16 +39,21 @@ def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int,
         yield report
 
 
-def figures_line(record: Mapping[str, Any]) -> str:
-    """The outcome of a run in one line."""
+def figures_line(record: Mapping[str, Any], every: bool = False) -> str:
+    """The outcome of a run in one line: the metrics of tables, or every metric."""
     seconds = sum(record["seconds"].values())
     if record["status"] != "ok":
         return one_line(f"{record['status']}: {record['error']['message']}")
-    metrics = record["metrics"]
-    return (
-        f"accuracy {metrics['accuracy']:6.2f} %  recall@5 {metrics['recall_at_5']:6.2f} %"
-        f"  loss {metrics['loss']:.4f}  {seconds:.1f} s"
-    )
+    metrics = [one for one in metrics_of(record["data"]) if every or one.place != "file"]
+    shown = [_figure(metric, record["metrics"]) for metric in metrics]
+    return "  ".join([*shown, f"{seconds:.1f} s"])
+
+
+def _figure(metric: Metric, values: Mapping[str, float]) -> str:
+    """A metric with its value; those in percent below one another."""
+    width = 6 if metric.unit == "%" else 0
+    text = f"{metric.label} {metric.show(values[metric.name]):>{width}}"
+    return f"{text} {metric.unit}".rstrip()
 
 
 def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:

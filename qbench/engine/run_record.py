@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qbench.base import environment
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
@@ -17,7 +15,6 @@ from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells
 from qbench.planning.identity import identity
 from qbench.storage import records
-from qbench.tasks.evaluation import cross_entropy, label_ranks, metrics
 
 Record = dict[str, Any]
 
@@ -49,6 +46,7 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
         "note": note,
         "train_images": len(data.train_images),
         "test_images": len(data.test_images[: experiment.eval.limit]),
+        "task": data.task.as_record(),
     }
 
 
@@ -130,13 +128,3 @@ class Clock:
         moment = time.perf_counter()
         seconds, self._last = moment - self._last, moment
         return round(seconds, 3)
-
-
-def score(logits: Any, labels: Any, classes: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """Metrics, and the arrays of `predictions.npz`, of finite logits (N, classes)."""
-    predicted, ranks = logits.argmax(axis=1), label_ranks(logits, labels)
-    figures = metrics(labels, predicted, ranks, classes)
-    figures["loss"] = cross_entropy(logits, labels)
-    small = np.uint16 if classes > 256 else np.uint8
-    arrays = {"label": labels, "predicted": predicted, "rank": ranks}
-    return figures, {key: array.astype(small) for key, array in arrays.items()}

@@ -15,19 +15,20 @@ import keras
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
 from qbench.base.keras_settings import NEEDED
-from qbench.models.logits import Call, check_logits
 from qbench.quantize.walk import walk
+from qbench.tasks.calls import Call
+from qbench.tasks.task import Task
 
 FLOAT = "float32"
 
 
-def check_network(model: Any, shape: tuple[int, int, int], classes: int) -> None:
+def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
     """See that a functional model with one input and one output is one that qbench can train.
 
     Args:
         model: with its weights; it is not changed.
         shape: (height, width, channels) of an image.
-        classes: number of classes.
+        task: says what its output must be.
 
     Raises:
         QbenchError: it is not.
@@ -39,14 +40,14 @@ def check_network(model: Any, shape: tuple[int, int, int], classes: int) -> None
     _check_types(model)
     _check_formats(model)
     _check_saved(model)
-    _check_output(model.outputs[0], classes)
+    task.check_shape(model.outputs[0])
     if not model.trainable_variables:
         raise QbenchError(
             "it has no weights that are trained; it needs a layer that has some and is trainable."
         )
     calls, end = _calls(model)
     _check_phases(calls)
-    check_logits(model, calls, end, shape, classes)
+    task.check_output(model, calls, end, shape)
 
 
 def _check_keras() -> None:
@@ -163,25 +164,6 @@ def _check_input(image: Any, shape: tuple[int, int, int]) -> None:
         raise QbenchError(
             f"its input is {kind}; it must be {FLOAT}: data.preprocessing turns pixels into numbers"
             " before the network reads them."
-        )
-
-
-def _check_output(logits: Any, classes: int) -> None:
-    """One logit for each class: (None, classes) float32."""
-    shape = logits.shape
-    if len(shape) != 2:
-        raise QbenchError(
-            f"its output has shape {shape}, expected {(None, classes)}; end it with"
-            " GlobalAveragePooling2D or Flatten, and Dense(classes)."
-        )
-    if shape[0] is not None:
-        raise QbenchError(
-            f"its output has a fixed batch of {shape[0]}; let the first number of a reshape be -1."
-        )
-    if shape[1] != classes:
-        raise QbenchError(
-            f"it gives {shape[1]} logits, the data have {classes} classes; let its last layer have"
-            " as many outputs as the argument `classes` says."
         )
 
 

@@ -28,7 +28,7 @@ def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
     elif not _is_graph(model):
         raise QbenchError(
             f"its function gave a subclassed model ({type(model).__name__}), whose layers cannot be"
-            " seen; write it as a functional model: keras.Model(image, logits)."
+            " seen; write it as a functional model: keras.Model(image, output)."
         )
     _check_ends(model)
     if _is_plain(model):
@@ -38,9 +38,9 @@ def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
 
 def _no_model(found: Any) -> str:
     if found is None:
-        return "its function gave back nothing; it must end in `return keras.Model(image, logits)`."
+        return "its function gave back nothing; it must end in `return keras.Model(image, output)`."
     if keras.utils.is_keras_tensor(found):
-        return "its function gave back a tensor; return the model, keras.Model(image, logits)."
+        return "its function gave back a tensor; return the model, keras.Model(image, output)."
     kind = type(found)
     if any(parent.__module__.startswith("tf_keras.") for parent in kind.__mro__):
         return "its function gave back a model of tf_keras; build it with keras (version 3)."
@@ -86,8 +86,8 @@ def _is_plain(model: Any) -> bool:
 def _check_ends(model: Any) -> None:
     """Exactly one tensor goes in, and one comes out."""
     for tensors, kind, needed in (
-        (model.inputs, "inputs", "the images: keras.Model(image, logits)"),
-        (model.outputs, "outputs", "the logits: keras.Model(image, logits)"),
+        (model.inputs, "inputs", "the images: keras.Model(image, output)"),
+        (model.outputs, "outputs", "the prediction: keras.Model(image, output)"),
     ):
         if len(tensors) != 1:
             found = ", ".join(f"{maker(tensor).name} {tensor.shape}" for tensor in tensors)

@@ -15,17 +15,18 @@ from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
 from qbench.models.functional import as_functional
+from qbench.tasks.task import Task
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name")
 
-# The networks that this process has checked: builder, arguments, shape and classes.
+# The networks that this process has checked: builder, arguments, shape and task.
 _CHECKED: set[tuple[Any, ...]] = set()
 
 
 def build_model(
-    name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], classes: int
+    name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
 ) -> Any:
-    """A fresh functional Keras model from (N, *shape) float32 images to (N, classes) logits.
+    """A fresh functional Keras model from (N, *shape) float32 images to what the task says.
 
     A sequential model becomes the functional one that it is. The first time that a process builds a
     network, `qbench.models.check` looks whether qbench can train it.
@@ -40,12 +41,12 @@ def build_model(
     builder = MODELS[name]
     _check_arguments(name, builder, arguments)
     number_names_anew()
-    built = _called(name, builder, arguments, shape, classes)
+    built = _called(name, builder, arguments, shape, task.outputs)
     try:
         model = as_functional(built, shape)
-        key = (builder, json.dumps(dict(arguments), sort_keys=True, default=repr), shape, classes)
+        key = (builder, json.dumps(dict(arguments), sort_keys=True, default=repr), shape, task)
         if key not in _CHECKED:
-            check_network(model, shape, classes)
+            check_network(model, shape, task)
             _CHECKED.add(key)
     except QbenchError as error:
         raise QbenchError(f"model={name}: {error}") from error

@@ -93,7 +93,7 @@ def _is_operation(op: Any, *names: str) -> bool:
 def is_activation(op: Any) -> bool:
     """An activation layer or op, or a layer with a nonlinear activation of its own.
 
-    Softmax is left out: it turns logits into probabilities and stands at the output.
+    Softmax is left out: it gives probabilities and stands at the output.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Bits of weights by bits of activations: the matrix of differences to float accuracy.
+"""Bits of weights by bits of activations: the matrix of differences to the float network.
 
 The form of tables 4.7 and 4.8 of Jacob et al. 2018: a line for each width of the weights, a column
 for each width of the activations.
@@ -10,15 +10,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from qbench.report import values
 from qbench.report.collect import Sweep
-from qbench.report.differences import differences, percent, points
+from qbench.report.differences import differences
 from qbench.report.texts import Lines
+from qbench.tasks.metric import Metric
 
-TITLE = "Difference to float accuracy by bits of weights and activations"
-EXPLAINED = (
-    "Percentage points, the mean over the seeds; one line for each width of the weights, one column"
-    " for each width of the activations."
-)
 WEIGHTS, ACTIVATIONS = "quant.weight_bits", "quant.activation_bits"
 
 
@@ -28,14 +25,31 @@ class BitsGrid:
 
     Attributes:
         name: what the other factors of the design are here; empty where nothing else varies.
-        float_accuracy: of the network, in %, the mean over the seeds; NaN without figures.
-        values: percentage points, by bits of weights (index) and of activations (columns), as
-            texts in the order of the design; NaN where a run has no figures.
+        metric: what the differences are of, the sweep's first.
+        of_float: its value of the float network, the mean over the seeds; NaN without figures.
+        values: differences, by bits of weights (index) and of activations (columns), as texts in
+            the order of the design; NaN where a run has no figures.
     """
 
     name: str
-    float_accuracy: float
+    metric: Metric
+    of_float: float
     values: pd.DataFrame
+
+
+def title(metric: Metric) -> str:
+    """The heading of the matrices."""
+    return f"Difference to float {metric.label} by bits of weights and activations"
+
+
+def explained(metric: Metric) -> str:
+    """A sentence on what they hold."""
+    unit = values.unit_of_differences(metric)
+    what = values.capital(unit) if metric.unit == "%" else f"Quantized less float in {unit}"
+    return (
+        f"{what}{values.direction(metric)}, the mean over the seeds; one line for"
+        " each width of the weights, one column for each width of the activations."
+    )
 
 
 def bits_grids(sweep: Sweep) -> list[BitsGrid]:
@@ -55,10 +69,11 @@ def bits_grids(sweep: Sweep) -> list[BitsGrid]:
     )
     found = []
     for name, part in frame.groupby(names, sort=False):
-        values = _matrix(part)
-        if values is None:
+        matrix = _matrix(part)
+        if matrix is None:
             return []
-        found.append(BitsGrid(str(name), float(part["float_accuracy"].mean()), values))
+        of_float = float(part[f"float_{sweep.metric.name}"].mean())
+        found.append(BitsGrid(str(name), sweep.metric, of_float, matrix))
     return found
 
 
@@ -68,8 +83,8 @@ def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:
     cells = {(line[WEIGHTS], line[ACTIVATIONS]): line["difference"] for _, line in frame.iterrows()}
     if len(cells) < len(rows) * len(columns):
         return None
-    values = [[cells[row, column] for column in columns] for row in rows]
-    return pd.DataFrame(values, index=rows, columns=columns)
+    found = [[cells[row, column] for column in columns] for row in rows]
+    return pd.DataFrame(found, index=rows, columns=columns)
 
 
 def csv_frame(grids: list[BitsGrid]) -> pd.DataFrame:
@@ -84,8 +99,10 @@ def csv_frame(grids: list[BitsGrid]) -> pd.DataFrame:
 
 
 def heading(grid: BitsGrid) -> str:
-    """Names a matrix: what it is of, and the float accuracy that it is measured against."""
-    return f"{grid.name + ', ' if grid.name else ''}float accuracy {percent(grid.float_accuracy)} %"
+    """Names a matrix: what it is of, and the float network's value that it is held against."""
+    metric = grid.metric
+    of_float = f"float {metric.label} {values.number(metric, grid.of_float)} {metric.unit}".rstrip()
+    return f"{grid.name}, {of_float}" if grid.name else of_float
 
 
 def as_lines(grid: BitsGrid) -> Lines:
@@ -93,5 +110,8 @@ def as_lines(grid: BitsGrid) -> Lines:
     head = ["weights \\ activations", *(str(column) for column in grid.values.columns)]
     return [
         head,
-        *([str(row), *(points(value) for value in line)] for row, line in grid.values.iterrows()),
+        *(
+            [str(row), *(values.difference(grid.metric, value) for value in line)]
+            for row, line in grid.values.iterrows()
+        ),
     ]

@@ -16,9 +16,6 @@ from qbench.report.reference import reference
 from qbench.report.texts import counted, in_markdown
 from qbench.storage import layout, records
 
-# Of every figure that a report can have.
-_FIGURES = (*figures.NAMES, latency.NAME, deployed.NAME, heatmap.NAME)
-
 
 @dataclass(frozen=True)
 class Report:
@@ -62,30 +59,37 @@ def build_report(folder: Path) -> Report:
     texts = {
         layout.RUNS_TABLE: tables.csv_text(runs),
         layout.TABLE: tables.csv_text(table),
-        layout.TABLE_MARKDOWN: _markdown(title, tables.markdown(table), [*wrong, *said], files),
+        layout.TABLE_MARKDOWN: _markdown(
+            title, tables.markdown(table, sweep.metrics), [*wrong, *said], files
+        ),
     }
     drawings = figures.loss_figures(sweep) + latency.latency_figure(sweep)
-    drawings += deployed.deployed_figure(runs, sweep.remarks)
+    drawings += deployed.deployed_figure(runs, sweep.metric, sweep.remarks)
     figures_folder = layout.figures_folder(folder)
     figures_folder.mkdir(exist_ok=True)
-    forget(figures_folder, _FIGURES)
+    forget(figures_folder, _figures(sweep))
     (folder / layout.PAGE).unlink(missing_ok=True)
     for name, text in texts.items():
         records.write_atomically(folder / name, text.encode())
     sections = extras.write_extras(sweep, folder)
     drawings += [drawing for section in sections for drawing in section.drawings]
     drawn = draw(drawings, figures_folder)
-    whole = page(title, table, said, wrong, drawn, [*sections, *files])
+    whole = page(title, table, sweep.metrics, said, wrong, drawn, [*sections, *files])
     records.write_atomically(folder / layout.PAGE, whole.encode())
     undrawn = [figure for figure in drawn if figure.error]
-    shown = [tables.terminal(table), *map(extras.terminal, sections)]
+    shown = [tables.terminal(table, sweep.metrics), *map(extras.terminal, sections)]
     shown += _said(sweep, [*wrong, *map(missing, undrawn)])
     return Report("\n".join(shown), [figure.title for figure in undrawn])
 
 
+def _figures(sweep: Sweep) -> list[str]:
+    """The names of every figure that its report can have."""
+    return [*figures.NAMES, latency.name(sweep.metric), deployed.NAME, heatmap.NAME]
+
+
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """What stands below the tables on a terminal, a line each."""
-    said = [*reference(sweep.manifest["rows"], sweep.references), *sweep.remarks]
+    said = [*reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 
@@ -93,5 +97,5 @@ def _markdown(title: str, table: str, lines: list[str], sections: list[Section])
     listed = "\n".join(f"- {in_markdown(line)}" for line in lines)
     parts = [f"# {in_markdown(title)}", table, listed]
     for section in sections:
-        parts += [f"## {section.title}", *extras.markdown(section)]
+        parts += [f"## {in_markdown(section.title)}", *extras.markdown(section)]
     return "\n\n".join(parts) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
 from qbench.storage import conversions, layout, records
+from qbench.tasks.metric import Metric, check_alike, leading
+from qbench.tasks.task import Recorded, recorded
 
 COLUMNS = [setting.column for setting in factors.COLUMNS]
-METRICS = ["accuracy", "recall_at_5", "recall_macro", "precision_macro", "loss"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Sweep:
         folder: the sweep's own folder.
         manifest: as stored.
         records: by run id; runs that have left none are missing.
+        task: what all its records say of their task.
         exports: what is known of converted files, by the id of runs that hold metrics; see
             `deployed.comparable`.
         references: the same of float runs quantized after training.
@@ -36,8 +38,19 @@ class Sweep:
     folder: Path
     manifest: dict[str, Any]
     records: dict[str, dict[str, Any]]
+    task: Recorded
     exports: dict[str, deployed.Report]
     references: dict[str, deployed.Report]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All of its table, in the order of their columns."""
+        return self.task.metrics
+
+    @property
+    def metric(self) -> Metric:
+        """The first one, which differences and figures are about."""
+        return self.metrics[0]
 
     @property
     def remarks(self) -> list[str]:
@@ -72,14 +85,29 @@ class Sweep:
 
 
 def collect(folder: Path) -> Sweep:
-    """Read a sweep; QbenchError if the folder holds none. Damaged runs count as missing."""
+    """Read a sweep; damaged runs count as missing.
+
+    Raises:
+        QbenchError: the folder holds none, or one whose rows have different metrics.
+    """
     manifest = storable(records.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     read = {name: _record(root, name) for name in names}
     found = {name: record for name, record in read.items() if record is not None}
     exports = [_exports(root, found, calibration) for calibration in (None, REPRESENTATIVE)]
-    return Sweep(folder, manifest, found, *exports)
+    return Sweep(folder, manifest, found, _task(folder, found), *exports)
+
+
+def _task(folder: Path, found: Mapping[str, Mapping[str, Any]]) -> Recorded:
+    """The task of all records; without any record, that of those which do not say theirs."""
+    data = [record["data"] for record in found.values()]
+    tasks = [recorded(one) for one in data]
+    check_alike(
+        str(folder),
+        [(one["name"], task.metrics) for one, task in zip(data, tasks, strict=True)],
+    )
+    return next(iter(tasks), recorded(None))
 
 
 def _exports(
@@ -127,13 +155,17 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
                     "seed": run["seed"],
                     "run": run["id"],
                     **_outcome(record),
-                    **deployed.cells(sweep.exports.get(run["id"])),
+                    **deployed.cells(sweep.exports.get(run["id"]), sweep.metrics),
                 }
             )
-    columns = ["configuration", "seed", "run", "status", *METRICS, "size_mb", "quantized", *COLUMNS]
-    columns += ["steps_float", "steps_quantized", "seconds", "error"]
-    columns += deployed.OF_RUNS if sweep.exports else []
+    columns = ["configuration", "seed", "run", "status", *_names(sweep.metrics), "size_mb"]
+    columns += ["quantized", *COLUMNS, "steps_float", "steps_quantized", "seconds", "error"]
+    columns += deployed.of_runs(sweep.metrics) if sweep.exports else []
     return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
+
+
+def _names(metrics: Iterable[Metric]) -> list[str]:
+    return [metric.name for metric in metrics]
 
 
 def _yes(value: bool) -> str:
@@ -160,32 +192,34 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
 
     With several seeds, `<metric>_std` columns hold the sample standard deviation.
     """
-    runs = runs_frame(sweep)
+    runs, names = runs_frame(sweep), _names(sweep.metrics)
     several = len(sweep.manifest["seeds"]) > 1
     lines = []
     for row in sweep.manifest["rows"]:
         mine = runs[runs["configuration"] == row["label"]]
-        line: dict[str, Any] = {key: mine[key].mean() for key in [*METRICS, "size_mb"]}
+        line: dict[str, Any] = {key: mine[key].mean() for key in [*names, "size_mb"]}
         line |= {"quantized": _yes(row["quantized"]), **row["factors"]}
         line["status"] = worst(list(mine["status"]))
-        line["n_seeds"] = int(mine["accuracy"].notna().sum())
+        line["n_seeds"] = int(mine[sweep.metric.name].notna().sum())
         line["configuration"] = row["label"]
         if sweep.exports:
-            line |= deployed.of_configuration(mine, several)
+            line |= deployed.of_configuration(mine, sweep.metrics, several)
         if several:
-            line |= {f"{key}_std": mine[key].std() for key in METRICS}
+            line |= {f"{key}_std": mine[key].std() for key in names}
         lines.append(line)
-    return pd.DataFrame(lines)[table_columns(several, bool(sweep.exports))]
+    return pd.DataFrame(lines)[table_columns(sweep.metrics, several, bool(sweep.exports))]
 
 
-def table_columns(several: bool, exported: bool) -> list[str]:
+def table_columns(metrics: tuple[Metric, ...], several: bool, exported: bool) -> list[str]:
     """Columns of table.csv; `configuration` last names what differs from the default."""
-    columns = ["accuracy", "recall_at_5", "quantized", *COLUMNS, "size_mb"]
-    columns += ["recall_macro", "precision_macro", "loss", "status", "n_seeds"]
+    first = _names(leading(metrics))
+    later = [name for name in _names(metrics) if name not in first]
+    columns = [*first, "quantized", *COLUMNS, "size_mb", *later, "status", "n_seeds"]
     if several:
-        columns += [f"{key}_std" for key in METRICS]
+        columns += [f"{name}_std" for name in _names(metrics)]
     if exported:
-        columns += [*deployed.COLUMNS, *(deployed.OF_SEEDS if several else [])]
+        columns += deployed.columns(metrics)
+        columns += deployed.of_seeds(metrics) if several else []
     return [*columns, "configuration"]
 
 

@@ -11,31 +11,64 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from qbench.deploy.lite import KERNELS
+from qbench.report import values
 from qbench.report.drawing import Drawing, legend, name_of
 from qbench.storage.conversions import WITHOUT_FILE
+from qbench.tasks.metric import Metric, leading
+from qbench.tasks.task import Recorded
 
 # Of the file on XNNPACK, the runtime's own choice of kernels; runs.csv has every path.
 PATH = "xnnpack"
-PERCENTAGES = ["deployed_accuracy", "deployed_recall_at_5", "agreement"]
-FIGURES = [*PERCENTAGES, "packed_mb", "tflite_mb"]
+AGREEMENT = Metric("agreement", "agreement", "%", 2, higher_is_better=True)
 TEXTS = ["export", "export_note"]
-COLUMNS = [*FIGURES, *TEXTS]
-OF_SEEDS = ["n_deployed", *(f"{name}_std" for name in PERCENTAGES)]
-OF_PATH = ["accuracy", "agreement", "largest_difference", "mean_difference"]
-OF_RUNS = [*COLUMNS, *(f"{path}_{name}" for path in KERNELS for name in OF_PATH)]
 NAME = "deployed"
-TITLE = "Accuracy in simulation and of the converted file"
 
-NOTE = (
+_NOTE = (
     "Deployed figures are those of the converted file on the same test images as the simulation,"
     " on XNNPACK, the runtime's own choice of kernels. Agreement is the share of test images that"
-    " get the class which the simulation gives them on the same fixed ranges. Approximate files"
+    " get the {} which the simulation gives them on the same fixed ranges. Approximate files"
     " differ from the simulation as the note says; docs/deployment.md has the rule. Packed are"
     " codes in exactly their bits, scales, zero points and 32-bit biases; file is the .tflite with"
     " its graph."
 )
 
 Report = Mapping[str, Any]
+Metrics = tuple[Metric, ...]
+
+
+def measured_columns(metrics: Metrics) -> dict[str, Metric]:
+    """The columns of what was measured of files, by name: leading metrics, and the agreement."""
+    own = {f"deployed_{metric.name}": metric for metric in leading(metrics)}
+    return {**own, AGREEMENT.name: AGREEMENT}
+
+
+def columns(metrics: Metrics) -> list[str]:
+    """What a table has of converted files."""
+    return [*_figures(metrics), *TEXTS]
+
+
+def of_seeds(metrics: Metrics) -> list[str]:
+    """What it has beside that with several seeds."""
+    return ["n_deployed", *(f"{name}_std" for name in measured_columns(metrics))]
+
+
+def of_runs(metrics: Metrics) -> list[str]:
+    """The same of runs.csv, which has every kernel path."""
+    paths = [f"{path}_{name}" for path in KERNELS for name in _of_path(metrics)]
+    return [*columns(metrics), *paths]
+
+
+def _figures(metrics: Metrics) -> list[str]:
+    return [*measured_columns(metrics), "packed_mb", "tflite_mb"]
+
+
+def _of_path(metrics: Metrics) -> list[str]:
+    return [metrics[0].name, AGREEMENT.name, "largest_difference", "mean_difference"]
+
+
+def note(task: Recorded) -> str:
+    """What a reader must know beside these columns."""
+    return _NOTE.format(task.prediction_name)
 
 
 def comparable(report: Report, images: int, calibration: str | None = None) -> Report:
@@ -77,7 +110,7 @@ def _unmeasured(report: Report) -> str | None:
     return None if error is None else f"XNNPACK cannot run the file: {error}"
 
 
-def cells(report: Report | None) -> dict[str, Any]:
+def cells(report: Report | None, metrics: Metrics) -> dict[str, Any]:
     """What a converted file adds to its run's line."""
     if report is None:
         return {}
@@ -88,32 +121,29 @@ def cells(report: Report | None) -> dict[str, Any]:
     line["export_note"] = "; ".join(note for note in notes if note)
     kernels = report["kernels"]
     measured = kernels.get(PATH, {})
-    line |= {
-        "deployed_accuracy": measured.get("accuracy"),
-        "deployed_recall_at_5": measured.get("recall_at_5"),
-        "agreement": measured.get("agreement"),
-        "tflite_mb": report["bytes"] / 1e6,
-    }
+    line |= {name: measured.get(one.name) for name, one in measured_columns(metrics).items()}
+    line["tflite_mb"] = report["bytes"] / 1e6
     if report.get("packed_bytes"):
         line["packed_mb"] = report["packed_bytes"] / 1e6
     for path in KERNELS:
-        line |= {f"{path}_{name}": kernels.get(path, {}).get(name) for name in OF_PATH}
+        line |= {f"{path}_{name}": kernels.get(path, {}).get(name) for name in _of_path(metrics)}
     return line
 
 
-def of_configuration(lines: pd.DataFrame, several: bool) -> dict[str, Any]:
+def of_configuration(lines: pd.DataFrame, metrics: Metrics, several: bool) -> dict[str, Any]:
     """The cells of a configuration: means over the seeds that have figures, and what is said.
 
     Args:
         lines: those of its runs.
+        metrics: of the sweep.
         several: whether there are several seeds; then `n_deployed` counts those with deployed
             figures, and `_std` columns hold sample standard deviations.
     """
-    figures = lines[FIGURES].astype(float)
+    figures = lines[_figures(metrics)].astype(float)
     found: dict[str, Any] = dict(figures.mean())
     if several:
-        found["n_deployed"] = int(figures["deployed_accuracy"].notna().sum())
-        found |= {f"{name}_std": figures[name].std() for name in PERCENTAGES}
+        found["n_deployed"] = int(figures[f"deployed_{metrics[0].name}"].notna().sum())
+        found |= {f"{name}_std": figures[name].std() for name in measured_columns(metrics)}
     return found | {name: _said(lines[name]) for name in TEXTS}
 
 
@@ -125,33 +155,40 @@ def _said(texts: pd.Series[Any]) -> str | None:
     return "; ".join(f"{text} ({n} of {len(texts)})" for text, n in counts.most_common() if text)
 
 
-def deployed_figure(runs: pd.DataFrame, remarks: list[str]) -> list[Drawing]:
-    """Simulated against deployed accuracy, a line for each row that has both.
+def deployed_figure(runs: pd.DataFrame, metric: Metric, remarks: list[str]) -> list[Drawing]:
+    """The metric in simulation against that of files, a line for each row that has both.
 
     Both are means over the same seeds, those that have both.
 
     Args:
         runs: as `qbench.report.collect.runs_frame` gives it.
+        metric: the sweep's first.
         remarks: what must be said of the data.
 
     Returns:
         The figure; nothing where no row has both.
     """
-    rows = _pairs(runs)[::-1]
-    return [] if rows.empty else [Drawing(TITLE, NAME, lambda: _draw(rows), remarks)]
+    rows = _pairs(runs, metric)[::-1]
+    if rows.empty:
+        return []
+    return [Drawing(_title(metric), NAME, lambda: _draw(rows, metric), remarks)]
 
 
-def _draw(rows: pd.DataFrame) -> Figure:
+def _title(metric: Metric) -> str:
+    return f"{values.capital(metric.label)} in simulation and of the converted file"
+
+
+def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
     figure = Figure(figsize=(7.2, 1.4 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(rows))
-    simulated, deployed = rows["accuracy"], rows["deployed_accuracy"]
+    simulated, deployed = rows["simulated"], rows["deployed"]
     axes.hlines(place, simulated, deployed, color="grey", linewidth=1.5, zorder=1)
     (circle,) = axes.plot(simulated, place, "o", color="#0072B2", markersize=8)
     (diamond,) = axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5)
     axes.set_yticks(place, [name_of(label) for label in rows.index])
-    figure.suptitle(TITLE)
-    axes.set_xlabel("accuracy %")
+    figure.suptitle(_title(metric))
+    axes.set_xlabel(values.axis(metric))
     axes.grid(alpha=0.25, linewidth=0.5, axis="x")
     axes.spines[["top", "right"]].set_visible(False)
     # Above the axes: what must be said of the data stands below them.
@@ -161,8 +198,9 @@ def _draw(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean simulated and deployed accuracy by configuration, over the runs that have both."""
-    both = ["accuracy", "deployed_accuracy"]
-    found = runs.reindex(columns=["configuration", *both]).dropna()
-    return found.astype(dict.fromkeys(both, float)).groupby("configuration", sort=False).mean()
+def _pairs(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Mean `simulated` and `deployed` values by configuration, over the runs that have both."""
+    both = {metric.name: "simulated", f"deployed_{metric.name}": "deployed"}
+    found = runs.reindex(columns=["configuration", *both]).dropna().rename(columns=both)
+    kinds = dict.fromkeys(both.values(), float)
+    return found.astype(kinds).groupby("configuration", sort=False).mean()

@@ -1,4 +1,4 @@
-"""Quantized accuracy against the float accuracy of the same network."""
+"""The sweep's first metric, of quantized networks against the same networks as float ones."""
 
 from __future__ import annotations
 
@@ -8,14 +8,31 @@ import pandas as pd
 
 from qbench.base.checks import show
 from qbench.planning.designs import network_part
+from qbench.report import values
 from qbench.report.collect import Sweep
 from qbench.report.texts import Lines
+from qbench.tasks.metric import Metric
 
-TITLE = "Quantized against float accuracy"
-EXPLAINED = (
-    "Accuracy in %; the difference is in percentage points, of runs with the same network and seed."
-)
-FIGURES = ["float_accuracy", "accuracy", "difference", "difference_std", "size_mb", "n_seeds"]
+
+def title(metric: Metric) -> str:
+    """The heading of the differences."""
+    return f"Quantized against float {metric.label}"
+
+
+def explained(metric: Metric) -> str:
+    """A sentence on what they hold."""
+    unit = f" in {metric.unit}" if metric.unit else ""
+    own = "quantized less float" if metric.unit != "%" else "in percentage points"
+    return (
+        f"{values.capital(metric.label)}{unit}{values.direction(metric)}; the difference is {own},"
+        " of runs with the same network and seed."
+    )
+
+
+def figures(metric: Metric) -> list[str]:
+    """The columns beside those of factors."""
+    own = [f"float_{metric.name}", metric.name]
+    return [*own, "difference", "difference_std", "size_mb", "n_seeds"]
 
 
 def differences(sweep: Sweep) -> pd.DataFrame:
@@ -23,15 +40,16 @@ def differences(sweep: Sweep) -> pd.DataFrame:
 
     Returns:
         A column for each factor that varies, those of the network first, with its level as it is
-        written on the command line; `float_accuracy` and `accuracy` in %; `difference`, quantized
-        less float, in percentage points, the mean over the `n_seeds` seeds of which both have
-        figures, and `difference_std`, its sample standard deviation; `size_mb`. NaN where there
-        are no figures, or no float row of the network.
+        written on the command line; the sweep's first metric, `float_<name>` and `<name>`, in its
+        unit; `difference`, quantized less float, the mean over the `n_seeds` seeds of which both
+        have figures, and `difference_std`, its sample standard deviation; `size_mb`. NaN where
+        there are no figures, or no float row of the network.
     """
+    name = sweep.metric.name
     levels = sweep.manifest["design"]["levels"]
     keys = sorted(levels, key=lambda key: not network_part({key: None}))
     floats = {
-        _network(row, levels): _accuracies(sweep, row)
+        _network(row, levels): _by_seed(sweep, row)
         for row in sweep.manifest["rows"]
         if not row["quantized"]
     }
@@ -40,17 +58,17 @@ def differences(sweep: Sweep) -> pd.DataFrame:
         if not row["quantized"]:
             continue
         pairs = pd.DataFrame(
-            {"quantized": _accuracies(sweep, row), "float": floats.get(_network(row, levels), {})},
+            {"quantized": _by_seed(sweep, row), "float": floats.get(_network(row, levels), {})},
             dtype=float,
         ).dropna()
         found = pairs["quantized"] - pairs["float"]
         line: dict[str, Any] = {key: show(_level(row, levels, key)) for key in keys}
-        line["float_accuracy"] = pairs["float"].mean()
-        line["accuracy"] = pairs["quantized"].mean()
+        line[f"float_{name}"] = pairs["float"].mean()
+        line[name] = pairs["quantized"].mean()
         line |= {"difference": found.mean(), "difference_std": found.std(), "n_seeds": len(found)}
         line["size_mb"] = _size(sweep, row)
         lines.append(line)
-    return pd.DataFrame(lines, columns=[*keys, *FIGURES])
+    return pd.DataFrame(lines, columns=[*keys, *figures(sweep.metric)])
 
 
 def has_networks(sweep: Sweep) -> bool:
@@ -58,35 +76,25 @@ def has_networks(sweep: Sweep) -> bool:
     return sum(not row["quantized"] for row in sweep.manifest["rows"]) > 1
 
 
-def as_lines(frame: pd.DataFrame) -> Lines:
+def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
     """The differences as texts; a factor without a choice and spreads of one seed are left out."""
-    keys = [key for key in frame.columns if key not in FIGURES and frame[key].nunique() > 1]
-    lines = [[*keys, "float %", "quantized %", "difference", "size MB"]]
+    own = figures(metric)
+    keys = [key for key in frame.columns if key not in own and frame[key].nunique() > 1]
+    heads = [values.column_of(what, metric) for what in ("float", "quantized")]
+    lines = [[*keys, *heads, "difference", "size MB"]]
     for _, line in frame.iterrows():
-        spread = "" if pd.isna(line["difference_std"]) else f" ± {line['difference_std']:.2f}"
+        std = line["difference_std"]
+        spread = "" if pd.isna(std) else f" ± {metric.show(std)}"
         size = "-" if pd.isna(line["size_mb"]) else f"{line['size_mb']:.3g}"
         lines.append(
             [
                 *(str(line[key]) for key in keys),
-                percent(line["float_accuracy"]),
-                percent(line["accuracy"]),
-                points(line["difference"]) + spread,
+                *(values.number(metric, line[name]) for name in own[:2]),
+                values.difference(metric, line["difference"]) + spread,
                 size,
             ]
         )
     return lines
-
-
-def percent(value: float) -> str:
-    """`98.50`, or `-` where there is no figure."""
-    return "-" if pd.isna(value) else f"{value:.2f}"
-
-
-def points(value: float) -> str:
-    """`+0.17`, `-1.00`, `0.00`, or `-` where there is no figure."""
-    if pd.isna(value):
-        return "-"
-    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
 
 
 def _level(row: dict[str, Any], levels: dict[str, Any], key: str) -> Any:
@@ -98,11 +106,11 @@ def _network(row: dict[str, Any], levels: dict[str, Any]) -> str:
     return repr({key: show(_level(row, levels, key)) for key in network_part(levels)})
 
 
-def _accuracies(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
-    """Accuracy in % by seed, of the runs that have figures."""
+def _by_seed(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
+    """The first metric by seed, of the runs that have figures."""
     found = {run["seed"]: sweep.records.get(run["id"]) for run in row["runs"]}
     return {
-        seed: record["metrics"]["accuracy"]
+        seed: record["metrics"][sweep.metric.name]
         for seed, record in found.items()
         if record and record["metrics"]
     }

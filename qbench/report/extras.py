@@ -25,12 +25,12 @@ def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
     Returns:
         The sections for the page and the terminal.
     """
-    sections = []
+    sections, metric = [], sweep.metric
     frame = differences.differences(sweep) if differences.has_networks(sweep) else None
     section = None
     if frame is not None:
-        lines = [("", differences.as_lines(frame))]
-        section = Section(differences.TITLE, differences.EXPLAINED, lines)
+        lines = [("", differences.as_lines(frame, metric))]
+        section = Section(differences.title(metric), differences.explained(metric), lines)
         sections.append(section)
     _write(folder, "differences", section, frame, sweep.remarks)
 
@@ -39,7 +39,8 @@ def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
     if grids:
         tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
         drawings = heatmap(grids, sweep.remarks)
-        section = Section(bits_grid.TITLE, bits_grid.EXPLAINED, tables, drawings)
+        said = bits_grid.title(metric), bits_grid.explained(metric)
+        section = Section(*said, tables, drawings)
         sections.append(section)
     frame = bits_grid.csv_frame(grids) if grids else None
     _write(folder, "bits_grid", section, frame, sweep.remarks)
@@ -48,7 +49,7 @@ def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
 
 def terminal(section: Section) -> str:
     """A section as text."""
-    parts = [f"\n{section.title}"]
+    parts = [f"\n{one_line(section.title)}"]
     for heading, lines in section.tables:
         parts += [one_line(heading)] if heading else []
         parts.append(texts.aligned(lines))
@@ -77,7 +78,7 @@ def _write(
             layout.report_file(folder, name, kind).unlink(missing_ok=True)
         return
     said = map(texts.in_markdown, remarks)
-    parts = [f"# {section.title}", *markdown(section), *said]
+    parts = [f"# {texts.in_markdown(section.title)}", *markdown(section), *said]
     records.write_atomically(layout.report_file(folder, name, "csv"), csv_text(frame).encode())
     text = "\n\n".join(parts) + "\n"
     records.write_atomically(layout.report_file(folder, name, "md"), text.encode())

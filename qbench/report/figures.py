@@ -1,4 +1,4 @@
-"""The paper's loss figures: softmax cross-entropy against step."""
+"""The paper's loss figures: the loss of training against step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def loss_figures(sweep: Sweep) -> list[Drawing]:
 
 def _figure(sweep: Sweep, factor: Setting) -> Figure:
     assert factor.figure
-    return _draw(list(_curves(sweep, factor)), f"Training loss by {factor.figure[1]}")
+    title = f"Training loss by {factor.figure[1]}"
+    return _draw(list(_curves(sweep, factor)), title, sweep.task.loss_name)
 
 
 Curve = tuple[str, pd.DataFrame]
@@ -96,7 +97,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _draw(curves: list[Curve], title: str) -> Figure:
+def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
     """The losses, and below, from where the first of them is quantized, less the baseline's."""
     figure = Figure(figsize=(7.2, 5.8), layout="constrained")
     axes, below = figure.subplots(2, height_ratios=(5, 3))
@@ -119,7 +120,7 @@ def _draw(curves: list[Curve], title: str) -> Figure:
             below.plot(steps[start:], apart[start:], color=colour, linewidth=1.4)
     (start_of_all,) = axes.plot([], [], "o", color="grey", markersize=7)
     entries.append(("quantization starts", start_of_all))
-    axes.set(title=title, ylabel="softmax cross-entropy", yscale="log")
+    axes.set(title=title, ylabel=loss_name, yscale="log")
     legend(axes, entries, frameon=False, fontsize="small")
     below.axhline(0, color="black", linewidth=1.2, zorder=1)
     below.set(xlabel=STEP, ylabel="less the baseline's")

@@ -1,4 +1,4 @@
-"""The heat map of accuracy by bits of weights and activations."""
+"""The heat map of differences by bits of weights and activations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from qbench.report import bits_grid
+from qbench.report import bits_grid, values
 from qbench.report.bits_grid import BitsGrid
-from qbench.report.differences import points
 from qbench.report.drawing import Drawing, name_of
 
 NAME = "bits_grid"
-# Colours end here at least, in percentage points, so that noise alone does not look like much.
-_LEAST_SPAN = 2.0
+# Colours end here at least, in steps of the last digit that is printed (2 percentage points), so
+# that noise alone does not look like much.
+_LEAST_STEPS = 200
 _DARK = 0.6  # of the span: from here on the text is white
 _SIDE = 0.85  # of a cell, in inches
 
@@ -27,7 +27,9 @@ def heatmap(grids: list[BitsGrid], remarks: list[str]) -> list[Drawing]:
         grids: the matrices.
         remarks: what must be said of the data.
     """
-    return [Drawing(bits_grid.TITLE, NAME, lambda: _draw(grids), remarks)] if grids else []
+    if not grids:
+        return []
+    return [Drawing(bits_grid.title(grids[0].metric), NAME, lambda: _draw(grids), remarks)]
 
 
 def _draw(grids: list[BitsGrid]) -> Figure:
@@ -36,31 +38,34 @@ def _draw(grids: list[BitsGrid]) -> Figure:
     size = (max(4.8, _SIDE * columns + 1.2 * len(grids) + 0.8), max(3.4, _SIDE * rows + 1.3))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(grids), squeeze=False)[0]
-    span = max(_LEAST_SPAN, *(_largest(grid.values) for grid in grids))
+    metric = grids[0].metric
+    span = max(_LEAST_STEPS / 10**metric.digits, *(_largest(grid.values) for grid in grids))
     for axes, grid in zip(panels, grids, strict=True):
         image = _panel(axes, grid, span)
     bar = figure.colorbar(image, ax=list(panels), shrink=0.85)
-    bar.set_label("percentage points")
-    figure.suptitle(bits_grid.TITLE, fontsize="medium")
+    bar.set_label(values.unit_of_differences(metric) + values.direction(metric))
+    figure.suptitle(bits_grid.title(metric), fontsize="medium")
     return figure
 
 
-def _largest(values: pd.DataFrame) -> float:
+def _largest(differences: pd.DataFrame) -> float:
     """The largest difference in either direction; 0 where there is none."""
-    numbers = np.abs(values.to_numpy(float))
+    numbers = np.abs(differences.to_numpy(float))
     return float(np.nanmax(numbers)) if np.isfinite(numbers).any() else 0.0
 
 
 def _panel(axes: Axes, grid: BitsGrid, span: float) -> AxesImage:
-    """One matrix: blue above float accuracy, red below, each cell with its number."""
-    values = grid.values.to_numpy(float)
-    image = axes.imshow(values, cmap="RdBu", vmin=-span, vmax=span)
-    for (row, column), value in np.ndenumerate(values):
+    """One matrix: blue where better than float, red where worse, each cell with its number."""
+    colours = "RdBu" if grid.metric.higher_is_better else "RdBu_r"
+    numbers = grid.values.to_numpy(float)
+    image = axes.imshow(numbers, cmap=colours, vmin=-span, vmax=span)
+    for (row, column), value in np.ndenumerate(numbers):
         dark = np.isfinite(value) and abs(value) > _DARK * span
         colour = "white" if dark else "black"
-        axes.text(column, row, points(value), ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(values.shape[1]), list(map(name_of, grid.values.columns)))
-    axes.set_yticks(range(values.shape[0]), list(map(name_of, grid.values.index)))
+        text = values.difference(grid.metric, value)
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(numbers.shape[1]), list(map(name_of, grid.values.columns)))
+    axes.set_yticks(range(numbers.shape[0]), list(map(name_of, grid.values.index)))
     axes.set(xlabel="bits of activations", ylabel="bits of weights")
     axes.set_title(name_of(bits_grid.heading(grid)), fontsize="small")
     axes.tick_params(length=0)

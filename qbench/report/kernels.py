@@ -9,16 +9,18 @@ from typing import Any
 
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import Sweep
-from qbench.report.differences import percent
+from qbench.report.deployed import AGREEMENT
 from qbench.report.page import Section
 from qbench.report.texts import Lines
+from qbench.report.values import number
 from qbench.storage.conversions import WITHOUT_FILE
+from qbench.tasks.metric import Metric
 
 TITLE = "Converted files on every kernel path"
-EXPLAINED = (
-    "One file gives different answers on different kernels. Differences are of logits from those of"
+_EXPLAINED = (
+    "One file gives different answers on different kernels. Differences are of {0} from those of"
     " the simulation with the file's fixed ranges, in steps of the output's grid (of float files,"
-    " in logits). Of several seeds these are means, and the largest difference of all."
+    " in {0}). Of several seeds these are means, and the largest difference of all."
 )
 _ERROR = "could not run"
 
@@ -28,8 +30,8 @@ Measured = Mapping[str, Any]
 def kernel_paths(sweep: Sweep) -> list[Section]:
     """A section with a line for each row and kernel path, if some file was measured."""
     several = len(sweep.manifest["seeds"]) > 1
-    head = ["configuration", "kernels", "accuracy %", "agreement %", "largest", "mean difference"]
-    head += ["seeds"] if several else []
+    head = ["configuration", "kernels", sweep.metric.heading, AGREEMENT.heading]
+    head += ["largest", "mean difference", *(["seeds"] if several else [])]
     body: Lines = []
     for row in sweep.manifest["rows"]:
         reports = [sweep.exports.get(run["id"]) for run in row["runs"]]
@@ -41,7 +43,7 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
         for path in KERNELS:
             measured = [one[path] for one in kernels if path in one]
             if measured:
-                body.append([row["label"], path, *_figures(measured, several)])
+                body.append([row["label"], path, *_figures(measured, sweep.metric, several)])
     if not body:
         return []
     # A column for what only few sweeps have.
@@ -49,13 +51,14 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
         head.append(_ERROR)
     else:
         body = [line[:-1] for line in body]
-    return [Section(TITLE, EXPLAINED, [("", [head, *body])])]
+    explained = _EXPLAINED.format(sweep.task.output_name)
+    return [Section(TITLE, explained, [("", [head, *body])])]
 
 
-def _figures(measured: list[Measured], several: bool) -> list[str]:
+def _figures(measured: list[Measured], metric: Metric, several: bool) -> list[str]:
     """The cells of a row on one path; the last says why seeds have no figures."""
     good = [one for one in measured if "error" not in one]
-    cells = [percent(_mean(good, "accuracy")), percent(_mean(good, "agreement"))]
+    cells = [number(one, _mean(good, one.name)) for one in (metric, AGREEMENT)]
     cells.append(_short(max(_values(good, "largest_difference"), default=nan)))
     cells.append(_short(_mean(good, "mean_difference")))
     cells += [str(len(good))] if several else []

@@ -1,4 +1,4 @@
-"""Latency against accuracy, as in figures 4.1 and 4.2 of Jacob et al. 2018."""
+"""Latency against the first metric, as in figures 4.1 and 4.2 of Jacob et al. 2018."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from qbench.report.drawing import Drawing, legend
 from qbench.report.figures import COLOURS
 from qbench.report.texts import counted
 from qbench.report.timings import Point, points
+from qbench.report.values import axis_of_files, capital
+from qbench.tasks.metric import Metric
 
-NAME = "latency_accuracy"
-TITLE = "Accuracy by latency"
 _KINDS = {"float": "black", "int8": COLOURS[0], "16x8": COLOURS[1]}
 _MARKERS = "osD^v<>pPX*hd8H123+x"
 _NAMED = 20  # so many rows have a legend each
+
+
+def name(metric: Metric) -> str:
+    """The name of the figure's files, without a suffix."""
+    return f"latency_{metric.name}"
 
 
 def latency_figure(sweep: Sweep) -> list[Drawing]:
@@ -27,10 +32,12 @@ def latency_figure(sweep: Sweep) -> list[Drawing]:
     found, left_out = points(sweep)
     if not found:
         return []
-    return [Drawing(TITLE, NAME, lambda: _draw(found), [*left_out, *sweep.remarks])]
+    metric = sweep.metric
+    title, said = f"{capital(metric.label)} by latency", [*left_out, *sweep.remarks]
+    return [Drawing(title, name(metric), lambda: _draw(found, metric), said)]
 
 
-def _draw(found: list[Point]) -> Figure:
+def _draw(found: list[Point], metric: Metric) -> Figure:
     paths = list(dict.fromkeys(point.kernels for point in found))
     figure = Figure(figsize=(3.2 * len(paths) + 2.6, 4.4), layout="constrained")
     panels = figure.subplots(1, len(paths), sharey=True, squeeze=False)[0]
@@ -42,7 +49,7 @@ def _draw(found: list[Point]) -> Figure:
         for point in mine:
             (drawn,) = axes.plot(
                 point.milliseconds,
-                point.accuracy,
+                point.value,
                 markers[point.label],
                 color=_KINDS.get(point.kind, COLOURS[2]),
                 fillstyle="none",
@@ -54,7 +61,7 @@ def _draw(found: list[Point]) -> Figure:
         axes.set_title(f"{path}, {counted(mine[0].threads, 'thread')}", fontsize="medium")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("accuracy of the file, %")
+    panels[0].set_ylabel(axis_of_files(metric))
     _legend(figure, entries)
     return figure
 

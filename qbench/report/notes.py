@@ -8,12 +8,6 @@ from qbench.report.collect import Sweep
 from qbench.report.reference import reference
 from qbench.report.texts import counted
 
-RECALL = (
-    "Recall@5 is the share of test images whose label is among the five largest logits. It is what"
-    ' Kwasniewska et al. 2019 call "recall": their evaluation script printed accuracy and'
-    " Recall_5, and on a balanced test set recall averaged over the classes equals accuracy. The"
-    " class-averaged (macro) recall stands beside it."
-)
 SIZE = (
     "Size is theoretical: kernels and one bias per channel, batch normalization folded in, times"
     " the bits of the weights, in MB of 10^6 bytes."
@@ -50,8 +44,9 @@ def notes(sweep: Sweep) -> list[str]:
         )
     seeds = len(sweep.manifest["seeds"])
     lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
-    lines += [RECALL, SIZE, *([deployed.NOTE] if sweep.exports else [])]
-    lines += reference(sweep.manifest["rows"], sweep.references)
+    lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
+    lines += [deployed.note(sweep.task)] if sweep.exports else []
+    lines += reference(sweep)
     machines = {
         f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
         f" TensorFlow {r['versions']['tensorflow']}, Keras {r['versions']['keras']},"

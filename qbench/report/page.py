@@ -12,6 +12,7 @@ from qbench.report import texts
 from qbench.report.drawing import Drawing, Drawn
 from qbench.report.tables import for_reading, printable
 from qbench.report.texts import Lines, html_cell, in_html
+from qbench.tasks.metric import Metric
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem;
@@ -51,6 +52,7 @@ class Section:
 def page(
     title: str,
     table: pd.DataFrame,
+    metrics: tuple[Metric, ...],
     notes: list[str],
     troubles: list[str],
     figures: Sequence[Drawn],
@@ -61,13 +63,14 @@ def page(
     Args:
         title: of the page.
         table: as `qbench.report.collect.table_frame` gives it.
+        metrics: of the sweep.
         notes: sentences below the table.
         troubles: runs that lack figures and why.
         figures: what came of all figures, those of sections too; their SVG is written into the
             page, or why there is none.
         sections: what stands between the table and its notes.
     """
-    parts = [f"<h1>{in_html(title)}</h1>", f'<div class="scroll">{_table(table)}</div>']
+    parts = [f"<h1>{in_html(title)}</h1>", f'<div class="scroll">{_table(table, metrics)}</div>']
     if troubles:
         parts += ["<h2>Missing figures</h2>", _list(troubles)]
     by_title = {drawn.title: drawn for drawn in figures}
@@ -95,8 +98,8 @@ def _section(section: Section, figures: list[Drawn]) -> list[str]:
     return [*parts, *map(_figure, figures)]
 
 
-def _table(table: pd.DataFrame) -> str:
-    shown = printable(table)
+def _table(table: pd.DataFrame, metrics: tuple[Metric, ...]) -> str:
+    shown = printable(table, metrics)
     head = "".join(f"<th>{in_html(name)}</th>" for name in shown.columns)
     numeric = [
         pd.api.types.is_numeric_dtype(table[column])

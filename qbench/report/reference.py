@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
-from qbench.report.deployed import Report, cells, lacking
+from qbench.report.collect import Sweep
+from qbench.report.deployed import AGREEMENT, Metrics, Report, cells, lacking
 from qbench.report.texts import counted
+from qbench.report.values import amount
 from qbench.storage.conversions import WITHOUT_FILE
+from qbench.tasks.metric import Metric
 
-_PARTS = {
-    "deployed_accuracy": "{:.2f} % deployed",
-    "agreement": "agreement with the float network {:.2f} %",
-    "tflite_mb": "{:.3g} MB",
-}
+Line = dict[str, Any]
 
 
-def reference(rows: Sequence[Mapping[str, Any]], reports: Mapping[str, Report]) -> list[str]:
-    """A sentence for each float row that was quantized after training.
-
-    Args:
-        rows: of the manifest.
-        reports: what is known of these files, by run.
-    """
+def reference(sweep: Sweep) -> list[str]:
+    """A sentence for each float row that was quantized after training."""
+    rows, reports = sweep.manifest["rows"], sweep.references
     several = sum(not row["quantized"] for row in rows) > 1
     lines = []
     for row in rows:
         mine = [reports[run["id"]] for run in row["runs"] if run["id"] in reports]
         if mine:
             who = f"the float row {row['label']}" if several else "the float baseline"
-            lines.append(_sentence(who, mine, len(row["runs"])))
+            lines.append(_sentence(who, mine, sweep.metrics, len(row["runs"])))
     return lines
 
 
-def _sentence(who: str, reports: list[Report], seeds: int) -> str:
+def _sentence(who: str, reports: list[Report], metrics: Metrics, seeds: int) -> str:
     """Means over the seeds that have figures, and why others have none."""
-    done = [cells(report) for report in reports if report["export"] not in WITHOUT_FILE]
+    done = [cells(report, metrics) for report in reports if report["export"] not in WITHOUT_FILE]
     reasons = Counter(reason for report in reports if (reason := lacking(report)))
     if not done:
         notes = dict.fromkeys(report["export_note"] for report in reports)
         return f"Post-training quantization of {who}: none. {' '.join(notes)}"
-    parts = []
-    for name, text in _PARTS.items():
-        values = [line[name] for line in done if line[name] is not None]
-        parts += [text.format(fmean(values))] if values else []
-    measured = sum(line["deployed_accuracy"] is not None for line in done)
+    metric = metrics[0]
+    parts, measured = _parts(done, metric), len(_values(done, f"deployed_{metric.name}"))
     if measured and seeds > 1:
         of_all = "" if measured == seeds else f" of {seeds}"
         parts[-1] += f" (means over {measured}{of_all} seeds)"
@@ -55,6 +47,23 @@ def _sentence(who: str, reports: list[Report], seeds: int) -> str:
         f" images): {', '.join(parts)}."
     )
     for reason, count in reasons.items():
-        who = f"{counted(count, 'seed')} of {seeds}" if seeds > 1 else "No accuracy"
+        who = f"{counted(count, 'seed')} of {seeds}" if seeds > 1 else f"No {metric.label}"
         said += f" {who}: {reason.removesuffix('.')}."
     return said
+
+
+def _parts(done: list[Line], metric: Metric) -> list[str]:
+    """What is said of the files, means of what is known: the metric, the agreement, the size."""
+    texts: dict[str, Callable[[float], str]] = {
+        f"deployed_{metric.name}": lambda value: f"{amount(metric, value)} deployed",
+        AGREEMENT.name: lambda value: (
+            f"agreement with the float network {amount(AGREEMENT, value)}"
+        ),
+        "tflite_mb": lambda value: f"{value:.3g} MB",
+    }
+    found = [(text, _values(done, name)) for name, text in texts.items()]
+    return [text(fmean(values)) for text, values in found if values]
+
+
+def _values(done: list[Line], name: str) -> list[float]:
+    return [line[name] for line in done if line[name] is not None]

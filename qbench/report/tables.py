@@ -6,32 +6,19 @@ import csv
 
 import pandas as pd
 
+from qbench.report.deployed import AGREEMENT, measured_columns
 from qbench.report.texts import aligned
 from qbench.report.texts import markdown as in_markdown
+from qbench.report.values import column_of
+from qbench.tasks.metric import Metric, leading
 
-_DECIMALS = 6
-_DIGITS = {
-    "accuracy": 2,
-    "recall_at_5": 2,
-    "recall_macro": 2,
-    "precision_macro": 2,
-    "loss": 4,
-    "deployed_accuracy": 2,
-    "deployed_recall_at_5": 2,
-    "agreement": 2,
-}
+_DECIMALS = 6  # of CSV
+_DECIMAL_PLACES = 4  # that are printed where nothing says how many
 _HEADINGS = {
-    "accuracy": "accuracy %",
-    "recall_at_5": "recall@5 %",
-    "recall_macro": "recall, macro %",
-    "precision_macro": "precision, macro %",
     "delay_pct": "delay %",
     "size_mb": "size MB",
     "range_given": "range given",
     "n_seeds": "seeds",
-    "deployed_accuracy": "deployed %",
-    "deployed_recall_at_5": "deployed recall@5 %",
-    "agreement": "agreement %",
     "packed_mb": "packed MB",
     "tflite_mb": "file MB",
     "export_note": "export note",
@@ -39,30 +26,43 @@ _HEADINGS = {
 }
 
 
-# What fits a terminal, of a sweep whose runs were converted and of any other.
-_SIMULATED = ["configuration", "accuracy", "recall_at_5", "recall_macro", "loss", "size_mb"]
-_DEPLOYED = ["configuration", "accuracy", "recall_at_5", "size_mb", "packed_mb", "tflite_mb"]
-_DEPLOYED += ["deployed_accuracy", "agreement", "export"]
+Metrics = tuple[Metric, ...]
 
 
-def printable(table: pd.DataFrame) -> pd.DataFrame:
+def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
     """The table as texts for a reader: rounded, with spreads, `-` where nothing applies.
 
     What differs from the default, the last column of table.csv, stands first.
     """
+    digits, headings = _digits(metrics), _headings(metrics)
     shown = pd.DataFrame(index=table.index)
     for column in for_reading(table):
         if column.endswith("_std"):
             continue
-        texts = [cell(column, value) for value in table[column]]
+        texts = [cell(column, value, digits.get(column)) for value in table[column]]
         spread = f"{column}_std"
         if spread in table.columns:
             texts = [
-                text if pd.isna(std) else f"{text} ± {cell(column, std)}"
+                text if pd.isna(std) else f"{text} ± {cell(column, std, digits.get(column))}"
                 for text, std in zip(texts, table[spread], strict=True)
             ]
-        shown[_HEADINGS.get(column, column)] = texts
+        shown[headings.get(column, column)] = texts
     return shown
+
+
+def _digits(metrics: Metrics) -> dict[str, int]:
+    """Decimal places by column."""
+    own = {metric.name: metric for metric in metrics}
+    return {name: one.digits for name, one in (own | measured_columns(metrics)).items()}
+
+
+def _headings(metrics: Metrics) -> dict[str, str]:
+    """Heads by column, where they are not what the column is called."""
+    found = _HEADINGS | {metric.name: metric.heading for metric in metrics}
+    for name, metric in measured_columns(metrics).items():
+        deployed = "" if metric is AGREEMENT else "deployed "
+        found[name] = f"{deployed}{metric.heading}"
+    return found | {f"deployed_{metrics[0].name}": column_of("deployed", metrics[0])}
 
 
 def for_reading(table: pd.DataFrame) -> list[str]:
@@ -70,28 +70,39 @@ def for_reading(table: pd.DataFrame) -> list[str]:
     return sorted(table.columns, key=lambda column: column != "configuration")
 
 
-def cell(column: str, value: object) -> str:
-    """One value as text."""
+def cell(column: str, value: object, digits: int | None = None) -> str:
+    """One value as text, with so many decimal places where the column says it."""
     if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
         return "-"
     if isinstance(value, float) and column.endswith("_mb"):
         return f"{value:.3g}" if value < 1 else f"{value:.2f}"
     if isinstance(value, float):
-        return f"{value:.{_DIGITS.get(column, 4)}f}"
+        return f"{value:.{_DECIMAL_PLACES if digits is None else digits}f}"
     return str(value)
 
 
-def terminal(table: pd.DataFrame) -> str:
+def terminal(table: pd.DataFrame, metrics: Metrics) -> str:
     """The columns that fit a terminal, aligned."""
-    wanted = _DEPLOYED if "export" in table.columns else _SIMULATED
+    wanted = _for_terminal(metrics, "export" in table.columns)
     spreads = [f"{column}_std" for column in wanted if f"{column}_std" in table.columns]
-    shown = printable(table[[*wanted, *spreads, "status"]])
+    shown = printable(table[[*wanted, *spreads, "status"]], metrics)
     return aligned([list(shown.columns), *shown.to_numpy().tolist()], last_is_text=True)
 
 
-def markdown(table: pd.DataFrame) -> str:
+def _for_terminal(metrics: Metrics, exported: bool) -> list[str]:
+    """What fits, of a sweep whose runs were converted and of any other."""
+    first = [metric.name for metric in leading(metrics)]
+    if exported:
+        sizes = ["size_mb", "packed_mb", "tflite_mb"]
+        measured = [f"deployed_{metrics[0].name}", AGREEMENT.name, "export"]
+        return ["configuration", *first, *sizes, *measured]
+    later = [metric.name for metric in metrics if metric.place == "table"]
+    return ["configuration", *first, *later, "size_mb"]
+
+
+def markdown(table: pd.DataFrame, metrics: Metrics) -> str:
     """The whole table in Markdown."""
-    shown = printable(table)
+    shown = printable(table, metrics)
     return in_markdown([list(shown.columns), *shown.to_numpy().tolist()], numbers=False)
 
 

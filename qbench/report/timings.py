@@ -15,6 +15,7 @@ from qbench.report.deployed import Report
 from qbench.report.texts import counted, short
 from qbench.storage import layout, records
 from qbench.storage.conversions import WITHOUT_FILE
+from qbench.tasks.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Point:
         batch: images in an invocation.
         threads: number of threads.
         milliseconds: median of an invocation.
-        accuracy: of the file on that path, in percent.
+        value: the sweep's first metric, of the file on that path.
     """
 
     label: str
@@ -37,7 +38,7 @@ class Point:
     batch: int
     threads: int
     milliseconds: float
-    accuracy: float
+    value: float
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,13 @@ def _means(kept: list[Timing], sweep: Sweep) -> list[Point]:
                 key = label, one.kind, one.kernels, one.batch, one.threads
                 groups.setdefault(key, []).append(one)
     return [
-        Point(*key, fmean(one.milliseconds for one in mine), fmean(one.accuracy for one in mine))
+        Point(*key, fmean(one.milliseconds for one in mine), fmean(one.value for one in mine))
         for key, mine in groups.items()
     ]
 
 
 def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
-    """Every timing of a file whose accuracy is known; damaged reports are named."""
+    """Every timing of a file whose metric is known; damaged reports are named."""
     several = len(sweep.manifest["seeds"]) > 1
     found: list[Timing] = []
     reasons: Reasons = {}
@@ -118,7 +119,8 @@ def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
                 continue
             name = short(row["label"]) + (f" seed {run['seed']}" if several else "")
             try:
-                found += _timings(row["label"], name, _latency(path), report, reasons)
+                timed = _latency(path)
+                found += _timings(row["label"], name, timed, report, sweep.metric, reasons)
             except (QbenchError, AttributeError, LookupError, TypeError, ValueError) as error:
                 reason = error if isinstance(error, QbenchError) else f"{path}: damaged"
                 say(f"{reason}; its latency is left out.")
@@ -131,7 +133,12 @@ def _latency(path: Path) -> dict[str, Any]:
 
 
 def _timings(
-    label: str, name: str, latency: Mapping[str, Any], report: Report, reasons: Reasons
+    label: str,
+    name: str,
+    latency: Mapping[str, Any],
+    report: Report,
+    metric: Metric,
+    reasons: Reasons,
 ) -> Iterable[Timing]:
     """The timings of one run."""
     if report["export"] in WITHOUT_FILE:
@@ -146,11 +153,11 @@ def _timings(
     kind = layout.kind_of_converted(latency["file"])
     found = []
     for row in latency["rows"]:
-        accuracy = report["kernels"].get(row["kernels"], {}).get("accuracy")
-        if "error" not in row and accuracy is not None:
+        value = report["kernels"].get(row["kernels"], {}).get(metric.name)
+        if "error" not in row and value is not None:
             setting = int(latency["batch"]), int(row["threads"])
             median = float(row["milliseconds"][kind]["median"])
-            found.append(Timing(label, kind, row["kernels"], *setting, median, accuracy, name))
+            found.append(Timing(label, kind, row["kernels"], *setting, median, value, name))
     for path in dict.fromkeys(row["kernels"] for row in latency["rows"]):
         if path not in {one.kernels for one in found}:
             _add(reasons, f"not run on {path}", name)

@@ -14,7 +14,6 @@ from qbench.storage import layout, records
 WITHOUT_FILE = tuple(kind.export for kind in (NotConvertible, WrongFile))
 """`export` of a run that could not be converted, or whose file gave wrong answers."""
 
-_SHARES = ("accuracy", "recall_at_5", "agreement")
 _DIFFERENCES = ("largest_difference", "mean_difference")
 
 
@@ -73,8 +72,11 @@ def _is_measured(row: Any) -> bool:
         return False
     if "error" in row:
         return isinstance(row["error"], str)
-    return all(_number(row.get(key)) for key in _SHARES) and all(
-        row.get(key) is None or _number(row[key]) for key in _DIFFERENCES
+    measured = [row[key] for key in row if key not in _DIFFERENCES]
+    return (
+        _number(row.get("agreement"))
+        and all(map(_number, measured))
+        and all(row.get(key) is None or _number(row[key]) for key in _DIFFERENCES)
     )
 
 

@@ -15,15 +15,15 @@ from qbench.training.network import Network
 
 def run_test_set(
     network: Network, experiment: Experiment, data: Dataset
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits (N, classes) and labels (N,) of the test images, in their order.
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Outputs (N, ...) and targets (N, ...) of the test images, in their order.
 
     Batches have `eval.batch_size` images; the last one holds what is left and is run as it is,
     without padding, so where ranges are measured in each batch its ranges are those of its own
     images alone.
     """
     limit, size = experiment.eval.limit, experiment.eval.batch_size
-    images, labels = data.test_images[:limit], data.test_labels[:limit]
+    images, targets = data.test_images[:limit], data.test_labels[:limit]
     forward = network.forward(scheme_of(experiment.quant))
     parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
-    return np.concatenate(parts), labels
+    return np.concatenate(parts), targets

@@ -116,8 +116,8 @@ def history(losses: Sequence[float], start: int, every: int) -> list[dict[str, A
         every: steps averaged into one row; a phase's last row may cover fewer.
 
     Returns:
-        Rows of `step` (steps done), `phase` (`float` or `quantized`) and `loss` (mean softmax
-        cross-entropy over the row's steps).
+        Rows of `step` (steps done), `phase` (`float` or `quantized`) and `loss` (the mean of
+        the task's loss over the row's steps).
     """
     rows: list[dict[str, Any]] = []
     for phase, first, end in (

@@ -63,7 +63,7 @@ class Network:
     def _build(self) -> Any:
         model = self._experiment.model
         shape = input_shape(self._data.train_images.shape[1:], self._experiment.data.resolution)
-        return build_model(model.name, model.arguments, shape, self._data.classes)
+        return build_model(model.name, model.arguments, shape, self._data.task)
 
     def initialise(self, seed: int) -> None:
         """Set every variable to what a fresh network with this seed starts from.
@@ -159,8 +159,8 @@ class Network:
     def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
-        The loss is the mean softmax cross-entropy, without what is trained beside it: weight decay
-        and the losses that layers add.
+        The loss is the mean of the task's, without what is trained beside it: weight decay and the
+        losses that layers add.
         With `gather` the step's ranges are included in the averages.
         """
         key = scheme, gather
@@ -169,7 +169,7 @@ class Network:
         return self._steps[key]
 
     def forward(self, scheme: QuantizationScheme | None) -> Any:
-        """Compiled inference: images (B, H, W, C) uint8 -> logits (B, classes) float32.
+        """Compiled inference: images (B, H, W, C) uint8 -> outputs (B, ...) float32.
 
         Compiled by XLA where training steps are: XLA's fake quantization differs from TensorFlow's
         by up to a step, so that the network is evaluated as it was trained.
@@ -185,7 +185,7 @@ class Network:
 
     def _make_train_step(self, view: Any, gather: bool) -> Any:
         images = tf.constant(self._data.train_images)
-        labels = tf.constant(self._data.train_labels)
+        targets = tf.constant(self._data.train_labels)
         variables = self.model.trainable_variables
         states = generator_states(self.model)
         whole = tf.TensorSpec((), tf.int64)
@@ -196,13 +196,12 @@ class Network:
         )
         def train_step(indices: Any, seed: Any, step: Any) -> Any:
             set_states(states, seed, step)
-            x = self.augmented(tf.gather(images, indices), seed, step)
+            x, wanted = self.augmented(
+                tf.gather(images, indices), tf.gather(targets, indices), seed, step
+            )
             with tf.GradientTape() as tape:
-                logits, measured = view(x, training=True)
-                entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.gather(labels, indices), logits
-                )
-                loss = tf.reduce_mean(entropies)
+                outputs, measured = view(x, training=True)
+                loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
                 total = tf.add_n([loss, *self._penalties(), *_added_losses(view)])
             gradients = tape.gradient(total, variables)
             # A convolution's own bias has no effect where its normalization is folded.
@@ -228,8 +227,8 @@ class Network:
 
         return forward
 
-    def augmented(self, images: Any, seed: Any, step: Any) -> Any:
-        """Training input, as `network_input` says, of images (B, H, W, C) uint8.
+    def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
+        """Training input, as `network_input` says, of images (B, H, W, C) uint8, and its targets.
 
         What is random in it follows from the seed and the step alone.
         """
@@ -239,8 +238,10 @@ class Network:
                 (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
             )
             augment = PREPROCESSING[settings.preprocessing].augment
-            images = augment(images, draws, self._data.flip)
-        return network_input(images, settings.preprocessing, settings.resolution)
+            images, targets = self._data.task.augmented(
+                images, targets, lambda given: augment(given, draws, self._data.flip)
+            )
+        return network_input(images, settings.preprocessing, settings.resolution), targets
 
     def _penalties(self) -> list[Any]:
         """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""

@@ -21,7 +21,9 @@ from qbench.planning.designs import DESIGNS
 from qbench.planning.settings import Engine, Settings
 from qbench.quantize.ops import OPS
 from qbench.quantize.scheme import scheme_of
+from qbench.tasks.classification import Classification
 
+TEN = Classification(10)
 GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
 
 
@@ -71,14 +73,14 @@ def test_a_study_is_named_like_its_file_and_its_model_can_be_built(study: str) -
     settings = _settings(f"study={study}")
     assert settings.study == study
     model, source = settings.base.model, DATASETS[settings.base.data.name]
-    built = build_model(model.name, model.arguments, source.shape, source.classes)
+    built = build_model(model.name, model.arguments, source.shape, Classification(source.classes))
     assert built.output.shape == (None, source.classes)
 
 
 @pytest.mark.parametrize("model", _choices("model"))
 def test_every_model_can_be_built(model: str) -> None:
     choice = _settings(f"model={model}").base.model
-    assert build_model(choice.name, choice.arguments, (8, 8, 1), 10).output.shape == (None, 10)
+    assert build_model(choice.name, choice.arguments, (8, 8, 1), TEN).output.shape == (None, 10)
 
 
 def _reached(group: str, *path: str) -> set[Any]:

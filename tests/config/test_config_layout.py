@@ -9,10 +9,10 @@ from pathlib import Path
 import qbench
 
 ROOT = Path(qbench.__file__).parent
-# From the shell down to the disk, as docs/architecture.md lists them.
+# From contracts and the shell down to the disk, as docs/architecture.md lists them.
 PACKAGES = (
-    *("cli", "report", "engine", "planning", "deploy", "training", "tasks", "config", "models"),
-    *("quantize", "optimizers", "data", "storage", "base"),
+    *("testing", "cli", "report", "engine", "planning", "deploy", "training", "config", "models"),
+    *("quantize", "optimizers", "data", "tasks", "storage", "base"),
 )
 
 

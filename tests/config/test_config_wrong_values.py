@@ -13,6 +13,7 @@ from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.models import build_model
 from qbench.planning.settings import Settings
+from qbench.tasks.classification import Classification
 
 NAN, INFINITY = float("nan"), float("inf")
 WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"
@@ -306,7 +307,7 @@ def test_unknown_data_set_is_named(name: Any, hint: str) -> None:
 def test_unknown_model_is_named() -> None:
     model = examples.experiment({"model.name": "resnet9"}).model
     with pytest.raises(QbenchError, match=r"model\.name=resnet9 is not known.*'resnet8'"):
-        build_model(model.name, model.arguments, (8, 8, 1), 10)
+        build_model(model.name, model.arguments, (8, 8, 1), Classification(10))
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, None, "0"])

@@ -207,7 +207,7 @@ def test_all_layouts_have_one_hash(tmp_path: Path) -> None:
         files.write_cifar(tmp_path / layout, N, layout)
         data = load("cifar10", str(tmp_path / layout))
         hashes.add(data.hash)
-        assert (data.classes, data.flip, data.provenance) == (10, True, "")
+        assert (data.task.outputs, data.flip, data.provenance) == (10, True, "")
     assert len(hashes) == 1
 
 

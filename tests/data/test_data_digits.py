@@ -16,7 +16,7 @@ def test_counts_shapes_and_kinds() -> None:
     assert data.test_images.shape == (599, 8, 8, 1)
     assert data.train_images.dtype == data.test_images.dtype == np.uint8
     assert data.train_labels.dtype == data.test_labels.dtype == np.int64
-    assert (data.name, data.classes, data.flip) == ("digits", 10, False)
+    assert (data.name, data.task.outputs, data.flip) == ("digits", 10, False)
 
 
 def test_pixels_span_all_of_uint8() -> None:

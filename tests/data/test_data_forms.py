@@ -12,6 +12,7 @@ import pytest
 
 from qbench.base.errors import QbenchError
 from qbench.data import arrays
+from qbench.tasks.classification import Classification
 
 SHAPE, CLASSES = (3, 4, 1), 5
 LABELS = np.array([0, 4, 2, 2, 1, 3])
@@ -25,7 +26,7 @@ Case = tuple[Any, ...]
 
 
 def _part(images: Any, labels: Any, shape: tuple[int, int, int] = SHAPE, classes: int = 5) -> Any:
-    return arrays.part("mine", "training", images, labels, shape, classes)
+    return arrays.part("mine", "training", images, labels, shape, Classification(classes))
 
 
 def _refusal(images: Any, labels: Any, **changed: Any) -> str:

@@ -31,7 +31,7 @@ def test_four_files_are_read(tmp_path: Path, name: str, gz: bool) -> None:
     np.testing.assert_array_equal(data.test_labels, wanted[files.TEST_LABELS])
     assert data.train_images.shape == (5, 28, 28, 1)
     assert (data.train_images.dtype, data.train_labels.dtype) == (np.uint8, np.int64)
-    assert (data.name, data.classes, data.flip) == (name, 10, name == "fashion_mnist")
+    assert (data.name, data.task.outputs, data.flip) == (name, 10, name == "fashion_mnist")
 
 
 def test_plain_and_gzipped_files_are_the_same_data(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from qbench.deploy.exactness import Comparer
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.simulation import Simulation
 from qbench.models import build_model
+from qbench.tasks.classification import Classification
 
+TEN = Classification(10)
 SHAPE = (8, 8, 3)
 
 
@@ -81,8 +83,8 @@ EXACT = [
     lambda: network(called_twice),
     lambda: unusual.concatenated_by_ops(SHAPE, 5),
     lambda: unusual.dropout(SHAPE, 5),
-    lambda: build_model("resnet8", {}, (32, 32, 3), 10),
-    lambda: build_model("mobilenet_v1", {"depth_multiplier": 0.125}, (32, 32, 3), 10),
+    lambda: build_model("resnet8", {}, (32, 32, 3), TEN),
+    lambda: build_model("mobilenet_v1", {"depth_multiplier": 0.125}, (32, 32, 3), TEN),
 ]
 
 
@@ -108,7 +110,7 @@ def test_a_concatenation_of_untied_branches_is_not_exact():
         (lambda *_: network(gated), "gate", "LOGISTIC"),
     ],
 )
-def test_float_parts_are_named_with_their_operators(build, layer, operators):
+def test_float_tensors_are_named_with_their_operators(build, layer, operators):
     keras.utils.clear_session()
     differing, floats, _ = compare(build(SHAPE, 5))
     assert layer in differing

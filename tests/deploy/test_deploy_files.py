@@ -47,7 +47,7 @@ def test_an_int8_file_is_integer_throughout_and_agrees(values):
     steps = 4.5 * 2 ** (8 - min(chosen.bits_of_activations, 8))
     for kernels in KERNELS:
         file = LiteFile(content, kernels)
-        assert np.abs(file.logits(images()) - expected).max() <= steps * file.output_step()
+        assert np.abs(file.outputs(images()) - expected).max() <= steps * file.output_step()
     plain = LiteFile(content, "builtin")
     assert plain.dtypes() == {"int8", "int32"}
     assert not {"QUANTIZE", "DEQUANTIZE", "DELEGATE"} & set(plain.operators())
@@ -143,7 +143,7 @@ def test_a_channel_of_zeros_keeps_its_bias():
     graph, _ = export_model(model, measured(model), quant())
     file = LiteFile(convert(graph, "int8"), "reference")
     expected = graph(images(), training=False).numpy()
-    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
+    assert np.abs(file.outputs(images()) - expected).max() <= 4.5 * file.output_step()
 
 
 def test_a_float_file_computes_what_the_model_does():
@@ -151,7 +151,7 @@ def test_a_float_file_computes_what_the_model_does():
     exported, _ = export_model(model, measured(model), quant(enabled=False), False)
     file = LiteFile(convert(exported, "float"))
     expected = model(images(), training=False)
-    np.testing.assert_allclose(file.logits(images()), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(file.outputs(images()), expected, rtol=1e-3, atol=1e-3)
     assert file.output_step() == 0
 
 
@@ -161,13 +161,13 @@ def test_sixteen_bits_with_eight_bit_weights():
     file = LiteFile(convert(exported, "16x8", images()))
     assert {"int16", "int8"} <= file.dtypes() and "float32" not in file.dtypes()
     expected = model(images(), training=False).numpy()
-    assert np.abs(file.logits(images()) - expected).max() < 0.02 * np.abs(expected).max()
+    assert np.abs(file.outputs(images()) - expected).max() < 0.02 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_results_do_not_depend_on_the_batch(batch):
     file = LiteFile(file_of(quant())[1], "reference")
-    np.testing.assert_array_equal(file.logits(images(), batch), file.logits(images()))
+    np.testing.assert_array_equal(file.outputs(images(), batch), file.outputs(images()))
 
 
 @pytest.mark.parametrize("content", [b"", b"no file", b"\x00" * 4096])
@@ -206,7 +206,7 @@ def test_a_deploying_configuration_is_the_file(values):
     expected = view.model(images(), training=False)[0].numpy()
     np.testing.assert_allclose(graph(images(), training=False), expected, rtol=1e-5, atol=1e-5)
     file = LiteFile(convert(graph, "int8"), "reference")
-    apart = np.abs(file.logits(images()) - expected) / file.output_step()
+    apart = np.abs(file.outputs(images()) - expected) / file.output_step()
     assert apart.max() < 4.5
     assert apart.mean() < 0.5
 
@@ -267,7 +267,7 @@ def test_depthwise_convolutions_are_converted(values):
     assert plain.operators() == ["DEPTHWISE_CONV_2D", "CONV_2D", "MEAN", "FULLY_CONNECTED"]
     expected = graph(images(), training=False).numpy()
     file = LiteFile(content, "reference")
-    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
+    assert np.abs(file.outputs(images()) - expected).max() <= 4.5 * file.output_step()
 
 
 def joined(image):
@@ -289,7 +289,7 @@ def test_every_tensor_of_a_network_with_other_joins_has_a_grid(values):
     file = LiteFile(convert(graph, "int8"), "reference")
     assert file.dtypes() == {"int8", "int32"}
     expected = rewrite(model, fixed(chosen), averages).model(images(), training=False)[0].numpy()
-    assert np.abs(file.logits(images()) - expected).max() <= 4.5 * file.output_step()
+    assert np.abs(file.outputs(images()) - expected).max() <= 4.5 * file.output_step()
 
 
 KINDS = [

@@ -17,6 +17,7 @@ from qbench.deploy.convert import input_batches
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import Expected, measure
+from qbench.tasks.classification import Classification
 
 LABELS = np.arange(64) % 5
 
@@ -43,11 +44,15 @@ def batches(size=64):
 
 
 def test_measure_compares_with_what_is_given(content, expected):
-    labels = expected.logits.argmax(axis=1)
-    row = measure(content, expected, batches, labels, 5)["reference"]
+    labels = expected.outputs.argmax(axis=1)
+    row = measure(content, expected, batches, labels, Classification(5))["reference"]
     assert row["agreement"] == row["accuracy"] > 95
     away = measure(
-        content, replace(expected, logits=-expected.logits, most=None), batches, labels, 5
+        content,
+        replace(expected, outputs=-expected.outputs, most=None),
+        batches,
+        labels,
+        Classification(5),
     )["reference"]
     assert away["agreement"] < row["agreement"]
     assert away["largest_difference"] > 10 > row["largest_difference"] > 0
@@ -55,16 +60,16 @@ def test_measure_compares_with_what_is_given(content, expected):
 
 @pytest.mark.parametrize("size", [1, 10, 64])
 def test_figures_do_not_depend_on_the_batches(content, expected, size):
-    whole = measure(content, expected, batches, LABELS, 5)
-    assert measure(content, expected, lambda: batches(size), LABELS, 5) == whole
+    whole = measure(content, expected, batches, LABELS, Classification(5))
+    assert measure(content, expected, lambda: batches(size), LABELS, Classification(5)) == whole
 
 
 def test_batches_are_asked_for_one_at_a_time(content, expected, monkeypatch):
     """Each is run before the next one is made."""
     made, run = [], []
-    whole = LiteFile.logits
+    whole = LiteFile.outputs
     monkeypatch.setattr(
-        LiteFile, "logits", lambda self, batch: (run.append(len(batch)), whole(self, batch))[1]
+        LiteFile, "outputs", lambda self, batch: (run.append(len(batch)), whole(self, batch))[1]
     )
 
     def inputs():
@@ -73,7 +78,7 @@ def test_batches_are_asked_for_one_at_a_time(content, expected, monkeypatch):
             yield batch
             assert run[-1:] == [16] and len(run) >= len(made)
 
-    measure(content, expected, inputs, LABELS, 5)
+    measure(content, expected, inputs, LABELS, Classification(5))
     assert made == [16] * 4 * len(KERNELS)
 
 
@@ -92,7 +97,7 @@ def test_a_path_that_cannot_run_a_file_says_so(content, expected, monkeypatch, e
 
     monkeypatch.setattr(LiteFile, "__init__", remember)
     monkeypatch.setattr(LiteFile, "load", refuse)
-    found = measure(content, expected, batches, LABELS, 5)
+    found = measure(content, expected, batches, LABELS, Classification(5))
     assert found["xnnpack"] == {"error": "cannot be loaded more lines"}
     assert "error" not in found["builtin"] and "error" not in found["reference"]
 
@@ -101,7 +106,7 @@ def test_what_the_runtime_does_not_take_is_an_error_of_the_path(exported, expect
     content = convert(exported, "float")
     wide = [images().astype(np.float64)]
     with pytest.raises(WrongFile, match=r"no kernel path of the runtime runs the file \(xnnpack: "):
-        measure(content, expected, lambda: wide, LABELS, 5)
+        measure(content, expected, lambda: wide, LABELS, Classification(5))
 
 
 @pytest.mark.parametrize("resolution", [None, 5, 12])

@@ -17,6 +17,7 @@ from qbench.deploy.file_kind import POST_TRAINING, kind_of
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.measure import Expected, measure
 from qbench.quantize.rewrite import rewrite
+from qbench.tasks.classification import Classification
 
 LABELS = np.arange(64) % 5
 FLOAT, DEFAULT, EXACT, FOUR = ({"enabled": False}, {}, DEPLOY, {"bits": 4})
@@ -40,7 +41,9 @@ def file_of(graph, chosen):
 
 
 def run(content, expected):
-    return measure(content, expected, lambda: [images()[:40], images()[40:]], LABELS, 5)
+    return measure(
+        content, expected, lambda: [images()[:40], images()[40:]], LABELS, Classification(5)
+    )
 
 
 def spoiled(model, how):
@@ -85,7 +88,7 @@ def test_a_file_that_answers_otherwise_the_second_time_does_not(path, monkeypatc
     """Whichever kernels do so."""
     model, chosen = network(), quant()
     graph, expected = expected_of(model, measured(model), chosen)
-    start, logits = LiteFile.__init__, LiteFile.logits
+    start, outputs = LiteFile.__init__, LiteFile.outputs
 
     def remember(self, content, kernels="xnnpack", *rest):
         self.path, self.calls = kernels, 0
@@ -93,10 +96,10 @@ def test_a_file_that_answers_otherwise_the_second_time_does_not(path, monkeypatc
 
     def moody(self, inputs, *rest):
         self.calls += 1
-        return logits(self, inputs, *rest) + (self.path == path and self.calls > 2)
+        return outputs(self, inputs, *rest) + (self.path == path and self.calls > 2)
 
     monkeypatch.setattr(LiteFile, "__init__", remember)
-    monkeypatch.setattr(LiteFile, "logits", moody)
+    monkeypatch.setattr(LiteFile, "outputs", moody)
     with pytest.raises(
         WrongFile, match=f"on the {path} kernels .* other logits when it is run again"
     ):
@@ -106,7 +109,7 @@ def test_a_file_that_answers_otherwise_the_second_time_does_not(path, monkeypatc
 def test_an_exact_file_is_held_against_the_simulation_too():
     model, chosen = network(), quant(**DEPLOY)
     graph, expected = expected_of(model, measured(model), chosen)
-    moved = replace(expected, logits=expected.logits + 1.0)
+    moved = replace(expected, outputs=expected.outputs + 1.0)
     with pytest.raises(WrongFile, match="from those of the simulation; its kind explains 8"):
         run(file_of(graph, chosen), moved)
     run(file_of(graph, chosen), replace(moved, most=None))
@@ -116,7 +119,7 @@ SOME = np.random.default_rng(0).normal(size=(100, 5)).astype(np.float32) * 20
 
 
 def verdict(got, expected, most=16.0):
-    return plausible.fault(got, expected, 1.0, most, "it")
+    return plausible.fault(Classification(5), got, expected, 1.0, most, "it")
 
 
 def test_half_of_the_images_decide():
@@ -170,10 +173,11 @@ def test_what_each_kind_explains():
 def test_an_output_grid_far_wider_than_the_logits_is_a_fault():
     """Every answer would lie less than a step away from what it should be."""
     tiny = SOME * np.float32(1e-8)
-    assert "output grid 255 wide for logits of" in plausible.too_wide(1.0, np.int8, tiny)
-    assert plausible.too_wide(1.0, np.int8, SOME) is None
-    assert plausible.too_wide(0.0, np.float32, tiny) is None
-    assert plausible.too_wide(1.0, np.int8, 0 * SOME) is None
+    task = Classification(5)
+    assert "output grid 255 wide for logits of" in plausible.too_wide(1.0, np.int8, tiny, task)
+    assert plausible.too_wide(1.0, np.int8, SOME, task) is None
+    assert plausible.too_wide(0.0, np.float32, tiny, task) is None
+    assert plausible.too_wide(1.0, np.int8, 0 * SOME, task) is None
 
 
 def test_float_logits_that_are_differences_of_large_values_have_a_larger_unit():

@@ -118,8 +118,8 @@ def test_files_hold_the_values_of_every_layer(build):
         for path in KERNELS:
             file = LiteFile(content, path)
             assert "VAR_HANDLE" not in file.operators()
-            got = file.logits(inputs)
-            np.testing.assert_array_equal(got, file.logits(inputs))
+            got = file.outputs(inputs)
+            np.testing.assert_array_equal(got, file.outputs(inputs))
             apart = np.abs(got - expected).max(axis=1) / (file.output_step() or np.ptp(expected))
             assert np.median(apart) <= steps, (values, path)
 

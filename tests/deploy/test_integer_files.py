@@ -21,6 +21,7 @@ from qbench.deploy.export import export_model
 from qbench.deploy.integer import OPERATORS, IntegerFile, read_graph, read_operators
 from qbench.deploy.lite import LiteFile, convert
 from qbench.models import build_model
+from qbench.tasks.classification import Classification
 
 
 @pytest.mark.parametrize("name", ["trained", "calibrated"])
@@ -180,7 +181,7 @@ def test_a_thousand_photographs_in_resnet8():
         ]
     )[:1000]
     scaled = PREPROCESSING["vgg"].scale(pixels[::10]).numpy()
-    model = build_model("resnet8", {}, (32, 32, 3), 10)
+    model = build_model("resnet8", {}, (32, 32, 3), Classification(10))
     exported, _ = export_model(model, measured(model, scaled), quant())
     content = convert(exported, "int8")
     inputs, expected = real_codes(content, pixels)

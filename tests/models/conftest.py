@@ -9,6 +9,7 @@ import pytest
 
 from qbench.base import device
 from qbench.models import MODELS, build_model
+from qbench.tasks.classification import Classification
 
 device.start(2)
 
@@ -23,6 +24,6 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         builder: Any, arguments: Any = None, shape: Any = SHAPE, classes: int = CLASSES
     ) -> Any:
         monkeypatch.setitem(MODELS._items, "mine", builder)
-        return build_model("mine", arguments or {}, shape, classes)
+        return build_model("mine", arguments or {}, shape, Classification(classes))
 
     return built

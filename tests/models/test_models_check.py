@@ -12,6 +12,9 @@ from unusual_networks import block, head
 
 from qbench.base.errors import QbenchError
 from qbench.models.check import _INNER, _ROOT
+from qbench.tasks.classification import Classification
+
+TEN = Classification(10)
 
 
 def on_image(build):
@@ -285,7 +288,7 @@ def test_a_network_is_checked_once_for_each_shape_and_argument(build, monkeypatc
 
     for arguments, side in (({}, 8), ({}, 8), ({"width": 8}, 8), ({}, 16), ({"width": 8}, 8)):
         build(builder, arguments, (side, side, 1))
-    assert seen == [((8, 8, 1), 10), ((8, 8, 1), 10), ((16, 16, 1), 10)]
+    assert seen == [((8, 8, 1), TEN), ((8, 8, 1), TEN), ((16, 16, 1), TEN)]
 
 
 def test_the_check_leaves_the_weights_as_they_were(build):

@@ -8,6 +8,7 @@ from quantize_training import experiment
 from qbench.cli.listing import describe, list_graph
 from qbench.models import build_model
 from qbench.quantize.rewrite import rewrite
+from qbench.tasks.classification import Classification
 
 # (kernels, other tensors) by placement. With b blocks a stage there are 6b + 4 kernels (stem,
 # 6b in blocks, 2 shortcuts, logits), 6b + 1 ReLUs and 3b adds.
@@ -44,7 +45,7 @@ SHAPE, CLASSES = (8, 8, 1), 10  # the digits
 def built(request):
     arguments, expected = MODELS[request.param]
     rest = {name: value for name, value in arguments.items() if name != "name"}
-    model = build_model(arguments["name"], rest, SHAPE, CLASSES)
+    model = build_model(arguments["name"], rest, SHAPE, Classification(CLASSES))
     return model, averages_of(model), expected
 
 

@@ -28,13 +28,17 @@ NOTE = "made-up data; <not> for comparison"
 
 @dataclass
 class Row:
-    """A row of the table and, for each seed, how its run ended (None: no record)."""
+    """A row of the table and, for each seed, how its run ended (None: no record).
+
+    `task` is what its records say of their task, if anything.
+    """
 
     label: str
     changes: dict[str, Any]
     factors: dict[str, str]
     statuses: list[str | None] = field(default_factory=lambda: ["ok"])
     reason: str | None = None
+    task: dict[str, Any] | None = None
 
 
 def rows(seeds: int = 1) -> list[Row]:
@@ -63,10 +67,11 @@ def run_id(row: int, seed: int) -> str:
     return f"{row:06x}{seed:06x}"
 
 
-def metrics(row: int, seed: int) -> dict[str, float]:
+def metrics(row: int, seed: int, task: dict[str, Any] | None = None) -> dict[str, float]:
     """Figures that differ from run to run."""
-    values = np.random.default_rng([row, seed]).uniform(0.1, 99.9, len(METRICS))
-    return dict(zip(METRICS, values.tolist(), strict=True))
+    names = [metric["name"] for metric in task["metrics"]] if task else METRICS
+    values = np.random.default_rng([row, seed]).uniform(0.1, 99.9, len(names))
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def record(row: Row, number: int, seed: int, status: str) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def record(row: Row, number: int, seed: int, status: str) -> dict[str, Any]:
         "factors": row.factors,
         "seed": seed,
         "steps": {"float": 40, "quantized": 10},
-        "metrics": metrics(number, seed) if good else None,
+        "metrics": metrics(number, seed, row.task) if good else None,
         "size": {"values": 79_000, "bits": 8, "megabytes": 0.079} if good else None,
         "seconds": {"set_up": 1.5, "train": 2.25} if good else {},
         "data": {
@@ -91,6 +96,7 @@ def record(row: Row, number: int, seed: int, status: str) -> dict[str, Any]:
             "note": NOTE,
             "train_images": 1198,
             "test_images": 599,
+            **({"task": row.task} if row.task else {}),
         },
         "device": {"kind": "CPU", "name": "CPU"},
         "threads": 2,

@@ -39,6 +39,7 @@ def write(
     statuses: dict[str, list[str | None]] | None = None,
     baseline: bool | str = EACH,
     leave_out: tuple[str, ...] = (),
+    task: dict[str, Any] | None = None,
 ) -> Path:
     """A sweep of these levels in `root`; `statuses` by label, where not all runs are fine."""
     table = []
@@ -46,7 +47,7 @@ def write(
         if row.label in leave_out:
             continue
         ends = (statuses or {}).get(row.label, ["ok"] * seeds)
-        table.append(examples.Row(row.label, row.changes, examples.DEFAULT, ends))
+        table.append(examples.Row(row.label, row.changes, examples.DEFAULT, ends, task=task))
     folder = examples.write(root, table, seeds)
     manifest = json.loads((folder / layout.MANIFEST).read_bytes())
     manifest["design"] = {"name": "factorial", "levels": levels}

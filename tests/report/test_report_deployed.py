@@ -16,6 +16,7 @@ import report_examples as examples
 from qbench.report import deployed
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
+from qbench.report.drawing import Drawing
 from qbench.storage.conversions import read
 
 COLUMNS = ["deployed_accuracy", "deployed_recall_at_5", "agreement", "packed_mb", "tflite_mb"]
@@ -26,6 +27,7 @@ OF_PATHS = [
     for path in ("xnnpack", "builtin", "reference")
     for name in ("accuracy", "agreement", "largest_difference", "mean_difference")
 ]
+TITLE = "Accuracy in simulation and of the converted file"
 NOTE = "float in the simulation: image"
 
 
@@ -37,6 +39,11 @@ def _read(path: Path) -> list[dict[str, str]]:
 def _default(folder: Path) -> dict[str, str]:
     build_report(folder)
     return _read(folder / "table.csv")[1]
+
+
+def _figure(folder: Path) -> list[Drawing]:
+    sweep = collect(folder)
+    return deployed.deployed_figure(runs_frame(sweep), sweep.metric, [])
 
 
 @pytest.fixture
@@ -149,8 +156,9 @@ def test_the_kernel_paths_say_how_many_seeds_they_are_of(uneven: Path) -> None:
 
 
 def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:
-    (drawing,) = deployed.deployed_figure(runs_frame(collect(uneven)), [])
+    (drawing,) = _figure(uneven)
     (axes,) = drawing.make().axes
+    assert drawing.title == TITLE
     simulated, converted = axes.lines
     own = [examples.metrics(1, seed)["accuracy"] for seed in (0, 2)]
     assert list(simulated.get_xdata()) == [pytest.approx(fmean(own))]
@@ -208,7 +216,7 @@ def test_an_old_figure_goes(single: Path) -> None:
     (run / "deploy.json").unlink()
     build_report(single)
     assert not list((single / "figures").glob("deployed.*"))
-    assert deployed.TITLE not in html.unescape((single / "report.html").read_text())
+    assert TITLE not in html.unescape((single / "report.html").read_text())
 
 
 def _without(key: str) -> dict[str, Any]:

@@ -15,7 +15,11 @@ import report_grids as grids
 from qbench.report import texts
 from qbench.report.bits_grid import bits_grids
 from qbench.report.build import build_report
-from qbench.report.differences import as_lines, differences, has_networks, points
+from qbench.report.differences import as_lines, differences, has_networks
+from qbench.report.values import difference
+from qbench.tasks.classification import Classification
+
+ACCURACY = Classification(10).metrics[0]
 
 
 def _expected(label: str, levels: grids.Levels, float_label: str = "baseline") -> float:
@@ -84,7 +88,7 @@ def test_differences_as_texts(tmp_path: Path) -> None:
             "n_seeds": [2, 0],
         }
     )
-    assert as_lines(frame) == [
+    assert as_lines(frame, ACCURACY) == [
         ["model.depth", "float %", "quantized %", "difference", "size MB"],
         ["8", "98.50", "98.00", "-0.50 ± 0.12", "0.0774"],
         ["20", "-", "-", "-", "-"],
@@ -95,8 +99,8 @@ def test_differences_as_texts(tmp_path: Path) -> None:
     ("value", "text"),
     [(0.0, "0.00"), (-0.001, "0.00"), (0.17, "+0.17"), (-14.0, "-14.00"), (float("nan"), "-")],
 )
-def test_points(value: float, text: str) -> None:
-    assert points(value) == text
+def test_a_difference_as_text(value: float, text: str) -> None:
+    assert difference(ACCURACY, value) == text
 
 
 def test_a_matrix_has_weights_as_lines_and_activations_as_columns(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_matrix_has_weights_as_lines_and_activations_as_columns(tmp_path: Path
         label = grids.label_of(weight_bits=weights, activation_bits=activations)
         found = grid.values.loc[str(weights), str(activations)]
         assert found == pytest.approx(_expected(label, grids.GRID))
-    assert grid.float_accuracy == pytest.approx(grids.accuracy("baseline", grids.GRID))
+    assert grid.of_float == pytest.approx(grids.accuracy("baseline", grids.GRID))
     assert grid.name == ""
 
 
@@ -130,7 +134,7 @@ def test_there_is_a_matrix_for_each_network(tmp_path: Path) -> None:
     floats = "model.depth=20 quant.enabled=false"
     expected = _expected(label, grids.TWO_GRIDS, floats)
     assert found[1].values.loc["4", "8"] == pytest.approx(expected)
-    assert found[1].float_accuracy == pytest.approx(grids.accuracy(floats, grids.TWO_GRIDS))
+    assert found[1].of_float == pytest.approx(grids.accuracy(floats, grids.TWO_GRIDS))
 
 
 @pytest.mark.parametrize(
@@ -171,10 +175,10 @@ def test_a_grid_comes_as_csv_markdown_figure_and_section(tmp_path: Path) -> None
     for text in (shown, (folder / "bits_grid.md").read_text(), _page(folder)):
         assert "Difference to float accuracy by bits of weights and activations" in text
         assert f"float accuracy {grids.accuracy('baseline', grids.GRID):.2f} %" in text
-        assert points(expected) in text
+        assert difference(ACCURACY, expected) in text
     png, svg = ((folder / "figures" / f"bits_grid.{kind}").read_bytes() for kind in ("png", "svg"))
     assert png.startswith(b"\x89PNG")
-    assert points(expected) in svg.decode()
+    assert difference(ACCURACY, expected) in svg.decode()
     assert "bits of weights" in svg.decode()
     assert _page(folder).count("<figure") == 1
     assert not (folder / "differences.csv").exists()
@@ -192,7 +196,7 @@ def test_networks_come_as_csv_markdown_and_section(tmp_path: Path) -> None:
     for text in (shown, (folder / "differences.md").read_text(), _page(folder)):
         assert "Quantized against float accuracy" in text
         assert "model.depth" in text
-        assert points(expected) in text
+        assert difference(ACCURACY, expected) in text
     assert not (folder / "bits_grid.csv").exists()
     assert not list((folder / "figures").glob("bits_grid.*"))
 

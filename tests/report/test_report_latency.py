@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _found(folder: Path) -> list[tuple[Any, ...]]:
     return [
-        (p.label, p.kind, p.kernels, p.threads, p.milliseconds, p.accuracy)
+        (p.label, p.kind, p.kernels, p.threads, p.milliseconds, p.value)
         for p in points(collect(folder))[0]
     ]
 

@@ -17,8 +17,7 @@ HOW = "(int8, ranges calibrated on training images)"
 
 
 def _said(folder: Path) -> list[str]:
-    sweep = collect(folder)
-    return reference(sweep.manifest["rows"], sweep.references)
+    return reference(collect(folder))
 
 
 @pytest.fixture

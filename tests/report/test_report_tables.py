@@ -199,21 +199,21 @@ def test_markdown_shows_spreads(several: Path) -> None:
     assert not any("std" in name for name in head)
 
 
-CELLS: list[tuple[str, Any, str]] = [
-    ("accuracy", 91.145, "91.14"),
-    ("loss", 0.123456, "0.1235"),
-    ("size_mb", 23.501962, "23.50"),
-    ("size_mb", 0.0786, "0.0786"),
-    ("op", "", "-"),
-    ("op", None, "-"),
-    ("accuracy", float("nan"), "-"),
-    ("n_seeds", 3, "3"),
+CELLS: list[tuple[str, Any, int | None, str]] = [
+    ("accuracy", 91.145, 2, "91.14"),
+    ("loss", 0.123456, None, "0.1235"),
+    ("size_mb", 23.501962, None, "23.50"),
+    ("size_mb", 0.0786, None, "0.0786"),
+    ("op", "", None, "-"),
+    ("op", None, None, "-"),
+    ("accuracy", float("nan"), 2, "-"),
+    ("n_seeds", 3, None, "3"),
 ]
 
 
-@pytest.mark.parametrize(("column", "value", "text"), CELLS)
-def test_cell(column: str, value: Any, text: str) -> None:
-    assert cell(column, value) == text
+@pytest.mark.parametrize(("column", "value", "digits", "text"), CELLS)
+def test_cell(column: str, value: Any, digits: int | None, text: str) -> None:
+    assert cell(column, value, digits) == text
 
 
 def test_the_terminal_shows_every_row(single: Path) -> None:

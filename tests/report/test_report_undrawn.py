@@ -37,10 +37,10 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
     original = figures._draw
 
     def break_with(error: BaseException) -> None:
-        def draw(curves: Any, title: str) -> Any:
+        def draw(curves: Any, title: str, loss_name: str) -> Any:
             if title == OP:
                 raise error
-            return original(curves, title)
+            return original(curves, title, loss_name)
 
         monkeypatch.setattr(figures, "_draw", draw)
 

@@ -16,7 +16,8 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from qbench.tasks.evaluation import cross_entropy, label_ranks, metrics
+from qbench.tasks.classification import cross_entropy, label_ranks
+from qbench.tasks.classification import figures as shares
 
 SEEDS = st.integers(0, 10**6)
 
@@ -31,7 +32,7 @@ def _made(seed: int, images: int = 200, classes: int = 10) -> tuple[Any, Any]:
 
 
 def _figures(logits: Any, labels: Any, classes: int = 10) -> dict[str, float]:
-    return metrics(labels, logits.argmax(axis=1), label_ranks(logits, labels), classes)
+    return shares(labels, logits.argmax(axis=1), label_ranks(logits, labels), classes)
 
 
 @given(seed=SEEDS)
@@ -109,7 +110,7 @@ def test_classes_that_never_occur() -> None:
     """Classes 0 to 3: 2 has no images and is predicted, 3 neither nor."""
     labels = np.array([0, 0, 1, 1])
     predicted = np.array([0, 2, 1, 1])
-    figures = metrics(labels, predicted, np.zeros(4, np.int64), 4)
+    figures = shares(labels, predicted, np.zeros(4, np.int64), 4)
     assert figures["accuracy"] == 75
     assert figures["recall_macro"] == 75  # of 0.5 and 1
     assert figures["precision_macro"] == 50  # of 1, 1, 0 and 0
@@ -118,5 +119,5 @@ def test_classes_that_never_occur() -> None:
 
 def test_recall_at_5_counts_ranks_below_5() -> None:
     ranks = np.array([0, 4, 5, 9])
-    figures = metrics(np.zeros(4, np.int64), np.zeros(4, np.int64), ranks, 10)
+    figures = shares(np.zeros(4, np.int64), np.zeros(4, np.int64), ranks, 10)
     assert figures["recall_at_5"] == 50

@@ -14,7 +14,9 @@ from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.deploy.sizes import FLOAT_BITS, folded_values, megabytes
 from qbench.models import MODELS, build_model
+from qbench.tasks.classification import Classification
 
+TEN = Classification(10)
 COLOUR, GREY = (32, 32, 3), (8, 8, 1)
 
 
@@ -29,13 +31,13 @@ def _layers(model: Any, kind: str) -> list[Any]:
 
 def test_resnet8_has_the_parameters_of_mlperf_tiny() -> None:
     """78,666 in all: the moving statistics count, as in Keras' summary."""
-    assert build_model("resnet8", {}, COLOUR, 10).count_params() == 78_666
+    assert build_model("resnet8", {}, COLOUR, TEN).count_params() == 78_666
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 def test_depth_of_resnet_v1(blocks: int) -> None:
     """6 blocks + 2 layers with weights on the main path, and two projection shortcuts."""
-    model = build_model("resnet_v1", {"blocks": blocks}, COLOUR, 10)
+    model = build_model("resnet_v1", {"blocks": blocks}, COLOUR, TEN)
     convolutions = _layers(model, "Conv2D")
     sizes = [layer.kernel_size for layer in convolutions]
     assert sizes.count((3, 3)) == 1 + 6 * blocks
@@ -49,7 +51,7 @@ def test_depth_of_resnet_v1(blocks: int) -> None:
 
 def test_resnet20_has_the_published_parameters() -> None:
     """0.27 million in He et al., table 6; with option B shortcuts 272,474 are trained."""
-    model = build_model("resnet_v1", {"blocks": 3}, COLOUR, 10)
+    model = build_model("resnet_v1", {"blocks": 3}, COLOUR, TEN)
     kernels = 9 * (3 * 16 + 6 * 16 * 16 + 16 * 32 + 5 * 32 * 32 + 32 * 64 + 5 * 64 * 64)
     kernels += 16 * 32 + 32 * 64 + 64 * 10
     channels = 16 * 7 + 32 * 7 + 64 * 7
@@ -59,7 +61,7 @@ def test_resnet20_has_the_published_parameters() -> None:
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet_v1"])
 def test_stages_halve_the_sides(name: str) -> None:
-    model = build_model(name, {}, COLOUR, 10)
+    model = build_model(name, {}, COLOUR, TEN)
     shapes = [layer.output.shape[1:] for layer in _layers(model, "Add")]
     assert shapes == [(32, 32, 16), (16, 16, 32), (8, 8, 64)]
     assert model.input.shape == (None, *COLOUR)
@@ -67,7 +69,7 @@ def test_stages_halve_the_sides(name: str) -> None:
 
 
 def test_the_output_is_logits() -> None:
-    model = build_model("resnet8", {}, GREY, 4)
+    model = build_model("resnet8", {}, GREY, Classification(4))
     images = np.random.default_rng(0).normal(size=(5, *GREY)).astype(np.float32)
     logits = np.asarray(model(images))
     assert logits.shape == (5, 4)
@@ -92,7 +94,7 @@ TWENTY += 16 * 32 + 32 * 64 + 64 * 10 + (7 * 16 + 7 * 32 + 7 * 64 + 10)
     ids=["resnet8", "resnet_v1-1", "resnet_v1-3"],
 )
 def test_folded_values(name: str, arguments: dict[str, Any], expected: int) -> None:
-    assert folded_values(build_model(name, arguments, COLOUR, 10)) == expected
+    assert folded_values(build_model(name, arguments, COLOUR, TEN)) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 )
 def test_wrong_model_argument(name: str, arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(QbenchError) as error:
-        build_model(name, arguments, COLOUR, 10)
+        build_model(name, arguments, COLOUR, TEN)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -152,7 +154,7 @@ def _trained(model: Any) -> int:
 )
 def test_resnet_slim_has_the_published_parameters(depth: int, parameters: int) -> None:
     """As torchvision counts them for 1,000 classes: strides stand elsewhere, kernels do not."""
-    model = build_model("resnet_slim", {"depth": depth}, (224, 224, 3), 1000)
+    model = build_model("resnet_slim", {"depth": depth}, (224, 224, 3), Classification(1000))
     assert _trained(model) == parameters
     sizes = [layer.kernel_size for layer in _layers(model, "Conv2D")]
     shortcuts = 4
@@ -161,8 +163,8 @@ def test_resnet_slim_has_the_published_parameters(depth: int, parameters: int) -
 
 
 def test_resnet50_v1_is_resnet_slim_of_50_layers() -> None:
-    one = build_model("resnet50_v1", {}, COLOUR, 10)
-    two = build_model("resnet_slim", {}, COLOUR, 10)
+    one = build_model("resnet50_v1", {}, COLOUR, TEN)
+    two = build_model("resnet_slim", {}, COLOUR, TEN)
     assert _trained(one) == 23_528_522
     assert [layer.name for layer in one.layers] == [layer.name for layer in two.layers]
     assert one.name == two.name == "resnet50_v1"
@@ -170,8 +172,8 @@ def test_resnet50_v1_is_resnet_slim_of_50_layers() -> None:
 
 @pytest.mark.parametrize("depth", [8, 20, 32, 56])
 def test_resnet_cifar_is_resnet_v1_by_its_depth(depth: int) -> None:
-    one = build_model("resnet_cifar", {"depth": depth}, COLOUR, 10)
-    two = build_model("resnet_v1", {"blocks": (depth - 2) // 6}, COLOUR, 10)
+    one = build_model("resnet_cifar", {"depth": depth}, COLOUR, TEN)
+    two = build_model("resnet_v1", {"blocks": (depth - 2) // 6}, COLOUR, TEN)
     assert [w.shape for w in one.weights] == [w.shape for w in two.weights]
     main_path = [layer for layer in _layers(one, "Conv2D") if layer.kernel_size == (3, 3)]
     assert len(main_path) + len(_layers(one, "Dense")) == depth
@@ -180,7 +182,7 @@ def test_resnet_cifar_is_resnet_v1_by_its_depth(depth: int) -> None:
 @pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (56, 0.85)])
 def test_resnet_cifar_has_the_published_parameters(depth: int, millions: float) -> None:
     """He et al., table 6; their shortcuts have no parameters, these have 2,752."""
-    model = build_model("resnet_cifar", {"depth": depth}, COLOUR, 10)
+    model = build_model("resnet_cifar", {"depth": depth}, COLOUR, TEN)
     shortcuts = 16 * 32 + 32 * 64 + 2 * (32 + 64)
     assert (_trained(model) - shortcuts) / 1e6 == pytest.approx(millions, abs=0.006)
 
@@ -192,7 +194,7 @@ MOBILENETS = [(1.0, 4_253_864), (0.75, 2_601_976), (0.5, 1_342_536), (0.25, 475_
 @pytest.mark.parametrize(("multiplier", "parameters"), MOBILENETS)
 def test_mobilenet_has_the_published_parameters(multiplier: float, parameters: int) -> None:
     arguments = {"depth_multiplier": multiplier}
-    model = build_model("mobilenet_v1", arguments, (224, 224, 3), 1000)
+    model = build_model("mobilenet_v1", arguments, (224, 224, 3), Classification(1000))
     assert model.count_params() == parameters
 
 
@@ -208,7 +210,7 @@ def _separable(model: Any) -> list[tuple[Any, ...]]:
 
 def test_mobilenet_has_the_layers_of_keras_own() -> None:
     own = keras.applications.MobileNet((64, 64, 3), alpha=0.5, weights=None, include_top=False)
-    model = build_model("mobilenet_v1", {"depth_multiplier": 0.5}, (64, 64, 3), 10)
+    model = build_model("mobilenet_v1", {"depth_multiplier": 0.5}, (64, 64, 3), TEN)
     assert _separable(model) == _separable(own)
     assert len(_layers(model, "BatchNormalization")) == len(_layers(model, "ReLU")) == 27
 
@@ -218,19 +220,19 @@ def test_mobilenet_has_the_layers_of_keras_own() -> None:
 )
 def test_mobilenet_leaves_its_first_strides_out(halvings: int, side: int, last: int) -> None:
     arguments = {"halvings": halvings, "depth_multiplier": 0.25}
-    model = build_model("mobilenet_v1", arguments, (side, side, 3), 10)
+    model = build_model("mobilenet_v1", arguments, (side, side, 3), TEN)
     convolutions = _separable(model)
     assert convolutions[-1][-1] == (last, last, 256)
     strides = [strides[0] for _, _, strides, _ in convolutions if strides[0] > 1]
     assert strides == [2] * halvings
-    whole = build_model("mobilenet_v1", {"depth_multiplier": 0.25}, (224, 224, 3), 10)
+    whole = build_model("mobilenet_v1", {"depth_multiplier": 0.25}, (224, 224, 3), TEN)
     published = [k for k, part in enumerate(_separable(whole)) if part[2] == (2, 2)]
     here = [k for k, part in enumerate(convolutions) if part[2] == (2, 2)]
     assert here == published[len(published) - halvings :]
 
 
 def test_a_small_mobilenet_keeps_eight_channels() -> None:
-    model = build_model("mobilenet_v1", {"depth_multiplier": 0.01}, GREY, 10)
+    model = build_model("mobilenet_v1", {"depth_multiplier": 0.01}, GREY, TEN)
     assert min(part[-1][-1] for part in _separable(model)) == 8
 
 
@@ -239,7 +241,7 @@ def test_folded_values_of_depthwise_kernels() -> None:
     channels = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
     expected = 9 * 3 * 32 + 32 + 1024 * 10 + 10
     expected += sum(10 * i + i * o + o for i, o in itertools.pairwise(channels))
-    assert folded_values(build_model("mobilenet_v1", {}, COLOUR, 10)) == expected
+    assert folded_values(build_model("mobilenet_v1", {}, COLOUR, TEN)) == expected
 
 
 @pytest.mark.parametrize("name", MODELS.names())
@@ -248,7 +250,7 @@ def test_every_activation_of_a_network_can_be_chosen(name: str) -> None:
     assert inspect.signature(MODELS[name]).parameters["activation"].default == "relu"
     found = {}
     for choice in (None, "relu", "relu6"):
-        model = build_model(name, {"activation": choice} if choice else {}, GREY, 10)
+        model = build_model(name, {"activation": choice} if choice else {}, GREY, TEN)
         found[choice] = [(layer.name, layer.max_value) for layer in _layers(model, "ReLU")]
     assert found[None] == found["relu"]
     assert {largest for _, largest in found["relu"]} == {None}
@@ -265,6 +267,6 @@ def test_layers_without_a_name_have_the_same_one_each_time(monkeypatch: pytest.M
         return keras.Model(image, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))
 
     monkeypatch.setitem(MODELS._items, "unnamed", unnamed)
-    names = [[layer.name for layer in build_model("unnamed", {}, GREY, 10).layers] for _ in "ab"]
+    names = [[layer.name for layer in build_model("unnamed", {}, GREY, TEN).layers] for _ in "ab"]
     assert names[0] == names[1]
     assert names[0][1:] == ["conv2d", "re_lu", "flatten", "dense"]

@@ -17,6 +17,7 @@ from unusual_networks import regularized
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.models import MODELS, build_model
+from qbench.tasks.classification import Classification
 from qbench.training import repeatable
 from qbench.training.network import Network
 from qbench.training.repeatable import check_builds, check_repeatable
@@ -97,7 +98,7 @@ def test_the_networks_that_come_along_are_not_even_looked_at(name, monkeypatch):
     def build():
         raise AssertionError("built anew")
 
-    check_repeatable(name, build_model(name, {}, (32, 32, 3), 10), build)
+    check_repeatable(name, build_model(name, {}, (32, 32, 3), Classification(10)), build)
 
 
 def test_nothing_to_train():

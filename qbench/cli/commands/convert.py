@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from qbench.config.experiment import Experiment
 from qbench.engine.progress import remarks
 from qbench.planning.settings import Deploy
 from qbench.storage import layout, records
+from qbench.tasks.metric import Metric, leading
+from qbench.tasks.task import recorded
 
 HELP = """usage: qbench convert RUN [overrides]
 
@@ -30,7 +33,7 @@ wrong answers, which is recorded.
 
 CALIBRATION = "deploy.calibration"
 _CHANGEABLE = ("eval.limit", "data.dir", CALIBRATION)
-_COLUMNS = ("accuracy", "recall_at_5", "agreement", "largest_difference", "mean_difference")
+_WIDTH = 16  # of a column, at least
 
 
 def main(arguments: list[str]) -> int:
@@ -76,18 +79,33 @@ def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
     lines.append(f"sizes in MB: {shown}")
     if report["export_note"]:
         lines.append(one_line(report["export_note"]))
-    heads = ("accuracy %", "recall@5 %", "agreement %", "largest", "mean difference")
-    lines.append(f"{'kernels':<12}" + "".join(f"{head:>16}" for head in heads))
-    simulated = report["simulation"]
-    lines.append(
-        f"{'simulation':<12}{simulated['accuracy']:>16.2f}{simulated['recall_at_5']:>16.2f}"
-    )
-    for path, row in report["kernels"].items():
-        figures = "".join(f"{row[key]:>16.2f}" for key in _COLUMNS) if "error" not in row else ""
-        lines.append(f"{path:<12}{figures or '  ' + one_line(row.get('error', ''))}")
-    unit = "logits" if report["export"] == "float" else "steps of the output's grid"
+    task = recorded(record["data"])
+    lines += _measured(report, leading(task.metrics))
+    unit = task.output_name if report["export"] == "float" else "steps of the output's grid"
     lines.append(
         f"{report['images']:,} test images; differences in {unit}, from the simulation with the"
         " file's fixed ranges"
     )
     return "\n".join([*lines, *remarks([record["data"]])])
+
+
+def _measured(report: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
+    """A line for the simulation, and one for each kernel path."""
+    beside = {"agreement": "agreement %"}
+    beside |= {"largest_difference": "largest", "mean_difference": "mean difference"}
+    heads = [*(metric.heading for metric in metrics), *beside.values()]
+    widths = [max(_WIDTH, len(head) + 1) for head in heads]
+
+    def line(first: str, cells: list[str]) -> str:
+        return f"{first:<12}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=False))
+
+    def shown(row: dict[str, Any]) -> list[str]:
+        return [metric.show(row[metric.name]) for metric in metrics]
+
+    lines = [line("kernels", heads), line("simulation", shown(report["simulation"]))]
+    for path, row in report["kernels"].items():
+        if "error" in row:
+            lines.append(f"{path:<12}  {one_line(row['error'])}")
+        else:
+            lines.append(line(path, [*shown(row), *(f"{row[key]:.2f}" for key in beside)]))
+    return lines

@@ -25,16 +25,16 @@ def main(arguments: list[str]) -> int:
     from qbench.engine.finished import bring_back
 
     run = bring_back(given(arguments[0]), values_of(arguments[1:], _CHANGEABLE))
-    from qbench.engine import run_record
     from qbench.training.inference import run_test_set
 
-    logits, labels = run_test_set(run.network, run.experiment, run.data)
-    figures = run_record.score(logits, labels, run.data.classes)[0]
+    outputs, targets = run_test_set(run.network, run.experiment, run.data)
+    figures = run.data.task.score(outputs, targets)
     recorded = run.record["metrics"] or {}
-    print(f"{'':<16} {'now':>12} {'recorded':>12}")
+    width = max(16, *map(len, figures))
+    print(f"{'':<{width}} {'now':>12} {'recorded':>12}")
     for key, value in figures.items():
         old = f"{recorded[key]:12.4f}" if key in recorded else f"{'-':>12}"
-        print(f"{key:<16} {value:12.4f} {old}")
+        print(f"{key:<{width}} {value:12.4f} {old}")
     print("same as recorded" if figures == recorded else "differs from what is recorded")
     for line in remarks([run.record["data"]]):
         print(line)

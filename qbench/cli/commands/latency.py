@@ -12,6 +12,7 @@ from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.latency import LatencySettings, measure
 from qbench.storage import layout, records
+from qbench.tasks.task import metrics_of
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
 
@@ -21,8 +22,8 @@ kernel path of the runtime, with 1, 2 and 4 threads.
   RUN    the folder of a run that `qbench convert` has converted: its file against the float32 file
          of the same network, interleaved, with the ratio of each round; writes latency.json
   FILE   any .tflite file by itself; nothing is written
-  DIR    the folder of a sweep: each of its converted runs; `qbench report DIR` then draws latency
-         against accuracy
+  DIR    the folder of a sweep: each of its converted runs; `qbench report DIR` then draws the
+         metric that leads its table against latency
 
 Overrides: threads=[1,2,4], kernels=[xnnpack,builtin,reference], batch=1, runs=50, warmup=5,
 seconds=10 (after so long, of each line of the table, no further run is begun), data.dir.
@@ -120,12 +121,14 @@ def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, A
     """Measure every converted run of a sweep, one after the other; say why others are left out."""
     manifest = records.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
-    done = 0
+    done, label = 0, ""
     for row in manifest["rows"]:
         for run in row["runs"]:
             print(f"{row['label']} seed {run['seed']}", flush=True)
             try:
-                report = measure_run(layout.run_folder(root, run["id"]), settings, changes)
+                one = layout.run_folder(root, run["id"])
+                report = measure_run(one, settings, changes)
+                label = metrics_of(records.read_record(one)["data"])[0].label
             except QbenchError as error:
                 print(f"not measured: {error}\n", flush=True)
                 continue
@@ -133,7 +136,7 @@ def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, A
             print(f"{describe(report)}\n", flush=True)
     if not done:
         raise QbenchError(f"{folder}: no run of this sweep could be measured.")
-    print(f"{done} runs measured; `qbench report {folder}` draws latency against accuracy.")
+    print(f"{done} runs measured; `qbench report {folder}` draws latency against {label}.")
 
 
 _WIDTH = 10

@@ -50,7 +50,7 @@ def _train(config: Any) -> None:
         with run_bar(experiment.train.steps, f"seed {seed}") as report:
             record = run_single(experiment, settings.root, report)
         folder = layout.run_folder(settings.root, record["run"])
-        print(f"seed {seed}: {figures_line(record)}  {folder}", flush=True)
+        print(f"seed {seed}: {figures_line(record, every=True)}  {folder}", flush=True)
         data.append(record["data"])
         bad += [record["status"]] if record["status"] != "ok" else []
     print(*remarks(data), sep="\n", end="\n" if remarks(data) else "")

@@ -7,7 +7,6 @@ are the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -16,22 +15,26 @@ from keras import layers
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
+from qbench.tasks.calls import Call
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call of an operation in a graph.
-
-    Attributes:
-        op: the layer or operation.
-        args, kwargs: what it is called with; see `qbench.quantize.walk`.
-        output: what comes out.
-    """
-
-    op: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    output: Any
+def check_shape(logits: Any, classes: int) -> None:
+    """One logit for each class: (None, classes) float32."""
+    shape = logits.shape
+    if len(shape) != 2:
+        raise QbenchError(
+            f"its output has shape {shape}, expected {(None, classes)}; end it with"
+            " GlobalAveragePooling2D or Flatten, and Dense(classes)."
+        )
+    if shape[0] is not None:
+        raise QbenchError(
+            f"its output has a fixed batch of {shape[0]}; let the first number of a reshape be -1."
+        )
+    if shape[1] != classes:
+        raise QbenchError(
+            f"it gives {shape[1]} logits, the data have {classes} classes; let its last layer have"
+            " as many outputs as the argument `classes` says."
+        )
 
 
 def check_logits(

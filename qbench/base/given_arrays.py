@@ -1,0 +1,25 @@
+"""Arrays of somebody else's: what they are, in a sentence, and their numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORDS = {"U": "text", "S": "bytes", "O": "objects"}
+
+
+def said(array: NDArray[Any]) -> str:
+    """Type and shape, for a person."""
+    word = _WORDS.get(array.dtype.kind)
+    return f"{f'{word} ({array.dtype})' if word else array.dtype} of shape {array.shape}"
+
+
+def real_numbers(array: NDArray[Any]) -> NDArray[Any] | None:
+    """The array if it holds real numbers; types that numpy does not have itself as float32."""
+    if array.dtype.kind in "biuf":
+        return array
+    if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32):  # bfloat16 and smaller
+        return array.astype(np.float32)
+    return None

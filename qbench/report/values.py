@@ -1,0 +1,57 @@
+"""Values of metrics, and differences of them, as texts in tables and figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from qbench.tasks.metric import Metric
+
+
+def number(metric: Metric, value: float) -> str:
+    """`98.50`, or `-` where there is no figure."""
+    return "-" if pd.isna(value) else metric.show(value)
+
+
+def amount(metric: Metric, value: float) -> str:
+    """`98.50 %`, `1.250 px`; of a metric without a unit `similarity 0.912`."""
+    shown = metric.show(value)
+    return f"{shown} {metric.unit}" if metric.unit else f"{metric.label} {shown}"
+
+
+def difference(metric: Metric, value: float) -> str:
+    """`+0.17`, `-1.00`, `0.00`, or `-` where there is no figure."""
+    if pd.isna(value):
+        return "-"
+    shown = f"{value:+.{metric.digits}f}"
+    return shown if float(shown) else metric.show(0.0)
+
+
+def unit_of_differences(metric: Metric) -> str:
+    """`percentage points` of shares, else the metric's unit; without one, its label."""
+    return "percentage points" if metric.unit == "%" else metric.unit or metric.label
+
+
+def column_of(what: str, metric: Metric) -> str:
+    """The head of a column of the metric's values: `float %`, `deployed px`."""
+    return f"{what} {metric.unit}".rstrip()
+
+
+def axis(metric: Metric) -> str:
+    """What stands along an axis of the metric, `error px (lower is better)`."""
+    return metric.heading + direction(metric)
+
+
+def axis_of_files(metric: Metric) -> str:
+    """The same of converted files: `error of the file, px`."""
+    unit = f", {metric.unit}" if metric.unit else ""
+    return f"{metric.label} of the file{unit}{direction(metric)}"
+
+
+def direction(metric: Metric) -> str:
+    """What must be said where lower values are the better ones; else empty."""
+    return "" if metric.higher_is_better else " (lower is better)"
+
+
+def capital(text: str) -> str:
+    """The text with a large first letter, as at the start of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,75 @@
+"""Labels in the forms that readers give them -> indices of classes.
+
+A value is never changed on the way: what would need guessing is refused in a sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.base.errors import QbenchError
+from qbench.base.given_arrays import real_numbers, said
+
+
+def class_indices(name: str, which: str, labels: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Labels (N,) int64 in [0, classes).
+
+    Args:
+        name: the data set, for messages.
+        which: `training` or `test`.
+        labels: whole numbers of any type, 0 to classes - 1, of shape (N,) or (N, 1); or one-hot
+            rows (N, classes). Shape (N, 1) is a label an image, also with one class. Truth values
+            are labels where there are two classes.
+        classes: number of classes.
+
+    Raises:
+        QbenchError: anything else.
+    """
+    what = f"{name}: the {which} labels are {said(labels)}"
+    count = len(labels)
+    expected = f"expected whole numbers from 0 to {classes - 1} of shape ({count},) or ({count}, 1)"
+    if classes > 1:
+        expected += f", or one-hot rows of shape ({count}, {classes})"
+    numbers = real_numbers(labels)
+    if numbers is None:
+        raise QbenchError(f"{what}; {expected}.")
+    if numbers.size == count:
+        numbers = numbers.reshape(count)
+    elif numbers.shape == (count, classes):
+        return _places(what, numbers, expected)
+    else:
+        raise QbenchError(f"{what}; {expected}.")
+    if numbers.dtype.kind == "b" and classes != 2:
+        raise QbenchError(f"{what}, truth values, which tell only two classes apart; {expected}.")
+    low, high = numbers.min(), numbers.max()
+    if numbers.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        raise QbenchError(f"{what} and not all finite; {expected}.")
+    if low < 0 or high >= classes:
+        hint = ", so subtract 1 if they count from 1" if (low, high) == (1, classes) else ""
+        raise QbenchError(
+            f"{name}: {which} labels from {low} to {high}; expected 0 to {classes - 1}{hint}"
+            f" (they are {said(labels)})."
+        )
+    result = numbers.astype(np.int64)
+    wrong = np.flatnonzero(result != numbers)
+    if len(wrong):
+        first = wrong[0]
+        raise QbenchError(
+            f"{what} with fractions (number {first} is {numbers[first]}); {expected}."
+        )
+    return result
+
+
+def _places(what: str, rows: NDArray[Any], expected: str) -> NDArray[np.int64]:
+    """Where the 1 stands in each one-hot row."""
+    wrong = np.flatnonzero(((rows == 1).sum(axis=1) != 1) | ((rows != 0).sum(axis=1) != 1))
+    if len(wrong):
+        raise QbenchError(
+            f"{what}, of which {len(wrong)} rows are not a single 1 among zeros (first: row"
+            f" {wrong[0]}); {expected}."
+        )
+    places: NDArray[np.int64] = rows.argmax(axis=1).astype(np.int64)
+    return places

@@ -1,0 +1,121 @@
+"""A figure of merit as tables, figures and reports show it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from qbench.base.errors import QbenchError
+
+Place = Literal["first", "table", "file"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# What stands beside metrics in tables and in reports of conversions, and so names no metric.
+TAKEN = frozenset(
+    {
+        *("configuration", "seed", "run", "status", "error", "quantized", "n_seeds", "n_deployed"),
+        *("steps_float", "steps_quantized", "seconds", "export", "export_note", "agreement"),
+        *("difference", "largest_difference", "mean_difference"),
+    }
+)
+_TAKEN_ENDINGS = ("_std", "_mb")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is known of a figure of merit, beside its value.
+
+    Attributes:
+        name: its key in records, its column in CSV files and in names of files: lower-case letters,
+            digits and underscores, and nothing that another column is called.
+        label: its name in headings and sentences.
+        unit: `%` for shares, the unit of a quantity, or empty.
+        digits: decimal places that are printed.
+        higher_is_better: the direction of better values.
+        place: `first`: a leading column, also measured of converted files; `table`: a later column;
+            `file`: the same, in tables that are written to files alone and not on a terminal.
+        note: sentences that a reader needs beside the figure; may be empty.
+    """
+
+    name: str
+    label: str
+    unit: str
+    digits: int
+    higher_is_better: bool
+    place: Place = "table"
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The head of its column."""
+        return f"{self.label} {self.unit}".rstrip()
+
+    def show(self, value: float) -> str:
+        """A value with its digits, without the unit."""
+        return f"{value:.{self.digits}f}"
+
+    def as_config(self) -> dict[str, Any]:
+        """Plain data, as `from_config` reads them."""
+        return asdict(self)
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> Metric:
+        """The metric that plain data describe."""
+        return Metric(**config)
+
+
+def leading(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Those that are leading columns, and are measured of converted files too."""
+    return tuple(metric for metric in metrics if metric.place == "first")
+
+
+def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
+    """See that tables and reports of conversions can hold a task's metrics.
+
+    Args:
+        task: its name, for messages.
+        metrics: those of the task.
+
+    Raises:
+        QbenchError: there is none that leads, or one is called what it cannot be.
+    """
+    listed = tuple(metrics)
+    if not listed or listed[0].place != "first":
+        raise QbenchError(f"task {task}: expected a first metric whose place is `first`.")
+    names = [metric.name for metric in listed]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise QbenchError(
+                f"task {task}: a metric is called {name!r}; expected lower-case letters, digits and"
+                " underscores, a letter first."
+            )
+        if name in TAKEN or name.endswith(_TAKEN_ENDINGS) or names.count(name) > 1:
+            raise QbenchError(
+                f"task {task}: a metric is called {name}, and so is something else in its tables;"
+                f" taken are {', '.join(sorted(TAKEN))}, and what ends in"
+                f" {' or '.join(_TAKEN_ENDINGS)}."
+            )
+
+
+def check_alike(where: str, metrics: Iterable[tuple[str, tuple[Metric, ...]]]) -> None:
+    """See that the rows of one table have the same metrics.
+
+    Args:
+        where: what the rows belong to, for the message.
+        metrics: of each row, or of each data set: the name of the data, and their metrics.
+
+    Raises:
+        QbenchError: two of them differ in what their metrics are called, their units or directions.
+    """
+    said: dict[tuple[Any, ...], str] = {}
+    for data, listed in metrics:
+        key = tuple((one.name, one.unit, one.higher_is_better) for one in listed)
+        names = (f"{one.name} in {one.unit}" if one.unit else one.name for one in listed)
+        said.setdefault(key, f"{data} has {', '.join(names)}")
+    if len(said) > 1:
+        raise QbenchError(
+            f"{where}: {'; '.join(said.values())}; expected data with the same metrics, since"
+            " they share a table: make a sweep of each."
+        )

@@ -1,0 +1,177 @@
+"""What depends on the kind of target: the contract of a task.
+
+A task is the only one who knows what a target is, what a network's output means, and which figures
+of merit there are. Everything else reads `Task.metrics` and knows no metric by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from qbench.tasks.metric import Metric, check_metrics
+
+Values = NDArray[Any]
+
+
+class Task(ABC):
+    """A kind of target, for a data set that has so many outputs.
+
+    Instances are equal if their class and number of outputs are. A module of a task imports
+    TensorFlow and Keras inside its functions alone: reports read its metrics.
+
+    Attributes:
+        name: in records; a run of another task than `classification` has it in its identity.
+        outputs: the number of values that a network gives for an image; what builders of models
+            get as `classes`.
+        output_name: what the values of an output are called, in the plural.
+        prediction_name: what is predicted, in the singular.
+        loss_name: what the loss of training is called along an axis.
+        decided: which images have a prediction that is decided, with {} for a number of steps; see
+            `margins`.
+        targets_are_images: whether targets may have the shape of images.
+    """
+
+    name: ClassVar[str]
+    output_name: ClassVar[str] = "outputs"
+    prediction_name: ClassVar[str] = "prediction"
+    loss_name: ClassVar[str] = "loss"
+    decided: ClassVar[str] = "whose prediction is decided by more than {} steps"
+    targets_are_images: ClassVar[bool] = False
+
+    def __init__(self, outputs: int) -> None:
+        """`outputs` is the data set's number of classes, or what stands for it."""
+        self.outputs = outputs
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same task."""
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        """Of what makes tasks equal."""
+        return hash((type(self).__name__, self.outputs))
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its figures of merit; the first, whose place is `first`, leads tables and figures."""
+
+    @abstractmethod
+    def targets(self, name: str, which: str, values: Values) -> Values:
+        """The targets of one part of a data set, checked and in the form that is trained on.
+
+        Args:
+            name: the data set, for messages.
+            which: `training` or `test`.
+            values: what the reader gave, (N, ...), as many as images.
+
+        Returns:
+            (N, ...), one row an image.
+
+        Raises:
+            QbenchError: they are no targets of this task; the sentence says what was seen.
+        """
+
+    @abstractmethod
+    def check_shape(self, output: Any) -> None:
+        """See that a network's output has the shape that the loss takes.
+
+        Args:
+            output: the network's, a KerasTensor.
+
+        Raises:
+            QbenchError: it has not; the sentence says what to change.
+        """
+
+    @abstractmethod
+    def check_output(self, model: Any, calls: Any, end: Any, shape: tuple[int, int, int]) -> None:
+        """See that a network's output means what the loss takes it for.
+
+        Args:
+            model: functional, with one input and one output.
+            calls: those of its graph, see `qbench.tasks.calls.Call`.
+            end: the output among theirs.
+            shape: (height, width, channels) of an image.
+
+        Raises:
+            QbenchError: it is not; the sentence says what to change.
+        """
+
+    def augmented(self, images: Any, targets: Any, augment: Any) -> tuple[Any, Any]:
+        """A batch of images and targets, augmented together.
+
+        Args:
+            images: (B, H, W, C) uint8.
+            targets: (B, ...).
+            augment: the preprocessing's augmentation of images of these shapes.
+        """
+        return augment(images), targets
+
+    @abstractmethod
+    def loss(self, outputs: Any, targets: Any) -> Any:
+        """The loss of each example, (B,) float32, in TensorFlow; training minimizes its mean."""
+
+    @abstractmethod
+    def predictions(self, outputs: Values, targets: Values) -> dict[str, Values]:
+        """What is kept of a test set's outputs, as small as it can be: arrays by name."""
+
+    @abstractmethod
+    def score(self, outputs: Values, targets: Values) -> dict[str, float]:
+        """The value of every metric, by name, of finite outputs (N, ...)."""
+
+    @abstractmethod
+    def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:
+        """Whether two outputs (N, ...) mean the same prediction, (N,) bool."""
+
+    def margins(self, outputs: Values) -> NDArray[Any] | None:
+        """How far apart the values are that decide each prediction, (N,); None if nothing does."""
+        return None
+
+    def as_record(self) -> dict[str, Any]:
+        """What records say of it, so that reports need not have its code; see `recorded`.
+
+        Raises:
+            QbenchError: no table can hold its metrics.
+        """
+        check_metrics(self.name, self.metrics)
+        return {
+            "name": self.name,
+            "output_name": self.output_name,
+            "prediction_name": self.prediction_name,
+            "loss_name": self.loss_name,
+            "metrics": [metric.as_config() for metric in self.metrics],
+        }
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A task as records say of it; see `Task` for what the attributes are."""
+
+    name: str
+    output_name: str
+    prediction_name: str
+    loss_name: str
+    metrics: tuple[Metric, ...]
+
+
+def recorded(data: Mapping[str, Any] | None) -> Recorded:
+    """The task of a run, from what its record says of its data.
+
+    Records that say nothing of a task are of classification with six classes or more.
+    """
+    if data and "task" in data:
+        said = data["task"]
+    else:
+        from qbench.tasks.classification import Classification
+
+        said = Classification(10).as_record()
+    return Recorded(**{**said, "metrics": tuple(map(Metric.from_config, said["metrics"]))})
+
+
+def metrics_of(data: Mapping[str, Any] | None) -> tuple[Metric, ...]:
+    """The metrics of a run, from what its record says of its data."""
+    return recorded(data).metrics

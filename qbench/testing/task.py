@@ -1,0 +1,228 @@
+"""The contract of a task, checked on a few images with their targets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.base.errors import QbenchError
+from qbench.data import arrays
+from qbench.tasks.task import Task, metrics_of
+
+Values = NDArray[Any]
+
+
+def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> None:
+    """See that a task keeps the contract of `qbench.tasks.task.Task`.
+
+    Args:
+        task: an instance, for as many outputs as the targets need.
+        images: (N, H, W, C) or (N, H, W) uint8, at least two.
+        targets: (N, ...) as a reader gives them.
+        outputs: (N, ...) float32, such as a network might give; None for normal random numbers of
+            shape (N, task.outputs).
+
+    Raises:
+        AssertionError: it does not; the message says what was seen and what is expected.
+    """
+    _check_equality(task)
+    _check_words(task)
+    _check_metrics(task)
+    _check_import(type(task).__module__)
+    pixels = np.asarray(images)
+    pixels = pixels[..., np.newaxis] if pixels.ndim == 3 else pixels
+    wanted = _check_targets(task, pixels, targets)
+    if outputs is None:
+        outputs = np.random.default_rng(0).normal(size=(len(wanted), task.outputs))
+    given = np.asarray(outputs, np.float32)
+    _check_shape(task, given)
+    _check_augmented(task, pixels, wanted)
+    _check_loss(task, given, wanted)
+    _check_score(task, given, wanted)
+    _check_predictions(task, given, wanted)
+    _check_agreement(task, given)
+
+
+def _see(holds: Any, message: str) -> None:
+    """Like `assert`, also where Python leaves assertions out."""
+    if not holds:
+        raise AssertionError(message)
+
+
+def _refuses(what: str, function: Any, *arguments: Any) -> None:
+    """See that a call raises the error that is for people."""
+    try:
+        function(*arguments)
+    except QbenchError:
+        return
+    except Exception as error:
+        raise AssertionError(f"{what} raise {error!r}; expected a QbenchError.") from error
+    raise AssertionError(f"{what} are taken; expected a QbenchError.")
+
+
+def _check_equality(task: Task) -> None:
+    """Networks and compiled steps are kept by their task."""
+    twin = type(task)(task.outputs)
+    _see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
+    _see(hash(twin) == hash(task), "two equal instances have different hashes.")
+    _see(task != object(), "the task equals any object.")
+
+
+def _check_words(task: Task) -> None:
+    for key in ("name", "output_name", "prediction_name", "loss_name"):
+        value = getattr(task, key)
+        _see(isinstance(value, str) and value.strip(), f"{key} is {value!r}; expected a word.")
+    _see(
+        "3" in task.decided.format("3"), f"decided is {task.decided!r}; expected a text with {{}}."
+    )
+
+
+def _check_metrics(task: Task) -> None:
+    """Tables can hold them, and records bring them back."""
+    try:
+        record = json.loads(json.dumps(task.as_record()))
+    except QbenchError as error:
+        raise AssertionError(str(error)) from error
+    again = metrics_of({"task": record})
+    _see(again == task.metrics, "its metrics are others when they are read back from a record.")
+
+
+@lru_cache
+def _check_import(module: str) -> None:
+    """Reports and the command line's help import no TensorFlow."""
+    if module == "__main__":
+        return
+    code = f"import sys, {module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
+    paths = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _see(done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr[-500:]}")
+    heavy = done.stdout.strip()
+    _see(not heavy, f"importing {module} imports {heavy}; import them inside functions.")
+
+
+def _check_targets(task: Task, images: Values, targets: Any) -> Values:
+    """The targets as they are trained on."""
+    _see(len(images) > 1, "one image is too few to tell anything; give two at least.")
+    shape = images.shape[1:]
+
+    def read(values: Any) -> Values:
+        return arrays.part("check_task", "training", images, values, shape, task)[1]
+
+    found = read(targets)
+    _see(isinstance(found, np.ndarray), f"targets gives {type(found).__name__}; expected an array.")
+    _see(len(found) == len(images), f"targets gives {len(found)} rows of {len(images)} images.")
+    again = read(found)
+    same = again.dtype == found.dtype and np.array_equal(again, found)
+    _see(same, "targets changes what it returned itself.")
+    _refuses("targets that are not numbers (NaN)", read, np.full(found.shape, np.nan, np.float32))
+    _refuses("targets that are text", read, np.full(found.shape, "a"))
+    _refuses("fewer targets than images", read, found[:-1])
+    _refuses("targets with one axis more", read, np.stack([found, found], axis=-1))
+    return found
+
+
+def _check_shape(task: Task, outputs: Values) -> None:
+    """The symbolic output of a network, with any number of images."""
+    import keras
+
+    shape = (None, *outputs.shape[1:])
+    try:
+        task.check_shape(keras.KerasTensor(shape, "float32"))
+    except QbenchError as error:
+        raise AssertionError(f"check_shape refuses outputs of shape {shape}: {error}") from error
+    wider = keras.KerasTensor((*shape, 3), "float32")
+    _refuses(f"outputs of shape {wider.shape}", task.check_shape, wider)
+
+
+def _check_augmented(task: Task, images: Values, targets: Values) -> None:
+    import tensorflow as tf
+
+    pixels, wanted = task.augmented(tf.constant(images), tf.constant(targets), tf.identity)
+    for what, new, old in (("images", pixels, images), ("targets", wanted, targets)):
+        same = new.shape == old.shape and new.dtype == tf.as_dtype(old.dtype)
+        _see(
+            same,
+            f"augmented {what} are {new.dtype.name} of shape {new.shape}; expected {old.dtype} of"
+            f" shape {old.shape}.",
+        )
+
+
+def _check_loss(task: Task, outputs: Values, targets: Values) -> None:
+    """In a graph, as training steps compute it, with its gradient."""
+    import tensorflow as tf
+
+    @tf.function
+    def both(given: Any, wanted: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            losses = task.loss(given, wanted)
+        return losses, tape.gradient(losses, given)
+
+    losses, gradient = both(tf.constant(outputs), tf.constant(targets))
+    _see(
+        losses.shape == (len(outputs),) and losses.dtype == tf.float32,
+        f"the loss is {losses.dtype.name} of shape {losses.shape}; expected float32 of shape"
+        f" ({len(outputs)},), one for each example.",
+    )
+    _see(np.isfinite(losses).all(), "the loss is not finite.")
+    _see(gradient is not None, "the loss has no gradient with respect to the outputs.")
+    _see(np.isfinite(gradient).all(), "the gradient of the loss is not finite.")
+    _see(np.any(gradient), "the gradient of the loss is zero everywhere.")
+    alone = task.loss(tf.constant(outputs[:1]), tf.constant(targets[:1]))
+    _see(np.allclose(alone, losses[:1], rtol=1e-4), "an example's loss depends on other examples.")
+
+
+def _check_score(task: Task, outputs: Values, targets: Values) -> None:
+    given, wanted = outputs.copy(), targets.copy()
+    found = task.score(given, wanted)
+    same = np.array_equal(given, outputs) and np.array_equal(wanted, targets)
+    _see(same, "score changes the arrays that it is given.")
+    names = {metric.name for metric in task.metrics}
+    _see(set(found) == names, f"score has {sorted(found)}; its metrics are {sorted(names)}.")
+    for scores in (found, task.score(outputs[:1], targets[:1])):
+        for name, value in scores.items():
+            _see(type(value) is float, f"score gives {name} as {type(value).__name__}, no float.")
+            _see(np.isfinite(value), f"score gives {name} as {value}; expected a finite number.")
+
+
+def _check_predictions(task: Task, outputs: Values, targets: Values) -> None:
+    found = task.predictions(outputs, targets)
+    for name, array in found.items():
+        _see(
+            isinstance(array, np.ndarray) and len(array) == len(outputs),
+            f"the prediction {name} has not one row for each of {len(outputs)} images.",
+        )
+        _see(
+            array.dtype.kind in "biuf" and array.dtype.itemsize <= 4,
+            f"the prediction {name} is {array.dtype}; expected numbers of four bytes at most.",
+        )
+    size, most = sum(array.nbytes for array in found.values()), outputs.nbytes + targets.nbytes
+    _see(size <= most, f"predictions have {size} bytes, outputs and targets together {most}.")
+
+
+def _check_agreement(task: Task, outputs: Values) -> None:
+    count = len(outputs)
+    same = np.asarray(task.agree(outputs, outputs.copy()))
+    _see(
+        same.shape == (count,) and same.dtype == bool,
+        f"agree gives {same.dtype} of shape {same.shape}; expected bool of shape ({count},).",
+    )
+    _see(same.all(), "outputs do not agree with themselves.")
+    margins = task.margins(outputs)
+    if margins is None:
+        return
+    _see(margins.shape == (count,), f"margins have shape {margins.shape}; expected ({count},).")
+    _see(np.all(margins >= 0), "margins are negative or no numbers; expected 0 or more.")

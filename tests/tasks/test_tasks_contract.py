@@ -1,0 +1,137 @@
+"""The contract of tasks: those that come along keep it, and whatever breaks it is said."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+from keras import ops
+from regression_task import Regression, spots
+
+from qbench.base import device
+from qbench.tasks.classification import Classification
+from qbench.tasks.metric import Metric
+from qbench.testing import check_task
+
+device.start(2)
+IMAGES, POSITIONS = (values[:40] for values in spots(None)[:2])
+
+
+def labels(classes: int) -> Any:
+    return np.random.default_rng(0).integers(0, classes, len(IMAGES))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 6, 10, 1000])
+def test_classification_keeps_it(classes: int) -> None:
+    check_task(Classification(classes), IMAGES, labels(classes))
+    check_task(Classification(classes), IMAGES, labels(classes)[:, np.newaxis].tolist())
+
+
+def test_a_task_of_ones_own_keeps_it() -> None:
+    check_task(Regression(1), IMAGES, POSITIONS)
+    check_task(Regression(1), IMAGES, POSITIONS, outputs=POSITIONS[:, np.newaxis] + 0.5)
+
+
+def changed(**parts: Any) -> Any:
+    """The regression with parts of another kind, in this module."""
+    return type("Changed", (Regression,), {"__module__": __name__, **parts})(1)
+
+
+ERROR, LOSS = Regression.metrics
+WHOLE = Regression(1)
+
+
+def own(task: Any) -> int:
+    """A hash that is no other instance's."""
+    return id(task)
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "equal": (
+        {"__eq__": lambda one, other: one is other, "__hash__": own},
+        "two instances for the",
+    ),
+    "hash": ({"__hash__": own}, "two equal instances have different hashes"),
+    "anything": ({"__eq__": lambda *_: True, "__hash__": lambda self: 1}, "equals any object"),
+    "name": ({"output_name": " "}, "output_name is ' '; expected a word"),
+    "decided": ({"decided": "by far"}, "decided is 'by far'; expected a text"),
+    "no metrics": ({"metrics": ()}, "expected a first metric whose place"),
+    "two of a name": ({"metrics": (ERROR, LOSS, LOSS)}, "is called loss, and so is something else"),
+    "first": ({"metrics": (LOSS, ERROR)}, "expected a first metric whose place"),
+    "list": ({"metrics": [ERROR, LOSS]}, "others when they are read back"),
+    "NaN": ({"targets": lambda *given: given[-1].astype("f4")}, r"not numbers \(NaN\) are taken"),
+    "a number": ({"targets": lambda *given: 1.0}, "targets gives float; expected an array"),
+    "rows": ({"targets": lambda *given: np.zeros(3, "f4")}, "targets gives 3 rows of 40 images"),
+    "moving": (
+        {"targets": lambda *given: WHOLE.targets(*given[1:]) + 1},
+        "what it returned itself",
+    ),
+    "shape": ({"check_shape": lambda *_: None}, r"outputs of shape \(None, 1, 3\) are taken"),
+    "augmented": (
+        {"augmented": lambda self, x, y, a: (x[:, :-1], y)},
+        r"\(40, 7, 8, 1\); expected",
+    ),
+    "mean": ({"loss": lambda self, o, t: ops.mean(WHOLE.loss(o, t))}, "one for each example"),
+    "flat": ({"loss": lambda self, o, t: 0 * o[:, 0]}, "gradient of the loss is zero"),
+    "no gradient": ({"loss": lambda self, o, t: t}, "no gradient with respect to the outputs"),
+    "infinite": ({"loss": lambda self, o, t: (o[:, 0] - t) / 0}, "the loss is not finite"),
+    "others": (
+        {"loss": lambda self, o, t: WHOLE.loss(o, t) - ops.mean(o)},
+        "depends on other examples",
+    ),
+    "score": ({"score": lambda *_: {"loss": 1.0}}, r"score has \['loss'\]; its metrics are"),
+    "numpy": (
+        {"score": lambda self, *given: {k: np.float32(v) for k, v in WHOLE.score(*given).items()}},
+        "gives mean_absolute_error as float32, no float",
+    ),
+    "not finite": (
+        {"score": lambda *_: {"mean_absolute_error": float("nan"), "loss": 1.0}},
+        "as nan; expected a finite number",
+    ),
+    "in place": (
+        {"score": lambda self, o, t: WHOLE.score(o, np.subtract(t, 1, out=t))},
+        "score changes the arrays",
+    ),
+    "half": (
+        {"predictions": lambda self, o, t: {"position": o[::2]}},
+        "not one row for each of 40",
+    ),
+    "wide": ({"predictions": lambda self, o, t: {"position": o + 0j}}, "is complex64"),
+    "double": ({"predictions": lambda self, o, t: {"p": o.astype("f8")}}, "is float64; expected"),
+    "large": ({"predictions": lambda self, o, t: {k: o for k in "abc"}}, "predictions have 480 b"),
+    "never": ({"agree": lambda self, o, e: (o != e)[:, 0]}, "do not agree with themselves"),
+    "numbers": ({"agree": lambda self, o, e: o[:, 0]}, "agree gives float32"),
+    "together": ({"agree": lambda self, o, e: True}, r"bool of shape \(\); expected"),
+    "margins": ({"margins": lambda self, o: -np.ones(40)}, "margins are negative"),
+    "few margins": ({"margins": lambda self, o: np.ones(3)}, r"shape \(3,\); expected \(40,\)"),
+}
+
+
+@pytest.mark.parametrize(("parts", "says"), BROKEN.values(), ids=BROKEN.keys())
+def test_whatever_breaks_it_is_said(
+    parts: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    with pytest.raises(AssertionError, match=says):
+        check_task(changed(**parts), IMAGES, POSITIONS)
+
+
+def test_a_module_that_imports_tensorflow_is_said(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported in a process of its own, where another tensorflow is found."""
+    (tmp_path / "tensorflow.py").touch()
+    (tmp_path / "heavy_task.py").write_text(
+        "import tensorflow\nimport regression_task\nclass Heavy(regression_task.Regression): pass"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    heavy: Any = importlib.import_module("heavy_task")
+    with pytest.raises(AssertionError, match="importing heavy_task imports tensorflow; import"):
+        check_task(heavy.Heavy(1), IMAGES, POSITIONS)
+
+
+def test_records_read_metrics_without_the_task() -> None:
+    assert Metric.from_config(ERROR.as_config()) == ERROR
+    assert ERROR.heading == "mean absolute error px"
