@@ -24,13 +24,14 @@ class Data(Group, prefix="data"):
 
     name: str = setting(
         check=allowed.anything("name"),
-        help="the data set, under the name of its reader; chosen with `data=NAME`",
+        help="the name of the data set's reader; choose it with `data=NAME`",
     )
     dir: str | None = setting(
         None,
         check=allowed.text_or_null("folder"),
         effect=NEVER,
-        help="where the [files](#files) lie; null: download through Keras (digits: nothing needed)",
+        help="folder that holds the [files](#files). Null: Keras downloads them; digits needs no"
+        " files",
     )
     preprocessing: str = setting(
         "vgg",
@@ -38,7 +39,8 @@ class Data(Group, prefix="data"):
         column="preprocessing",
         place=4,
         levels=("vgg", "inception"),
-        help="subtract channel means, or rescale to [-1, 1]; each with its augmentation",
+        help="`vgg` subtracts channel means, `inception` rescales to [-1, 1]. Each has its own"
+        " augmentation",
     )
     augment: bool = setting(
         True,
@@ -49,16 +51,17 @@ class Data(Group, prefix="data"):
         None,
         check=allowed.whole(1, 1024).or_null,
         neutral=None,
-        help="side of the square images that the network reads, resized after augmentation; null:"
-        " as they are",
+        help="side of the square images that the network reads; qbench resizes images after"
+        " augmentation. Null: images keep their size",
     )
     note: str | None = setting(
         None,
         check=allowed.text_or_null(),
         effect=NEVER,
-        help="printed with every table and figure of these data, as it is: it is no markup and no"
-        " mathematics. Not part of a run's identity; a sweep prints the note that it was given"
-        " last, also where its runs are finished; commands on one RUN print that of its training",
+        help="a text that qbench prints with every table and figure of these data. It is plain"
+        " text: Markdown and formulas have no effect. It is not part of a run's identity. A sweep"
+        " prints the last note that you gave, even if its runs are finished. A command on one RUN"
+        " prints the note of that run's training",
     )
 
 
@@ -68,7 +71,7 @@ class Model(Group, prefix="model"):
 
     name: str = setting(
         check=allowed.name(),
-        help="the function that builds the network, under its name; chosen with `model=NAME`",
+        help="the name of the function that builds the network; choose it with `model=NAME`",
     )
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -110,44 +113,45 @@ def _switch_as_text(value: Any) -> Any:
 class Train(Group, prefix="train"):
     """`train`: how long, with what optimizer and schedule."""
 
-    steps: int = setting(check=allowed.whole(1), help="how many steps are trained")
-    batch_size: int = setting(check=allowed.whole(1), help="images of a training step")
-    learning_rate: float = setting(check=allowed.number(0), help="the rate of the first step")
+    steps: int = setting(check=allowed.whole(1), help="number of training steps")
+    batch_size: int = setting(check=allowed.whole(1), help="images in a training step")
+    learning_rate: float = setting(check=allowed.number(0), help="learning rate of the first step")
     optimizer: Choice = setting(
         check=_chosen_from(OPTIMIZERS),
-        help="the optimizer and its arguments, as `train.optimizer.momentum`; chosen with"
+        help="the optimizer and its arguments, such as `train.optimizer.momentum`; choose it with"
         " `train/optimizer=NAME`. `rmsprop` has TensorFlow 1's form",
     )
     schedule: Choice = setting(
         check=_chosen_from(SCHEDULES),
-        help="the schedule of the learning rate and its arguments; chosen with"
+        help="the schedule of the learning rate and its arguments; choose it with"
         " `train/schedule=NAME`. `every` counts steps",
     )
     weight_decay: float = setting(
         0.0,
         check=allowed.number(0),
-        help="L2 on the trainable kernels of convolutions and dense layers, in the loss: this times"
-        " half their squared sum; it is trained, beside the"
+        help="L2 on the trainable kernels of convolutions and dense layers: the loss gets this"
+        " value times half the sum of their squares. Training minimizes it together with the"
         " [losses that layers add](protocol.md#what-a-step-trains)",
     )
     log_every: int = setting(
         1,
         check=allowed.whole(1),
         effect=EVALUATION,
-        help="steps averaged into a row of history.csv; its loss is the cross-entropy alone",
+        help="number of steps that one row of history.csv averages. Its loss is the task's loss"
+        " alone, for classification the cross-entropy",
     )
     checkpoint_every: int | None = setting(
         None,
         check=allowed.whole(1).or_null,
         effect=NEVER,
-        help="steps between checkpoints within a segment",
+        help="number of steps between checkpoints within a segment",
     )
     jit: str = setting(
         "auto",
         check=allowed.one_of(JIT, spelled=_switch_as_text),
-        help="compile training steps and evaluation with XLA, whose fake quantization differs from"
-        " TensorFlow's ops by up to a step ([GPUs](gpu.md)); `auto` does so where it was measured"
-        " to be faster, which so far is nowhere ([benchmarks](benchmarks.md))",
+        help="compile training steps and evaluation with XLA. XLA's fake quantization differs from"
+        " TensorFlow's ops by up to one step of the grid ([GPUs](gpu.md)). `auto` uses XLA where"
+        " it was measured to be faster; so far this is nowhere ([benchmarks](benchmarks.md))",
     )
 
     @property
@@ -168,14 +172,15 @@ class Evaluate(Group, prefix="eval"):
         100,
         check=allowed.whole(1),
         effect=EVALUATION,
-        help="test images that are run at once; the last batch holds what is left, without"
-        " padding. Where ranges are measured of each tensor, results depend on it",
+        help="test images in a batch of evaluation. The last batch has fewer images if the number"
+        " does not divide; it is not padded. If the op measures ranges, results depend on this"
+        " value",
     )
     limit: int | None = setting(
         None,
         check=allowed.whole(1).or_null,
         effect=EVALUATION,
-        help="evaluate the first so many test images only",
+        help="evaluate only the first test images, as many as this number",
     )
 
 

@@ -74,27 +74,28 @@ class Design(Group, prefix="design"):
     name: str = setting(
         check=allowed.one_of(DESIGNS),
         effect=NEVER,
-        help="one factor at a time, or all combinations; chosen with `design=NAME`",
+        help="`ofat`: one factor at a time. `factorial`: all combinations. Choose it with"
+        " `design=NAME`",
     )
     baseline: bool | str = setting(
         check=Allowed(_baseline, lambda: "true, false, each"),
         effect=NEVER,
-        help="whether a float row stands on top; `each`: one on top of every network's rows, a"
-        " network being a combination of what is not under `quant`",
+        help="whether a float row stands at the top. `each`: one float row above the rows of each"
+        " network. A network is one combination of the factors outside `quant`",
     )
     factors: tuple[str, ...] | None = setting(
         None,
         check=Allowed(_factors, lambda: "list of keys", "list").or_null,
         effect=NEVER,
-        help="which factors vary; null: all of the paper's, or those that are given levels where"
-        " the design takes only these",
+        help="which factors vary. Null: with `ofat` all factors of the paper, with `factorial`"
+        " only factors that get levels",
     )
     levels: Levels = setting(
         None,
         check=Allowed(_levels, lambda: "keys with a list of levels each, or null"),
         effect=NEVER,
-        help="factors that a design or study brings; a comma list or a single value on the command"
-        " line wins",
+        help="factors and levels that a design or a study defines. A comma list or a single value"
+        " on the command line replaces the levels of its factor",
     )
 
 
@@ -106,44 +107,45 @@ class Engine(Group):
         True,
         check=allowed.switch(),
         effect=NEVER,
-        help="train steps that several runs have in common once",
+        help="train steps only once if several runs share them",
     )
     keep_trunks: bool = setting(
         False,
         check=allowed.switch(),
         effect=NEVER,
-        help="keep shared states when no run needs them any more",
+        help="keep shared states after the last run that needs them",
     )
     retries: int = setting(
         1,
         check=allowed.whole(0, 100),
         effect=NEVER,
-        help="how often a job is tried again after it failed or its process died",
+        help="how often qbench tries a job again if it failed or its process died",
     )
     fail_fast: bool = setting(
         False,
         check=allowed.switch(),
         effect=NEVER,
-        help="stop at the first job that fails for good",
+        help="stop at the first job that fails after all its retries",
     )
     isolate: bool = setting(
         True,
         check=allowed.switch(),
         effect=NEVER,
-        help="train in worker processes; false trains where the launcher runs the job, for"
+        help="train in worker processes. False: train in the process of the launcher's job, for"
         " debuggers",
     )
     device: str = setting(
         "auto",
         check=allowed.one_of(("auto", "cpu", "gpu")),
         effect=NEVER,
-        help="the kind of device that the workers have; auto asks one on this machine",
+        help="the kind of device that the workers have. `auto`: qbench asks a worker on this"
+        " machine",
     )
     workers: int = setting(
         1,
         check=allowed.whole(1, 1024),
         effect=NEVER,
-        help="jobs at once on this machine, through joblib; a launcher of your choice brings its"
+        help="number of jobs at once on this machine, through joblib. Other launchers have their"
         " own setting",
     )
 
@@ -162,8 +164,8 @@ class Deploy(Group, prefix="deploy"):
         REPRESENTATIVE,
         check=allowed.one_of(CALIBRATIONS).or_null,
         effect=NEVER,
-        help="also quantize float runs after training, with ranges found on training images, as"
-        " the reference for quantized training; null: no such file",
+        help="also quantize float runs after training, as the reference for quantized training;"
+        " ranges come from training images. Null: no such file",
     )
 
 
@@ -180,20 +182,20 @@ class Settings(Group):
         key="study.name",
         check=Allowed(_study, lambda: "name without /"),
         effect=NEVER,
-        help="names the folder in `outputs/`; chosen with `study=NAME`",
+        help="name of the folder in `outputs/`; choose it with `study=NAME`",
     )
     base: Experiment
     seeds: tuple[int, ...] = setting(
         (0,),
         check=Allowed(_seeds, lambda: "list of whole numbers", "list"),
-        help="every configuration is run with each",
+        help="qbench runs every configuration once with each seed",
     )
     design: Design
     out: str | None = setting(
         None,
         check=allowed.text_or_null("folder"),
         effect=NEVER,
-        help="everything goes there; null: `outputs/<study>/`",
+        help="folder for everything that the command writes. Null: `outputs/<study>/`",
     )
     engine: Engine
     deploy: Deploy = Deploy()
@@ -201,7 +203,7 @@ class Settings(Group):
         None,
         check=allowed.anything("text or null"),
         effect=NEVER,
-        help="set by qbench for its launcher jobs",
+        help="qbench sets it for its launcher jobs",
     )
 
     @property

@@ -53,7 +53,7 @@ class Quant(Group, prefix="quant"):
         column="rounding",
         place=2,
         levels=("half_to_even", "half_up"),
-        help="how ties are rounded; qdq_v2 only",
+        help="how values halfway between two codes are rounded; qdq_v2 only",
     )
     bits: int = setting(
         8,
@@ -63,8 +63,9 @@ class Quant(Group, prefix="quant"):
         place=3,
         levels=(8, 4, 16, 32),
         show=_cell_of_bits,
-        help="qdq_v2 takes 1 to 61 signed bits or 1 to 62 unsigned ones, fake_quant 2 to 16. One"
-        " signed bit has no positive code and diverges",
+        help="bits of quantized tensors. qdq_v2 takes 1 to 61 signed bits or 1 to 62 unsigned"
+        " bits, fake_quant takes 2 to 16. One signed bit has no positive code, and its training"
+        " diverges",
     )
     weight_bits: int | None = setting(
         None,
@@ -109,40 +110,42 @@ class Quant(Group, prefix="quant"):
         levels=(False, True),
         show=lambda quant: "yes" if quant.range_given else "no",
         figure=("fig4_range", "choice of the minimum and maximum"),
-        help="whether the op is given a range or measures it; see [ranges](#ranges); qdq_v2 only",
+        help="whether the op gets a range (true) or measures it (false); qdq_v2 only; see"
+        " [ranges](#ranges)",
     )
     weight_range: str = setting(
         "op",
         check=allowed.one_of(WEIGHT_RANGES),
         effect=QUANTIZED,
         neutral="op",
-        help="the range of kernels: `op`, as the op chooses it; `narrow`, the same without the"
-        " lowest code, as in Jacob et al. 2018; `symmetric_narrow`, -m .. m without the lowest"
-        " code, as LiteRT's kernels need it ([deployment](deployment.md)). The last two take 2 bits"
-        " or more; `narrow` takes signed codes with qdq_v2",
+        help="the range of kernels. `op`: as the op chooses it. `narrow`: the same range without"
+        " the lowest code, as in Jacob et al. 2018. `symmetric_narrow`: -m .. m without the lowest"
+        " code, as LiteRT needs it ([deployment](deployment.md)). `narrow` and `symmetric_narrow`"
+        " need 2 bits or more; with qdq_v2 `narrow` needs signed codes",
     )
     granularity: str = setting(
         "tensor",
         check=allowed.one_of(GRANULARITIES),
         effect=QUANTIZED,
         neutral="tensor",
-        help="one range for a kernel, or one for each of its output channels. With qdq_v2,"
-        " `quant.signed=false` and `quant.weight_range=op`, `channel` is refused",
+        help="`tensor`: one range for each kernel. `channel`: one range for each output channel of"
+        " a kernel. qbench refuses `channel` with qdq_v2, `quant.signed=false` and"
+        " `quant.weight_range=op`",
     )
     first_last: str = setting(
         "same",
         check=allowed.one_of(FIRST_LAST, spelled=_number_as_text),
         effect=QUANTIZED,
         neutral="same",
-        help="bits of the first and the last kernel, and of image and output where they are"
-        " quantized",
+        help="bits of the first and the last kernel, and of image and output if they are"
+        " quantized. `same`: as everywhere else. `float`: not quantized",
     )
     fold_batch_norm: bool = setting(
         False,
         check=allowed.switch(),
         effect=QUANTIZED,
         neutral=False,
-        help="quantize kernels with batch normalization folded into them; see"
+        help="fold batch normalization into the kernels and quantize the folded kernels; see"
         " [deployment](deployment.md)",
     )
     freeze_batch_norm: bool = setting(
@@ -150,19 +153,19 @@ class Quant(Group, prefix="quant"):
         check=allowed.switch(),
         effect=QUANTIZED,
         neutral=False,
-        help="use no batch statistics any more once quantization starts",
+        help="use no batch statistics after quantization has started",
     )
     tie_inputs: bool = setting(
         False,
         check=allowed.switch(),
         effect=QUANTIZED,
         neutral=False,
-        help="what is added or concatenated shares one range; needs moving averages",
+        help="tensors that are added or concatenated share one range; needs moving averages",
     )
     ema_decay: float = setting(
         0.999,
         check=allowed.number(0, 1, open_end=True),
-        help="decay of the moving averages of ranges, which float steps gather as well",
+        help="decay of the moving averages of ranges. Float steps update these averages too",
     )
     delay: float = setting(
         0.8,
