@@ -88,7 +88,7 @@ def profile(figures: Figures) -> list[str]:
     return [
         *table(("milliseconds (calls)", *variants), [whole, *rows]),
         "",
-        "A dash: not among the ops that take longest in that variant.",
+        "A dash means: in this variant the op is not one of the slowest.",
         "",
         f"The convolutions are {facts['gflop']:.1f} GFLOP a step; a large matrix product reaches"
         f" {facts['gemm_gflop_per_second']:.0f} GFLOP/s here, so that the arithmetic alone takes"
