@@ -19,13 +19,13 @@ from qbench.base.registry import nearest
 VERBS = {
     "sweep": ("[overrides]", "run a study's design: one table, four figures"),
     "train": ("[overrides]", "run one configuration"),
-    "plan": ("[overrides]", "what a sweep would run, with steps; trains nothing"),
-    "graph": ("[overrides]", "the quantization ops that a configuration inserts"),
+    "plan": ("[overrides]", "show what a sweep would run, with steps; trains nothing"),
+    "graph": ("[overrides]", "list the quantization ops that a configuration inserts"),
     "evaluate": ("RUN [overrides]", "evaluate a finished run again from its saved weights"),
     "convert": ("RUN [overrides]", "write a finished run as a LiteRT file and measure the file"),
     "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
     "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
-    "status": ("DIR", "which runs of a sweep are done, running, failed or waiting"),
+    "status": ("DIR", "show which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR", "remove shared states that no unfinished run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
@@ -36,14 +36,14 @@ _OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES, errno.EISDIR)
 
 _USAGE = """usage: qbench VERB [arguments]
 
-Which quantization settings should a network be trained with? qbench varies one factor at a time.
+Which quantization settings should I train my network with? qbench varies one factor at a time.
 
 {verbs}
 
 Overrides are key=value pairs, as in Hydra: quant.bits=4, study=cifar10_resnet8. In a sweep,
-quant.bits=8,2,3,4 gives that factor these levels, the first one its default.
+quant.bits=8,2,3,4 gives the levels of that factor; the first level is the default.
 
-  qbench VERB --help   what a verb takes
+  qbench VERB --help   the arguments of a verb
   qbench --version     the version
 """
 

@@ -9,9 +9,9 @@ from qbench.storage import layout, records
 
 HELP = """usage: qbench clean DIR
 
-Removes the shared states and checkpoints below DIR that no unfinished run needs; DIR is the folder
-of a sweep or of a study. Records, weights, tables and figures stay. A sweep does the same as it
-goes, unless keep_trunks=true.
+Removes shared states and checkpoints below DIR, if no unfinished run needs them. DIR is the folder
+of a sweep or of a study. Records, weights, tables and figures stay. A sweep removes such states
+too while it runs, unless keep_trunks=true.
 """
 
 

@@ -21,14 +21,15 @@ HELP = """usage: qbench convert RUN [overrides]
 
 Writes a finished run as a LiteRT file into its folder (model_int8.tflite, model_16x8.tflite or
 model_float.tflite), runs the file over the test set on every kernel path of the runtime, and writes
-what came out to deploy.json beside it.
-Overrides may change the test: eval.limit, data.dir. Figures of other images than those of the run's
-own evaluation are printed, and written only where there are no better ones.
-A float run is also quantized after training, with ranges found on training images, as in a sweep
-(model_int8.tflite and deploy_representative.json); deploy.calibration=null leaves this out.
+the results to deploy.json beside it.
+Overrides may change the test: eval.limit, data.dir. If the images then differ from the images of
+the run's own evaluation, the results are printed. They are written only if deploy.json has no
+better ones.
+A float run is also quantized after training, as in a sweep, with ranges found on training images
+(model_int8.tflite and deploy_representative.json). deploy.calibration=null leaves this out.
 
-Exit code: 0 if the run was converted, 1 if no file can be made of its network or the file gives
-wrong answers, which is recorded.
+Exit code: 0 if the run was converted. 1 if no file can be made of its network, or if the file gives
+wrong answers; this is recorded.
 """
 
 CALIBRATION = "deploy.calibration"

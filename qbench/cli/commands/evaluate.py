@@ -9,10 +9,10 @@ from qbench.engine.progress import remarks
 
 HELP = """usage: qbench evaluate RUN [overrides]
 
-Evaluates a finished run again from its saved weights; RUN is its folder. Nothing is written.
-Overrides may change how and on which copy of the data: eval.batch_size, eval.limit, data.dir.
+Evaluates a finished run again from its saved weights. RUN is its folder. Nothing is written.
+Overrides may change the evaluation and the copy of the data: eval.batch_size, eval.limit, data.dir.
 
-Exit code: 0 if it could be evaluated, whether or not the figures are those recorded.
+Exit code: 0 if the run could be evaluated, even if the results differ from the recorded ones.
 """
 
 _CHANGEABLE = ("eval.batch_size", "eval.limit", "data.dir")

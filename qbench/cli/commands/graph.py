@@ -11,8 +11,8 @@ from qbench.planning.factors import impossible
 
 HELP = """usage: qbench graph [overrides]
 
-Traces the network as it is evaluated and lists the fake-quantization ops found in the graph, their
-number by kind, and the number of convolutions, ReLUs and residual adds. Needs no data.
+Traces the network as it is evaluated. Lists the fake-quantization ops in the graph, counts them by
+kind, and counts the convolutions, ReLUs and residual adds. Needs no data.
 """
 
 

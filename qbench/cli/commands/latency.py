@@ -16,17 +16,17 @@ from qbench.tasks.task import metrics_of
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
 
-How long one invocation of a converted file takes: median, 90th percentile and minimum, on every
-kernel path of the runtime, with 1, 2 and 4 threads.
+Measures how long one invocation of a converted file takes: median, 90th percentile and minimum, on
+every kernel path of the runtime, with 1, 2 and 4 threads.
 
-  RUN    the folder of a run that `qbench convert` has converted: its file against the float32 file
-         of the same network, interleaved, with the ratio of each round; writes latency.json
-  FILE   any .tflite file by itself; nothing is written
-  DIR    the folder of a sweep: each of its converted runs; `qbench report DIR` then draws the
-         metric that leads its table against latency
+  RUN    the folder of a run that `qbench convert` has converted: times its file and the float32
+         file of the same network, interleaved, with the ratio of each round; writes latency.json
+  FILE   any .tflite file: times this file alone; nothing is written
+  DIR    the folder of a sweep: times each of its converted runs; `qbench report DIR` then draws the
+         first metric of the table against latency
 
 Overrides: threads=[1,2,4], kernels=[xnnpack,builtin,reference], batch=1, runs=50, warmup=5,
-seconds=10 (after so long, of each line of the table, no further run is begun), data.dir.
+seconds=10 (for each line of the table: no further run starts after this time), data.dir.
 
 Exit code: 0 if something was measured.
 """

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 HELP = """usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
 
-What `qbench sweep` with the same overrides would run: every run with its float and quantized steps,
-the tree of segments that runs share, and how long it takes. Trains nothing and imports no
+Shows what `qbench sweep` with the same overrides would run: every run with its float and quantized
+steps, the tree of segments that runs share, and how long it takes. Trains nothing and imports no
 TensorFlow.
 
   --workers N        length on N workers (default: workers=), as a launcher runs it: in batches,
                      with a barrier between
-  --step-seconds S   seconds of one step; otherwise taken from the study's records, if there are any
+  --step-seconds S   seconds of one step; default: from the study's records, if there are any
   --json             for programs: steps_unshared, steps_shared, ratio (shared / unshared), ...
 """
 

@@ -9,10 +9,10 @@ from qbench.storage import layout, records
 
 HELP = """usage: qbench report DIR
 
-Rebuilds runs.csv, table.csv, table.md, figures/ and report.html in DIR, the folder of a sweep, from
-its records. Imports no TensorFlow.
-Exit code: 0 if all was built, 1 if a figure could not be drawn (the tables stand, and the page says
-which is missing).
+Builds runs.csv, table.csv, table.md, figures/ and report.html again from the records of a sweep.
+DIR is the folder of the sweep. Imports no TensorFlow.
+Exit code: 0 if everything was built. 1 if a figure could not be drawn; then the tables are complete
+and the page names the missing figure.
 """
 
 

@@ -12,7 +12,7 @@ from qbench.storage.store import Store
 
 HELP = """usage: qbench status DIR
 
-What has become of the runs of the sweep in DIR: done, running, failed or waiting. Reads only.
+Shows the runs of the sweep in DIR: done, running, failed or waiting. Reads only.
 """
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"

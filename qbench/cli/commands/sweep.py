@@ -24,13 +24,13 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
 
-Steps that several runs have in common are trained once (share=false trains every run by itself,
-with the same result). Finished runs are found and not run again; an interrupted sweep goes on where
-it was. deploy.enabled=true converts every run (see qbench convert); a conversion that failed for a
-reason that may pass, such as want of memory, is tried again by the same command.
-Exit code: 0 if every run ended well, 1 if one failed, diverged or could not be converted for such a
-reason (the others are in the table), a converted file gives wrong answers or a figure could not be
-drawn, 2 if nothing could be run.
+Steps that several runs share are trained once. With share=false every run is trained alone; the
+results are the same. Finished runs are found and not run again, and an interrupted sweep continues.
+deploy.enabled=true converts every run (see qbench convert). If a conversion failed for a reason
+that may pass, such as too little memory, the same command tries it again.
+Exit code: 0 if every run ended well. 1 if a run failed or diverged, if a conversion failed for such
+a reason, if a converted file gives wrong answers, or if a figure could not be drawn; the other runs
+are in the table. 2 if nothing could be run.
 """
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 HELP = """usage: qbench trace RUN [overrides]
 
-Compares the file of a converted run with its simulation on the same fixed ranges, tensor by tensor,
-and names the first one that differs by more than one step of its grid.
+Compares the file of a converted run with its simulation, tensor by tensor. Both use the same fixed
+ranges. Names the first tensor that differs by more than one step of its grid.
 Overrides: kernels=reference|builtin (default reference), images=N (default 100), data.dir.
 
-Exit code: 0 if both could be run, whatever the difference.
+Exit code: 0 if both could be run, even if they differ.
 """
 
 _CHANGEABLE = ("kernels", "images", "data.dir")

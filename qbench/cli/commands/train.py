@@ -12,15 +12,15 @@ from qbench.storage import layout
 
 HELP = """usage: qbench train [overrides]
 
-Runs one configuration, once for each of its seeds, and prints what came out.
+Runs one configuration, once for each of its seeds, and prints the results.
 
   qbench train quant.op=fake_quant quant.bits=4
   qbench train quant=none                          the float baseline
   qbench train data=mnist data.dir=DIR model=resnet8
 
-A finished run is found and not run again; with train.checkpoint_every=N an interrupted one goes on
-from its last checkpoint. Exit code: 0 if every run ended well, 1 if one failed or diverged, 2 if
-nothing could be run.
+A finished run is found and not run again. With train.checkpoint_every=N an interrupted run
+continues from its last checkpoint. Exit code: 0 if every run ended well, 1 if a run failed or
+diverged, 2 if nothing could be run.
 """
 
 

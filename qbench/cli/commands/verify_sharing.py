@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 HELP = """usage: qbench verify-sharing [overrides]
 
-Proves that sharing changes nothing: trains the runs of the design both ways, each by itself in one
-go and all with shared segments that are stored and read back, and compares every weight bit by bit.
-Exit code 0 only if all are equal.
+Proves that sharing changes nothing. Trains the runs of the design twice: each run alone without
+interruption, and all runs with shared segments that are stored and read back. Then compares every
+weight bit by bit. Exit code 0 only if all are equal.
 
   qbench verify-sharing                            the paper's design on the digits
   qbench verify-sharing 'design.factors=[quant.op]' train.steps=100
