@@ -1,4 +1,4 @@
-"""The analysis: a network and a scheme -> what is put where, before anything is built."""
+"""The analysis decides from a network and a scheme what is inserted where, before a build."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from qbench.quantize.walk import functional
 
 
 def analyse(model: Any, scheme: QuantizationScheme | None) -> InsertionPlan:
-    """What a scheme does to a network.
+    """Decide what a scheme inserts into a network, and where.
 
     Args:
         model: functional or sequential Keras model with one input and one output and without
             models inside; nothing is added to it.
         scheme: what to quantize and how; None leaves every tensor float.
 
-    Ranges are gathered of the image, of every tensor that some placement could quantize, and of
-    the output, whatever the scheme says. Batch normalization is fused, or folded into quantized
-    kernels where the scheme says so. A tensor is quantized at most once, and not again behind an
-    op that passes its values through.
+    Every plan gathers the ranges of the image, of the output, and of every tensor that some
+    placement could quantize; the scheme does not matter. Batch normalization is fused, or folded
+    into quantized kernels if the scheme says so. A tensor is quantized at most once. Behind an op
+    that passes its values through, it is not quantized again.
 
     Raises:
-        QbenchError: the model is of another kind, or a placement wants a tensor quantized whose
-            range is not gathered.
+        QbenchError: the model is of another kind, or a placement quantizes a tensor whose range is
+            not gathered.
     """
     model = functional(model)
     for inner in model.operations if hasattr(model, "operations") else [model]:
@@ -59,7 +59,7 @@ def analyse(model: Any, scheme: QuantizationScheme | None) -> InsertionPlan:
 
 
 class _Analysis:
-    """One pass over the calls of a graph; layers get their names in this order."""
+    """One pass over the calls of a graph. It names the inserted layers in this order."""
 
     def __init__(self, graph: Graph, rules: Rules) -> None:
         self._graph = graph

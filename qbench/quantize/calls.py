@@ -1,4 +1,4 @@
-"""What a call of a layer is: whose code it runs, and calls with other values for variables."""
+"""Calls of layers: whose code a call runs, and calls with other values for variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qbench.base.errors import QbenchError
 
 
 def is_stock(layer: Any) -> bool:
-    """Whether the class of a layer is Keras' own: another may compute whatever it likes."""
+    """Whether the class of a layer is Keras' own; another class may compute anything."""
     return type(layer).__module__.partition(".")[0] == "keras"
 
 
@@ -22,20 +22,20 @@ def is_in_inference(kwargs: Mapping[str, Any]) -> bool:
 
 
 def call_with(wrapper: Any, layer: Any, mapping: Sequence[tuple[Any, Any]], x: Any) -> Any:
-    """What a layer gives for x while it reads other values for some of its variables.
+    """Call a layer on x, with other values in place of some of its variables.
 
     Args:
-        wrapper: the Keras layer in whose `call` this happens; the losses that the layer adds are
-            its losses.
+        wrapper: the Keras layer whose `call` makes this call; it gets the losses that `layer` adds.
         layer: any Keras layer.
-        mapping: (variable, value) for each variable that is to be replaced.
-        x: as the layer takes it.
+        mapping: (variable, value) for each variable that gets another value.
+        x: the input that the layer takes.
 
-    All else is as in a call of the layer itself: Keras' stateless scope, which answers the reads,
-    holds back losses and assignments (a generator's state that moves on), and they are made up for.
+    Everything else is the same as in a direct call of the layer. Keras' stateless scope answers the
+    reads of variables. The scope holds back losses and assignments (for example the next state of a
+    generator); this function applies them afterwards.
 
     Raises:
-        QbenchError: the layer assigns a variable that is replaced.
+        QbenchError: the layer assigns one of the variables in `mapping`.
     """
     kept = {id(variable) for variable, _ in mapping}
     others = [v for v in (*layer.variables, *layer.metrics_variables) if id(v) not in kept]

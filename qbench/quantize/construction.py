@@ -1,4 +1,4 @@
-"""A model built anew from a plan: the layers are the old ones, what stands beside them is given."""
+"""Builds a model from a plan: the layers stay, the caller gives the parts between them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from qbench.quantize.walk import walk
 
 
 class Parts(Protocol):
-    """What a construction puts into the model."""
+    """The parts that a construction inserts into the model."""
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
-        """The quantized self of a tensor.
+        """The quantized value of a tensor.
 
         Args:
-            planned: which.
-            value: its symbolic value.
-            root: that of the tensor whose range counts.
+            planned: the tensor in the plan.
+            value: the symbolic value of the tensor.
+            root: the symbolic value of the tensor whose range counts.
         """
 
     def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What a call gives; `args` and `kwargs` are quantized where the plan says so."""
+        """The result of a call; `args` and `kwargs` are quantized where the plan says so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +40,10 @@ class Constructed:
     """A model that was built from a plan.
 
     Attributes:
-        inputs: its symbolic inputs.
-        output: what it gives.
-        values: by name, the symbolic value of every tensor.
-        quantized: the same of those that are quantized.
+        inputs: the symbolic inputs of the model.
+        output: the symbolic output of the model.
+        values: the symbolic value of every tensor, by name.
+        quantized: the symbolic value of every quantized tensor, by name.
     """
 
     inputs: Any
@@ -56,10 +56,10 @@ def construct(model: Any, plan: InsertionPlan, parts: Parts) -> Constructed:
     """Build the model that a plan describes.
 
     Args:
-        model: the one that was analysed.
-        plan: what is put where.
-        parts: what is put there. Each quantized tensor is asked for once; calls that are folded
-            away are not asked for.
+        model: the model that was analysed.
+        plan: the insertion plan.
+        parts: the parts to insert. `construct` asks for each quantized tensor once, and never asks
+            for calls that are folded away.
     """
     construction = _Construction(plan, parts)
     clone = walk(model, construction.call)
@@ -69,7 +69,7 @@ def construct(model: Any, plan: InsertionPlan, parts: Parts) -> Constructed:
 
 
 class _Construction:
-    """One construction: `call` is handed every call of the model in its turn."""
+    """One construction. The walk passes every call of the model to `call`, in order."""
 
     def __init__(self, plan: InsertionPlan, parts: Parts) -> None:
         self._calls = iter(plan.calls)
@@ -93,7 +93,7 @@ class _Construction:
         return output
 
     def read(self, read: Read, value: Any) -> Any:
-        """What stands in the place of a tensor that is read."""
+        """The value that is read in place of a tensor."""
         self.values.setdefault(read.tensor, value)  # the image, which no call makes
         planned = read.quantized
         if planned is None:

@@ -16,15 +16,15 @@ from qbench.quantize.placement import kernels
 class WithFoldedKernel(keras.layers.Layer):
     """A convolution and the batch normalization behind it, with one quantized kernel.
 
-    What is quantized is the kernel that an integer device has: kernel * gamma / sigma, sigma the
-    moving standard deviation (Jacob et al. 2018, section 3.2). In training the output is then
-    corrected to the batch's own statistics as TensorFlow 1's `fold_batch_norms` does it: times
-    sigma / sigma_batch, with the bias beta - mean_batch * gamma / sigma_batch. These statistics are
-    those of the unquantized convolution, which runs beside the other. Unlike TensorFlow 1's fused
-    op, which has none, they let the gradient through, as batch normalization's own do.
+    The quantized kernel is the kernel on an integer device: kernel * gamma / sigma, where sigma is
+    the moving standard deviation (Jacob et al. 2018, section 3.2). In training the output is then
+    corrected to the statistics of the batch, as in TensorFlow 1's `fold_batch_norms`: times sigma /
+    sigma_batch, with the bias beta - mean_batch * gamma / sigma_batch. The statistics come from the
+    unquantized convolution, which runs beside the quantized one. The gradient passes through these
+    statistics, as in batch normalization. TensorFlow 1's fused op has no gradient there.
 
-    A regularizer of the layer's activity reads the unquantized convolution too: what the quantized
-    one gives is normalized already.
+    A regularizer of the layer's activity also reads the output of the unquantized convolution,
+    because the output of the quantized one is already normalized.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class WithFoldedKernel(keras.layers.Layer):
     ) -> None:
         """`layer` and `norm` stay the owners of their variables.
 
-        With `freeze` the moving statistics are used in training too and stay as they are; then no
-        correction is needed, and no second convolution.
+        With `freeze`, training also uses the moving statistics and does not update them. Then it
+        needs no correction and no second convolution.
         """
         super().__init__(name=name, activity_regularizer=norm.activity_regularizer)
         self.layer = layer
@@ -44,7 +44,7 @@ class WithFoldedKernel(keras.layers.Layer):
         self.activity = penalty and keras.layers.Identity(activity_regularizer=penalty)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """X as the wrapped layer takes it."""
+        """X is the input that the wrapped layer takes."""
         norm, kernel = self.norm, kernels(self.layer)[0]
         # One explicit read: what is derived from it must not race with the step's update.
         value = tf.convert_to_tensor(kernel.value)
@@ -79,11 +79,12 @@ class WithFoldedKernel(keras.layers.Layer):
 
 @tf.custom_gradient
 def _moments(y: Any) -> Any:
-    """Mean and variance of each channel of y (..., channels), and what the moving one is fed.
+    """Mean and variance of y (..., channels) by channel, and the variance for the moving average.
 
-    That is the Bessel-corrected variance of images, as in float steps: TensorFlow's fused op, which
-    normalizes those, corrects it, and Keras, which normalizes the rest, does not. The fused op
-    gives both in one pass, which is far quicker than `tf.nn.moments`, but no gradient through them.
+    For images the third value is the Bessel-corrected variance, as in float steps: TensorFlow's
+    fused op normalizes images and corrects their variance. Keras normalizes the rest and does not
+    correct. The fused op computes mean and variance in one pass, much faster than `tf.nn.moments`,
+    but without a gradient.
     """
     channels = y.shape[-1]
     empty = tf.constant([], y.dtype)

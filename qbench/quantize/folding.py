@@ -18,16 +18,16 @@ Array = NDArray[np.float32]
 
 
 def foldable(model: Any) -> dict[str, Any]:
-    """The batch normalization behind each convolution that can take it up, by convolution."""
+    """The batch normalization that can be folded into each convolution, by convolution."""
     return foldable_in(graph_of(model))
 
 
 def foldable_in(graph: Graph) -> dict[str, Any]:
-    """The same, of a graph.
+    """The same for a graph.
 
-    A normalization must be the only reader of a linear convolution's output and normalize its last
-    axis, and neither may be called more than once, or compute anything else than Keras' own;
-    statistics of masked values are not those of all.
+    The normalization must be the only reader of the output of a linear convolution, and normalize
+    its last axis. Both must be called only once, and both must be Keras' own layers. A
+    normalization with a mask is not folded: its statistics leave values out.
     """
     times = Counter(call.op.name for call in graph.calls)
     readers: dict[str, list[Call]] = {}
@@ -45,14 +45,14 @@ def foldable_in(graph: Graph) -> dict[str, Any]:
 
 
 def is_as_keras_has_it(layer: Any) -> bool:
-    """Whether a layer computes what its type says: it is of Keras' own class, and no variant."""
+    """Whether a layer computes what its type says: its class is Keras' own and no variant."""
     return is_stock(layer) and not getattr(layer, "renorm", False)
 
 
 def is_fusable(norm: Any, x: Any) -> bool:
     """Whether TensorFlow's fused op computes what a normalization does with a tensor.
 
-    That is so for x (N, H, W, C) and with gamma and beta.
+    It does for x (N, H, W, C), with gamma and beta.
     """
     return (
         isinstance(norm, keras.layers.BatchNormalization)
@@ -86,7 +86,7 @@ def scaled(layer: Any, kernel: Any, factor: Any) -> Any:
 
 @dataclass(frozen=True)
 class Affine:
-    """What a convolution and its batch normalization do to x, as factor * (kernel * x) + bias.
+    """A convolution and its batch normalization as factor * (kernel * x) + bias.
 
     Attributes:
         factor: (channels,) gamma / sqrt(moving variance + epsilon); ones without normalization.

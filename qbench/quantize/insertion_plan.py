@@ -1,4 +1,4 @@
-"""What quantization puts where into a network: the outcome of the analysis, as plain data."""
+"""What quantization inserts into a network, and where: the analysis' result, as plain data."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from qbench.quantize.quantizer import Quantizer
 
 @dataclass(frozen=True)
 class Insertion:
-    """One fake-quantization op that is put into a network.
+    """One fake-quantization op that is inserted into a network.
 
     Attributes:
-        layer: name of the inserted layer, the scope of its ops in a traced graph.
-        placement: the rule that asked for it first.
-        tensor: what it quantizes: the layer whose output it is, or `<layer> kernel`.
-        is_kernel: whether that is a kernel.
+        layer: name of the inserted layer, which is the scope of its ops in a traced graph.
+        placement: the first rule that quantizes the tensor.
+        tensor: the quantized tensor: the name of the layer that makes it, or `<layer> kernel`.
+        is_kernel: whether the tensor is a kernel.
         source: where the range comes from (see `qbench.quantize.quantizer`).
-        root: the gathered tensor whose values it passes on; itself for most, empty for kernels.
+        root: the gathered tensor whose values this tensor passes on; mostly the tensor itself,
+            empty for kernels.
     """
 
     layer: str
@@ -38,7 +39,7 @@ class Range:
     Attributes:
         tensor: its name.
         layer: name of the layer that measures it.
-        smallest: the tensor's minimum where it is known, so that it need not be measured.
+        smallest: the minimum of the tensor, if it is known without measuring; else None.
     """
 
     tensor: str
@@ -48,12 +49,12 @@ class Range:
 
 @dataclass(frozen=True)
 class Row:
-    """Where a tensor's range stands in the averages.
+    """The rows of the averages that hold a tensor's range.
 
     Attributes:
-        own: the row of the tensor or, unless `is_root`, of its root.
-        is_root: whether the range is this very tensor's.
-        tied: the rows of other tensors that share the range, never its own.
+        own: the row of the tensor itself, or of its root if `is_root` is false.
+        is_root: whether the range was measured of this very tensor.
+        tied: the rows of the other tensors that share the range; `own` is not among them.
     """
 
     own: int
@@ -63,14 +64,14 @@ class Row:
 
 @dataclass(frozen=True)
 class QuantizedTensor:
-    """A tensor that is quantized once, for all that read it so.
+    """A tensor that is quantized once, for all its readers that need it quantized.
 
     Attributes:
         tensor: its name.
         layer: name of the layer that quantizes it.
         root: the tensor whose range counts.
-        quantizer: what quantizes it.
-        row: where its range stands.
+        quantizer: the quantizer of the tensor.
+        row: the rows that hold its range.
     """
 
     tensor: str
@@ -82,12 +83,13 @@ class QuantizedTensor:
 
 @dataclass(frozen=True)
 class Read:
-    """A float tensor that a call reads, or that the network gives.
+    """A float tensor that a call reads, or the output of the network.
 
     Attributes:
         tensor: its name.
         root: the name of the tensor whose values it passes on.
-        quantized: what is read in its place; None for the tensor itself.
+        quantized: the quantized tensor that is read in its place; None if the tensor itself is
+            read.
     """
 
     tensor: str
@@ -103,7 +105,7 @@ class QuantizedKernel:
         layer: name of the layer that stands in for it.
         quantizer: of its kernels.
         norm: the normalization that is folded into the kernel first, if any.
-        freeze: whether that works by its moving statistics in training too.
+        freeze: whether `norm` uses its moving statistics in training too.
     """
 
     layer: str
@@ -114,7 +116,7 @@ class QuantizedKernel:
 
 @dataclass(frozen=True)
 class FoldedAway:
-    """A call of a normalization that the layer before it has done already.
+    """A call of a normalization that is folded into the layer before it.
 
     Attributes:
         into: the name of that layer.
@@ -129,7 +131,7 @@ class Fused:
 
     Attributes:
         layer: name of the layer that stands in for it.
-        freeze: whether it works by its moving statistics in training too.
+        freeze: whether it uses its moving statistics in training too.
     """
 
     layer: str
@@ -138,7 +140,7 @@ class Fused:
 
 @dataclass(frozen=True)
 class HeldInInference:
-    """A call of a layer that works as in inference, in training too.
+    """A call of a layer that computes as in inference, in training too.
 
     Attributes:
         layer: name of the layer that stands in for it.
@@ -157,8 +159,8 @@ class PlannedCall:
     Attributes:
         op: the layer or operation.
         reads: the float tensors that it reads, in their order.
-        makes: the names of the tensors that it gives.
-        stand_in: what is called in its place; None for itself.
+        makes: the names of the tensors that it returns.
+        stand_in: what is called in place of `op`; None if `op` itself is called.
     """
 
     op: Any
@@ -169,19 +171,19 @@ class PlannedCall:
 
 @dataclass(frozen=True)
 class InsertionPlan:
-    """All that a scheme does to a network.
+    """Everything that a scheme inserts into a network.
 
     Attributes:
-        calls: those of the network, in the order in which they are made.
-        last: what the network gives.
-        output: the name of the tensor whose values that passes on.
-        ranges: those gathered in every step, by row; they depend on the network alone.
-        collector: name of the layer that puts them together.
+        calls: the calls of the network, in order.
+        last: the output of the network.
+        output: the name of the tensor whose values `last` passes on.
+        ranges: the ranges that every step gathers, by row; they depend only on the network.
+        collector: name of the layer that stacks these ranges.
         insertions: the fake-quantization ops in the order of the graph.
-        kernels: by layer with kernels to quantize, the placement that asks and the quantizer.
-        folds: the normalizations that are folded into kernels, by the name of the kernel's layer.
-        shared_ranges: the tensors that share a range with each tensor that shares one, itself
-            among them.
+        kernels: by layer, the placement that quantizes its kernels, and the quantizer.
+        folds: the folded normalizations, by the name of the kernel's layer.
+        shared_ranges: for each tensor with a shared range, all tensors that share it, itself
+            included.
     """
 
     calls: tuple[PlannedCall, ...]
@@ -200,16 +202,16 @@ class InsertionPlan:
         return tuple(one.tensor for one in self.ranges)
 
     def kernel_rule(self, layer: str) -> tuple[str, KernelQuantizer] | None:
-        """The placement that wants the kernels of a layer quantized, and the quantizer."""
+        """The placement that quantizes the kernels of a layer, and the quantizer."""
         return self.kernels.get(layer)
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        """Whatever is read, in order; what the network gives comes last."""
+        """Every read, in order; the output of the network comes last."""
         return (*(read for call in self.calls for read in call.reads), self.last)
 
     @property
     def quantized_tensors(self) -> tuple[QuantizedTensor, ...]:
-        """Every quantized tensor once, in the order of the first that reads it so."""
+        """Every quantized tensor once, in the order of their first quantized reads."""
         found = [read.quantized for read in self.reads if read.quantized is not None]
         return tuple(dict.fromkeys(found))

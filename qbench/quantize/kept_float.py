@@ -12,13 +12,13 @@ from qbench.quantize.placement import is_convolution, kernels
 
 @dataclass(frozen=True)
 class KeptFloat:
-    """A variable that stays float32 whatever is quantized.
+    """A variable that stays float32 in every configuration.
 
     Attributes:
         layer: the name of its layer.
         kind: the layer's class.
-        name: of the variable, with the parts of the layer that hold it.
-        shape: of the variable.
+        name: the name of the variable, after the names of the parts of the layer that hold it.
+        shape: the shape of the variable.
     """
 
     layer: str
@@ -28,12 +28,12 @@ class KeptFloat:
 
     @property
     def values(self) -> int:
-        """Number of values."""
+        """The number of its values."""
         return math.prod(self.shape)
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it reaches over two axes or more, as what is multiplied by does."""
+        """Whether it has two axes or more, as a kernel has."""
         return sum(size > 1 for size in self.shape) > 1
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class KeptFloat:
 
 
 def kept_float(model: Any) -> list[KeptFloat]:
-    """The float variables but for kernels and biases, and what is folded into them.
+    """The float variables except kernels, biases and folded variables.
 
     Args:
         model: functional Keras model.
@@ -66,7 +66,7 @@ def beside_kernels(layer: Any) -> list[Any]:
 
 
 def warnings(model: Any) -> list[str]:
-    """A sentence for each layer with kernels that stay float; `model` is functional."""
+    """One sentence for each layer with kernels that stay float; `model` is functional."""
     kernels: dict[str, list[KeptFloat]] = {}
     for kept in kept_float(model):
         if kept.is_kernel:

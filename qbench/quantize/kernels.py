@@ -18,13 +18,13 @@ class KernelQuantizer:
 
     Attributes:
         quantizer: op, bits and settings; its source is OWN or CURRENT.
-        symmetric: the range is -m .. m, m the largest magnitude, with signed codes and without the
-            lowest one, as LiteRT's kernels need it. Otherwise the range is the op's.
-        narrow: the op's range too goes without the lowest code (Jacob et al. 2018, section 3.1:
-            weights never take the code -128).
-        per_channel: one range for each output channel of a convolution; an op that measures ranges
-            does so whatever the source, unless it is symmetric. A dense kernel has one range for
-            all, since TensorFlow's converter takes no more.
+        symmetric: the range is -m .. m, where m is the largest magnitude, with signed codes without
+            the lowest one, as LiteRT needs it. If false, the op chooses the range.
+        narrow: the op's own range also leaves out the lowest code (Jacob et al. 2018, section 3.1:
+            weights never have the code -128).
+        per_channel: one range for each output channel of a convolution. An op that measures ranges
+            then measures them for every source, unless `symmetric`. A dense kernel has only one
+            range, because TensorFlow's converter supports no more.
     """
 
     quantizer: Quantizer
@@ -38,8 +38,8 @@ class KernelQuantizer:
         Args:
             layer: the owner of the kernel.
             kernel: the variable.
-            value: the kernel's value or what stands for it, in the kernel's shape, float32.
-            name: of the op.
+            value: the kernel's value or a value in place of it, in the kernel's shape, float32.
+            name: the name of the op.
         """
         form = channel_form(layer, kernel) if self.per_channel else None
         if form is None:
@@ -69,7 +69,7 @@ class KernelQuantizer:
         return replace(self.quantizer, signed=True, source=CURRENT)
 
     def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
-        """The ends of the range of x; of no use where the op measures them itself."""
+        """The ends of the range of x; the op ignores them if it measures the range itself."""
         import tensorflow as tf
 
         if self.quantizer.source != CURRENT:
@@ -78,9 +78,9 @@ class KernelQuantizer:
         return tf.reduce_min(still, axis), tf.reduce_max(still, axis)
 
     def grids(self, layer: Any, kernel: Any, value: Any) -> list[OpGrid]:
-        """The grid of each output channel, or the one of the whole kernel; arguments as in a call.
+        """The grid of each output channel, or one grid for the kernel; arguments as in a call.
 
-        The codes of a symmetric grid are counted from that of 0.
+        The code of 0 is 0 on a symmetric grid.
 
         Raises:
             QbenchError: the op has no grid.
@@ -99,11 +99,11 @@ class KernelQuantizer:
 
 
 def _each_in_its_own_unit(x: Any, quantizer: Quantizer, name: str | None) -> Any:
-    """The columns of x (n, channels) on -m .. m, m the largest magnitude of each.
+    """Quantize the columns of x (n, channels) on -m .. m, m the largest magnitude of each column.
 
-    Each is divided by its m and all are quantized as one tensor over -1 .. 1: TensorFlow's ops for
-    a range a channel take several times as long as these three together. No value lies outside, so
-    that the gradient passes straight through.
+    Each column is divided by its m, and all columns are quantized as one tensor over -1 .. 1.
+    TensorFlow's ops for one range per channel take several times as long as these three ops
+    together. No value lies outside the range, so the gradient passes through unchanged.
     """
     import tensorflow as tf
 
@@ -119,7 +119,7 @@ def _each_in_its_own_unit(x: Any, quantizer: Quantizer, name: str | None) -> Any
 
 
 def largest_magnitude(x: Any, per_channel: bool) -> Any:
-    """The largest |x|, of each column (channels,) or of all (); float32, without a gradient."""
+    """The largest |x| of each column (channels,) or of all (); float32, without a gradient."""
     import tensorflow as tf
 
     return tf.reduce_max(tf.abs(tf.stop_gradient(x)), 0 if per_channel else None)
@@ -127,11 +127,12 @@ def largest_magnitude(x: Any, per_channel: bool) -> Any:
 
 @dataclass(frozen=True)
 class ChannelForm:
-    """A kernel as a matrix with a column for each output channel.
+    """A kernel as a matrix with one column for each output channel.
 
     Attributes:
-        shape: of the kernel.
-        swapped: its last two axes are (output, input) channels, as in transposed convolutions.
+        shape: the shape of the kernel.
+        swapped: whether its last two axes are (output, input) channels, as in transposed
+            convolutions.
         channels: number of output channels.
     """
 
@@ -146,7 +147,7 @@ class ChannelForm:
         return tf.reshape(self._swap(value), (-1, self.channels))
 
     def back(self, columns: Any) -> Any:
-        """(n, channels) in the kernel's shape."""
+        """The columns (n, channels) in the kernel's shape again."""
         import tensorflow as tf
 
         *outer, a, b = self.shape
@@ -159,7 +160,7 @@ class ChannelForm:
 
 
 def channel_form(layer: Any, kernel: Any) -> ChannelForm | None:
-    """How to read a kernel channel by channel; None where it is quantized as one tensor."""
+    """How to read a kernel channel by channel; None if it is quantized as one tensor."""
     import keras
 
     layers, shape = keras.layers, tuple(kernel.shape)

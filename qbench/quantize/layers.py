@@ -1,7 +1,7 @@
-"""The layers that a rewritten model is made of, beside those of the float model itself.
+"""The layers that a rewritten model has in addition to the layers of the float model.
 
-They hold no weights of their own: what they wrap belongs to the float model, so that passing from
-one view to another moves nothing.
+They own no weights. The layers that they wrap belong to the float model, so a change from one view
+to another moves no weights.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ class MeasureRange(keras.layers.Layer):
     """The minimum and maximum of its input, () each, without a gradient."""
 
     def __init__(self, minimum: float | None, name: str) -> None:
-        """`minimum` is taken for granted where it is known: a pass over the tensor less."""
+        """A known `minimum` is not measured, which saves one pass over the tensor."""
         super().__init__(name=name)
         self.minimum = minimum
 
     def call(self, x: Any) -> Any:
-        """X has any shape, float32."""
+        """X is float32 of any shape."""
         if self.minimum is None:
             return minimum_and_maximum(x)
         return tf.constant(self.minimum, x.dtype), tf.reduce_max(tf.stop_gradient(x))
 
     def compute_output_spec(self, x: Any) -> Any:
-        """Two scalars; the constant would look like something computed while building."""
+        """Two scalars. Keras must not take a known minimum for a value computed while building."""
         return keras.KerasTensor((), x.dtype), keras.KerasTensor((), x.dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """Two numbers have none."""
+        """Two numbers have no mask."""
         return None
 
 
@@ -54,14 +54,14 @@ class StackRanges(keras.layers.Layer):
 class FakeQuantize(keras.layers.Layer):
     """Fake-quantizes a tensor of the network.
 
-    Called with the tensor and the ends of the range that was measured of it (or of the tensor
+    The inputs are the tensor and the ends of its measured range (or of the range of the tensor
     whose values it passes on). In training a moving average includes the current batch, as in
-    TensorFlow 1's `MovingAvgQuantize`; those of tensors tied to it are as they were before the
-    step, since some of them are computed later.
+    TensorFlow 1's `MovingAvgQuantize`. The averages of tied tensors do not include it, because some
+    of these tensors are computed later.
     """
 
     def __init__(self, quantizer: Quantizer, averages: RangeAverages, row: Row, name: str) -> None:
-        """Tied tensors need a quantizer whose source is MOVING."""
+        """Tied tensors need a quantizer with the source MOVING."""
         super().__init__(name=name)
         self.supports_masking = True
         self.quantizer = quantizer
@@ -83,7 +83,7 @@ class FakeQuantize(keras.layers.Layer):
         return self.quantizer(x, low, high, name=self.name)
 
     def _moving(self, low: Any, high: Any, training: bool) -> tuple[Any, Any]:
-        """The ends of the averaged range, those of tied tensors included."""
+        """The ends of the averaged range, including the ranges of tied tensors."""
         row = self.row.own
         ends = self.averages.after(row, low, high) if training else self.averages.stored(row)
         low, high = ends[0], ends[1]
@@ -96,8 +96,8 @@ class FakeQuantize(keras.layers.Layer):
 class WithQuantizedKernel(keras.layers.Layer):
     """Runs a convolution or dense layer with its kernels fake-quantized.
 
-    Keras' stateless scope answers the layer's reads of its kernel with the quantized value, which
-    works for every layer and lets the gradient through to the variable.
+    Keras' stateless scope answers the layer's reads of its kernel with the quantized value. This
+    works for every layer, and the gradient reaches the variable.
     """
 
     def __init__(self, layer: Any, quantizer: KernelQuantizer, name: str) -> None:
@@ -112,7 +112,7 @@ class WithQuantizedKernel(keras.layers.Layer):
         return self.quantizer(self.layer, kernel, tf.convert_to_tensor(kernel.value), self.name)
 
     def call(self, x: Any) -> Any:
-        """X as the wrapped layer takes it."""
+        """X is the input that the wrapped layer takes."""
         mapping = [(kernel, self._quantized(kernel)) for kernel in kernels(self.layer)]
         return call_with(self, self.layer, mapping, x)
 
@@ -121,13 +121,13 @@ class FusedBatchNormalization(keras.layers.Layer):
     """Runs a Keras BatchNormalization layer through TensorFlow's fused op.
 
     Keras 3 computes batch statistics with separate ops, about 1.4 times slower on a CPU. As in
-    TensorFlow 1's fused op, the moving variance is fed the Bessel-corrected batch variance.
+    TensorFlow 1's fused op, the Bessel-corrected batch variance updates the moving variance.
     """
 
     def __init__(self, layer: Any, name: str, freeze: bool = False) -> None:
-        """`layer` is a BatchNormalization for which `is_fusable` holds; it keeps its variables.
+        """`is_fusable` holds for the BatchNormalization `layer`, which keeps its variables.
 
-        With `freeze` it normalizes by its moving statistics in training too.
+        With `freeze` it uses its moving statistics in training too.
         """
         super().__init__(name=name, activity_regularizer=layer.activity_regularizer)
         self.layer = layer
@@ -153,7 +153,7 @@ class FusedBatchNormalization(keras.layers.Layer):
 
 
 class InInference(keras.layers.Layer):
-    """Runs a layer as in inference, in training too."""
+    """Runs a layer as in inference, also in training."""
 
     def __init__(self, layer: Any, name: str) -> None:
         """`layer` keeps its variables."""
@@ -162,12 +162,12 @@ class InInference(keras.layers.Layer):
         self.layer = layer
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer takes, without `training`."""
+        """The arguments that the layer takes, without `training`."""
         return self.layer(*args, training=False, **kwargs)
 
 
 def move_statistics(norm: Any, mean: Any, variance: Any) -> None:
-    """Include a batch's mean and (Bessel-corrected) variance, (channels,), in the moving ones."""
+    """Include a batch's mean and (Bessel-corrected) variance, (channels,), in the moving values."""
     for moving, batch in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
         kept = tf.stop_gradient(batch)
         moving.assign(moving.value * norm.momentum + kept * (1.0 - norm.momentum))

@@ -12,7 +12,7 @@ KERNEL_ATTRIBUTES = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def is_convolution(op: Any) -> bool:
-    """A convolution of any kind, or a dense layer: what multiplies by a kernel."""
+    """Whether `op` multiplies by a kernel: a convolution of any kind, or a dense layer."""
     import keras
 
     return isinstance(
@@ -91,9 +91,9 @@ def _is_operation(op: Any, *names: str) -> bool:
 
 
 def is_activation(op: Any) -> bool:
-    """An activation layer or op, or a layer with a nonlinear activation of its own.
+    """Whether `op` is an activation layer or op, or a layer with a nonlinear activation of its own.
 
-    Softmax is left out: it gives probabilities and stands at the output.
+    Softmax does not count: it gives probabilities at the end of a network.
     """
     import keras
 
@@ -108,9 +108,9 @@ def is_activation(op: Any) -> bool:
 
 
 def smallest_output(op: Any) -> float | None:
-    """A number that no output of `op` is below and that stands for its minimum; None if unknown.
+    """The known minimum of the outputs of `op`, which needs no measuring; None if unknown.
 
-    It is 0 for a plain ReLU. Where every output is positive the true minimum is larger, but no op's
+    It is 0 for a plain ReLU. If every output is positive, the true minimum is larger, but no op's
     grid depends on a minimum that is not negative.
     """
     import keras
@@ -126,31 +126,31 @@ def smallest_output(op: Any) -> float | None:
 
 
 def is_add(op: Any) -> bool:
-    """An addition: the layer Add, or `x + y`, which is one only where both are tensors."""
+    """Whether `op` is an addition: the layer Add, or `x + y` with two tensors."""
     import keras
 
     return isinstance(op, keras.layers.Add) or _is_operation(op, "Add")
 
 
 def is_concatenation(op: Any) -> bool:
-    """A concatenation or a stack of tensors, which have one grid in a file."""
+    """Whether `op` is a concatenation or a stack of tensors, which have one grid in a file."""
     import keras
 
     return isinstance(op, keras.layers.Concatenate) or _is_operation(op, *_JOINING_OPS)
 
 
 def reads_to_multiply(op: Any, operands: int) -> bool:
-    """Whether `op` multiplies what it reads by a kernel; see `Placement.inputs_of`."""
+    """Whether `op` multiplies its inputs by a kernel; see `Placement.inputs_of`."""
     return is_convolution(op)
 
 
 def reads_to_add(op: Any, operands: int) -> bool:
-    """Whether `op` adds the `operands` tensors it reads, of which there must be two or more."""
+    """Whether `op` adds its `operands` tensors, of which there must be two or more."""
     return is_add(op) and operands > 1
 
 
 def is_average(op: Any) -> bool:
-    """An average pool: an integer kernel needs the range of what it reads."""
+    """Whether `op` is an average pool: an integer kernel needs the range of its input."""
     import keras
 
     layers = keras.layers
@@ -165,9 +165,9 @@ def is_average(op: Any) -> bool:
 
 
 def keeps_grid(op: Any) -> bool:
-    """An average pool with a window: LiteRT gives its output the grid of its input.
+    """Whether `op` is an average pool with a window: LiteRT gives its output the input's grid.
 
-    A global one becomes another operator, MEAN, whose output has a grid of its own.
+    A global average pool becomes another operator, MEAN, whose output has its own grid.
     """
     import keras
 
@@ -178,11 +178,11 @@ def keeps_grid(op: Any) -> bool:
 
 
 def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -> bool:
-    """Whether every output value is an input value or 0, so that a grid survives the op.
+    """Whether every output value is an input value or 0, so that the grid stays the same.
 
     Args:
         op: the layer or operation.
-        arguments: by keyword, what it is called with beside tensors.
+        arguments: the arguments of the call beside tensors, by keyword.
     """
     import keras
 
@@ -217,7 +217,7 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
 
 
 def is_identity_in_inference(op: Any) -> bool:
-    """Whether a layer only does something in training, so that a file has nothing of it."""
+    """Whether a layer does something only in training, so that a file does not contain it."""
     import keras
 
     layers = keras.layers
@@ -244,13 +244,14 @@ class Placement:
     """A rule that says which tensors are quantized.
 
     Attributes:
-        inputs_of: quantizes the data inputs of these ops, given how many tensors they read.
-        outputs_of: quantizes the outputs of these ops, for whoever reads them.
-        shortcuts_of: of what these ops read, quantizes all that fewer convolutions lead to than to
-            the deepest.
-        kernels: quantizes the kernels of convolutions and dense layers.
-        gathered: quantizes, for whoever reads it, every tensor whose range is gathered: the image,
-            the output, and all that any other placement could quantize.
+        inputs_of: says of an op, and the number of tensors that it reads, whether its data inputs
+            are quantized.
+        outputs_of: says of an op whether its outputs are quantized, for every reader.
+        shortcuts_of: says of an op, and the number of tensors that it reads, whether its shortcut
+            inputs are quantized: all inputs behind fewer convolutions than the deepest input.
+        kernels: whether the kernels of convolutions and dense layers are quantized.
+        gathered: whether every tensor whose range is gathered is quantized, for every reader: the
+            image, the output, and every tensor that another placement could quantize.
     """
 
     inputs_of: Callable[[Any, int], bool] = _never

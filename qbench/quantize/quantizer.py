@@ -22,8 +22,8 @@ class Quantizer:
     Attributes:
         op: name in `qbench.quantize.ops.OPS`.
         bits: number of bits of the codes.
-        signed: whether codes are signed; an op without that setting ignores it.
-        rounding: the rule for ties; an op without that setting ignores it.
+        signed: whether codes are signed; an op without this setting ignores it.
+        rounding: the rule for ties; an op without this setting ignores it.
         source: OWN, CURRENT, MOVING or FIXED.
     """
 
@@ -36,32 +36,32 @@ class Quantizer:
     def __call__(self, x: Any, low: Any, high: Any, **options: Any) -> Any:
         """Quantize and dequantize x (any shape, float32); low and high are scalars.
 
-        With source OWN both are ignored. Options are `narrow`, `per_channel` (see
+        With source OWN the op ignores both ends. Options are `narrow`, `per_channel` (see
         `qbench.quantize.ops.Op`) and the op's `name`.
         """
         fixed = self._op.apply_fixed if self.source == FIXED else None
         return self._computed(fixed or self._op.apply, x, low, high, self.source != OWN, options)
 
     def with_fixed_range(self) -> Quantizer:
-        """The same, with a moving average in the place of a range that the op measures."""
+        """The same quantizer, with a moving average in place of a range that the op measures."""
         return replace(self, source=FIXED if self.source == OWN else MOVING)
 
     @property
     def takes_own_range(self) -> bool:
-        """Whether `given` x's own range the op computes, bit for bit, what it computes alone."""
+        """Whether the op computes the same bits if `given` gets exactly the range of x."""
         return self._op.takes_own_range(self.bits, self.signed)
 
     def given(self, x: Any, low: Any, high: Any, **options: Any) -> Any:
-        """As a call, but with these ends whatever the source."""
+        """Like a call, but with these ends for every source."""
         return self._computed(self._op.apply, x, low, high, True, options)
 
     @property
     def has_grid(self) -> bool:
-        """Whether its values lie on grids of equal steps, which `grid` then gives."""
+        """Whether its values lie on grids of equal steps, which `grid` returns."""
         return self._op.grid is not None
 
     def grid(self, low: float, high: float, narrow: bool = False) -> OpGrid:
-        """The grid that the values of a tensor with this range are put on.
+        """The grid of the quantized values of a tensor with this range.
 
         Args:
             low: the smaller end.
@@ -76,10 +76,10 @@ class Quantizer:
         return self.require_grid()(low, high, narrow=narrow, **settings)
 
     def require_grid(self) -> Callable[..., OpGrid]:
-        """The op's grid, as `Op.grid`.
+        """The function `Op.grid` of the op.
 
         Raises:
-            QbenchError: it has none.
+            QbenchError: the op has no grid.
         """
         if self._op.grid is None:
             raise QbenchError(

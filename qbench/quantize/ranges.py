@@ -13,12 +13,12 @@ import tensorflow as tf
 class RangeAverages:
     """Exponential moving averages of (minimum, maximum) for a fixed list of tensors.
 
-    With decay d and measurements m_1, m_2, ... the average after t of them is
-    a_t = a_(t-1) + w_t (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). That is the zero-debiased
-    average which TensorFlow 1's `assign_moving_average(zero_debias=True)` keeps, written so that
-    a_1 = m_1 (to the last place or two) and no difference of near-equal numbers is divided.
-    A measurement is first widened to hold 0, as TensorFlow 1's `contrib.quantize` does it: every
-    grid holds 0, and an average of minima on both sides of 0 would be of neither.
+    With decay d and measurements m_1, m_2, ... the average after t of them is a_t = a_(t-1) + w_t
+    (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). This is the zero-debiased average of TensorFlow 1's
+    `assign_moving_average(zero_debias=True)`. In this form a_1 = m_1 (to the last place or two),
+    and no difference of nearly equal numbers is divided. Each measurement is first widened until it
+    includes 0, as in TensorFlow 1's `contrib.quantize`. Every grid includes 0, so an average of
+    minima on both sides of 0 would have no meaning.
 
     Attributes:
         tensors: the names of the tensors, in the order of the rows.
@@ -27,7 +27,7 @@ class RangeAverages:
     """
 
     def __init__(self, tensors: Sequence[str], decay: float) -> None:
-        """`decay` lies in [0, 1); 0 keeps the last measurement alone."""
+        """`decay` lies in [0, 1); with 0 the average is the last measurement."""
         self.tensors = tuple(tensors)
         self._one_minus_decay = 1.0 - decay
         self._log_decay = math.log(decay) if decay > 0 else -math.inf
@@ -38,21 +38,21 @@ class RangeAverages:
 
     @property
     def variables(self) -> list[Any]:
-        """What a saved state must hold."""
+        """The variables that a saved state must hold."""
         return [self.averages, self.count]
 
     def _weight(self) -> Any:
-        """w_t of the measurement that comes next."""
+        """The weight w_t of the next measurement."""
         updates = self.count.value + 1.0
         return self._one_minus_decay / -tf.math.expm1(updates * self._log_decay)
 
     def after(self, row: int, low: Any, high: Any) -> Any:
-        """Row `row` of the averages, (2,) float32, once these ends have been included."""
+        """Row `row` of the averages, (2,) float32, after these ends are included."""
         old = self.averages.value[row]
         return old + self._weight() * (_holding_zero(tf.stack([low, high])) - old)
 
     def stored(self, row: int) -> Any:
-        """Row `row` of the averages as they stand, (2,) float32."""
+        """Row `row` of the stored averages, (2,) float32."""
         return self.averages.value[row]
 
     def include(self, measured: Any) -> None:
@@ -63,7 +63,7 @@ class RangeAverages:
 
 
 def _holding_zero(ends: Any) -> Any:
-    """Ranges (..., 2), minimum and maximum, widened to hold 0."""
+    """Widen ranges (..., 2), minimum and maximum, until they include 0."""
     return tf.maximum(tf.minimum(ends, [0.0, math.inf]), [-math.inf, 0.0])
 
 

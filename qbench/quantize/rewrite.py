@@ -33,12 +33,12 @@ from qbench.quantize.view import View
 def rewrite(
     model: Any, scheme: QuantizationScheme | None, averages: RangeAverages | None = None
 ) -> View:
-    """A view of `model` that gathers ranges and, with a scheme, quantizes.
+    """Make a view of `model` that gathers ranges and, with a scheme, quantizes.
 
     Args:
-        model: as `analyse` takes it; it is not changed.
+        model: a model that `analyse` accepts; it is not changed.
         scheme: what to quantize and how; None leaves every tensor float.
-        averages: needed with a scheme: the averages gathered by the model's float view.
+        averages: needed with a scheme: the averages that the model's float view gathers.
 
     Raises:
         QbenchError: see `analyse`.
@@ -58,7 +58,7 @@ def view_of(model: Any, plan: InsertionPlan, averages: RangeAverages | None = No
 
 
 class _ViewParts:
-    """Fake quantization, and measured ranges, in a model that reads the variables of another."""
+    """Inserts fake quantization and measured ranges into a model that reads another's variables."""
 
     def __init__(self, plan: InsertionPlan, averages: RangeAverages | None) -> None:
         self._averages = averages
@@ -66,7 +66,7 @@ class _ViewParts:
         self._ranges: dict[str, Any] = {}
 
     def range_of(self, name: str, value: Any) -> Any:
-        """The two symbolic scalars measured of a tensor, once."""
+        """The symbolic minimum and maximum of a tensor, measured once."""
         if name not in self._ranges:
             planned = self._planned[name]
             self._ranges[name] = MeasureRange(planned.smallest, planned.layer)(value)

@@ -1,4 +1,4 @@
-"""Which tensors and kernels of a graph a scheme wants quantized, and by what."""
+"""Which tensors and kernels of a graph a scheme quantizes, and with which quantizer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from qbench.quantize.tensors import Call, Graph, Tensor
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """A scheme applied to a graph; without a scheme nothing is wanted."""
+    """A scheme for one graph; without a scheme nothing is quantized."""
 
     graph: Graph
     scheme: QuantizationScheme | None
 
     def wanted(self, call: Call, tensor: Tensor) -> tuple[str, Quantizer] | None:
-        """The placement that wants a tensor quantized where it is read, and the quantizer."""
+        """The placement that quantizes a tensor for a reader, and the quantizer."""
         if self.scheme is None:
             return None
         if self.graph.root(tensor).producer is None:
@@ -35,14 +35,14 @@ class Rules:
         return (placement, quantizer) if placement and quantizer else None
 
     def wanted_end(self) -> tuple[str, Quantizer] | None:
-        """The same for the image, and for the output, which nobody reads."""
+        """The same for the image and for the output, which has no reader."""
         wanting = [name for name, rule in self._placements if rule.gathered]
         edge = self.scheme.edge if self.scheme else None
         return (wanting[0], edge) if wanting and edge else None
 
     @cached_property
     def kernels(self) -> dict[str, tuple[str, KernelQuantizer]]:
-        """By layer, the placement that wants its kernels quantized, and the quantizer."""
+        """The placement that quantizes the kernels of a layer, and the quantizer, by layer."""
         names = [op.name for op in self.graph.operations if is_convolution(op)]
         wanting = [name for name, rule in self._placements if rule.kernels]
         if self.scheme is None or not wanting:
@@ -54,7 +54,7 @@ class Rules:
 
     @cached_property
     def folds(self) -> dict[str, Any]:
-        """The batch normalizations that are folded into kernels, by the kernel's layer."""
+        """The batch normalizations that are folded into kernels, by the layer of the kernel."""
         if self.scheme is None or not self.scheme.fold:
             return {}
         found = foldable_in(self.graph)
@@ -62,7 +62,7 @@ class Rules:
 
     @cached_property
     def shared_ranges(self) -> Mapping[str, tuple[str, ...]]:
-        """The tensors that share a range with each tensor that shares one."""
+        """For each tensor with a shared range, all tensors that share it."""
         if self.scheme is None or not self.scheme.share_ranges:
             return {}
         joining = [call for call in self.graph.calls if call.joins]
@@ -78,7 +78,7 @@ class Rules:
         return frozenset(self.graph.gathered)
 
     def _placement(self, call: Call, tensor: Tensor) -> str | None:
-        """The placement that wants a tensor quantized where it is read."""
+        """The placement that quantizes a tensor for a reader."""
         rules, read = self._placements, (call.op, len(call.reads))
         wanting = [name for name, rule in rules if rule.gathered and tensor.root in self._gathered]
         wanting += [name for name, rule in rules if rule.outputs_of(tensor.producer)]

@@ -1,4 +1,4 @@
-"""What the rewriter needs to know of a configuration."""
+"""The part of a configuration that the analysis needs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ EDGE_BITS = 8
 
 @dataclass(frozen=True)
 class QuantizationScheme:
-    """Where to quantize, kernels with what, the rest with what.
+    """Where to quantize, with which quantizer for kernels, and with which for other tensors.
 
     Attributes:
         placement: names in `qbench.quantize.placement.PLACEMENTS`.
         kernel: quantizer of convolution and dense kernels.
         activation: quantizer of every other tensor; None leaves them float.
-        edge_kernel: of the first and the last kernel; None leaves them float.
-        edge: of the image and of the network's output; None leaves them float.
+        edge_kernel: quantizer of the first and the last kernel; None leaves them float.
+        edge: quantizer of the image and of the network's output; None leaves them float.
         fold: fold batch normalization into the kernels before they are quantized.
-        freeze: normalize by moving statistics, which then stay as they are.
+        freeze: normalize with the moving statistics, and do not update them.
         share_ranges: tensors that are added or concatenated share one range.
     """
 
@@ -41,24 +41,24 @@ class QuantizationScheme:
 
     @property
     def quantizers(self) -> tuple[Quantizer, ...]:
-        """Each quantizer of a kernel or another tensor, once."""
+        """Every quantizer of kernels and other tensors, once."""
         kernels = [one.quantizer for one in (self.kernel, self.edge_kernel) if one]
         tensors = [one for one in (self.activation, self.edge) if one]
         return tuple(dict.fromkeys(kernels + tensors))
 
     def with_fixed_ranges(self) -> QuantizationScheme:
-        """The same with moving averages in the place of ranges measured by the ops."""
+        """The same scheme, with moving averages in place of ranges that ops measure."""
         edge = self.edge and self.edge.with_fixed_range()
         activation = self.activation and self.activation.with_fixed_range()
         return replace(self, activation=activation, edge=edge)
 
     def without_activations(self) -> QuantizationScheme:
-        """The same for kernels alone."""
+        """The same scheme, for kernels only."""
         return replace(self, activation=None, edge=None)
 
 
 def scheme_of(quant: Quant) -> QuantizationScheme | None:
-    """The scheme that a configuration's `quant` describes; None where it is not enabled."""
+    """The scheme of a configuration's `quant`; None if it is not enabled."""
     if not quant.enabled:
         return None
     if OPS[quant.op].own_range and not quant.range_given:

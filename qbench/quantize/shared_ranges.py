@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 
 def groups(joined: Iterable[Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
-    """The names that share a range with each name; itself is among them.
+    """The names that share a range with each name, itself included.
 
     Args:
-        joined: for each op that joins tensors, the names of what it reads. What is read by two
-            such ops ties both.
+        joined: for each op that joins tensors, the names of its inputs. If two such ops read one
+            tensor, the inputs of both share the range.
     """
     found: dict[str, tuple[str, ...]] = {}
     for names in joined:

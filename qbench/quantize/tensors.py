@@ -1,4 +1,4 @@
-"""What the graph of a model says: its calls in their order, and what they read and make."""
+"""The graph of a model as data: its calls in order, and the tensors that they read and make."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Tensor:
     """A tensor of a model.
 
     Attributes:
-        name: the layer whose output it is, numbered if that has made one before.
-        producer: that layer, None for the model's input.
-        root: the name of the tensor whose values it passes on, or whose grid it keeps; its own for
-            most.
-        depth: the largest number of convolutions on a way from the image.
+        name: the name of the layer that makes it, with a number if the layer has made one before.
+        producer: the layer that makes it; None for the model's input.
+        root: the name of the tensor whose values it passes on, or whose grid it keeps; mostly its
+            own name.
+        depth: the largest number of convolutions on a path from the image.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Call:
 
     Attributes:
         op: the layer or operation.
-        args, kwargs: what it is called with; see `qbench.quantize.walk`.
-        reads: the float tensors among these; masks and indices are none.
-        makes: every tensor that it gives.
+        args, kwargs: the arguments of the call; see `qbench.quantize.walk`.
+        reads: the float tensors among the arguments; masks and indices are no float tensors.
+        makes: every tensor that it returns.
     """
 
     op: Any
@@ -60,7 +60,7 @@ class Call:
 
     @property
     def depth(self) -> int:
-        """Of the deepest tensor that it reads."""
+        """The depth of the deepest tensor that it reads."""
         return max((tensor.depth for tensor in self.reads), default=0)
 
     @property
@@ -70,17 +70,17 @@ class Call:
 
     @property
     def passes(self) -> bool:
-        """Whether it gives nothing but values of the first tensor that it reads, and 0."""
+        """Whether it returns only values of the first tensor that it reads, and 0."""
         return bool(self.reads) and passes_values_through(self.op, self.kwargs)
 
     @property
     def is_masked(self) -> bool:
-        """Whether it is given a mask; Keras notes down those that it finds by itself, too."""
+        """Whether it gets a mask, also one that Keras passes on automatically."""
         return self.kwargs.get("mask") is not None
 
     @property
     def is_in_inference(self) -> bool:
-        """Whether it is given `training=False`."""
+        """Whether it gets `training=False`."""
         return is_in_inference(self.kwargs)
 
 
@@ -89,10 +89,10 @@ class Graph:
     """A model as data.
 
     Attributes:
-        operations: its layers and operations, those without a call (its input) too.
-        calls: in the order in which they are made.
-        tensors: by name.
-        output: what the model gives.
+        operations: its layers and operations, also those without a call, such as its input.
+        calls: its calls, in order.
+        tensors: its tensors, by name.
+        output: the output of the model.
     """
 
     operations: tuple[Any, ...]
@@ -105,9 +105,9 @@ class Graph:
         return self.tensors[tensor.root]
 
     def is_gathered(self, call: Call, tensor: Tensor) -> bool:
-        """Whether the range of a tensor's root is gathered because of this reader.
+        """Whether this reader makes it necessary to gather the range of a tensor's root.
 
-        It is wherever any placement could quantize the tensor.
+        It does if any placement could quantize the tensor for this reader.
         """
         producer = self.root(tensor).producer
         if producer is None or is_activation(producer):
@@ -129,7 +129,7 @@ class Graph:
 def graph_of(model: Any) -> Graph:
     """The graph of a functional or sequential model with one input and one output.
 
-    Its layers are called on symbolic tensors; nothing is added to the model.
+    This function calls the layers on symbolic tensors and adds nothing to the model.
     """
     model = functional(model)
     image = Tensor(IMAGE, None, IMAGE, 0)
@@ -153,19 +153,19 @@ def graph_of(model: Any) -> Graph:
 
 
 def _made(call: Call, name: str) -> Tensor:
-    """A tensor of this name that a call gives."""
+    """A tensor with this name that a call makes."""
     keeps = call.passes or (call.reads and keeps_grid(call.op))
     root = call.reads[0].root if keeps else name
     return Tensor(name, call.op, root, call.depth + is_convolution(call.op))
 
 
 def keras_tensors(structure: Any) -> list[Any]:
-    """The symbolic tensors somewhere in it."""
+    """All symbolic tensors in a nested structure."""
     return [leaf for leaf in keras.tree.flatten(structure) if keras.utils.is_keras_tensor(leaf)]
 
 
 def float_tensors(structure: Any) -> list[Any]:
-    """Those that can be quantized; masks and indices cannot."""
+    """The symbolic tensors that can be quantized; masks and indices cannot."""
     return [tensor for tensor in keras_tensors(structure) if is_float(tensor)]
 
 
@@ -175,7 +175,7 @@ def is_float(leaf: Any) -> bool:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """`name`, numbered if it is taken already: a layer may be called more than once."""
+    """`name`, with a number if it is taken: a layer may be called more than once."""
     unique, k = name, 1
     while unique in taken:
         k += 1

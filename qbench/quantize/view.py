@@ -1,4 +1,4 @@
-"""What a rewrite gives."""
+"""The result of a rewrite."""
 
 from __future__ import annotations
 

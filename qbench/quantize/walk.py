@@ -1,4 +1,4 @@
-"""Functional Keras models built anew, layer by layer, over the same layers."""
+"""Builds functional Keras models again, layer by layer, over the same layers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from qbench.base.keras_private import call_dense
 
 
 def functional(model: Any) -> Any:
-    """A sequential model as the functional one that it is."""
+    """A sequential model as a functional model; other models as they are."""
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs, model.outputs, name=model.name)
     return model
 
 
 def walk(model: Any, call: Any) -> Any:
-    """The model built anew by `call(op, *args, **kwargs)` for each op, over the same layers.
+    """Build the model again by `call(op, *args, **kwargs)` for each op, over the same layers.
 
-    Tensors come as the first arguments, in the order of the op's own parameters, however they were
-    given when the network was built. `training` comes only where it was given, as something else
-    than its default: Keras notes the default too, and overrules it when a model is called.
+    Tensors come as the first arguments, in the order of the op's parameters, even if the network
+    passed them by keyword. `training` comes only if the network set it to another value than its
+    default: Keras records the default too, and replaces it when a model is called.
     """
 
     def in_order(op: Any, *args: Any, **kwargs: Any) -> Any:
@@ -43,7 +43,7 @@ def walk(model: Any, call: Any) -> Any:
 
 
 def readers(model: Any) -> dict[str, list[str]]:
-    """By the name of each layer and operation, the names of those that read what it makes."""
+    """The names of the readers of each layer's or operation's outputs, by its name."""
     found: dict[str, list[str]] = {}
     producers: dict[int, str] = {}
     held = []  # the tensors, so that their ids stay their own
@@ -68,7 +68,7 @@ def readers(model: Any) -> dict[str, list[str]]:
 
 
 def _given_by_name(op: Any, given: int, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the arguments given by name the tensors that could have been given by position."""
+    """The tensors that were passed by keyword but could have been passed by position."""
     found: dict[str, Any] = {}
     for parameter in list(inspect.signature(op.call).parameters.values())[given:]:
         if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
@@ -81,6 +81,6 @@ def _given_by_name(op: Any, given: int, kwargs: Mapping[str, Any]) -> dict[str, 
 
 
 def _is_default(op: Any, name: str, value: Any) -> bool:
-    """Whether an argument of an op has the value that it has when it is left out."""
+    """Whether an argument of an op has its default value."""
     parameter = inspect.signature(op.call).parameters.get(name)
     return parameter is not None and parameter.default is value

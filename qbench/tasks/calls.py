@@ -1,4 +1,4 @@
-"""A call in a network's graph, as checks of its output see it."""
+"""A call in a network's graph, for the checks of the network's output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Call:
 
     Attributes:
         op: the layer or operation.
-        args, kwargs: what it is called with; see `qbench.quantize.walk`.
-        output: what comes out.
+        args, kwargs: the arguments of the call; see `qbench.quantize.walk`.
+        output: the tensor that it returns.
     """
 
     op: Any

@@ -29,7 +29,8 @@ class Classification(Task):
     """One class for each image; targets (N,) int64, outputs (N, classes) logits.
 
     Attributes:
-        k: of recall@k: five, or with fewer than six classes one less than there are; at least 1.
+        k: the k of recall@k: five, or one less than the classes if there are fewer than six; at
+            least 1.
     """
 
     name = "classification"
@@ -48,7 +49,7 @@ class Classification(Task):
         """Percentages over the test images, and the loss in nats.
 
         `accuracy`; `recall_at_k`, the share of images whose label is among the k largest logits
-        (with k = 5 slim's `Recall_5`, which the paper calls recall); `recall_macro` and
+        (for k = 5 this is slim's `Recall_5`, which the paper calls recall); `recall_macro` and
         `precision_macro`, means over the classes; `loss`.
         """
         note = f"Recall@{self.k} is the share of test images whose label {_LARGEST[self.k]}."
@@ -62,17 +63,17 @@ class Classification(Task):
         )
 
     def targets(self, name: str, which: str, values: Values) -> Values:
-        """Labels (N,) int64 in [0, classes); see `qbench.tasks.labels.class_indices`."""
+        """The labels (N,) int64 in [0, classes); see `qbench.tasks.labels.class_indices`."""
         return class_indices(name, which, values, self.outputs)
 
     def check_shape(self, output: Any) -> None:
-        """See that an output is (None, classes); see `qbench.tasks.logits`."""
+        """Check that an output is (None, classes); see `qbench.tasks.logits`."""
         from qbench.tasks.logits import check_shape
 
         check_shape(output, self.outputs)
 
     def check_output(self, model: Any, calls: Any, end: Any, shape: tuple[int, int, int]) -> None:
-        """See that a network gives a logit for each class; see `qbench.tasks.logits`."""
+        """Check that a network returns a logit for each class; see `qbench.tasks.logits`."""
         from qbench.tasks.logits import check_logits
 
         check_logits(model, calls, end, shape, self.outputs)
@@ -97,19 +98,19 @@ class Classification(Task):
         return found | {"loss": cross_entropy(outputs, targets)}
 
     def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:
-        """Whether the largest logit is that of the same class."""
+        """Whether the largest logits of both belong to the same class."""
         same: NDArray[Any] = outputs.argmax(axis=1) == expected.argmax(axis=1)
         return same
 
     def margins(self, outputs: Values) -> NDArray[Any] | None:
-        """The largest logit less the second largest; nothing decides between fewer classes."""
+        """The largest logit minus the second largest; None if there is only one class."""
         if self.outputs < 2:
             return None
         return np.asarray(np.ptp(np.sort(outputs, axis=1)[:, -2:], axis=1))
 
 
 def label_ranks(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes score strictly higher than the label: 0 is a hit at the top.
+    """How many classes have a larger logit than the label; 0 is a correct prediction.
 
     Args:
         logits: (N, classes).
@@ -145,11 +146,11 @@ def figures(
         predicted: (N,) classes with the largest logit.
         ranks: (N,) see `label_ranks`.
         classes: number of classes.
-        k: of recall@k.
+        k: the k of recall@k.
 
     Returns:
         The shares that `Classification.metrics` names. A class that is never predicted has
-        precision 0; one without images is left out of recall.
+        precision 0. A class without images is left out of recall.
     """
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)

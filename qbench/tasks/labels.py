@@ -1,6 +1,6 @@
-"""Labels in the forms that readers give them -> indices of classes.
+"""Turns labels in the forms that readers return into indices of classes.
 
-A value is never changed on the way: what would need guessing is refused in a sentence.
+No value is changed or guessed; one sentence refuses everything else.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def class_indices(name: str, which: str, labels: NDArray[Any], classes: int) -> 
         name: the data set, for messages.
         which: `training` or `test`.
         labels: whole numbers of any type, 0 to classes - 1, of shape (N,) or (N, 1); or one-hot
-            rows (N, classes). Shape (N, 1) is a label an image, also with one class. Truth values
-            are labels where there are two classes.
+            rows (N, classes). Shape (N, 1) means one label per image, also with one class. With two
+            classes, truth values are labels too.
         classes: number of classes.
 
     Raises:
@@ -64,7 +64,7 @@ def class_indices(name: str, which: str, labels: NDArray[Any], classes: int) -> 
 
 
 def _places(what: str, rows: NDArray[Any], expected: str) -> NDArray[np.int64]:
-    """Where the 1 stands in each one-hot row."""
+    """The index of the 1 in each one-hot row."""
     wrong = np.flatnonzero(((rows == 1).sum(axis=1) != 1) | ((rows != 0).sum(axis=1) != 1))
     if len(wrong):
         raise QbenchError(

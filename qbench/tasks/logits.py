@@ -1,6 +1,6 @@
-"""Whether a network gives logits: the loss applies a softmax, and twice is once too many.
+"""Checks that a network returns logits: the loss applies a softmax, and must not do so twice.
 
-A log-softmax is let through: the softmax of it is that of the logits, so loss, gradients and ranks
+A log-softmax is accepted: its softmax is the softmax of the logits, so loss, gradients and ranks
 are the same.
 """
 
@@ -40,20 +40,20 @@ def check_shape(logits: Any, classes: int) -> None:
 def check_logits(
     model: Any, calls: Sequence[Call], end: Any, shape: tuple[int, int, int], classes: int
 ) -> None:
-    """See that what comes out are logits, whichever way a softmax or sigmoid was written.
+    """Check that the outputs are logits, however a softmax or sigmoid was written.
 
-    First by the name of what stands at the end. Where that is no linear layer, or where layers are
-    not Keras' own, the network is run as well.
+    The first check is the name of the last operation. If it is no linear layer, or if some layers
+    are not Keras' own, the second check runs the network.
 
     Args:
-        model: functional; while it is run it has other weights, afterwards its own.
-        calls: of its graph.
-        end: the output among theirs.
+        model: functional; it runs with other weights and then gets its own weights back.
+        calls: the calls of its graph.
+        end: the model's output, as a tensor of these calls.
         shape: (height, width, channels) of an image.
         classes: number of classes.
 
     Raises:
-        QbenchError: it gives probabilities, or something else than its graph says.
+        QbenchError: the model returns probabilities, or other values than its graph says.
     """
     last = _last(calls, end)
     found = last and _squashes(last)
@@ -97,7 +97,7 @@ _LINEAR = (
 
 
 def _last(calls: Sequence[Call], end: Any) -> Any:
-    """The operation that gives the output its values; None if that is not one alone."""
+    """The only operation that gives the output its values; None if there are several."""
     made_by = {id(tensor): call for call in calls for tensor in keras.tree.flatten(call.output)}
     while id(end) in made_by:
         call = made_by[id(end)]
@@ -115,9 +115,9 @@ def _passes(op: Any) -> bool:
 
 
 def _squashes(op: Any) -> str | None:
-    """`softmax` or `sigmoid`, if the operation is one or ends in one; of Keras' own only.
+    """`softmax` or `sigmoid`, if an operation of Keras is one or ends in one.
 
-    What a layer of somebody else's does with its activation is not known.
+    For layers of other code this is unknown.
     """
     if not _is_keras(op):
         return None
@@ -142,9 +142,9 @@ _IMAGES = 8
 
 
 def _outputs(model: Any, shape: tuple[int, int, int]) -> list[NDArray[np.float32]]:
-    """What the network gives for a few images of noise, under weights of noise.
+    """The outputs of the network for a few images of noise, with weights of noise.
 
-    Fresh weights would not do: a head may start from zeros.
+    Initial weights would not do: the last layer may start with zeros.
     """
     random = np.random.default_rng(0)
     kept = [(variable, variable.numpy()) for variable in model.variables]
@@ -172,7 +172,7 @@ def _check_shapes(outputs: Sequence[NDArray[np.float32]], classes: int) -> None:
 
 
 def _check_values(outputs: Sequence[NDArray[np.float32]]) -> None:
-    """Refuses probabilities; what is not finite says nothing."""
+    """Refuse probabilities; values that are not finite say nothing."""
     finite = [output for output in outputs if np.isfinite(output).all()]
     if not finite:
         return

@@ -1,4 +1,4 @@
-"""A figure of merit as tables, figures and reports show it."""
+"""A metric: how tables, figures and reports show it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _TAKEN_ENDINGS = ("_std", "_mb")
 
 @dataclass(frozen=True)
 class Metric:
-    """What is known of a figure of merit, beside its value.
+    """The description of a metric, without its values.
 
     Attributes:
-        name: its key in records, its column in CSV files and in names of files: lower-case letters,
-            digits and underscores, and nothing that another column is called.
+        name: its key in records, its column in CSV files, and a part of file names: lower-case
+            letters, digits and underscores. No other column may have this name.
         label: its name in headings and sentences.
         unit: `%` for shares, the unit of a quantity, or empty.
-        digits: decimal places that are printed.
-        higher_is_better: the direction of better values.
-        place: `first`: a leading column, also measured of converted files; `table`: a later column;
-            `file`: the same, in tables that are written to files alone and not on a terminal.
-        note: sentences that a reader needs beside the figure; may be empty.
+        digits: number of printed decimal places.
+        higher_is_better: whether larger values are better.
+        place: `first`: a leading column, also measured on converted files; `table`: a later column;
+            `file`: a later column, only in tables that are written to files, not on a terminal.
+        note: sentences that a reader of the values needs; may be empty.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Metric:
         return f"{value:.{self.digits}f}"
 
     def as_config(self) -> dict[str, Any]:
-        """Plain data, as `from_config` reads them."""
+        """The metric as plain data that `from_config` reads."""
         return asdict(self)
 
     @staticmethod
@@ -67,19 +67,19 @@ class Metric:
 
 
 def leading(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
-    """Those that are leading columns, and are measured of converted files too."""
+    """The metrics that are leading columns and are also measured on converted files."""
     return tuple(metric for metric in metrics if metric.place == "first")
 
 
 def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
-    """See that tables and reports of conversions can hold a task's metrics.
+    """Check that tables and reports of conversions can hold a task's metrics.
 
     Args:
-        task: its name, for messages.
-        metrics: those of the task.
+        task: the name of the task, for messages.
+        metrics: the metrics of the task.
 
     Raises:
-        QbenchError: there is none that leads, or one is called what it cannot be.
+        QbenchError: the first metric has another place than `first`, or a name is not allowed.
     """
     listed = tuple(metrics)
     if not listed or listed[0].place != "first":
@@ -100,14 +100,14 @@ def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
 
 
 def check_alike(where: str, metrics: Iterable[tuple[str, tuple[Metric, ...]]]) -> None:
-    """See that the rows of one table have the same metrics.
+    """Check that the rows of one table have the same metrics.
 
     Args:
-        where: what the rows belong to, for the message.
-        metrics: of each row, or of each data set: the name of the data, and their metrics.
+        where: the table or sweep of the rows, for the message.
+        metrics: for each row, or for each data set: the name of the data, and their metrics.
 
     Raises:
-        QbenchError: two of them differ in what their metrics are called, their units or directions.
+        QbenchError: two rows differ in the names, units or directions of their metrics.
     """
     said: dict[tuple[Any, ...], str] = {}
     for data, listed in metrics:

@@ -1,7 +1,7 @@
 """What depends on the kind of target: the contract of a task.
 
-A task is the only one who knows what a target is, what a network's output means, and which figures
-of merit there are. Everything else reads `Task.metrics` and knows no metric by name.
+Only a task knows what a target is, what a network's output means, and which metrics there are.
+Everything else reads `Task.metrics` and knows no metric by name.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Values = NDArray[Any]
 
 
 class Task(ABC):
-    """A kind of target, for a data set that has so many outputs.
+    """A kind of target, for a data set with a number of outputs.
 
-    Instances are equal if their class and number of outputs are. A module of a task imports
-    TensorFlow and Keras inside its functions alone: reports read its metrics.
+    Instances are equal if their class and their number of outputs are equal. The module of a task
+    imports TensorFlow and Keras only inside its functions, because reports read its metrics.
 
     Attributes:
-        name: in records; a run of another task than `classification` has it in its identity.
-        outputs: the number of values that a network gives for an image; what builders of models
-            get as `classes`.
-        output_name: what the values of an output are called, in the plural.
-        prediction_name: what is predicted, in the singular.
-        loss_name: what the loss of training is called along an axis.
-        decided: which images have a prediction that is decided, with {} for a number of steps; see
+        name: its name in records. It is part of a run's identity, unless it is `classification`.
+        outputs: the number of values that a network returns for an image; functions that build
+            models get it as `classes`.
+        output_name: the name of the output values, in the plural.
+        prediction_name: the name of the prediction, in the singular.
+        loss_name: the name of the training loss on the axis of a figure.
+        decided: describes the images with a clear prediction, with {} for a number of steps; see
             `margins`.
         targets_are_images: whether targets may have the shape of images.
     """
@@ -44,70 +44,70 @@ class Task(ABC):
     targets_are_images: ClassVar[bool] = False
 
     def __init__(self, outputs: int) -> None:
-        """`outputs` is the data set's number of classes, or what stands for it."""
+        """`outputs` is the data set's number of classes or, for other targets, its counterpart."""
         self.outputs = outputs
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same task."""
+        """Whether the other object is the same task."""
         return type(other) is type(self) and vars(other) == vars(self)
 
     def __hash__(self) -> int:
-        """Of what makes tasks equal."""
+        """The hash of the values that make tasks equal."""
         return hash((type(self).__name__, self.outputs))
 
     @property
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
-        """Its figures of merit; the first, whose place is `first`, leads tables and figures."""
+        """The metrics; the first one, with place `first`, leads tables and figures."""
 
     @abstractmethod
     def targets(self, name: str, which: str, values: Values) -> Values:
-        """The targets of one part of a data set, checked and in the form that is trained on.
+        """Check the targets of one part of a data set, and return them in the form for training.
 
         Args:
             name: the data set, for messages.
             which: `training` or `test`.
-            values: what the reader gave, (N, ...), as many as images.
+            values: the reader's values (N, ...), one for each image.
 
         Returns:
-            (N, ...), one row an image.
+            (N, ...), one row for each image.
 
         Raises:
-            QbenchError: they are no targets of this task; the sentence says what was seen.
+            QbenchError: they are no targets of this task; the sentence says what was found.
         """
 
     @abstractmethod
     def check_shape(self, output: Any) -> None:
-        """See that a network's output has the shape that the loss takes.
+        """Check that a network's output has the shape that the loss takes.
 
         Args:
-            output: the network's, a KerasTensor.
+            output: the network's output, a KerasTensor.
 
         Raises:
-            QbenchError: it has not; the sentence says what to change.
+            QbenchError: it has another shape; the sentence says what to change.
         """
 
     @abstractmethod
     def check_output(self, model: Any, calls: Any, end: Any, shape: tuple[int, int, int]) -> None:
-        """See that a network's output means what the loss takes it for.
+        """Check that a network's output has the meaning that the loss needs.
 
         Args:
             model: functional, with one input and one output.
-            calls: those of its graph, see `qbench.tasks.calls.Call`.
-            end: the output among theirs.
+            calls: the calls of its graph, see `qbench.tasks.calls.Call`.
+            end: the model's output, as a tensor of these calls.
             shape: (height, width, channels) of an image.
 
         Raises:
-            QbenchError: it is not; the sentence says what to change.
+            QbenchError: it has another meaning; the sentence says what to change.
         """
 
     def augmented(self, images: Any, targets: Any, augment: Any) -> tuple[Any, Any]:
-        """A batch of images and targets, augmented together.
+        """Augment a batch of images and targets together.
 
         Args:
             images: (B, H, W, C) uint8.
             targets: (B, ...).
-            augment: the preprocessing's augmentation of images of these shapes.
+            augment: the function that augments images of these shapes.
         """
         return augment(images), targets
 
@@ -117,22 +117,22 @@ class Task(ABC):
 
     @abstractmethod
     def predictions(self, outputs: Values, targets: Values) -> dict[str, Values]:
-        """What is kept of a test set's outputs, as small as it can be: arrays by name."""
+        """The arrays that a run stores for the test set, by name; they should be small."""
 
     @abstractmethod
     def score(self, outputs: Values, targets: Values) -> dict[str, float]:
-        """The value of every metric, by name, of finite outputs (N, ...)."""
+        """The value of every metric, by name, for finite outputs (N, ...)."""
 
     @abstractmethod
     def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:
         """Whether two outputs (N, ...) mean the same prediction, (N,) bool."""
 
     def margins(self, outputs: Values) -> NDArray[Any] | None:
-        """How far apart the values are that decide each prediction, (N,); None if nothing does."""
+        """How clearly each prediction is decided, in output units, (N,); None if it cannot say."""
         return None
 
     def as_record(self) -> dict[str, Any]:
-        """What records say of it, so that reports need not have its code; see `recorded`.
+        """The task as records store it, so that reports do not need its code; see `recorded`.
 
         Raises:
             QbenchError: no table can hold its metrics.
@@ -149,7 +149,7 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A task as records say of it; see `Task` for what the attributes are."""
+    """A task as records store it; `Task` explains the attributes."""
 
     name: str
     output_name: str
@@ -159,9 +159,9 @@ class Recorded:
 
 
 def recorded(data: Mapping[str, Any] | None) -> Recorded:
-    """The task of a run, from what its record says of its data.
+    """The task of a run, from the part of its record about the data.
 
-    Records that say nothing of a task are of classification with six classes or more.
+    Records without a task are records of classification with six classes or more.
     """
     if data and "task" in data:
         said = data["task"]
@@ -173,5 +173,5 @@ def recorded(data: Mapping[str, Any] | None) -> Recorded:
 
 
 def metrics_of(data: Mapping[str, Any] | None) -> tuple[Metric, ...]:
-    """The metrics of a run, from what its record says of its data."""
+    """The metrics of a run, from the part of its record about the data."""
     return recorded(data).metrics

@@ -12,8 +12,8 @@ whose sign does not match its code's does not count for the scale. (1) It clamps
 range is given; without one it measures x itself and lets every value through, so unsigned codes do
 not cut negative values off. (2) A range that does not hold 0 is widened until it does.
 
-Importing this package registers them and imports no TensorFlow. Whatever else is added to `OPS`
-trains, is converted and is packed by what its `Op` says; nothing outside asks for an op's name.
+Importing this package registers these ops and imports no TensorFlow. You can add any other op to
+`OPS`: training, conversion and packing use only its `Op` and know no op by name.
 
 Sources: the kernels of TensorFlow's ops QuantizeAndDequantizeV2 and FakeQuantWithMinMaxVars, which
 do the work here; Kwasniewska et al. 2019, section III-C, whose equations 3 and 4 (rounding) are not

@@ -1,4 +1,4 @@
-"""FakeQuantWithMinMaxVars: affine codes over a range that always is given."""
+"""FakeQuantWithMinMaxVars: affine codes over a range that is always given."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def apply(
 ) -> Any:
     """FakeQuantWithMinMaxVars; the gradient is 1 inside the nudged range and 0 outside.
 
-    The range is widened to hold 0, as TensorFlow 1's training rewriter did, and no gradient goes
-    into it. Arguments as in `Op.apply`.
+    The range is widened until it includes 0, as in TensorFlow 1's training rewriter. The range gets
+    no gradient. Arguments as in `Op.apply`.
     """
     import tensorflow as tf
 
@@ -42,9 +42,9 @@ def apply(
 
 
 def grid(low: float, high: float, *, bits: int, narrow: bool = False, **_absent: Any) -> OpGrid:
-    """Affine codes from 0 on, or from 1 on where `narrow`; arguments as in `Op.grid`.
+    """Affine codes from 0, or from 1 with `narrow`; arguments as in `Op.grid`.
 
-    The range is widened to hold 0, which is nudged onto a code.
+    The range is widened until it includes 0, and then moved so that 0 is a code.
     """
     low, high = min(low, 0.0), max(high, 0.0)
     first, last = int(narrow), 2**bits - 1
@@ -53,7 +53,7 @@ def grid(low: float, high: float, *, bits: int, narrow: bool = False, **_absent:
 
 
 def _zero_point(low: float, high: float, first: int, last: int) -> int:
-    """The code of 0, in float32 as the op itself finds it: a tie there may be none in float64."""
+    """The code of 0, in float32 as in the op: a tie in float32 may be no tie in float64."""
     step = (np.float32(high) - np.float32(low)) / np.float32(last - first)
     if step <= 0:
         return first

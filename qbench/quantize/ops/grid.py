@@ -1,4 +1,4 @@
-"""The grid of an op: which integers its values stand for."""
+"""The grid of an op: the integer codes of its values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class OpGrid:
     """The values scale * (code - zero_point) of a range's codes.
 
     Attributes:
-        scale: the distance of two values, in the values' own unit; 0 where the range gives none,
-            since it holds nothing but 0 or no value that the codes have.
+        scale: the distance of two neighbouring values, in their own unit; 0 if the range gives no
+            scale, because it has only 0 or no value on the side of the codes.
         zero_point: the code of 0.
         lowest: the smallest code.
         count: the number of codes.
-        clamps: whether values beyond the codes are cut off; otherwise the op gives them the values
-            scale * (code - zero_point) of codes that it does not have.
+        clamps: whether values beyond the codes are clamped. If not, the op gives them the values
+            scale * (code - zero_point) of codes outside its range.
     """
 
     scale: float

@@ -1,4 +1,4 @@
-"""What a fake-quantization op is: all that training, conversion and packing ask it."""
+"""The interface of a fake-quantization op for training, conversion and packing."""
 
 from __future__ import annotations
 
@@ -23,35 +23,38 @@ def _nothing(_: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Op:
-    """A fake-quantization op and what can be set about it.
+    """A fake-quantization op and its settings.
 
     Attributes:
         label: the op's name in tables, as in the paper.
         apply: `(x, low, high, *, bits, signed, rounding, range_given, narrow=False,
-            per_channel=False, name=None) -> x_hat`, with its gradient. x has any shape, float32,
-            the ends are scalar float32 and x_hat has x's shape. With `per_channel` x is
-            (n, channels) and the ends are (channels,). `narrow` leaves out the lowest code. Without
-            `range_given` the ends mean nothing.
-        grid: `(low, high, *, bits, signed, range_given, narrow) -> OpGrid` on which the values of
-            `apply` lie, given finite ends; of whole tensors, channel by channel where each has a
-            range. None where they lie on no grid of equal steps: then training is all that the op
-            is for, and no integer file and no packed form is made.
+            per_channel=False, name=None) -> x_hat`, with its gradient. x is float32 of any shape,
+            the ends are scalar float32, and x_hat has the shape of x. With `per_channel` x is (n,
+            channels) and the ends are (channels,). `narrow` leaves out the lowest code. Without
+            `range_given` the op ignores the ends.
+        grid: `(low, high, *, bits, signed, range_given, narrow) -> OpGrid`: the grid of the values
+            of `apply`, for finite ends; for whole tensors, or channel by channel if each channel
+            has a range. None if the values lie on no grid of equal steps. Then the op can only be
+            used for training: no integer file and no packed form is made.
         min_bits: smallest number of bits.
         max_bits: (signed, unsigned) largest number of bits.
-        settings: keys under `quant` that the op has; it always has bits.
-        roundings: what `quant.rounding` may be; empty where the op has no such setting.
-        own_range: measures its input itself when no range is given, and with `per_channel` each
-            column, where it is never given one.
-        takes_own_range: (bits, signed) -> whether, given exactly that range, it computes the same
-            bit for bit, so that a range measured already need not be measured again.
-        apply_fixed: as `apply`, in inference: what the op computes where it measures the range, but
-            over given ends. None: what it computes given that range.
-        in_units: whether apply(c x, c low, c high) is c apply(x, low, high) for every c > 0, and
-            the gradient is 1 within the range; channels are then quantized in units of their own.
-        refuses: what the op cannot do of a configuration, in a sentence; None where it can do all.
-        lacks: for messages, why a setting is missing.
-        graph_ops: TensorFlow's op types, by which a traced graph is searched; each has the
-            attribute `num_bits`.
+        settings: the keys under `quant` that the op has; it always has bits.
+        roundings: the allowed values of `quant.rounding`; empty if the op has no such setting.
+        own_range: whether the op measures its input if no range is given. With `per_channel` such
+            an op always measures each column and never gets a range.
+        takes_own_range: (bits, signed) -> whether the op computes the same bits if it is given
+            exactly the range of its input. Then a range that is already measured is not measured
+            again.
+        apply_fixed: like `apply`, in inference, over given ends: it computes what the op computes
+            when it measures the range. None: the same as with a given range.
+        in_units: whether apply(c x, c low, c high) is c apply(x, low, high) for every c > 0, with a
+            gradient of 1 within the range. Then each channel is divided by its range before it is
+            quantized.
+        refuses: a sentence on what the op cannot do in a configuration; None if it can do
+            everything.
+        lacks: for messages: why the op lacks a setting.
+        graph_ops: TensorFlow's op types, to find the op in a traced graph; each has the attribute
+            `num_bits`.
     """
 
     label: str
@@ -70,7 +73,7 @@ class Op:
     graph_ops: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """A rounding can be chosen exactly where there are some to choose from."""
+        """The op has the setting `rounding` if and only if it has roundings."""
         if ("rounding" in self.settings) != bool(self.roundings):
             raise ValueError(f"{self.label}: the setting rounding and its choices belong together")
 
@@ -83,5 +86,5 @@ OPS: Registry[Op] = Registry("quant.op")
 
 
 def roundings() -> tuple[str, ...]:
-    """What `quant.rounding` may be for one op or another."""
+    """The roundings that at least one op allows."""
     return tuple(dict.fromkeys(name for op in OPS.names() for name in OPS[op].roundings))

@@ -1,4 +1,4 @@
-"""QuantizeAndDequantizeV2: codes without a zero point, over a range that it can measure itself."""
+"""QuantizeAndDequantizeV2: codes without a zero point, over a given range or a measured one."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def apply(
     per_channel: bool = False,
     name: str | None = None,
 ) -> Any:
-    """QuantizeAndDequantizeV2 with its straight-through gradient (all ones, clipped nowhere).
+    """QuantizeAndDequantizeV2 with its straight-through gradient, which is 1 everywhere.
 
-    The raw op, because the Python helper `quantize_and_dequantize_v2` emits V4, whose gradient is
-    cut outside [low, high] even where no range is given. Arguments as in `Op.apply`.
+    This is the raw op. The Python helper `quantize_and_dequantize_v2` emits V4, whose gradient is 0
+    outside [low, high] even if no range is given. Arguments as in `Op.apply`.
     """
     import tensorflow as tf
 
@@ -58,10 +58,11 @@ def apply_fixed(
     name: str | None = None,
     **_given: Any,
 ) -> Any:
-    """What the op computes where it measures the range, cut at these ends.
+    """What the op computes when it measures the range, clamped to these ends.
 
-    Unsigned codes then let negative values through, on the same steps. Values of a range without
-    positive ones, for which the op has no step, stay as they are. Arguments as in `Op.apply`.
+    Unsigned codes then let negative values through, rounded with the same scale. If a range has no
+    positive values, the op has no scale for it, and its values do not change. Arguments as in
+    `Op.apply`.
     """
     import tensorflow as tf
 
@@ -88,9 +89,9 @@ def apply_fixed(
 def grid(
     low: float, high: float, *, bits: int, signed: bool, range_given: bool, narrow: bool = False
 ) -> OpGrid:
-    """Codes around 0, or from 0 on where unsigned; arguments as in `Op.grid`.
+    """Codes around 0, or from 0 on if unsigned; arguments as in `Op.grid`.
 
-    The scale is that of the side which needs the larger one, and 0 where no side has codes.
+    The side of 0 that needs the larger scale sets it. The scale is 0 if no side has codes.
     """
     if not signed:
         return OpGrid(max(high, 0.0) / (2**bits - 1), 0, 0, 2**bits, range_given)
@@ -101,7 +102,7 @@ def grid(
 
 
 def _refuses(quant: Quant) -> str | None:
-    """Unsigned codes are no grid for kernels in two cases; see the messages."""
+    """In two cases unsigned codes are no grid for kernels; see the messages."""
     if quant.signed:
         return None
     if quant.weight_range == "narrow":
@@ -119,10 +120,10 @@ def _refuses(quant: Quant) -> str | None:
 
 
 def _takes_own_range(bits: int, signed: bool) -> bool:
-    """Where the clamp to a range that was measured changes nothing.
+    """Whether the clamp to the measured range changes nothing.
 
-    Beyond 16 bits a scaled value's own last place counts, which the clamp may move; one bit has no
-    positive code, so that the clamp would cut positive values off.
+    Above 16 bits the last place of a scaled value matters, and the clamp may change it. One bit has
+    no positive code, so the clamp would cut positive values off.
     """
     return signed and 2 <= bits <= 16
 
