@@ -1,1 +1,1 @@
-"""What a trained configuration means on a device."""
+"""Converts a trained network into a file for a device, and measures the file."""

@@ -1,4 +1,4 @@
-"""A layer's weights as an integer file holds them: batch normalization folded, on a grid."""
+"""The weights of a layer in an integer file: batch normalization folded, values on a grid."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Baked:
     """Constant weights of a convolution or dense layer.
 
     Attributes:
-        kernel: in the layer's own shape, float32.
+        kernel: the kernel in the layer's own shape, float32.
         bias: (channels,) float32.
-        ends: the largest value of the kernel's symmetric int8 grid without the lowest code:
-            (channels,), or () for a dense layer, float32.
+        ends: the largest value of the kernel's grid, which is symmetric int8 without the lowest
+            code: (channels,), or () for a dense layer, float32.
     """
 
     kernel: Array
@@ -31,13 +31,13 @@ class Baked:
 
 @dataclass(frozen=True)
 class FoldedKernel:
-    """A layer's kernel as the simulation has it, and what folding makes of it.
+    """A layer's kernel in the simulation, and the folded kernel.
 
     Attributes:
-        before: what was quantized: the kernel, folded where the simulation folds; float32.
-        quantized: its values in the simulation.
-        after: (channels,) float32, the factor of folding that is still to come.
-        values: quantized times after.
+        before: the values that were quantized: the kernel, folded if the simulation folds; float32.
+        quantized: the quantized values in the simulation.
+        after: (channels,) float32, the factor of folding that is not yet in `quantized`.
+        values: `quantized` times `after`.
         bias: (channels,) float32.
     """
 
@@ -54,10 +54,10 @@ def folded_kernel(
     """The weights of `layer` with the normalization behind it.
 
     Args:
-        layer: whose weights.
+        layer: the layer that owns the weights.
         norm: the normalization to fold in, if any.
-        quantizer: how the simulation quantized the kernel; None where it was float.
-        folded: whether the simulation folded before it quantized.
+        quantizer: the quantizer of the kernel in the simulation; None if the kernel was float.
+        folded: whether the simulation folded the normalization before it quantized.
     """
     variable = kernels(layer)[0]
     form = channel_form(layer, variable)
@@ -74,9 +74,10 @@ def folded_kernel(
 def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Baked:
     """The weights of `layer` on the grid of an int8 file; arguments as in `folded_kernel`.
 
-    A kernel keeps the codes that it was trained on. A channel whose codes do not fit into
-    -127 .. 127 gets the smallest scale on which they do, but a lone -128 is cut to -127. A dense
-    kernel has one scale, which is the smallest too where folding gave its channels different steps.
+    A kernel keeps the codes of its training. If the codes of a channel do not fit into -127 .. 127,
+    the channel gets the smallest scale on which they fit; only a single -128 is cut to -127. A
+    dense kernel has one scale. If folding gave its channels different scales, it gets the smallest
+    scale on which all fit.
     """
     kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
@@ -90,9 +91,9 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
 
 
 def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
-    """The steps of the grid that a kernel is quantized on, (channels,) or (1,).
+    """The scales of the grid of a quantized kernel, (channels,) or (1,).
 
-    Those of a symmetric grid are float32, as it is computed in units of them.
+    The scales of a symmetric grid are float32, as in its computation.
     """
     grids = quantizer.grids(layer, variable, kernel)
     dtype = np.float32 if quantizer.symmetric else np.float64
@@ -100,7 +101,7 @@ def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantiz
 
 
 def _ends(kernel: Array, form: Any, steps: Any) -> Array:
-    """The largest value of each channel's symmetric narrow grid, or of a dense kernel's one."""
+    """The largest value of each channel's symmetric narrow grid, or of a dense kernel's grid."""
     if form is None:
         step = steps[0] if np.ptp(steps) == 0 else 0.0
         return _fitting(np.abs(kernel).max(), step)
@@ -108,7 +109,7 @@ def _ends(kernel: Array, form: Any, steps: Any) -> Array:
 
 
 def _fitting(largest: Any, steps: Any) -> Array:
-    """The ends of a grid with these steps, or with the smallest that hold the largest values."""
+    """The ends of a grid with these scales, or with the smallest that hold the largest values."""
     fits = (largest <= steps * (HIGHEST + 1.5)) & (np.asarray(steps) > 0)
     scales = np.where(fits, steps, largest / HIGHEST)
     # A channel of zeros has any scale, but its bias is stored in steps of it.

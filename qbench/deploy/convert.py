@@ -1,4 +1,4 @@
-"""A trained network as a LiteRT file that was run: its metrics, its agreement with simulation."""
+"""Converts a trained network into a LiteRT file, runs it and compares it with the simulation."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Exported:
     Attributes:
         kind: what kind of file.
         content: the file.
-        report: what was measured, plain data: `kernels` (see `measure`), and of the `simulation` on
-            the same `images` the task's leading metrics.
+        report: the measurements as plain data: `kernels` (see `measure`), and `simulation`, the
+            task's leading metrics of the simulation on the same `images`.
     """
 
     kind: FileKind
@@ -60,8 +60,8 @@ def export(
 
     Args:
         network: the `qbench.training.network.Network`, trained.
-        experiment: what it was trained by.
-        data: its data.
+        experiment: the experiment that trained it.
+        data: the data of the experiment.
         calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
@@ -109,7 +109,7 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Whatever the export complains of is so each time: it sees the network and nothing else."""
+    """Turns errors of the export into NotConvertible: they depend only on the network."""
     try:
         yield
     except (DiskFull, NotConvertible):
@@ -120,15 +120,15 @@ def _refusing() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Made:
-    """A file that has not been run yet.
+    """A file that has not yet been run.
 
     Attributes:
         kind: what kind of file.
         content: the file.
         graph: the Keras model that was converted.
-        plain: the same without grids.
-        operators: how many the file has.
-        notes: what is to be said of it.
+        plain: the same model without grids.
+        operators: the number of operators in the file.
+        notes: sentences about the file.
     """
 
     kind: FileKind
@@ -173,12 +173,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
 
 
 def _without(floats: list[str], names: list[str]) -> list[str]:
-    """The names that `floats`, which have operators behind them, does not hold."""
+    """The names that are not in `floats`, a mapping from names to operators."""
     return [name for name in names if not any(tensor.startswith(f"{name} (") for tensor in floats)]
 
 
 def _listed(names: list[str], most: int = 8) -> str:
-    """Names in a sentence, the first ones of many."""
+    """The names for a sentence; only the first ones if there are many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -191,7 +191,7 @@ def _run(
     targets: NDArray[Any],
     task: Task,
 ) -> tuple[Values, dict[str, Any]]:
-    """Outputs (N, ...) of the simulation on uint8 images (N, H, W, C), and what the file does."""
+    """Run simulation and file on uint8 images (N, H, W, C); the simulation's outputs (N, ...)."""
     outputs = simulate(network, experiment, images)
     if not np.all(np.isfinite(outputs)):
         raise WrongFile(
@@ -215,10 +215,10 @@ def _run(
 def _check_twin(
     network: Any, quant: Quant, made: _Made, inputs: Values, targets: NDArray[Any], task: Task
 ) -> None:
-    """See that a file of the same network with grids of 8 bits is right.
+    """Check a file of the same network with grids of 8 bits.
 
-    With few bits a file may be so far from its graph that hardly any fault would show; what the
-    converter makes of the network does not depend on the grids.
+    With few bits, a correct file may differ so much from its graph that a fault is not visible. The
+    conversion of the network does not depend on the grids, so 8 bits show the fault.
 
     Raises:
         WrongFile: it is not.
@@ -235,7 +235,7 @@ def _check_twin(
 
 
 def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values, task: Task) -> None:
-    """See that the exported graph computes what the network does, all but the activations' grids.
+    """Check that the exported graph computes the same as the network, except activations' grids.
 
     Raises:
         WrongFile: it does not.
@@ -252,13 +252,13 @@ def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values, task:
 
 
 def _answers(model: Any, inputs: Values) -> Any:
-    """What a Keras model with one input gives in inference, as numpy arrays."""
+    """The outputs of a Keras model with one input in inference, as numpy arrays."""
     outputs = model([inputs], training=False)
     return keras.tree.map_structure(np.asarray, outputs)
 
 
 def input_batches(experiment: Experiment, images: Any, size: int = BATCH) -> Iterator[Values]:
-    """What the file reads of (N, H, W, C) uint8 images, so many at a time."""
+    """The network inputs of (N, H, W, C) uint8 images, in batches."""
     for start in range(0, len(images), size):
         yield _inputs(experiment, images[start : start + size])
 
@@ -271,7 +271,7 @@ def _inputs(experiment: Experiment, images: Any) -> Values:
 
 
 def fixed(quant: Quant) -> QuantizationScheme | None:
-    """The run's own quantization with its range averages in the place of measured ranges."""
+    """The run's own quantization, with its range averages in place of measured ranges."""
     scheme = scheme_of(quant)
     if scheme is None:
         return None
@@ -279,7 +279,7 @@ def fixed(quant: Quant) -> QuantizationScheme | None:
 
 
 def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
-    """Outputs (N, ...) of the simulation with the ranges that the file has, fixed.
+    """Outputs (N, ...) of the simulation with the fixed ranges of the file.
 
     Args:
         network: trained.

@@ -1,4 +1,4 @@
-"""A file's tensors against the simulation's: which have another grid, which stay float."""
+"""Compares the tensors of a file with the simulation: which have another grid, or stay float."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SAME = 2e-6
 
 
 class Comparer:
-    """Finds the network's layers and operations in the file that was made of it.
+    """Finds the network's layers and operations in the file of the network.
 
-    The exporter gives every layer and operation a scope of its own, `<name>.grid` and
-    `<name>.baked` to what stands in for them, and TensorFlow numbers the scopes.
+    The exporter gives every layer and operation its own scope, and `<name>.grid` and `<name>.baked`
+    to the layers in place of them. TensorFlow numbers the scopes.
     """
 
     def __init__(self, model: Any, simulation: Simulation, tensors: Iterable[str]) -> None:
-        """`model` is functional; `tensors` are the names of those whose range was gathered."""
+        """`model` is functional; `tensors` are the names of the tensors with a gathered range."""
         self._model = model
         self._simulation = simulation
         self._tensors = set(tensors)
@@ -56,12 +56,12 @@ class Comparer:
         self._behind = dict(self._fused(model))
 
     def differing(self, graph: FileGraph) -> list[str]:
-        """The names of tensors and kernels that are not in the file as they were simulated."""
+        """The names of tensors and kernels that differ between file and simulation."""
         found = dict.fromkeys(self._differing(graph))
         return list(found)
 
     def moved(self, graph: FileGraph) -> list[str]:
-        """The names of tensors that are not on the grid that the exported graph has for them."""
+        """The names of tensors that have another grid in the file than in the exported graph."""
         expected = {
             name: tensor_grid(*self._simulation.range_of(name), self._simulation.quantizer_of(name))
             for name in sorted(self._tensors)
@@ -69,7 +69,7 @@ class Comparer:
         return list(dict.fromkeys(self._off_grid(graph, expected)))
 
     def has_other_kernels(self, graph: FileGraph) -> bool:
-        """Whether the converter quantized a constant that is no kernel of a known layer."""
+        """Whether the converter quantized a constant that is not the kernel of a known layer."""
         return any(
             _is_integer_constant(tensor) and self._layer(tensor) is None
             for op in graph.operators
@@ -77,7 +77,7 @@ class Comparer:
         )
 
     def float_tensors(self, graph: FileGraph) -> list[str]:
-        """The layers that the file computes in float, each with its operators."""
+        """The layers that the file computes in float, each with its operators in the file."""
         found: dict[str, list[str]] = {}
         for op in graph.operators:
             if _is_float(op):
@@ -92,7 +92,7 @@ class Comparer:
                 yield self._reader(op)
 
     def _off_grid(self, graph: FileGraph, expected: Mapping[str, Grid | None]) -> Iterator[str]:
-        """The tensors with another grid than expected, and those that are not in the file."""
+        """The tensors with another grid than expected, and the tensors that the file lacks."""
         missing = {name for name, grid in expected.items() if grid is not None}
         if IMAGE in expected and not _on(graph.image, expected[IMAGE]):
             yield IMAGE
@@ -110,10 +110,10 @@ class Comparer:
         yield from sorted(missing)
 
     def _fused(self, model: Any) -> Iterator[tuple[str, str]]:
-        """By name, the one reader whose output may stand in the file for what it reads.
+        """By name, the only reader whose output can stand in the file in place of a tensor.
 
-        That is a layer which does nothing in inference, and whatever reads a tensor that has no
-        grid of its own: the converter fuses activations, and names the tensor by what comes first.
+        Such a reader does nothing in inference, or it reads a tensor without its own grid: the
+        converter fuses activations, and names the tensor after the first layer.
         """
         idle = {op.name for op in model.operations if is_identity_in_inference(op)}
         for name, reading in readers(model).items():
@@ -121,7 +121,7 @@ class Comparer:
                 yield name, reading[0]
 
     def _names(self, tensor: FileTensor) -> list[str]:
-        """The layers whose output a tensor may be: one, and those behind it; see `_fused`."""
+        """The layers whose output a tensor may be: one, and the layers behind it; see `_fused`."""
         names, name = [], self._host(tensor)
         while name and name not in names:
             # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
@@ -136,9 +136,9 @@ class Comparer:
         graph: FileGraph,
         expected: Mapping[str, Grid | None],
     ) -> bool:
-        """Whether a tensor is put once more on a grid, the simulated one of a concatenation.
+        """Whether the file requantizes a tensor to the grid of a concatenation.
 
-        The simulation puts it there behind the concatenation.
+        The simulation quantizes it behind the concatenation.
         """
         readers = [other for other in graph.operators if tensor in other.reads]
         return op.name == "QUANTIZE" and all(
@@ -148,7 +148,7 @@ class Comparer:
         )
 
     def _kernels(self, op: Operator) -> Iterator[str]:
-        """The kernels among what an operator reads that are not those of the simulation."""
+        """The kernels that an operator reads and that differ from the simulation's kernels."""
         for tensor in op.reads:
             if not _is_integer_constant(tensor):
                 continue
@@ -158,13 +158,13 @@ class Comparer:
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
 
     def _layer(self, tensor: FileTensor) -> Any | None:
-        """The layer whose simulated kernel a constant is, by its name, else by its steps."""
+        """The layer whose simulated kernel a constant is, by its name, or else by its scales."""
         named = self._baked.get(self._scope(tensor))
         layers = [named] if named is not None else list(self._baked.values())
         return next((layer for layer in layers if self._has_scales_of(tensor, layer)), None)
 
     def _has_scales_of(self, tensor: FileTensor, layer: Any) -> bool:
-        """Whether a constant has the steps of a layer's simulated kernel."""
+        """Whether a constant has the scales of a layer's simulated kernel."""
         steps = self._steps(layer)
         if steps is None or tensor.dtype != "int8":
             return False
@@ -174,7 +174,7 @@ class Comparer:
         return bool(np.all(np.isclose(steps, tensor.scales, rtol=_SAME, atol=0) | (steps == 0)))
 
     def _steps(self, layer: Any) -> Any | None:
-        """The steps of a kernel in the simulation, (channels,) or (1,); None where it is float."""
+        """The scales of a kernel in the simulation, (channels,) or (1,); None if it is float."""
         quantizer = self._simulation.kernel_quantizer(layer.name)
         if quantizer is None:
             return None
@@ -187,14 +187,14 @@ class Comparer:
         return self._known_steps[layer.name]
 
     def _grid(self, name: str) -> Grid | None:
-        """The grid of a tensor in the simulation; None where no file has it, or it is float."""
+        """The grid of a tensor in the simulation; None if it is float or fits no file."""
         quantizer = self._simulation.quantizer_of(name)
         if quantizer is None:
             return None
         return own_grid(*self._simulation.range_of(name), quantizer)
 
     def _scope(self, tensor: FileTensor) -> str:
-        """The deepest scope of a tensor that is a layer's, without TensorFlow's number."""
+        """The deepest scope of a tensor that belongs to a layer, without TensorFlow's number."""
         for scope in reversed(tensor.scopes):
             name, _, number = scope.rpartition("_")
             if number.isdigit() and name in self._hosts:
@@ -206,7 +206,7 @@ class Comparer:
         return self._hosts.get(self._scope(tensor))
 
     def _reader(self, op: Operator) -> str:
-        """A name for an operator: the layer that it is part of."""
+        """A name for an operator: the name of its layer."""
         hosts = [self._host(tensor) for tensor in (*op.makes, *op.reads)]
         return next((host for host in hosts if host), op.name)
 
@@ -223,7 +223,7 @@ def _is_integer_constant(tensor: FileTensor) -> bool:
 
 
 def _on(tensor: FileTensor, grid: Grid | None) -> bool:
-    """Whether a tensor of the file has this very grid, in int8."""
+    """Whether a tensor of the file is int8 and has exactly this grid."""
     return (
         grid is not None
         and tensor.dtype == "int8"
@@ -234,7 +234,7 @@ def _on(tensor: FileTensor, grid: Grid | None) -> bool:
 
 
 def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:
-    """Whether a tensor that the simulation does not quantize passes on values and their grid."""
+    """Whether a tensor without quantization in the simulation passes on values and their grid."""
     if op.name not in _PASSING:
         return False
     data = [read for read in op.reads if not read.is_constant and read.has_grid]

@@ -1,9 +1,9 @@
-"""A trained network as a float graph whose every tensor lies on the grid of an int8 file.
+"""Exports a trained network as a float graph; every tensor lies on the grid of an int8 file.
 
-TensorFlow's converter reads the grids from FakeQuant ops. Batch normalization is folded into the
-kernels first; kernels get one scale a channel, so that the trained grid, times the channel's
-factor, is a grid of the file's (Jacob et al. 2018, section 3; LiteRT wants kernels symmetric,
-without the lowest code).
+TensorFlow's converter reads the grids from FakeQuant ops. Batch normalization is first folded into
+the kernels. Kernels get one scale per channel, so the trained grid times the channel's factor is a
+grid of the file (Jacob et al. 2018, section 3; LiteRT needs symmetric kernels without the lowest
+code).
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ def export_model(
     on_grids: bool = True,
     all_of_8_bits: bool = False,
 ) -> tuple[Any, list[str]]:
-    """The Keras model to convert, and what only the file quantizes.
+    """Build the Keras model to convert, and find the tensors that only the file quantizes.
 
     Args:
         model: the trained float model.
-        averages: its range averages.
-        quant: how the run was quantized.
-        on_grids: put kernels and every gathered tensor on the grids of an int8 file. Otherwise
-            kernels have the values they had in the simulation, and all else is float.
-        all_of_8_bits: tensors of fewer bits are put on grids of 8 over the same ranges.
+        averages: the range averages of the model.
+        quant: the quantization settings of the run.
+        on_grids: put kernels and every gathered tensor on the grids of an int8 file. If false,
+            kernels have their values in the simulation, and everything else is float.
+        all_of_8_bits: put tensors of fewer bits on grids of 8 bits over the same ranges.
 
     Returns:
-        The model, and the names of tensors (and `kernels`) that the simulation left float and the
-        model does not.
+        The model, and the names of tensors (and `kernels`) that are float in the simulation but not
+        in the model.
 
     Raises:
         QbenchError: a layer of the model cannot be converted.
@@ -75,7 +75,7 @@ def export_model(
 
 
 def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
-    """What the plan quantizes and the simulation does not, in the order of the graph."""
+    """What the plan quantizes but the simulation leaves float, in the order of the graph."""
     for call in plan.calls:
         yield from _float_roots(call.reads, simulation)
         is_kernel = isinstance(call.stand_in, QuantizedKernel)
@@ -91,7 +91,7 @@ def _float_roots(reads: Iterable[Read], simulation: Simulation) -> Iterator[str]
 
 
 class _FileParts:
-    """Constants in the place of variables, and grids in the place of fake quantization."""
+    """Inserts constants in place of variables, and grids in place of fake quantization."""
 
     def __init__(
         self, model: Any, simulation: Simulation, on_grids: bool, all_of_8_bits: bool
@@ -126,10 +126,10 @@ class _FileParts:
 
 
 class Scoped(keras.layers.Layer):
-    """An operation under its own name, so that what it makes is found in the file.
+    """An operation under its own name, so that its output can be found in the file.
 
     Attributes:
-        tensors: what it is to be called with; all else is an argument of the operation.
+        tensors: the tensor arguments of the call; other arguments belong to the operation.
     """
 
     def __init__(self, operation: Any, args: Any, kwargs: Any) -> None:
@@ -140,7 +140,7 @@ class Scoped(keras.layers.Layer):
         self._arguments = _Held((args, kwargs))
 
     def call(self, tensors: list[Any]) -> Any:
-        """The tensors in their order."""
+        """The tensors in order."""
         given = iter(tensors)
 
         def in_place_of(leaf: Any) -> Any:
@@ -152,20 +152,20 @@ class Scoped(keras.layers.Layer):
 
 @dataclass(frozen=True)
 class _Held:
-    """Something that Keras is not to look into when it tracks a layer's attributes."""
+    """Holds an object that Keras must not track as an attribute of a layer."""
 
     value: Any
 
 
 class OnGrid(keras.layers.Layer):
-    """Puts its input on a grid, in the form that the converter reads."""
+    """Puts its input on a grid, as a FakeQuant op that the converter reads."""
 
     def __init__(self, grid: Grid, name: str) -> None:
         super().__init__(name=name)
         self.grid = grid
 
     def call(self, x: Any) -> Any:
-        """X has any shape, float32."""
+        """X is float32 of any shape."""
         low, high = self.grid.ends
         return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
 
@@ -174,14 +174,14 @@ class BakedConvolution(keras.layers.Layer):
     """A convolution or dense layer with constant, folded weights."""
 
     def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
-        """With `on_grid` the kernel is put on the int8 grid that `baked` names."""
+        """With `on_grid` the kernel is put on the int8 grid in `baked`."""
         super().__init__(name=name)
         self.layer = layer
         self.baked = baked
         self.on_grid = on_grid
 
     def call(self, x: Any) -> Any:
-        """X as the layer takes it."""
+        """X is the input that the layer takes."""
         kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
         if self.on_grid:
             kernel = self._quantized(kernel)

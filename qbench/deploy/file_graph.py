@@ -1,4 +1,4 @@
-"""The graph of a LiteRT file: its operators, and the grids of what they read and make."""
+"""The graph of a LiteRT file: its operators, and the grids of their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class FileTensor:
 
     Attributes:
         index: its number in the file.
-        scopes: of the last op that the converter fused into what makes it.
+        scopes: the scopes of the last op that the converter fused into the operator that makes it.
         dtype: the type's name.
-        scales: (1,) or, of a kernel, (channels,) float32; empty where it has no grid.
-        zero_point: the code that means 0.
-        is_constant: it is stored in the file.
+        scales: (1,) or, for a kernel, (channels,) float32; empty if it has no grid.
+        zero_point: the code of 0.
+        is_constant: whether it is stored in the file.
     """
 
     index: int
@@ -34,13 +34,13 @@ class FileTensor:
 
     @property
     def has_grid(self) -> bool:
-        """Whether it holds codes of a grid."""
+        """Whether it has a grid."""
         return len(self.scales) > 0 and self.dtype in ("int8", "uint8", "int16")
 
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """An operator of a file and what it reads and makes."""
+    """An operator of a file, with its inputs and outputs."""
 
     name: str
     reads: tuple[FileTensor, ...]
@@ -49,7 +49,7 @@ class Operator:
 
 @dataclass(frozen=True, eq=False)
 class FileGraph:
-    """A file's input and its operators in their order."""
+    """The input of a file and its operators in order."""
 
     image: FileTensor
     operators: tuple[Operator, ...]
@@ -62,7 +62,7 @@ class FileGraph:
 
 
 def read_graph(content: bytes, interpreter: Any) -> FileGraph:
-    """The graph of a file with one input, and of an interpreter of it.
+    """Read the graph of a file with one input, and of an interpreter of the file.
 
     Raises:
         QbenchError: the file is damaged.

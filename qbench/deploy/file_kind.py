@@ -1,4 +1,4 @@
-"""What kind of file a configuration becomes, and how near to it the file is."""
+"""The file kind of a configuration, and how closely the file follows the simulation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class FileKind:
 
     Attributes:
         name: `int8`, `16x8` or `float`.
-        export: how the file stands to the simulation, as tables print it.
-        note: what is not as simulated, apart from tensors that the simulation left float.
+        export: how closely the file follows the simulation, as tables print it.
+        note: the differences from the simulation, except tensors that the simulation left float.
     """
 
     name: str
@@ -35,10 +35,10 @@ POST_TRAINING = FileKind("int8", "post-training", "ranges calibrated on training
 
 
 def kind_of(quant: Quant) -> FileKind:
-    """The kind of file that represents a configuration.
+    """The file kind for a configuration.
 
-    LiteRT has kernels for 8-bit weights with 8- or 16-bit activations and for float32; what lies
-    between is put on the next grid that has them.
+    LiteRT has kernels for 8-bit weights with 8-bit or 16-bit activations, and for float32. Other
+    numbers of bits use the next grid that LiteRT supports.
     """
     scheme = scheme_of(quant)
     if scheme is None:
@@ -62,7 +62,7 @@ def kind_of(quant: Quant) -> FileKind:
 
 
 def _is_exact(scheme: QuantizationScheme) -> bool:
-    """Whether the simulation used the grids of the file, everywhere."""
+    """Whether the simulation used the grids of the file for every tensor."""
     kernels = (scheme.kernel, scheme.edge_kernel)
     tensors = (scheme.activation, scheme.edge)
     return (

@@ -1,8 +1,8 @@
-"""The integer grids of an exported file, from what a run trained.
+"""The integer grids of an exported file, from the trained ranges.
 
 A tensor of the file has real values scale * (code - zero point) with codes -128 .. 127. The grid of
-the op that quantized it is moved onto these codes: an op's codes below 0 stay what they are, others
-begin at -128. Coarser ops keep their scale and use fewer of the codes.
+the op is moved onto these codes: an op's codes keep their values if they go below 0; other codes
+begin at -128. Ops with fewer codes keep their scale and use fewer codes of the file.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Grid:
 def tensor_grid(
     low: float, high: float, quantizer: Quantizer | None, most_bits: int = FILE_BITS
 ) -> Grid:
-    """The grid of a tensor with this range: the op's, or else an affine one over the range.
+    """The grid of a tensor with this range: the op's grid, or else an affine grid over the range.
 
     Args:
         low: the smaller end of its range.
         high: the larger end.
-        quantizer: how the run quantizes the tensor, None where it leaves it float.
-        most_bits: 8, or more where codes of more bits than a file's can be stored; n-bit codes then
-            begin at -2^(n-1).
+        quantizer: the quantizer of the tensor in the run; None if the tensor is float.
+        most_bits: 8, or more if codes of more bits can be stored; n-bit codes then begin at
+            -2^(n-1).
 
     Raises:
         QbenchError: the op has no grid.
@@ -53,10 +53,10 @@ def tensor_grid(
 def own_grid(
     low: float, high: float, quantizer: Quantizer, most_bits: int = FILE_BITS
 ) -> Grid | None:
-    """The op's own grid on the codes that are stored; None where these are not all of it.
+    """The op's own grid on the stored codes; None if these codes cannot represent it.
 
-    That is so where the op has more codes; where it has none for this range; and where it lets
-    values below its lowest code through. Arguments and errors as in `tensor_grid`.
+    They cannot if the op has more codes, if it has no codes for this range, or if it lets values
+    below its lowest code through. Arguments and errors as in `tensor_grid`.
     """
     if _is_empty(low, high):
         return Grid(EMPTY, 0)
@@ -69,7 +69,7 @@ def own_grid(
 
 
 def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
-    """An affine grid of so many bits: the range is widened to hold 0, and 0 nudged onto it."""
+    """An affine grid with this number of bits; its range includes 0, and 0 is one of its values."""
     if _is_empty(low, high):
         return Grid(EMPTY, 0)
     low, high, last = min(low, 0.0), max(high, 0.0), 2**bits - 1
@@ -79,18 +79,18 @@ def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
 
 
 def _stored_bits(quantizer: Quantizer | None, most_bits: int) -> int:
-    """Bits of a stored code: 8, or the op's where it has more and these can be stored."""
+    """Bits of a stored code: 8, or the bits of the op if it has more and they can be stored."""
     bits = FILE_BITS if quantizer is None else quantizer.bits
     return max(min(bits, most_bits), FILE_BITS)
 
 
 def _is_empty(low: float, high: float) -> bool:
-    """Whether a range holds nothing but 0."""
+    """Whether a range holds only 0."""
     return low >= 0 >= high
 
 
 def _moved(grid: OpGrid, bits: int) -> Grid:
-    """The same values on codes of so many bits, which begin at -2^(bits-1)."""
+    """The same values on codes of this number of bits, which begin at -2^(bits-1)."""
     first = -(2 ** (bits - 1))
     stay = first <= grid.lowest < 0 and grid.lowest + grid.count <= first + 2**bits
     return Grid(grid.scale, grid.zero_point + (0 if stay else first - grid.lowest))

@@ -1,4 +1,4 @@
-"""How long converted files take: repeated invocations, with the contenders interleaved."""
+"""Measures how long converted files take: repeated invocations, contenders interleaved."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True)
 class LatencySettings:
-    """What is measured.
+    """The settings of a measurement.
 
     Attributes:
-        threads: numbers of threads, one after the other.
+        threads: numbers of threads; each is measured in turn.
         kernels: names in `qbench.deploy.lite.KERNELS`.
         batch: images in one invocation.
-        runs: rounds, in each of which every contender is invoked.
-        warmup: rounds before them that do not count.
-        seconds: after so long no further round of a kernel path and number of threads is begun,
-            but three are always made; warming up takes at most half of it.
+        runs: number of rounds; each round invokes every contender.
+        warmup: number of rounds before, which do not count.
+        seconds: for a kernel path and a number of threads, no further round begins after this time.
+            At least three rounds are made. Warming up takes at most half of this time.
     """
 
     threads: tuple[int, ...] = (1, 2, 4)
@@ -66,17 +66,17 @@ def measure(
     """Milliseconds of each file on each kernel path with each number of threads.
 
     Args:
-        files: contents by name; where one is called `float` the others are compared with it.
+        files: contents by name. If one is called `float`, the others are compared with it.
         settings: what to measure.
-        inputs: network inputs (batch, H, W, C) for files with one input; None for made-up values,
-            on which the time of an invocation does not depend.
-        clock: gives seconds.
+        inputs: network inputs (batch, H, W, C) for files with one input; None for made-up values.
+            The time of an invocation does not depend on them.
+        clock: returns seconds.
 
     Returns:
-        `batch`, `cores`, `processor`, `bytes` of each file, and `rows`: `kernels`, `threads`,
-        `runs` (rounds that were made), `milliseconds` by file (see `spread`) and `ratio`, by file,
-        the median over the rounds of its time over that of the file `float` in the same round. A
-        path that cannot run a file has `error` in place of figures.
+        `batch`, `cores`, `processor`, `bytes` of each file, and `rows`. A row has `kernels`,
+        `threads`, `runs` (number of rounds), `milliseconds` by file (see `spread`) and `ratio` by
+        file: the median over the rounds of its time divided by the time of the file `float` in the
+        same round. If a path cannot run a file, the row has `error` in place of the values.
 
     Raises:
         QbenchError: no path can run the files.
@@ -120,11 +120,12 @@ def _ready(
 def timed(
     invoke: Mapping[str, Callable[[], None]], settings: LatencySettings, clock: Clock
 ) -> dict[str, list[float]]:
-    """Seconds of every contender's invocation in each round.
+    """Measure the seconds of every contender's invocation in each round.
 
-    A round has one of each, in an order that turns round from one to the next, so that what the
-    machine does beside it falls on all of them. One more goes before it uncounted: it drives out of
-    the caches, and waits for, what the contender before left there, whose threads spin for a while.
+    A round invokes each contender once. The order rotates from round to round, so that other load
+    on the machine affects all of them. Before each measured invocation comes one that is not
+    counted: it replaces the cache contents of the previous contender, and waits until that
+    contender's threads stop spinning.
     """
     start = clock()
     for number in range(settings.warmup):
@@ -146,7 +147,7 @@ def timed(
 
 
 def compared(taken: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """A row's figures from the seconds of each round; see `measure`."""
+    """The values of a row from the seconds of each round; see `measure`."""
     reference = taken.get(REFERENCE)
     ratios = {
         name: statistics.median(a / b for a, b in zip(seconds, reference, strict=True))
@@ -161,6 +162,6 @@ def compared(taken: Mapping[str, Sequence[float]]) -> dict[str, Any]:
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """`median`, `p90` and `minimum` in milliseconds; between two rounds p90 is interpolated."""
+    """`median`, `p90` and `minimum` in milliseconds; p90 is interpolated between two rounds."""
     median, p90 = np.quantile(seconds, [0.5, 0.9])
     return {"median": 1e3 * median, "p90": 1e3 * p90, "minimum": 1e3 * min(seconds)}

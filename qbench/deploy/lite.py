@@ -1,4 +1,4 @@
-"""LiteRT files: written by TensorFlow's converter, run by the LiteRT interpreter."""
+"""Writes LiteRT files with TensorFlow's converter, and runs them with the LiteRT interpreter."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ TRACEABLE = ("reference", "builtin")
 
 
 def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = None) -> bytes:
-    """A LiteRT file from a Keras model with one input.
+    """Convert a Keras model with one input into a LiteRT file.
 
     Args:
-        model: what to convert.
-        kind: `float`; `int8`, from the grids that stand in the model or, with calibration inputs,
-            from the ranges found on them; `16x8`, 16-bit activations and 8-bit weights, which needs
+        model: the model to convert.
+        kind: `float`; `int8`, with the grids in the model or, with calibration inputs, with ranges
+            found on these inputs; `16x8`, 16-bit activations and 8-bit weights, which needs
             calibration inputs.
         calibration: network inputs (N, H, W, C).
 
     Raises:
         NotConvertible: the converter refuses the model.
-        MemoryError, OSError, tf.errors.ResourceExhaustedError: memory or disk did not suffice.
+        MemoryError, OSError, tf.errors.ResourceExhaustedError: there was too little memory or disk.
     """
     import tensorflow as tf
 
@@ -83,7 +83,7 @@ _NOTHING = open(os.devnull, "w")  # noqa: SIM115
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Nothing of what the converter and its libraries print."""
+    """Hides all messages of the converter and its libraries."""
     kept = [os.dup(1), os.dup(2)]
     with tempfile.TemporaryFile() as aside:
         try:
@@ -112,13 +112,13 @@ INPUT, OUTPUT = "the file's input", "the file's output"
 
 @dataclass(frozen=True)
 class FileTensor:
-    """A tensor that an operator of the file has made, or its input.
+    """The input of a file, or a tensor that one of its operators made.
 
     Attributes:
-        layers: scopes of the last op that the converter fused into the operator; INPUT or OUTPUT
-            among them if it is the file's.
-        scale: of its grid; 0 for float32.
-        values: (N, ...) float32, dequantized.
+        layers: the scopes of the last op that the converter fused into the operator; with INPUT or
+            OUTPUT if it is the input or output of the file.
+        scale: the scale of its grid; 0 for float32.
+        values: its values (N, ...) float32, dequantized.
     """
 
     layers: tuple[str, ...]
@@ -134,7 +134,7 @@ class LiteFile:
     ) -> None:
         """Raises QbenchError if the content is not a LiteRT file.
 
-        With `keep_all` the values of all tensors can be read, where the kernel path leaves them.
+        With `keep_all` the values of all tensors can be read, if the kernel path keeps them.
         """
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -157,7 +157,7 @@ class LiteFile:
         return np.concatenate(parts)
 
     def tensors(self, images: NDArray[np.float32]) -> list[FileTensor]:
-        """The input and what operators make of network inputs (N, H, W, C); no shapes."""
+        """The input and the outputs of operators for inputs (N, H, W, C); no shape tensors."""
         self._run(images)
         interpreter = self._interpreter
         details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
@@ -199,7 +199,7 @@ class LiteFile:
         return [(float(found[k][0]), int(found[k][1])) for k in self._made()]
 
     def graph(self) -> FileGraph:
-        """The file's operators with the grids of what they read and make."""
+        """The file's operators with the grids of their inputs and outputs."""
         return read_graph(self._content, self._interpreter)
 
     def _ends(self) -> dict[str, list[int]]:
@@ -228,7 +228,7 @@ class LiteFile:
         return np.asarray(np.clip(codes, limits.min, limits.max), entry.dtype)
 
     def load(self, codes: NDArray[Any]) -> None:
-        """Put what `codes` gave where `invoke` reads it."""
+        """Copy the result of `codes` to the input of the file, for `invoke`."""
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
         if self._allocated != len(codes):
@@ -239,7 +239,7 @@ class LiteFile:
         interpreter.set_tensor(entry.index, codes)
 
     def fill(self, batch: int = 1) -> None:
-        """Put something into every input of any file: noise into small types, zeros into others.
+        """Fill every input of any file: noise for small types, zeros for other types.
 
         Raises:
             QbenchError: an input is not made of numbers, or has another fixed batch.
@@ -258,11 +258,11 @@ class LiteFile:
             interpreter.set_tensor(entry["index"], _noise(entry["shape"], np.dtype(entry["dtype"])))
 
     def invoke(self) -> None:
-        """Run the file once on what was loaded."""
+        """Run the file once on the loaded input."""
         self._interpreter.invoke()
 
     def answer(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """The output (N, ...) as it stands in the file, for what `codes` gave."""
+        """The output (N, ...) of the file for the result of `codes`, not dequantized."""
         self.load(codes)
         self.invoke()
         interpreter = self._interpreter
@@ -279,13 +279,13 @@ class LiteFile:
 
 
 def _cannot_run(error: ValueError) -> str:
-    """What the runtime says of a file that it does not take, in a sentence."""
+    """One sentence with the runtime's reason for not running a file."""
     missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", str(error))
     return f"no kernel for {missing.group(1)}" if missing else f"not a LiteRT file: {reason(error)}"
 
 
 def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
-    """The same values each time; wide integers are 0, since they may be indices."""
+    """The same values each time; wide integers are 0, because they may be indices."""
     if dtype.kind not in "iufb":
         raise QbenchError(f"an input of {dtype.name} values: only numbers can be made up.")
     generator = np.random.default_rng(0)

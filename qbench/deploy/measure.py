@@ -1,4 +1,4 @@
-"""A file run on every kernel path of the runtime, over test images."""
+"""Runs a file on every kernel path of the runtime, over test images."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file's answers are held against.
+    """The expected answers of a file.
 
     Attributes:
-        outputs: (N, ...) of the simulation with the file's ranges.
-        most: how far a file may be from them; None if that depends on the run.
-        graph: outputs (n, ...) that the graph which was converted gives to the first images.
-        near: how far a file may be from these.
+        outputs: outputs (N, ...) of the simulation with the file's ranges.
+        most: the largest allowed distance of the file from `outputs`; None if it depends on the
+            run.
+        graph: outputs (n, ...) of the converted graph for the first images.
+        near: the largest allowed distance of the file from `graph`.
         largest: the largest magnitude of any of the network's tensors.
     """
 
@@ -45,25 +46,24 @@ def measure(
     targets: NDArray[Any],
     task: Task,
 ) -> dict[str, Any]:
-    """What a file does on each kernel path that can run it.
+    """Run a file on each kernel path that can run it.
 
     Args:
         content: the file.
-        expected: what it should do.
-        inputs: gives the network inputs from the first on, in batches (B, H, W, C); called for each
-            kernel path, so that they need not be in memory all at once.
+        expected: the expected answers.
+        inputs: returns the network inputs from the first on, in batches (B, H, W, C). It is called
+            for each kernel path, so the inputs need not all be in memory.
         targets: (N, ...).
-        task: says what outputs mean.
+        task: knows the meaning of outputs.
 
     Returns:
-        By kernel path: the task's leading metrics; `agreement`, the percentage of images whose
-        prediction is the simulation's; `largest_difference` and `mean_difference` of outputs, in
-        steps of the output's grid (of a float file: as they are). A path that cannot run the file
-        has `error` alone.
+        By kernel path: the task's leading metrics; `agreement`, the percentage of images with the
+        same prediction as in the simulation; `largest_difference` and `mean_difference` of outputs,
+        in steps of the output's grid (for a float file in the outputs' own unit). If a path cannot
+        run the file, it has only `error`.
 
     Raises:
-        WrongFile: no path runs the file, or one that does gives answers that its kind does not
-            explain.
+        WrongFile: no path runs the file, or its answers on a path differ more than its kind allows.
     """
     found: dict[str, Any] = {}
     for path in KERNELS:
@@ -90,7 +90,7 @@ def measure(
 
 
 def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]:
-    """Outputs of all batches, and those of the first one when it is run once more at the end."""
+    """The outputs of all batches, and those of the first batch when it runs again at the end."""
     parts, first = [], None
     for batch in batches:
         first = batch if first is None else first
@@ -102,7 +102,7 @@ def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]
 def _fault(
     file: LiteFile, outputs: Values, again: Values, expected: Expected, task: Task
 ) -> str | None:
-    """What is wrong with a file's answers to all images, and to the first ones once more."""
+    """The fault in a file's answers to all images, and to the first images again."""
     if not np.array_equal(outputs[: len(again)], again, equal_nan=True):
         return f"gives other {task.output_name} when it is run again"
     leave = file.output()
@@ -120,16 +120,16 @@ def _fault(
 
 
 def leading(task: Task, outputs: Values, targets: NDArray[Any]) -> dict[str, float]:
-    """The task's leading metrics of outputs (N, ...), by name."""
+    """The task's leading metrics for outputs (N, ...), by name."""
     scores = task.score(outputs, targets)
     return {metric.name: scores[metric.name] for metric in task.metrics if metric.place == "first"}
 
 
 def graph_of(content: bytes) -> FileGraph:
-    """The operators of a file, whichever kernels it can be opened with.
+    """The operators of a file, opened with any kernel path that can open it.
 
     Raises:
-        WrongFile: there are none.
+        WrongFile: no kernel path can open it.
     """
     said = []
     for path in ("builtin", "reference", "xnnpack"):

@@ -1,4 +1,4 @@
-"""A network's codes, bit by bit, with what they mean: a model as small as its bits allow.
+"""A network's codes, bit by bit, with their grids: as small as the bits allow.
 
 All numbers are little-endian; an array is its number of axes (u8), its axes (u32 each) and its
 values. A file holds, in this order:
@@ -48,7 +48,7 @@ class Codes:
 
     Attributes:
         codes: int32 of any shape, output channels last; from `lowest` to lowest + 2^bits - 1.
-        bits: of a stored code, 1 to 16.
+        bits: bits of a stored code, 1 to 16.
         lowest: the smallest code that can be stored.
         zero_point: the code of 0.
         scales: (1,) or (channels,) float32; a folded normalization may make them negative.
@@ -67,8 +67,8 @@ class Layer:
 
     Attributes:
         kernel: its codes, or its float32 values.
-        bias: (channels,) int32 in steps of the input's scale times the kernel's (Jacob et al. 2018,
-            eq. 11), or float32.
+        bias: (channels,) int32 with the scale of the input times the scale of the kernel (Jacob et
+            al. 2018, eq. 11), or float32.
     """
 
     kernel: Codes | Floats
@@ -77,7 +77,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         tensors: the grid of each activation; scales are float32 values.
@@ -91,7 +91,7 @@ class Packed:
 
 
 def to_bits(values: NDArray[Any], bits: int) -> bytes:
-    """Values from 0 to 2^bits - 1, in `bits` bits each, the last byte filled up with zeros."""
+    """Write values from 0 to 2^bits - 1 in `bits` bits each; zeros fill the last byte."""
     flat = np.asarray(values).reshape(-1)
     if flat.size and not 0 <= int(flat.min()) <= int(flat.max()) < 2**bits:
         raise ValueError(f"values from {flat.min()} to {flat.max()} do not fit in {bits} bits")
@@ -122,7 +122,7 @@ def _bytes(count: int, bits: int) -> int:
 
 
 def pack(model: Packed) -> bytes:
-    """The file of a model; ValueError if a code does not fit in its bits."""
+    """Write a model as a file; ValueError if a code does not fit in its bits."""
     counts = len(model.tensors), len(model.layers), len(model.others)
     parts = [struct.pack(_HEAD, MAGIC, VERSION, *counts)]
     parts += [struct.pack("<fi", grid.scale, grid.zero_point) for grid in model.tensors]
@@ -158,10 +158,10 @@ def _shape(shape: Sequence[int]) -> bytes:
 
 
 def unpack(content: bytes) -> Packed:
-    """The model that `pack` made a file of.
+    """Read a model from a file of `pack`.
 
     Raises:
-        QbenchError: it is another file, of another version, or damaged.
+        QbenchError: the file is of another kind or version, or it is damaged.
     """
     reader = _Reader(content)
     if len(content) < struct.calcsize(_HEAD) + 4 or not content.startswith(MAGIC):
@@ -177,7 +177,7 @@ def unpack(content: bytes) -> Packed:
 
 
 class _Reader:
-    """Takes one thing after the other from a file whose checksum was right."""
+    """Reads one part after the other from a file with a correct checksum."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -214,7 +214,7 @@ class _Reader:
 
 
 def identical(one: Packed, other: Packed) -> bool:
-    """Whether two models are the same to the last bit, in values, types and shapes."""
+    """Whether two models are equal to the last bit, in values, types and shapes."""
     return _plain(one) == _plain(other)
 
 

@@ -1,4 +1,4 @@
-"""What of a trained network is packed: the codes it was trained on, their scales and biases."""
+"""Collects the packed form of a trained network: trained codes, their scales and biases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
     """The packed form of a trained network, read back before it is returned.
 
     Raises:
-        ValueError: what was read is not what was written.
+        ValueError: the form read back differs from the written form.
     """
     written = contents(model, averages, quant)
     content = pack(written)
@@ -36,21 +36,21 @@ def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
 
 
 def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
-    """What a network's packed form holds.
+    """The contents of a network's packed form.
 
-    Kernels have the bits they were trained with: 1 to 16; a kernel of more, or that the simulation
-    leaves float, has float32 values. Codes are those of the op's grid. An op that measures its
-    range may let values through for which it has no codes, and they get as many bits as hold them
-    all; so do channels of different zero points, whose codes are counted from these.
-    Activations that the simulation leaves float have the 8-bit grid that an int8 file gives them; a
-    network whose activations have more than 16 bits has no grids. A bias is int32 where its layer
-    has codes and reads one tensor with a grid, and all its channels fit; otherwise float32, which
-    takes as much room.
+    Kernels have their trained bits, 1 to 16. A kernel with more bits, or a float kernel, has
+    float32 values. Codes are on the op's grid. An op that measures its range may let values outside
+    its codes through; such a kernel gets as many bits as hold all values. The same holds for
+    channels with different zero points: their codes are counted from the zero points.
+
+    Float activations have the 8-bit grid that an int8 file gives them. If activations have more
+    than 16 bits, the network has no grids. A bias is int32 if its layer has codes, reads one tensor
+    with a grid, and all its channels fit. If not, it is float32, which has the same size.
 
     Args:
         model: the trained float model.
-        averages: its range averages.
-        quant: how the run was quantized.
+        averages: the range averages of the model.
+        quant: the quantization settings of the run.
 
     Raises:
         QbenchError: the op has no grid for up to 16 bits.
@@ -78,7 +78,7 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
 
 
 def _roots(model: Any) -> dict[str, list[str]]:
-    """The gathered tensors that each layer reads, in all its calls."""
+    """The gathered tensors that each layer reads, over all its calls."""
     found: dict[str, list[str]] = {}
     for call in graph_of(model).calls:
         found.setdefault(call.op.name, []).extend(tensor.root for tensor in call.reads)
@@ -111,7 +111,7 @@ def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | No
 def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Codes | None:
     """The codes of a kernel on its trained grid; None where 16 bits cannot hold them.
 
-    Those of a depthwise kernel have the shape (height, width, channels).
+    The codes of a depthwise kernel have the shape (height, width, channels).
     """
     inner = quantizer.quantizer
     bits, kernel = inner.bits, folded.quantized
@@ -135,9 +135,9 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
 
 
 def _lowest_code(grids: list[OpGrid]) -> tuple[int, int]:
-    """The smallest code of a kernel's channels, and the code that means 0.
+    """The smallest code of a kernel's channels, and the code of 0.
 
-    Where these differ from channel to channel, codes are counted from that of 0.
+    If these differ between channels, codes are counted from the code of 0.
     """
     found = {(grid.lowest, grid.zero_point) for grid in grids}
     return found.pop() if len(found) == 1 else (0, 0)
@@ -152,7 +152,7 @@ def _in_channels(layer: Any, codes: Any) -> Any:
 
 
 def _bias(bias: Floats, codes: Codes, grid: Grid | None) -> Any:
-    """The bias in steps of input times kernel, where there are such and they hold it."""
+    """The bias in codes with the scale of input times kernel; else in float32."""
     steps = codes.scales * np.float64(grid.scale) if grid else np.zeros(1)
     if not steps.all():
         return bias

@@ -1,7 +1,7 @@
-"""Whether a converted file gives the answers that its kind explains; docs/deployment.md says why.
+"""Checks whether a converted file's answers are explained by its kind (docs/deployment.md).
 
-Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 of a
-16-bit one. Of a float file, whose output has no grid, the range is that of the simulation's
+Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 steps of a
+16-bit grid. The output of a float file has no grid; its range is the range of the simulation's
 outputs.
 """
 
@@ -28,15 +28,16 @@ Values = NDArray[np.float32]
 
 
 def of_export() -> float:
-    """How far the exported graph without activation grids may be from the simulation without."""
+    """The largest allowed distance of graph and simulation, both without activation grids."""
     return _FLOAT
 
 
 def of_conversion(kind: FileKind, quant: Quant, operators: int) -> float:
-    """How far a file of so many operators may be from the graph it was converted from.
+    """The largest allowed distance of a file from its converted graph, by number of operators.
 
-    A code beside a tie falls to the other side of it, which is a step of 2^(8 - bits). Such errors
-    add up as the square root of the number of operators; docs/deployment.md has what was measured.
+    A value near a tie may be rounded to the other side, which is a step of 2^(8 - bits). Such
+    errors add up as the square root of the number of operators; docs/deployment.md has the
+    measurements.
     """
     if kind.name == "float":
         return _FLOAT
@@ -47,10 +48,11 @@ def of_conversion(kind: FileKind, quant: Quant, operators: int) -> float:
 
 
 def of_simulation(kind: FileKind, near: float) -> float | None:
-    """How far a file may be from the simulation; None where that depends on the run.
+    """The largest allowed distance of a file from the simulation; None if it depends on the run.
 
-    An exact file may be as far from it as from its graph, `near`. What an approximate file does
-    otherwise (tensors that only it quantizes, values that it does not cut) stands in its graph.
+    An exact file may have the same distance from the simulation as from its graph, `near`. The
+    differences of an approximate file (tensors that only it quantizes, values that it does not
+    clamp) are in its graph too.
     """
     return near if kind.export == "exact" else None
 
@@ -59,11 +61,11 @@ def unit(scale: float, dtype: Any, expected: Values, largest: float = 0.0) -> fl
     """One 255th of the output's range.
 
     Args:
-        scale: of the output's grid; 0 for float32.
-        dtype: of the output.
+        scale: the scale of the output's grid; 0 for float32.
+        dtype: the dtype of the output.
         expected: outputs (N, ...) of the simulation.
-        largest: the largest magnitude of any of the network's tensors: float32 keeps some seven
-            digits of it, and outputs that are a small difference of large values no more.
+        largest: the largest magnitude of any of the network's tensors. float32 keeps about seven
+            digits of it, so an output that is a small difference of large values has fewer digits.
     """
     if scale:
         return _width(scale, dtype) / 255
@@ -76,9 +78,9 @@ def _width(scale: float, dtype: Any) -> float:
 
 
 def too_wide(scale: float, dtype: Any, expected: Values, task: Task) -> str | None:
-    """What is wrong with an output's grid that is far too wide for the outputs; None if nothing is.
+    """The fault of an output's grid that is far too wide for the outputs; None if it is not.
 
-    Steps of such a grid would be no measure: every answer would be less than one away.
+    The steps of such a grid measure nothing: every answer would be less than one step away.
     """
     most = float(np.abs(expected).max())
     if not scale or most == 0 or _width(scale, dtype) <= _WIDEST * most:
@@ -92,15 +94,15 @@ def too_wide(scale: float, dtype: Any, expected: Values, task: Task) -> str | No
 def fault(
     task: Task, got: Values, expected: Values, unit: float, most: float, what: str
 ) -> str | None:
-    """Why outputs cannot be a file's answer to these images; None where they can.
+    """The reason why outputs cannot be a file's answer to these images; None if they can.
 
     Args:
-        task: says what outputs mean.
+        task: knows the meaning of outputs.
         got: outputs (N, ...) of the file.
-        expected: those of what it is held against.
+        expected: the outputs that they are compared with.
         unit: see `unit`.
-        most: how far apart they may be.
-        what: a name for what it is held against.
+        most: the largest allowed distance.
+        what: a name for the expected outputs.
     """
     if not np.all(np.isfinite(got)):
         return f"gives {task.output_name} that are not finite"

@@ -1,4 +1,4 @@
-"""What the simulation of a run did to each tensor and kernel, with its ranges fixed."""
+"""What the simulation of a run did to each tensor and kernel, with fixed ranges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qbench.quantize.settings import Quant
 
 
 class Simulation:
-    """The quantized view of a trained network, asked for what it quantizes and how.
+    """The quantized view of a trained network: what it quantizes, and how.
 
     Attributes:
         quantizes_kernels: whether it quantizes any kernel.
@@ -27,7 +27,7 @@ class Simulation:
         """`model` is the trained float model, functional.
 
         Raises:
-            QbenchError: something of up to 16 bits is quantized by an op that has no grid.
+            QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits.
         """
         scheme = scheme_of(quant)
         self._plan = analyse(model, scheme)
@@ -40,11 +40,11 @@ class Simulation:
                 quantizer.require_grid()
 
     def quantizer_of(self, name: str) -> Quantizer | None:
-        """What quantizes a gathered tensor; None if it is left float."""
+        """The quantizer of a gathered tensor; None if the tensor is float."""
         return self._quantizers.get(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """The averaged range of a gathered tensor, or that of all tensors tied to it.
+        """The averaged range of a gathered tensor, or the range of all tensors tied to it.
 
         Raises:
             QbenchError: it is not finite.
@@ -56,7 +56,7 @@ class Simulation:
         return float(self._ranges[rows, 0].min()), float(self._ranges[rows, 1].max())
 
     def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:
-        """What quantizes the kernel of a layer; None if it is left float."""
+        """The quantizer of a layer's kernel; None if the kernel is float."""
         rule = self._plan.kernel_rule(layer)
         return rule[1] if rule else None
 

@@ -10,10 +10,10 @@ FLOAT_BITS = 32
 
 
 def folded_values(model: Any) -> int:
-    """Number of values left once batch normalization is folded into the convolutions.
+    """Number of values after batch normalization is folded into the convolutions.
 
-    Every kernel of a convolution or dense layer, and one bias for each of its output channels.
-    For ResNet-50 v1 with 10 classes that is 23,501,962.
+    These are every kernel of a convolution or dense layer, and one bias for each of its output
+    channels. For ResNet-50 v1 with 10 classes this is 23,501,962.
     """
     total = 0
     for layer in model.layers:

@@ -1,4 +1,4 @@
-"""A converted file against its simulation, tensor by tensor."""
+"""Compares a converted file with its simulation, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ class Compared:
     """A tensor of the network in the simulation and in the file.
 
     Attributes:
-        name: the layer whose output it is.
+        name: the layer that makes it.
         step: the scale of the file's grid; 0 for float32.
-        largest: the largest difference, in steps (of a float file: in the tensor's own unit).
+        largest: the largest difference, in steps of the grid (for a float file in the tensor's own
+            unit).
         mean: the mean difference, in the same unit.
-        apart: the share of values, in percent, that differ by more than half a step (of a float
-            file: at all).
+        apart: the share of values, in percent, that differ by more than half a step (for a float
+            file: that differ).
     """
 
     name: str
@@ -50,9 +51,10 @@ class Comparison:
     Attributes:
         rows: the tensors that both have, in the order of the network.
         missing: names of tensors of the simulation that are not in the file.
-        tensors: how many tensors the file has, its input and what its operators make.
-        unmatched: how many of these the simulation does not have: what lies within a group of
-            layers that the file computes apart, or shares the grid of what it is made of.
+        tensors: the number of tensors in the file: its input and the outputs of its operators.
+        unmatched: the number of these without a counterpart in the simulation: tensors inside a
+            group of layers that the file computes in parts, or tensors with the grid of their
+            input.
     """
 
     rows: list[Compared]
@@ -64,16 +66,16 @@ class Comparison:
 def simulation(
     model: Any, scheme: QuantizationScheme | None, averages: RangeAverages
 ) -> Simulation:
-    """A function that gives every tensor whose range was gathered, as the simulation has it.
+    """Make a function that returns every tensor with a gathered range, as in the simulation.
 
     Args:
         model: the trained float model.
-        scheme: of the simulation, with fixed ranges; None for a float run.
-        averages: the run's.
+        scheme: the scheme of the simulation, with fixed ranges; None for a float run.
+        averages: the range averages of the run.
 
     Returns:
-        Network inputs (N, H, W, C) -> values (N, ...) by the name of the tensor, in the order of
-        the averages; quantized where it is quantized.
+        A function from network inputs (N, H, W, C) to values (N, ...) by the name of the tensor, in
+        the order of the averages; quantized if the simulation quantizes the tensor.
     """
     view = rewrite(model, scheme, averages)
     every = keras.Model(view.model.inputs, list(view.values))
@@ -95,8 +97,8 @@ def compare(
 
     Args:
         simulated: see `simulation`.
-        file: kept open with all its tensors (`LiteFile(..., keep_all=True)`).
-        batches: network inputs (B, H, W, C); of one batch at a time all tensors are in memory.
+        file: opened with all its tensors (`LiteFile(..., keep_all=True)`).
+        batches: network inputs (B, H, W, C); the tensors of one batch at a time are in memory.
         made_by: the layers that may make a tensor in the file; see `names_in_file`.
     """
     differences: dict[str, _Differences] = {}
@@ -119,7 +121,7 @@ def _pairs(
     found: Sequence[FileTensor],
     made_by: Mapping[str, Sequence[str]],
 ) -> dict[str, int]:
-    """Which tensor of the file is which of the simulation's."""
+    """Pairs the tensors of the file with the tensors of the simulation."""
     pairs = {}
     for name, values in expected.items():
         at = _index(found, made_by[name]) if name in made_by else _call(found, name, made_by)
@@ -130,7 +132,7 @@ def _pairs(
 
 @dataclass
 class _Differences:
-    """What a row needs of all values of a tensor, added up batch by batch."""
+    """The differences of a tensor for its row, added up batch by batch."""
 
     step: float
     largest: float = 0.0
@@ -139,7 +141,7 @@ class _Differences:
     count: int = 0
 
     def add(self, expected: Values, got: Values) -> None:
-        """Count a batch (B, ...)."""
+        """Add a batch (B, ...)."""
         apart = np.abs(got - expected) / (self.step or 1.0)
         self.largest = float(np.maximum(self.largest, apart.max()))
         self.total += float(apart.sum(dtype=np.float64))
@@ -147,15 +149,15 @@ class _Differences:
         self.count += apart.size
 
     def row(self, name: str) -> Compared:
-        """What came out."""
+        """The row of the tensor."""
         mean, share = self.total / self.count, 100.0 * self.apart / self.count
         return Compared(name, self.step, self.largest, mean, share)
 
 
 def names_in_file(model: Any) -> dict[str, list[str]]:
-    """By tensor, the layers of the exported graph that may make it, the likeliest first.
+    """The layers of the exported graph that may make each tensor, the likeliest first, by tensor.
 
-    Where a tensor is put on its grid by an operator of its own, that is the one.
+    If an operator of its own puts a tensor on its grid, that operator is the likeliest.
     """
     folds = foldable(model)
     found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
@@ -169,7 +171,7 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
 def _call(
     tensors: Sequence[FileTensor], name: str, made_by: Mapping[str, Sequence[str]]
 ) -> int | None:
-    """The tensor of the file that a later call of a layer has made, `<layer>.<number>`."""
+    """The tensor of the file that a later call of a layer makes, `<layer>.<number>`."""
     layer, _, number = name.rpartition(".")
     found = [
         at
@@ -180,7 +182,7 @@ def _call(
 
 
 def _index(tensors: Sequence[FileTensor], names: Sequence[str]) -> int | None:
-    """The tensor of the file that one of these layers has made."""
+    """The tensor of the file that one of these layers makes."""
     for name in names:
         for at, tensor in enumerate(tensors):
             if any(_is_scope(scope, name) for scope in tensor.layers):
@@ -189,10 +191,10 @@ def _index(tensors: Sequence[FileTensor], names: Sequence[str]) -> int | None:
 
 
 def _is_scope(scope: str, layer: str) -> bool:
-    """Whether a scope in the file is a layer's.
+    """Whether a scope in the file belongs to a layer.
 
-    Scopes are numbered, since every layer of the exported graph is called again when it is traced:
-    `relu_1` is the layer `relu`, never the layer `relu_1`, whose scope is `relu_1_1` or `relu_1_2`.
+    Scopes are numbered, because tracing calls every layer of the exported graph again: `relu_1` is
+    the layer `relu`, never the layer `relu_1`, whose scope is `relu_1_1` or `relu_1_2`.
     """
     if layer in (INPUT, OUTPUT):
         return scope == layer
@@ -201,5 +203,5 @@ def _is_scope(scope: str, layer: str) -> bool:
 
 
 def first_apart(rows: Sequence[Compared], steps: float = 1.0) -> Compared | None:
-    """The first tensor with a difference of more than so many steps."""
+    """The first tensor with a difference of more than this number of steps."""
     return next((row for row in rows if row.largest > steps + _NOISE), None)

@@ -1,7 +1,7 @@
-"""A file tried in a process of its own: on a damaged one the runtime may end the whole process.
+"""Tries a file in another process: on a damaged file the runtime may end the whole process.
 
-The runtime checks a file's structure when it opens it, but not all of its contents; of 1,700 files
-with random bytes changed, two made it abort.
+The runtime checks the structure of a file when it opens it, but not all of its contents. Of 1,700
+files with random changed bytes, two made it abort.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from qbench.deploy.lite import LiteFile
 def try_apart(path: Path, kernels: Sequence[str], batch: int) -> None:
     """Run a file once on each of these kernel paths, in another process.
 
-    What the runtime says of a file that it does not run is not looked at here.
+    If the runtime refuses the file with an error, this function does not report it.
 
     Raises:
-        QbenchError: the process was ended by a signal.
+        QbenchError: a signal ended the process.
     """
     command = [sys.executable, "-m", __name__, str(path), str(batch), *kernels]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -34,7 +34,7 @@ def try_apart(path: Path, kernels: Sequence[str], batch: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a file; whatever can be caught is caught."""
+    """Run a file, and catch every exception."""
     path, batch, *kernels = arguments
     for kernel in kernels:
         with suppress(Exception):

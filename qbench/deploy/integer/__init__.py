@@ -1,10 +1,10 @@
-"""LiteRT inference in integers alone, bit for bit as LiteRT's reference kernels do it.
+"""LiteRT inference in integers only, bit for bit equal to LiteRT's reference kernels.
 
 Jacob et al. 2018, section 2 and appendix A, in numpy. `arithmetic` holds the fixed-point arithmetic
-with its two tie rules, `graph` reads a file, `node` and `windows` are what operators have in
-common, `products` and `pointwise` are the operators, and `IntegerFile` runs a file. What a file
-holds as float32, its scales, becomes integers when the file is read; between the input's codes and
-the output's there is no floating point.
+with its two tie rules. `graph` reads a file. `node` and `windows` hold what operators have in
+common. `products` and `pointwise` are the operators. `IntegerFile` runs a file. The scales of a
+file are float32; they become integers when the file is read. Between the codes of the input and the
+codes of the output there is no floating point.
 """
 
 from qbench.deploy.integer.arithmetic import (

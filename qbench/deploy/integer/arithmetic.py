@@ -11,8 +11,8 @@ Multiplying by it rounds twice, and the two roundings treat ties differently, as
 | doubling_high_multiply | a * b / 2**31    | up, to +infinity   |   -1 |    0 |   1 |   2 |
 | rounding_shift         | x / 2**exponent  | away from zero     |   -2 |   -1 |   1 |   2 |
 
-Making a multiplier takes float64, once, when a file is read. Everything else here takes and gives
-integers.
+Only making a multiplier uses float64, once, when a file is read. Everything else here takes and
+returns integers.
 """
 
 from __future__ import annotations
@@ -135,16 +135,16 @@ class RealMultiplier:
     def times(self, x: Int32) -> Int32:
         """X * M, rounded to 53 bits; then to an integer, where ties go away from zero.
 
-        The first rounding's own ties go up here and to the even neighbour in float64. It makes no
-        difference: the second rounding changes at numbers that end in many zero bits, and a tie
-        below such a number goes to it by either rule.
+        Ties of the first rounding go up here, and to the even neighbour in float64. This makes no
+        difference: the second rounding changes its result at numbers that end in many zero bits,
+        and both rules round a tie below such a number to that number.
 
         Args:
             x: int32, channels last.
 
         Returns:
-            At most 2**30 on either side, far beyond all codes; what does not fit into an int32 is
-            undefined in the runtime.
+            At most 2**30 in magnitude, far above all codes. In the runtime, values that do not fit
+            into an int32 are undefined.
         """
         size = np.abs(x.astype(np.int64))
         bits = np.searchsorted(_POWERS, size, side="right")

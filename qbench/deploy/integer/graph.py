@@ -1,4 +1,4 @@
-"""What stands in a LiteRT file: its tensors, and its operators in the order they are run."""
+"""The graph of a LiteRT file: its tensors, and its operators in the order of execution."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Tensor:
 
     Attributes:
         index: its number in the file.
-        name: its name, which need not be the only one of its kind.
-        shape: as the file states it; the first size of what is computed is 1, the batch.
+        name: its name; other tensors may have the same name.
+        shape: its shape in the file; the first size of a computed tensor is 1, the batch.
         dtype: the type's name in lower case, `int8`.
-        scales: S of eq. 1, one or one a channel; empty where the file states none.
-        zero_points: Z of eq. 1, as many as there are scales.
-        axis: the channels' axis, where there is a scale for each.
+        scales: S of eq. 1, one or one per channel; empty if the file states none.
+        zero_points: Z of eq. 1, as many as scales.
+        axis: the axis of the channels, if there is one scale per channel.
         data: its values, if it is a constant.
     """
 
@@ -84,10 +84,10 @@ class Operator:
     """An operator of a file.
 
     Attributes:
-        name: as in the schema, `CONV_2D`.
-        inputs: numbers of tensors; -1 for one that is absent.
-        outputs: numbers of tensors.
-        options: the schema's fields by their names there; empty for operators without.
+        name: its name in the schema, such as `CONV_2D`.
+        inputs: the numbers of its input tensors; -1 for an absent input.
+        outputs: the numbers of its output tensors.
+        options: the schema's fields by name; empty for operators without options.
     """
 
     name: str
@@ -121,9 +121,10 @@ def read_graph(content: bytes) -> Graph:
 
 
 def read_operators(content: bytes) -> tuple[Operator, ...]:
-    """The operators of a file's first subgraph in their order, without their options.
+    """The operators of a file's first subgraph in order, without their options.
 
-    Files that `read_graph` refuses, with several subgraphs or operators of any kind, are read too.
+    This function also reads files that `read_graph` refuses: files with several subgraphs, or with
+    other operators.
 
     Raises:
         QbenchError: the file is damaged.
@@ -135,7 +136,7 @@ def read_operators(content: bytes) -> tuple[Operator, ...]:
 
 
 class _Reader:
-    """Reads one file; raises one of _DAMAGE where the file makes no sense."""
+    """Reads one file; raises one of _DAMAGE if the file makes no sense."""
 
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert import schema_py_generated as schema
@@ -231,7 +232,7 @@ class _Reader:
 
 
 def _numbers(vector: Any) -> tuple[int, ...]:
-    """A vector of integers; the schema's classes give 0 for one that is not there."""
+    """A vector of integers; the schema's classes give 0 for a missing vector."""
     return tuple(int(number) for number in vector) if isinstance(vector, np.ndarray) else ()
 
 

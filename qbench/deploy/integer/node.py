@@ -28,8 +28,9 @@ class Step:
     """An operator, ready to be applied.
 
     Attributes:
-        shape: of its output for one image, batch included: (1, ...).
-        apply: from its inputs (N, ...), int8, those that the file holds left out, to its output.
+        shape: the shape of its output for one image, batch included: (1, ...).
+        apply: computes its output from its inputs (N, ...), int8, without the constants of the
+            file.
     """
 
     shape: Shape
@@ -39,8 +40,8 @@ class Step:
 class Node:
     """An operator with its tensors.
 
-    The first size of every tensor that is computed is the batch: 1 in the file, and N where N
-    images are run, as if one after another.
+    The first size of every computed tensor is the batch: 1 in the file, and N if N images are run.
+    The results are the same as for one image after another.
     """
 
     def __init__(self, graph: Graph, number: int) -> None:
@@ -51,7 +52,7 @@ class Node:
             raise self.error(f"has {len(self.operator.outputs)} outputs, expected 1")
 
     def error(self, what: str) -> QbenchError:
-        """A mistake in this operator; `what` goes on after its name."""
+        """An error about this operator; `what` follows its name."""
         return QbenchError(f"{self.name} {what}.")
 
     @property
@@ -125,7 +126,7 @@ class Node:
         return tensor
 
     def bias(self, channels: int) -> NDArray[np.int64]:
-        """Input 2: (channels,), 0 where it is absent; its scale is taken to be S1 S2 (eq. 11)."""
+        """Input 2: (channels,), 0 if it is absent; its scale is assumed to be S1 S2 (eq. 11)."""
         if self.input(2) is None:
             return np.zeros(channels, np.int64)
         data = self.constant(2, "int32")
@@ -141,7 +142,7 @@ class Node:
         return value
 
     def same_grid(self, tensor: Tensor) -> None:
-        """Raises unless the tensor's scale and zero point are those of the output."""
+        """Raises unless the tensor has the scale and zero point of the output."""
         output = self.output
         if (tensor.scales, tensor.zero_points) != (output.scales, output.zero_points):
             raise self.error(f"has {tensor.name!r} on another grid than its output")
@@ -149,7 +150,7 @@ class Node:
     def clamp(self) -> Clamp:
         """The fused activation as codes of the output (section 2.4).
 
-        TensorFlow Lite's CalculateActivationRangeQuantized: an end of the activation's range is
+        As TensorFlow Lite's CalculateActivationRangeQuantized: an end of the activation's range is
         divided by the scale in float32 and rounded, ties away from zero.
         """
         number = self.option("FusedActivationFunction")

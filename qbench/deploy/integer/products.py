@@ -1,12 +1,13 @@
 """The operators that multiply by a kernel: convolution, depthwise convolution, fully connected.
 
-With codes q and zero points Z, the accumulator of eq. 4 is taken apart as in eq. 7:
+With codes q and zero points Z, eq. 7 splits the accumulator of eq. 4:
 
     sum (q1 - Z1)(q2 - Z2) = sum q1 q2  -  Z1 a2  -  Z2 a1  +  N Z1 Z2
 
-with N products in each sum, a2 the sum of a kernel's codes and a1 that of the input's (eq. 8). What
-depends on the kernel alone is added to the bias when the file is read. An image is padded with Z1,
-the code of 0, so that every window has N elements. All sums are int32 and wrap around as such.
+Each sum has N products; a2 is the sum of a kernel's codes and a1 the sum of the input's codes (eq.
+8). The terms that depend only on the kernel are added to the bias when the file is read. An image
+is padded with Z1, the code of 0, so every window has N elements. All sums are int32 and wrap
+around.
 
 Activations and kernels are q1, Z1 and q2, Z2 here (the paper's section 2.4 swaps them).
 """

@@ -30,12 +30,12 @@ _SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
 
 
 class IntegerFile:
-    """An int8 file with one output, run as LiteRT's reference kernels run it.
+    """An int8 file with one output, run like LiteRT's reference kernels.
 
     Attributes:
-        graph: what stands in the file.
-        inputs: the tensors that it is given.
-        output: the tensor that it answers with.
+        graph: the graph of the file.
+        inputs: the input tensors.
+        output: the output tensor.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -59,9 +59,9 @@ class IntegerFile:
         """The output's codes (N, ...).
 
         Args:
-            codes: for each input its int8 codes (N, ...), of the shape that the file states with N
-                in the place of 1.
-            batch: how many images are run at once; it changes no bit.
+            codes: for each input its int8 codes (N, ...), with the shape in the file and N in place
+                of 1.
+            batch: number of images that are run at once; it changes no bit.
 
         Raises:
             QbenchError: the codes have another shape or type than the file's inputs.
@@ -71,7 +71,7 @@ class IntegerFile:
         return np.concatenate([self.trace(*part)[self.output.index] for part in parts])
 
     def trace(self, *codes: Int8) -> dict[int, Int8]:
-        """Every tensor that is computed, the inputs with them, by its number in the file.
+        """Every computed tensor, and the inputs, by its number in the file.
 
         Args:
             codes: as for `run`.
@@ -86,7 +86,7 @@ class IntegerFile:
         return values
 
     def _checked(self, codes: tuple[Int8, ...]) -> int:
-        """How many images these are."""
+        """The number of images."""
         if len(codes) != len(self.inputs):
             raise QbenchError(f"the file has {len(self.inputs)} inputs, given are {len(codes)}.")
         count = len(codes[0]) if codes and codes[0].ndim else 0
@@ -100,7 +100,7 @@ class IntegerFile:
         return count
 
     def _built(self) -> list[tuple[Operator, Step]]:
-        """Every operator, checked against the shapes that the file states."""
+        """Every operator, checked against the shapes in the file."""
         known = {tensor.index for tensor in self.inputs}
         steps = []
         for number, operator in enumerate(self.graph.operators):
