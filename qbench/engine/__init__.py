@@ -1,1 +1,1 @@
-"""Trains the segments of a sweep: in worker processes, through files, so that nothing is lost."""
+"""Trains the segments of a sweep in worker processes; results go through files."""

@@ -1,4 +1,4 @@
-"""Which stored states are still needed by runs that are not finished."""
+"""Removes stored states that no unfinished run needs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qbench.storage.store import Store
 def clean(root: Path) -> list[Path]:
     """Remove the states and checkpoints that no unfinished run of any sweep in `root` needs.
 
-    Of a run's path only the deepest stored state is needed: training goes on from there. A
-    checkpoint is kept where its segment is on an unfinished run's path.
+    A run needs only the deepest stored state of its path: training continues from there. A
+    checkpoint stays if its segment is on the path of an unfinished run.
 
     Returns:
         The files removed.

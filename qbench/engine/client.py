@@ -1,4 +1,4 @@
-"""The launcher's side of the workers: hands a job over, follows it, tries again if it dies."""
+"""The launcher's side of the workers: sends a job, follows it, tries again if its process dies."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from qbench.storage.store import Store
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended; plain data, which every launcher can bring back from another process.
+    """How a job ended; plain data that every launcher can return from another process.
 
     Attributes:
-        how: `done`, `failed` or `stopped`, see `do_job`; `full` where a disk had no room; `lost`
-            where anything else was raised.
-        message: what was raised, in a sentence.
+        how: `done`, `failed` or `stopped`, see `do_job`; `full` if a disk was full; `lost` after
+            any other exception.
+        message: the error in one sentence.
     """
 
     how: str
@@ -32,7 +32,7 @@ class Ended:
 
 
 def end_job(path: Path) -> Ended:
-    """Do one job of a sweep, as `do_job` does it; nothing is raised."""
+    """Do one job of a sweep, like `do_job`; raises nothing."""
     try:
         return Ended(do_job(path))
     except DiskFull as full:
@@ -42,18 +42,18 @@ def end_job(path: Path) -> Ended:
 
 
 def do_job(path: Path) -> str:
-    """Do one job of a sweep; what happens to it is recorded and not raised.
+    """Do one job of a sweep; its failure is recorded and not raised.
 
     Args:
         path: the job's file.
 
     Returns:
-        `done`; `failed` after the failure has been recorded; `stopped` where the sweep has been
-        stopped before the job was begun.
+        `done`; `failed` after the failure has been recorded; `stopped` if the sweep was stopped
+        before the job began.
 
     Raises:
-        DiskFull: there is no room for what comes out, nor for the record of a failure. No further
-            job of the sweep is begun: what it trains would be lost as well.
+        DiskFull: there is no room for the results or for the record of a failure. No further job of
+            the sweep begins, because its results would be lost too.
     """
     stop = layout.stop_file(layout.root_of_job(path))
     if stop.exists():
@@ -76,7 +76,7 @@ def do_job(path: Path) -> str:
 
 
 def _tried(spec: JobSpec, path: Path) -> Failure | None:
-    """Try a job as often as its policy says; returns the last failure, or None once it is done."""
+    """Try a job as often as its policy allows; returns the last failure, or None if it is done."""
     for left in range(spec.policy.retries, -1, -1):
         failure = _attempt(spec, path)
         if failure is None or failure.final:
@@ -87,7 +87,7 @@ def _tried(spec: JobSpec, path: Path) -> Failure | None:
 
 
 def _failed_trunk(spec: JobSpec) -> Failure | None:
-    """Why the job need not be tried: what it builds on has failed in this very sweep."""
+    """The reason not to try the job: a segment before it has failed in this sweep."""
     store = Store(spec.root, say)
     for segment in spec.segments:
         failure = store.failure(segment.id)
@@ -113,7 +113,7 @@ def _attempt(spec: JobSpec, path: Path) -> Failure | None:
 
 
 def _record_failure(spec: JobSpec, failure: Failure) -> None:
-    """Leave the failure where the runs' records would be, or on the trunk's segments."""
+    """Write the failure in place of the runs' records, or on the segments of the trunk."""
     store = Store(spec.root, say)
     error = {"message": failure.message, "traceback": failure.traceback}
     if not spec.runs:

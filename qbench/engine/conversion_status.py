@@ -1,4 +1,4 @@
-"""What a run's folder holds of its conversion, and what is left to do; imports nothing heavy."""
+"""The conversion status of a run's folder; imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Report = Mapping[str, Any]
 
 
 def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str, Any] | None:
-    """What is known of the run's file, where that is all there and of the run's own weights.
+    """The report of the run's file, if it is complete and belongs to the run's own weights.
 
     Args:
-        folder: of the run.
-        record: of the run.
+        folder: the folder of the run.
+        record: the run record.
         calibration: see `qbench.storage.layout.conversion_report`.
     """
     report = conversions.read(folder, calibration)
@@ -27,7 +27,7 @@ def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str
 
 
 def is_complete(report: Report | None, record: Report) -> bool:
-    """Whether a report has figures of all the images of the run's own evaluation, or needs none."""
+    """Whether a report has values for all images of the run's own evaluation, or needs none."""
     if report is None:
         return False
     return bool(
@@ -36,12 +36,12 @@ def is_complete(report: Report | None, record: Report) -> bool:
 
 
 def own_images(record: Report) -> int:
-    """The number of test images that a run was evaluated on."""
+    """The number of test images in a run's own evaluation."""
     return int(record["data"]["test_images"])
 
 
 def has_file(folder: Path, report: Report) -> bool:
-    """Whether the file that a report speaks of, if any, lies in the folder as it was written."""
+    """Whether the folder holds the unchanged file of a report; true if the report has no file."""
     if report["export"] in conversions.WITHOUT_FILE:
         return True
     try:
@@ -52,14 +52,15 @@ def has_file(folder: Path, report: Report) -> bool:
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether a run can be converted; weights are not kept with committed records."""
+    """Whether a run can be converted; committed records have no weights."""
     return (folder / layout.WEIGHTS).is_file()
 
 
 def outranks(known: Report | None, report: Report, record: Report) -> bool:
-    """Whether a known report's figures are of more worth than those of a new one.
+    """Whether the values of a known report take precedence over those of a new report.
 
-    Figures of the run's own test images are worth most, others the more the more images there are.
+    Values for the run's own test images come first. After them, values for more images come before
+    values for fewer.
     """
     if known is None or known["export"] in conversions.WITHOUT_FILE or is_complete(report, record):
         return False

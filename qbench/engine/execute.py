@@ -1,4 +1,4 @@
-"""Does one job, in whichever process it is called: trains its path, evaluates its runs."""
+"""Does one job in the current process: trains its path, evaluates its runs."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Say = Callable[[str], None]
 
 
 def execute(spec: JobSpec, report: Report, say: Say) -> None:
-    """Do a job: afterwards its segments' states and its runs' records are on disk.
+    """Do a job; then the states of its segments and the records of its runs are on disk.
 
     Args:
         spec: the job.
         report: called with (new steps, last loss) while it trains.
-        say: told what a person should know.
+        say: called with a line for a person.
 
     Raises:
-        QbenchError: the device or the data are not those that the job was planned for; DiskFull if
-            there is no room for what comes out.
+        QbenchError: the job was planned for another device or other data; DiskFull if there is no
+            room for the results.
     """
     experiment = spec.experiment
     device.start(experiment.threads, experiment.deterministic)
@@ -54,7 +54,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
 
 
 class _Execution:
-    """One job under way."""
+    """One job in progress."""
 
     def __init__(self, spec: JobSpec, data: Dataset, report: Report, say: Say) -> None:
         self.spec = spec
@@ -111,7 +111,7 @@ class _Execution:
         append_line(layout.jobs_log(self.root), line)
 
     def _train(self) -> None:
-        """Bring the network to the end of the path, from the last state that is stored."""
+        """Train the network to the end of the path, from the last stored state."""
         segments = self.spec.segments
         done = self._resume(segments)
         for segment in segments[done:]:
@@ -124,7 +124,7 @@ class _Execution:
         return self.store.locked(segment.id)
 
     def _resume(self, segments: tuple[SegmentSpec, ...]) -> int:
-        """Take the deepest stored state or checkpoint; returns how many segments are complete."""
+        """Load the deepest stored state or checkpoint; returns the number of complete segments."""
         for index in range(len(segments) - 1, -1, -1):
             if self._take(self.store.load(segments[index].id)):
                 return index + 1
@@ -134,7 +134,7 @@ class _Execution:
         return 0
 
     def _take(self, state: State | None) -> bool:
-        """Go on from a stored state, if there is one."""
+        """Continue from a stored state, if there is one."""
         if state is None:
             return False
         self.losses = [float(loss) for loss in state.losses]
@@ -145,7 +145,7 @@ class _Execution:
         return True
 
     def _take_checkpoint(self, segment: SegmentSpec) -> bool:
-        """Go on from the last checkpoint within a segment, if that is further than here."""
+        """Continue from the last checkpoint within a segment, if it is further than the network."""
         partial = self.store.load_partial(segment.id)
         if (
             partial is None
@@ -174,7 +174,7 @@ class _Execution:
             self.store.save(segment.id, self.network.state(self.losses))
 
     def _diverged(self, step: int) -> None:
-        """Every run on the path has diverged; a trunk says so to the runs that share it."""
+        """Record that every run on the path has diverged; a trunk tells the runs that share it."""
         for segment in self.spec.segments:
             if segment.keep and segment.end > step:
                 losses = np.asarray(self.losses, np.float32)

@@ -1,4 +1,4 @@
-"""Runs become LiteRT files: one folder, or all runs of a sweep."""
+"""Converts runs to LiteRT files: the run in one folder, or all runs of a sweep."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from qbench.storage import conversions, layout, records
 
 @dataclass(frozen=True)
 class Conversion:
-    """What came of converting a run.
+    """The result of converting a run.
 
     Attributes:
-        report: what was measured; see `qbench.deploy.convert.Exported`.
-        kept: what stands in the run's folder in its place, having figures of more images; None
-            where the report was written.
+        report: the measurements; see `qbench.deploy.convert.Exported`.
+        kept: the older report that stays in the run's folder, because it has more images; None if
+            the new report was written.
     """
 
     report: dict[str, Any]
@@ -37,19 +37,19 @@ class Conversion:
 def convert_folder(
     folder: Path, changes: Mapping[str, Any], calibration: str | None = None
 ) -> Conversion:
-    """Convert the run in a folder, and write the file and what was measured of it.
+    """Convert the run in a folder, and write the file and its report.
 
-    Figures of the run's own test images are not replaced by figures of fewer.
+    Values for fewer images do not replace values for the run's own test images.
 
     Args:
         folder: of the run.
-        changes: values of its configuration that are to differ, by dotted key.
+        changes: new values for its configuration, by dotted key.
         calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
         QbenchError: the run did not end well, or its folder is damaged; NotConvertible: no file can
-            be made of its network; WrongFile: one that gives wrong answers, which is recorded in
-            place of what was known of a file.
+            be made of its network; WrongFile: the file gives wrong answers. This is recorded in
+            place of an earlier report.
     """
     status = records.read_record(folder)["status"]
     if status != "ok":
@@ -80,13 +80,13 @@ def convert_folder(
 def refused(
     folder: Path, record: Mapping[str, Any], export: str, reason: str, calibration: str | None
 ) -> None:
-    """Record that a run has no file, and why; a file of an earlier conversion is removed.
+    """Record that a run has no file, and the reason; removes the file of an earlier conversion.
 
     Args:
         folder: of the run.
         record: of the run.
-        export: what tables say of it.
-        reason: a sentence.
+        export: the text for the column `export`.
+        reason: one sentence.
         calibration: see `convert_folder`.
     """
     known = conversions.read(folder, calibration) or {}
@@ -104,7 +104,7 @@ def try_conversion(experiment: Experiment) -> None:
     """Convert an untrained network of this kind and run the file.
 
     Raises:
-        NotConvertible: no file can be made of it; WrongFile: one that gives wrong answers.
+        NotConvertible: no file can be made of it; WrongFile: the file gives wrong answers.
     """
     from qbench.base import device
 
@@ -118,12 +118,12 @@ def try_conversion(experiment: Experiment) -> None:
 
 
 def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
-    """Say at once what will not be convertible; nothing is raised.
+    """Say before training what cannot be converted; raises nothing.
 
-    One of each kind of file and network is tried: what is refused depends on the layers.
+    One conversion for each file kind and network is enough: a refusal depends only on the layers.
 
     Args:
-        experiments: what a sweep is going to run.
+        experiments: the experiments of a sweep.
         isolate: see `qbench.engine.workers.worker_for`.
     """
     tried: dict[tuple[Any, ...], Experiment] = {}
@@ -149,20 +149,19 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
 def export_runs(
     root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool
 ) -> list[str]:
-    """Convert every run that ended well and has not been converted; nothing is raised.
+    """Convert every run that ended well and has no conversion yet; raises nothing.
 
-    Of a network that no file can be made of, or one that gives wrong answers, the reason is
-    recorded. Any other failure is said, and the run is left as it is, to be tried again the next
-    time.
+    If no file can be made of a network, or if the file gives wrong answers, the reason is recorded.
+    Any other failure is printed, and the next sweep tries the run again.
 
     Args:
         root: holds `runs/`.
         runs: the experiment of each run, by id.
-        deploy: how.
+        deploy: the settings of the conversion.
         isolate: see `qbench.engine.workers.worker_for`.
 
     Returns:
-        What is not as it should be, in sentences: conversions to be tried again, wrong files.
+        Problems as sentences: conversions to try again, and wrong files.
     """
     wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
     if deploy.calibration:
@@ -189,7 +188,7 @@ def _is_wrong(folder: Path, calibration: str | None) -> bool:
 
 
 def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
-    """Whether a run is to be converted; one that cannot be, for want of its weights, is said."""
+    """Whether to convert a run; prints a line if it cannot be converted without its weights."""
     record = records.finished(root, run)
     if record is None or record["status"] != "ok":
         return False
@@ -207,7 +206,7 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
 
 
 def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: bool) -> bool:
-    """Convert a run of a sweep; whether it is settled what becomes of it."""
+    """Convert a run of a sweep; returns whether its outcome is final."""
     changes = {"data.dir": experiment.data.dir}
     request = {"folder": str(folder), "changes": changes, "calibration": how}
     failure = _asked(experiment, isolate, "convert", **request)
@@ -222,7 +221,7 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
 
 
 def _asked(run: Experiment, isolate: bool, kind: str, **arguments: Any) -> Failure | None:
-    """Ask the worker for a run; returns why it could not be done."""
+    """Send a run to the worker; returns the failure, or None."""
     try:
         return worker_for(run, isolate).ask(kind, Listener(), **arguments)
     except WorkerDied as error:

@@ -1,4 +1,4 @@
-"""A finished run brought back from its folder."""
+"""Loads a finished run from its folder."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class FinishedRun:
     """A run with its trained network.
 
     Attributes:
-        folder: where it lies.
-        experiment: its configuration, with the changes asked for.
-        record: as written.
+        folder: its folder.
+        experiment: its configuration, with the requested changes.
+        record: its run record.
         data: its data.
-        network: with the run's weights and range averages.
+        network: a network with the run's weights and range averages.
     """
 
     folder: Path
@@ -34,14 +34,14 @@ class FinishedRun:
 
 
 def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
-    """Load a run's configuration, data and weights, and check that they are the recorded ones.
+    """Load a run's configuration, data and weights, and compare them with the record.
 
     Args:
-        folder: of the run.
-        changes: values of the configuration that are to differ, by dotted key.
+        folder: the folder of the run.
+        changes: new values for the configuration, by dotted key.
 
     Raises:
-        QbenchError: the weights are missing or damaged, or the data are not the run's.
+        QbenchError: the weights are missing or damaged, or the data differ from the run's data.
     """
     record = records.read_record(folder)
     config = records.read_json(folder / layout.CONFIG, "the configuration of a run")

@@ -1,4 +1,4 @@
-"""Handing GPUs out, one to a process, so that several processes on one machine do not share one."""
+"""Gives each process one GPU, so that processes on one machine do not share a GPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _held: dict[str, IO[str]] = {}  # a restarted worker gets the GPU of the one bef
 
 
 def present() -> list[str]:
-    """The GPUs that this process may use: as CUDA_VISIBLE_DEVICES says, else all NVIDIA devices."""
+    """The GPUs that this process may use: from CUDA_VISIBLE_DEVICES, else all NVIDIA devices."""
     visible = os.environ.get(VISIBLE)
     if visible is not None:
         return [name for name in visible.split(",") if name and name != "-1"]
@@ -22,13 +22,13 @@ def present() -> list[str]:
 
 
 def visible_gpu(folder: Path | None = None) -> dict[str, str]:
-    """The environment for a worker: with one GPU that no other process of this user holds.
+    """The environment for a worker: one GPU that no other process of this user holds.
 
-    A GPU is held as long as the calling process lives (an advisory lock on a file, which the
-    kernel releases). Where all are held the worker shares the first one.
+    The calling process holds the GPU until it ends (an advisory lock on a file, which the operating
+    system releases). If all GPUs are held, the worker shares the first one.
 
     Args:
-        folder: for the lock files; the temporary folder by default.
+        folder: the folder of the lock files; the temporary folder by default.
     """
     gpus = present()
     environment = dict(os.environ)

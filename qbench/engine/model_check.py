@@ -1,4 +1,4 @@
-"""Models built before anything trains, to see whether qbench can train them."""
+"""Builds models before anything trains, to check whether qbench can train them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
-    """Build models given as (name, arguments, data set, resolution).
+    """Build and check models.
 
     Args:
-        models: which.
-        say: told which kernels stay float whatever is quantized.
+        models: tuples of (name, arguments, data set, resolution).
+        say: called with a line for each layer whose kernels stay float in every configuration.
 
     Raises:
-        QbenchError: one of them cannot be built, or qbench cannot train it so that it repeats.
+        QbenchError: a model cannot be built, or qbench cannot train it repeatably.
     """
     from qbench.data import DATASETS
     from qbench.data.preprocessing import input_shape

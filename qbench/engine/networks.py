@@ -1,4 +1,4 @@
-"""Networks kept from job to job in one process, by what they are made from."""
+"""Keeps networks between the jobs of one process, by the description of their graph."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NO_PART = ("eval", "threads", "deterministic", "seed")
 
 @dataclass(frozen=True)
 class NetworkDescription:
-    """What a network and its compiled steps are made from; equal ones make the same network.
+    """All inputs of a network's graph; equal descriptions give the same network.
 
     Attributes:
-        settings: canonical text of all settings that take part.
-        data_hash: of the data, which are constants of its graph.
+        settings: canonical text of all settings that the graph depends on.
+        data_hash: the hash of the data, which are constants of the graph.
         image_shape: (height, width, channels) of the data's images.
-        task: what the loss and the outputs are.
+        task: the task, which defines loss and outputs.
         flip: see `qbench.data.dataset.Source`.
     """
 
@@ -52,7 +52,7 @@ class NetworkDescription:
 
 
 class NetworkCache:
-    """The networks that were used last."""
+    """The last used networks."""
 
     def __init__(self, size: int) -> None:
         """Keeps at most `size` networks."""
@@ -60,7 +60,7 @@ class NetworkCache:
         self._kept: dict[NetworkDescription, Any] = {}  # the one used last is the last
 
     def get(self, description: NetworkDescription, build: Callable[[], Any]) -> Any:
-        """The network of this description; built where it is not kept, once there is room."""
+        """The network with this description; builds it if it is not kept, after making room."""
         network = self._kept.pop(description, None)
         if network is None:
             while len(self._kept) >= self._size:
@@ -78,7 +78,7 @@ NETWORKS = NetworkCache(2)
 
 
 def network_for(experiment: Experiment, data: Dataset) -> Any:
-    """A `Network` for this experiment, that of an earlier job where its graph is the same."""
+    """A `Network` for this experiment; the network of an earlier job if its graph is the same."""
     from qbench.training.network import Network
 
     description = NetworkDescription.of(experiment, data)

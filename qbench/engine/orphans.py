@@ -1,4 +1,4 @@
-"""Processes that a launcher started end with it."""
+"""Ends processes of a launcher when the sweep has ended."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _SWEEP = "QBENCH_SWEEP_PID"
 
 
 def announce() -> None:
-    """Tell the processes that this one is about to start who started them."""
+    """Tell the processes that this process will start which process started them."""
     os.environ[_SWEEP] = str(os.getpid())
 
 
 @lru_cache(maxsize=1)
 def leave_with_parent() -> None:
-    """End this process soon after the sweep that started it is gone, if joblib started it.
+    """End this process soon after its sweep has ended, if joblib started it.
 
-    joblib's processes would wait five minutes for work from a sweep that was killed, each with a
-    worker that holds memory and perhaps a segment's lock. Ray and Slurm end theirs themselves. The
-    sweep may be gone already when the first job arrives; a process that never gets one holds
-    nothing, and waits.
+    If a sweep is killed, joblib's processes wait five minutes for work. Meanwhile each has a worker
+    that holds memory and perhaps the lock of a segment. Ray and Slurm end their processes
+    themselves. The sweep may already have ended when the first job arrives. A process that gets no
+    job holds nothing, and waits.
     """
     sweep = os.environ.get(_SWEEP)
     if sweep and multiprocessing.current_process().name.startswith("Loky"):

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a bar for the sweep, one for the run; lines for what has finished."""
+"""Sweep progress on a terminal: a bar for the sweep, a bar for the run, lines for finished runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int, float], None]]:
-    """A bar over the steps of one run; yields what a training loop reports to."""
+    """A bar over the steps of one run; yields the function that a training loop reports to."""
     with tqdm(
         total=steps, desc=name, unit="step", position=position, leave=False, disable=None
     ) as bar:
@@ -40,7 +40,7 @@ def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int,
 
 
 def figures_line(record: Mapping[str, Any], every: bool = False) -> str:
-    """The outcome of a run in one line: the metrics of tables, or every metric."""
+    """The result of a run in one line: the metrics of tables, or every metric."""
     seconds = sum(record["seconds"].values())
     if record["status"] != "ok":
         return one_line(f"{record['status']}: {record['error']['message']}")
@@ -50,27 +50,27 @@ def figures_line(record: Mapping[str, Any], every: bool = False) -> str:
 
 
 def _figure(metric: Metric, values: Mapping[str, float]) -> str:
-    """A metric with its value; those in percent below one another."""
+    """A metric with its value; percentages are aligned."""
     width = 6 if metric.unit == "%" else 0
     text = f"{metric.label} {metric.show(values[metric.name]):>{width}}"
     return f"{text} {metric.unit}".rstrip()
 
 
 def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What must be said wherever figures of these data are shown, a sentence for each set.
+    """The notes for every output with values of these data: one sentence for each data set.
 
     Args:
-        data: what records say of their data.
+        data: the part of each record about its data.
     """
     noted = [one for one in data if one["note"].strip()]
     return sorted({sentence(f"Note on {one['name']}: {one['note']}") for one in noted})
 
 
 class SweepProgress:
-    """Follows the runs of a sweep through the records they leave, wherever they are run."""
+    """Follows the runs of a sweep through their records, on whatever machine they run."""
 
     def __init__(self, root: Path, runs: Mapping[str, str]) -> None:
-        """`runs` maps the ids that are to be run to their labels."""
+        """`runs` maps the ids of the runs to their labels."""
         self._root = root
         self._waiting = dict(runs)
         self._total = len(runs)
@@ -84,7 +84,7 @@ class SweepProgress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Look a last time and stop."""
+        """Check a last time and stop."""
         self._stop.set()
         self._thread.join()
         self._look()

@@ -1,6 +1,6 @@
-"""What a worker can be asked for, and doing it in the process that this is called in.
+"""The requests of a worker, and functions that carry them out in the current process.
 
-A request is a kind and arguments, both plain data, so that it passes through a pipe:
+A request is a kind and arguments. Both are plain data that can pass through a pipe:
 
     job       path                          does the job of this file
     check     models                        builds models to see whether they can be built
@@ -31,11 +31,11 @@ def unheard(new: int, loss: float) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told what happens while a request is done.
+    """Receives progress while a request is carried out.
 
     Attributes:
         report: called with (new steps, last loss) while a network is trained.
-        say: told what a person should know.
+        say: called with a line for a person.
     """
 
     report: Callable[[int, float], None] = unheard
@@ -44,13 +44,13 @@ class Listener:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request could not be done.
+    """The reason why a request failed.
 
     Attributes:
-        message: a sentence.
-        traceback: as Python prints it; empty where there is none.
-        final: trying again is of no use.
-        export: what tables say of a run's file, where none can be made however often it is tried.
+        message: one sentence.
+        traceback: as Python prints it; empty if there is none.
+        final: whether trying again cannot help.
+        export: the text for the column `export`, if no file can be made of the run in any attempt.
     """
 
     message: str
@@ -60,7 +60,7 @@ class Failure:
 
     @staticmethod
     def of(error: Exception) -> Failure:
-        """The failure that an exception, which is being handled, stands for."""
+        """The failure for the exception that is being handled."""
         ours = isinstance(error, QbenchError)
         return Failure(
             message=str(error) if ours else summary(error),
@@ -71,18 +71,18 @@ class Failure:
 
 
 def carry_out(kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-    """Do what is asked for, here and now.
+    """Carry out a request in this process.
 
     Args:
-        kind: in REQUESTS.
-        listener: told what happens.
-        arguments: those of the kind.
+        kind: a key of REQUESTS.
+        listener: receives progress.
+        arguments: the arguments of this kind.
 
     Returns:
-        Why it could not be done, or None once it is done.
+        The failure, or None if the request is done.
 
     Raises:
-        DiskFull: there was no room for what was to be written.
+        DiskFull: there was no room for the results.
     """
     try:
         REQUESTS[kind](listener, **arguments)

@@ -1,4 +1,4 @@
-"""From a plan to what is to be done: ids, the segment tree, jobs for a launcher."""
+"""Turns a plan into a resolved plan: ids, the segment tree, jobs for a launcher."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from qbench.storage.store import Store
 
 @dataclass(frozen=True)
 class ResolvedPlan:
-    """A plan on this data and device.
+    """A plan with the data and the device.
 
     Attributes:
         plan: the plan.
         device: kind of device.
-        ids: the id of each run of the plan, in their order; equal runs have equal ids.
-        data: what records say of each run's data.
+        ids: the id of each run of the plan, in order; equal runs have equal ids.
+        data: the facts about each run's data for its record.
         tree: the segments of all runs.
     """
 
@@ -42,7 +42,7 @@ class ResolvedPlan:
 
 
 def resolve(plan: Plan, device: str) -> ResolvedPlan:
-    """Load and check all data, and name everything.
+    """Load and check all data, and compute all ids.
 
     Raises:
         QbenchError: data are missing or damaged.
@@ -57,7 +57,7 @@ def resolve(plan: Plan, device: str) -> ResolvedPlan:
 
 
 def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
-    """What records say of each run's data; every data set is loaded once and not kept."""
+    """The facts about each run's data; every data set is loaded once and not kept."""
     found: list[dict[str, Any]] = [{} for _ in runs]
     places: dict[tuple[str, str | None], list[int]] = {}
     for number, run in enumerate(runs):
@@ -78,7 +78,7 @@ def _tree(
     facts: Sequence[dict[str, Any]],
     device: str,
 ) -> Tree:
-    """The tree of some of a plan's runs."""
+    """The tree of some runs of a plan."""
     schedules = [
         phases(
             plan.runs[number].experiment,
@@ -91,7 +91,7 @@ def _tree(
 
 
 def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[JobSpec]]:
-    """The jobs for whatever is not finished, in batches; empty where all is."""
+    """The jobs for all unfinished runs, in batches; empty if all runs are finished."""
     seen: set[str] = set()
     numbers = []
     for number, name in enumerate(resolved.ids):
@@ -115,7 +115,7 @@ def _is_done(job: Job, store: Store) -> bool:
 def _spec(
     resolved: ResolvedPlan, root: Path, tree: Tree, job: Job, numbers: Sequence[int]
 ) -> JobSpec:
-    """A job as plain data. A trunk is trained under the configuration of one of its runs."""
+    """A job as plain data. A trunk is trained with the configuration of one of its runs."""
     last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
     user = next(iter(tree.users(last)))
     run: Run = resolved.plan.runs[numbers[user]]

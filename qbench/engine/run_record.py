@@ -1,4 +1,4 @@
-"""What a run leaves behind: its record, from configuration and outcome."""
+"""The run record, from the configuration and the results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Record = dict[str, Any]
 
 
 def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
-    """The name of a run: a hash of all that can influence its result.
+    """The id of a run: a hash of everything that can influence its result.
 
     Args:
         experiment: the run.
-        data_hash: of its data.
+        data_hash: the hash of its data.
         device: kind of device, `CPU` or `GPU`.
     """
     return records.content_id(
@@ -33,12 +33,12 @@ def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
 
 
 def common_content(data_hash: str, device: str) -> dict[str, Any]:
-    """What all results depend on beside the experiment."""
+    """What every result depends on beside the experiment."""
     return {"data": data_hash, "device": device, "software": environment.numerics()}
 
 
 def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
-    """What a record says of the data."""
+    """The facts about the data for a record."""
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
     return {
         "name": data.name,
@@ -53,11 +53,11 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 def header(
     experiment: Experiment, run: str, data: Mapping[str, Any], device: Mapping[str, str]
 ) -> Record:
-    """The part of a record that is known before training.
+    """The part of a run record that is known before training.
 
     Args:
         experiment: the run.
-        run: its id.
+        run: the id of the run.
         data: see `data_facts`.
         device: its `kind` and `name`.
     """
@@ -92,7 +92,7 @@ def write_failure(
     device: Mapping[str, str],
     error: Mapping[str, str],
 ) -> None:
-    """Give a record to a run that could not be trained; see `header` for the arguments."""
+    """Write the record of a run that could not be trained; `header` explains the arguments."""
     record = header(experiment, run, data, device)
     record |= {"status": "failed", "error": dict(error)}
     records.write_run(root, run, config=experiment.as_config(), record=record)
@@ -102,8 +102,8 @@ def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
     """The theoretical size of a model.
 
     Args:
-        values: those of kernels and biases, batch normalization folded in.
-        floats: those that stay float32 in every configuration.
+        values: number of values of kernels and biases, with batch normalization folded in.
+        floats: number of values that stay float32 in every configuration.
         experiment: the run.
     """
     bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS

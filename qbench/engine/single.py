@@ -1,4 +1,4 @@
-"""One run in this process, without a launcher or a worker."""
+"""Does one run in this process, without a launcher or a worker."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from qbench.storage import layout, records
 
 
 def run_single(experiment: Experiment, root: Path, report: Report) -> run_record.Record:
-    """Run an experiment, or find that it has been run.
+    """Run an experiment, or load its record if it is finished.
 
     Args:
-        experiment: what to run.
+        experiment: the experiment.
         root: holds `runs/`.
         report: called with (new steps, last loss) while it trains.
 
     Returns:
-        The record, with the note on the data that is given now: a run that was finished earlier was
-        recorded with another, perhaps. A run that fails or diverges has a record too; nothing is
-        raised for it.
+        The run record, with the current note on the data; a run that finished earlier may have
+        recorded another note. A run that fails or diverges has a record too and raises nothing.
 
     Raises:
         QbenchError: the data or the configuration cannot be used; nothing was trained. DiskFull if
-            there was no room for what came out.
+            there was no room for the results.
     """
     device.start(experiment.threads, experiment.deterministic)
     spec = single_job(experiment, root, device.kind())
@@ -61,7 +60,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
 
 
 def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
-    """The job of one run by itself, on a kind of device; `root` holds `runs/`."""
+    """The job of a single run, on a kind of device; `root` holds `runs/`."""
     data = load(experiment.data.name, experiment.data.dir)
     name = run_record.run_id(experiment, data.hash, kind)
     tree = Tree([phases(experiment, run_record.common_content(data.hash, kind))])

@@ -1,4 +1,4 @@
-"""A job as plain data: all that a launcher's process and its worker need to know."""
+"""A job as plain data: everything that a launcher's process and its worker need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SegmentSpec:
     """A segment of the path that a job follows; see `qbench.planning.segments.Segment`.
 
     Attributes:
-        keep: whether its state is stored: several runs share it.
+        keep: whether its state is stored, because several runs share it.
     """
 
     id: str
@@ -28,7 +28,7 @@ class SegmentSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A run to evaluate at the end of the path."""
+    """A run that is evaluated at the end of the path."""
 
     id: str
     experiment: Experiment
@@ -36,7 +36,7 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Policy:
-    """How a job is done; none of it changes a result. See `qbench.planning.settings.Engine`."""
+    """How a job is done; no field changes a result. See `qbench.planning.settings.Engine`."""
 
     retries: int = 0
     isolate: bool = False
@@ -49,14 +49,14 @@ class JobSpec:
 
     Attributes:
         root: absolute path of the folder that holds `runs/` and `segments/`.
-        id: names the job's file.
-        label: for people.
+        id: the name of the job's file.
+        label: a label for people.
         experiment: a configuration that all segments of the path belong to.
-        segments: the whole path from step 0; what is stored already is not trained again.
+        segments: the whole path from step 0; stored segments are not trained again.
         runs: empty for a trunk.
-        device: kind of device that the ids are valid for.
-        data: what records say of the data.
-        policy: how it is done.
+        device: the kind of device that the ids are valid for.
+        data: the facts about the data for the run records.
+        policy: how the job is done.
     """
 
     root: Path
@@ -75,7 +75,7 @@ class JobSpec:
         return layout.job_file(self.root, self.id)
 
     def as_config(self) -> dict[str, Any]:
-        """Plain data, as `from_config` reads them."""
+        """The job as plain data that `from_config` reads."""
         return {
             "root": str(self.root),
             "id": self.id,
@@ -90,7 +90,7 @@ class JobSpec:
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> JobSpec:
-        """The job that plain data describe."""
+        """The job from plain data."""
         return JobSpec(
             root=Path(config["root"]),
             id=config["id"],

@@ -1,4 +1,4 @@
-"""Runs a planned sweep: what is not finished goes to the launcher."""
+"""Runs a planned sweep: unfinished runs go to the launcher."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ returns how each ended, in their order."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a sweep.
+    """The result of a sweep.
 
     Attributes:
-        folder: holds its manifest, for its report.
-        incomplete: what it was asked for and has not come to, in sentences.
+        folder: the folder of its manifest, for its report.
+        incomplete: sentences about everything that is not complete.
     """
 
     folder: Path
@@ -46,15 +46,15 @@ class Outcome:
 
 
 def run_sweep(plan: Plan, launch: Launch) -> Outcome:
-    """Run what the plan asks for and has not been run.
+    """Run all runs of the plan that are not finished.
 
     Args:
         plan: the plan.
-        launch: runs its jobs.
+        launch: the function that runs jobs.
 
     Raises:
         QbenchError: nothing was trained: the folder or the data cannot be used.
-        DiskFull: there was no room; what was done before is kept.
+        DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
     root = settings.root
@@ -85,7 +85,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
 
 
 def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
-    """Which runs did not end well, in a sentence; nothing if all did."""
+    """One sentence that names the runs that did not end well; nothing if all did."""
     statuses = [_status(root, name) for name in dict.fromkeys(resolved.ids)]
     bad = [status for status in statuses if status != "ok"]
     if not bad:
@@ -97,7 +97,7 @@ def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
 
 
 def device_kind(settings: Settings) -> str:
-    """The kind of device that results will depend on; `auto` asks a worker on this machine."""
+    """The kind of device that results will depend on; `auto` starts a worker here to find it."""
     engine = settings.engine
     if engine.device != "auto":
         return engine.device.upper()
@@ -114,7 +114,7 @@ def _carry_out(
     folder: Path,
     launch: Launch,
 ) -> None:
-    """Hand the batches to the launcher, one after the other."""
+    """Give the batches to the launcher, one after the other."""
     settings = resolved.plan.settings
     jobs = layout.jobs_folder(root)
     jobs.mkdir(exist_ok=True)
@@ -136,10 +136,10 @@ def _carry_out(
 
 @contextmanager
 def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
-    """Afterwards the files of these jobs are gone, also when the disk has no room.
+    """A context after which the files of these jobs are gone, also if the disk is full.
 
-    A sweep that is interrupted leaves them: another one in this folder may have jobs of the same
-    names to do. Jobs that are done and called alike are alike.
+    An interrupted sweep leaves the files, because another sweep in this folder may use jobs with
+    the same names. Jobs with equal names have equal contents.
     """
     full: DiskFull | None = None
     try:
@@ -156,7 +156,7 @@ def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
 
 
 def _tidy(root: Path) -> None:
-    """Once every run is done, remove what sweeps that were killed left behind."""
+    """If every run is done, remove the files that killed sweeps left."""
     every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
@@ -164,7 +164,7 @@ def _tidy(root: Path) -> None:
 
 
 def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
-    """Give a record to every run whose job ended without leaving one; DiskFull is raised."""
+    """Write a record for every run whose job ended without one; raises DiskFull."""
     for end in ends:
         if end.how == "full":
             raise DiskFull(end.message)
@@ -177,7 +177,7 @@ def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
 
 
 def _check_models(plan: Plan) -> None:
-    """Build every different network once: what cannot be trained is known before training."""
+    """Build every different network once, to find those that cannot be trained before training."""
     worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
     try:
         failure = worker.ask("check", Listener(), models=plan.networks)
@@ -193,7 +193,7 @@ def _status(root: Path, run: str) -> str:
 
 
 def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
-    """What belongs to a sweep's table; names runs by id and holds no absolute path."""
+    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
     settings = resolved.plan.settings
     numbers = {
         (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
@@ -211,10 +211,10 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
 def _row(
     resolved: ResolvedPlan, row: Row, numbers: Mapping[tuple[str, int], int]
 ) -> dict[str, Any]:
-    """A row of the manifest; `numbers` are those of runs in the plan, by row and seed.
+    """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
 
-    What is known of its data and the user's note on them are what they are now: a run that was
-    finished earlier was recorded with those of its time, and is not written again.
+    The facts about its data and the user's note are the current ones. The record of a finished run
+    has those of its own time, and it is not written again.
     """
     mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {

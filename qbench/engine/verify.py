@@ -21,7 +21,7 @@ from qbench.storage.store import Store
 
 
 class SharingDiffers(QbenchError):
-    """A run has other weights with sharing than without."""
+    """The weights of a run differ with and without sharing."""
 
 
 def verify(plan: Plan) -> None:
@@ -29,7 +29,7 @@ def verify(plan: Plan) -> None:
 
     Raises:
         QbenchError: a network or the data cannot be used; nothing was trained.
-        SharingDiffers: they are not, for at least one run.
+        SharingDiffers: the weights of at least one run differ.
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
@@ -55,7 +55,7 @@ def verify(plan: Plan) -> None:
 
 
 def train_alone(experiment: Experiment) -> str | None:
-    """SHA-256 of the weights after training in one go, or None if it diverged."""
+    """SHA-256 of the weights after training without interruption; None if it diverged."""
     from qbench.training.loop import train
 
     data = load(experiment.data.name, experiment.data.dir)

@@ -1,9 +1,9 @@
-"""The process that trains: reads requests from standard input, a line of JSON each.
+"""The worker process: reads requests from standard input, one line of JSON each.
 
-`{"kind": ..., "arguments": {...}}` is a request of `qbench.engine.requests`. The process lives for
-many, so that TensorFlow is imported and steps are compiled once. What happens is told in lines of
-JSON on standard output; results go to disk. When its parent dies, however that may be, its standard
-input ends and so does the process.
+`{"kind": ..., "arguments": {...}}` is a request of `qbench.engine.requests`. The process serves
+many requests, so TensorFlow is imported once and steps are compiled once. It reports progress in
+lines of JSON on standard output; results go to disk. When its parent ends for any reason, its
+standard input ends, and then the process ends.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _keep_stdout() -> TextIO:
-    """The real standard output, for events; whatever else is printed goes to standard error."""
+    """The real standard output, for events; everything else goes to standard error."""
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
@@ -69,7 +69,7 @@ def _tell(told: TextIO, **event: Any) -> None:
 
 
 def _serve(line: str, told: TextIO) -> None:
-    """Do what one line of standard input asks for and tell how it went."""
+    """Carry out the request in one line of standard input, and report the result."""
     from qbench.engine.requests import Listener, carry_out
 
     listener = Listener(

@@ -1,4 +1,4 @@
-"""Who does what an engine asks for: a process of its own, or this process, behind one interface."""
+"""Workers: a process of its own, or this process, behind one interface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WorkerDied(Exception):
 
 
 class Worker(Protocol):
-    """Does what it is asked for (`qbench.engine.requests`), one request at a time."""
+    """Carries out requests (`qbench.engine.requests`), one at a time."""
 
     @property
     def device(self) -> dict[str, str]:
@@ -34,25 +34,25 @@ class Worker(Protocol):
         """
 
     def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-        """Do a request and come back when it is done.
+        """Carry out a request; returns when it is done.
 
         Args:
-            kind: of the request.
-            listener: told what happens meanwhile.
-            arguments: of the request, as plain data.
+            kind: the kind of the request.
+            listener: receives progress.
+            arguments: the arguments of the request, as plain data.
 
         Returns:
-            Why it could not be done, or None once it is done.
+            The failure, or None if the request is done.
 
         Raises:
             WorkerDied: the worker ended.
-            DiskFull: there was no room for what the worker was to write.
-            QbenchError: it cannot compute as it was made to, in this process.
+            DiskFull: there was no room for the worker's results.
+            QbenchError: the settings of this process do not allow the worker to compute.
         """
 
 
 class InPlaceWorker:
-    """This very process, for debuggers; it lives as long as whoever asks."""
+    """This process itself, for debuggers; it lives as long as its caller."""
 
     def __init__(self, threads: int, deterministic: bool) -> None:
         """See `qbench.base.device.start` for the arguments."""
@@ -75,7 +75,7 @@ class InPlaceWorker:
 
 
 class ProcessWorker:
-    """A process that lives for many requests; started when this is made."""
+    """A process that serves many requests; it starts when the object is created."""
 
     def __init__(self, threads: int, deterministic: bool) -> None:
         """See `qbench.engine.worker` for the arguments.
@@ -153,11 +153,12 @@ _processes: dict[tuple[int, bool], ProcessWorker] = {}
 
 
 def worker_for(experiment: Experiment, isolate: bool) -> Worker:
-    """The worker of this process that does what is asked for an experiment.
+    """The worker of this process for an experiment.
 
     Args:
-        experiment: its threads and determinism are the worker's.
-        isolate: a process of its own, started if it is not there or has died; else this process.
+        experiment: the worker has its number of threads and its determinism.
+        isolate: true for a worker process, which is started if there is none or if it has died;
+            false for this process.
 
     Raises:
         QbenchError: Keras' settings are not those that qbench needs.
@@ -173,7 +174,7 @@ def worker_for(experiment: Experiment, isolate: bool) -> Worker:
 
 
 def jobs_at_once(engine: Engine) -> int:
-    """How many jobs may be done at the same time; in place it is one after the other."""
+    """How many jobs may run at the same time; in place this is one."""
     return engine.workers if engine.isolate else 1
 
 

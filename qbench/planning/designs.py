@@ -1,4 +1,4 @@
-"""Experimental designs: levels of factors in, configurations out. Pure; no Hydra, no TensorFlow."""
+"""Experimental designs: levels of factors -> configurations. Pure; no Hydra, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
 
 @DESIGNS.register("ofat")
 def one_factor_at_a_time(levels: Levels) -> list[Changes]:
-    """The defaults, then each further level of each factor with all others at their defaults.
+    """The default row, then one row for each further level of each factor, the rest at default.
 
     The first level of every factor is its default. Kwasniewska et al. 2019, section III-A.
     """
@@ -57,11 +57,11 @@ def levels_of(
     Args:
         base: the default configuration.
         chosen: `design.factors`; None for no restriction.
-        given: levels from comma lists, which win over the paper's and always take part.
-        use_paper: whether factors that were not given take part with the paper's levels.
+        given: levels from comma lists; they replace the paper's levels and always take part.
+        use_paper: whether other factors take part with the paper's levels.
 
     Raises:
-        QbenchError: a chosen factor is neither in the table nor given.
+        QbenchError: a chosen factor is neither in the table nor in `given`.
     """
     table = {factor.key: factor for factor in FACTORS}
     for key in chosen or ():
@@ -84,7 +84,7 @@ def levels_of(
 
 
 def _unique(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The values without repeats, in their order; lists as tuples; 1 and true stay apart."""
+    """The values without repeats, in order; lists as tuples; 1 and true are different values."""
     kept: dict[str, Any] = {}
     for value in values:
         kept.setdefault(show(value), tuple(value) if isinstance(value, list) else value)
@@ -103,10 +103,11 @@ class Row:
     """One configuration of a design: one row of its table.
 
     Attributes:
-        label: `baseline`, `default`, or what differs from the default.
+        label: `baseline`, `default`, or the settings that differ from the default.
         changes: keys and values that differ from the default.
-        experiment: the configuration, with the first seed; None where it cannot even be written.
-        reason: why it is not applicable, or None.
+        experiment: the configuration, with the first seed; None if no configuration has these
+            changes.
+        reason: why the row is not applicable, or None.
     """
 
     label: str
@@ -116,13 +117,13 @@ class Row:
 
 
 def changes_of(design: str, levels: Levels, baseline: bool | str) -> list[Changes]:
-    """What the configurations of a design change, in the order of its table.
+    """The changes of each configuration of a design, in the order of its table.
 
     Args:
         design: name in DESIGNS.
         levels: the levels of each factor, the default first.
-        baseline: whether a float row stands on top; EACH for one on top of each network's rows,
-            which then stand together.
+        baseline: whether a float row stands at the top; EACH for one float row above the rows of
+            each network.
     """
     changes = DESIGNS[design](levels)
     if baseline == EACH:
@@ -134,8 +135,8 @@ def rows(table: Sequence[Changes], at_changes: Callable[[Changes], Experiment]) 
     """The configurations of a table.
 
     Args:
-        table: what each changes.
-        at_changes: the experiment with these changes from the default.
+        table: the changes of each configuration.
+        at_changes: returns the experiment with these changes from the default.
     """
     result: list[Row] = []
     for changes in table:
@@ -145,12 +146,12 @@ def rows(table: Sequence[Changes], at_changes: Callable[[Changes], Experiment]) 
 
 
 def network_part(changes: Mapping[str, Any]) -> Changes:
-    """What of the changes is left without quantization: a float row with it is their baseline."""
+    """The changes outside quantization; the float row with these changes is the baseline."""
     return {key: value for key, value in changes.items() if key.partition(".")[0] != "quant"}
 
 
 def _with_floats(table: Sequence[Changes]) -> list[Changes]:
-    """The rows, each network's together below its float row."""
+    """The rows of each network together, below its float row."""
     networks: dict[str, list[Changes]] = {}
     for changes in table:
         network = network_part(changes)
@@ -168,7 +169,7 @@ def label(changes: Changes) -> str:
 
 
 def _written(value: Any) -> str:
-    """A level in a label: in quotes, on one line, where blanks would let it pass for several."""
+    """A level in a label, on one line; in quotes if blanks would make it look like several."""
     text = show(value)
     plain = text.isprintable() and not any(character.isspace() for character in text)
     return text if plain or isinstance(value, Mapping) else repr(text)

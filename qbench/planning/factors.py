@@ -1,8 +1,8 @@
 """The factors of the benchmark, as the settings of a run declare them.
 
-Everything else (designs, identities, tables, figures) goes over these tables and knows no factor by
-name. A setting is declared at its field, in `qbench.config.experiment` or
-`qbench.quantize.settings`; adding one means that field and the code that obeys it.
+Everything else (designs, identities, tables, figures) loops over these tables and knows no factor
+by name. A setting is declared at its field, in `qbench.config.experiment` or
+`qbench.quantize.settings`. To add a setting, add this field and the code that uses it.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ FACTORS: tuple[Setting, ...] = tuple(setting for setting in COLUMNS if setting.l
 
 @cache
 def effects() -> dict[str, Effect]:
-    """When each key takes effect; a key that is not in it does so from the first step."""
+    """When each key takes effect; a key without an entry takes effect from the first step."""
     return {s.key: s.effect for s in SETTINGS if s.effect != FIRST_STEP}
 
 
 def has_setting(experiment: Experiment, key: str) -> bool:
-    """Whether the key means anything for this experiment.
+    """Whether the key has an effect in this experiment.
 
-    Nothing under `quant` does without quantization; rounding, signedness and the choice of range
-    belong to some ops alone.
+    Without quantization no key under `quant` has an effect. Rounding, signedness and the choice of
+    range belong only to some ops.
     """
     group, _, setting = key.partition(".")
     if group != "quant":
@@ -54,7 +54,7 @@ OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
 
 
 def cells(experiment: Experiment) -> dict[str, str]:
-    """A table row's columns of settings; an empty text where the setting does not apply."""
+    """The cells of settings in a table row; empty if the setting has no effect there."""
     return {
         str(setting.column): setting.cell(_group_of(experiment, setting))
         if experiment.quant.enabled and has_setting(experiment, setting.key)
@@ -68,12 +68,12 @@ def _group_of(experiment: Experiment, setting: Setting) -> Any:
 
 
 def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
-    """Why this combination cannot be run, or None.
+    """The reason why this combination cannot be run, or None.
 
     Args:
         experiment: the combination.
-        explicit: the keys that were set on purpose. What an op does not have is left out of the
-            experiment's identity when it was inherited, and is a mistake when it was asked for.
+        explicit: the keys that the user set. If an op lacks a setting, an inherited value is left
+            out of the experiment's identity, but a value that the user set is a mistake.
     """
     quant = experiment.quant
     if not quant.enabled:
@@ -107,7 +107,7 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
 
 
 def _averaging(op: Op) -> str:
-    """Settings that put moving averages in the place of what an op measures."""
+    """The settings that use moving averages in place of ranges that an op measures."""
     given = ["quant.range_given=true"] if "range_given" in op.settings else []
     others = [f"quant.op={name}" for name in OPS.names() if not OPS[name].own_range]
     return " or ".join(given + others)

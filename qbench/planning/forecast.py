@@ -1,4 +1,4 @@
-"""What a sweep will cost: its segment tree, steps shared and not, time and disk."""
+"""The cost of a sweep: its segment tree, shared and unshared steps, time and disk."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def print_forecast(plan: Plan, workers: int, step_seconds: float | None, as_json
 
 
 def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, Any]:
-    """The plan in figures, as plain data.
+    """The numbers of the plan, as plain data.
 
     Args:
         plan: the plan.
         workers: jobs that run at the same time.
-        step_seconds: seconds of one step; None takes them from the study's records, if any.
+        step_seconds: seconds of one step; None reads them from the study's records, if any.
 
     Returns:
         `runs` and `not_applicable` (rows), `segments` of the tree (steps and users),
-        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of
-        jobs in each), `steps_elapsed` (steps from start to end on the workers, with a barrier
-        between batches), `critical_path` (steps), and `seconds` and `disk_bytes`, None where
-        nothing is known.
+        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
+        each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
+        batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
+        are unknown.
     """
     tree = Tree([phases(run.experiment, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -75,7 +75,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
 
 def _apart(plan: Plan) -> list[str] | None:
-    """Names that keep all runs apart, where sharing is switched off."""
+    """A name for each run, so that no runs share steps when sharing is off."""
     if plan.settings.engine.share:
         return None
     return [str(number) for number in range(len(plan.runs))]
@@ -94,7 +94,7 @@ def _segment(tree: Tree, segment: Segment) -> dict[str, Any]:
 
 
 def _measured(root: Path) -> dict[str, float]:
-    """Seconds of a step and bytes of a state, from what the study has left on disk."""
+    """Seconds of a step and bytes of a state, from the study's files on disk."""
     seconds: list[float] = []
     values = 0
     for path in layout.record_files(root)[:200]:
@@ -151,7 +151,7 @@ def _cut(lines: list[str]) -> Iterator[str]:
 
 
 def _tree_lines(facts: dict[str, Any]) -> list[str]:
-    """The tree, each phase indented below where it branches off."""
+    """The tree as lines; each phase is indented below the branch where it begins."""
     labels = [run["label"] for run in facts["runs"]]
     depth: dict[str | None, int] = {None: 0}
     phase: dict[str | None, str] = {None: ""}

@@ -1,4 +1,4 @@
-"""What a result depends on, as plain data: of a whole run, and of each of its phases."""
+"""What the result of a run, and of each of its phases, depends on, as plain data."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _EVALUATED = "steps and evaluation"
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
-    """All of the experiment that its result depends on, given the data; plain and canonical.
+    """The settings that a result depends on, for given data; plain and canonical.
 
-    Left out is where the data lie, remarks on them, how often checkpoints are written, and every
-    setting that means nothing here.
+    The place of the data, notes on them, the interval of checkpoints, and every setting without
+    effect here are not in it.
     """
     config = _settings(experiment)
     if experiment.train.compiles:
@@ -51,11 +51,11 @@ def identity(experiment: Experiment) -> dict[str, Any]:
 
 
 def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
-    """The float and the quantized steps of a run, and what influences them.
+    """The float and the quantized steps of a run, and everything that influences them.
 
     Args:
         experiment: the run.
-        common: what all steps depend on beside the experiment: the data's hash, the machine.
+        common: what all steps depend on beside the experiment: the hash of the data, the machine.
     """
     config = _settings(experiment)
     start, end = experiment.quantization_start, experiment.train.steps
@@ -68,9 +68,9 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
-    """The settings that mean something, with bit widths, optimizer and schedule spelled out.
+    """The settings with an effect; bit widths, optimizer and schedule are spelled out.
 
-    `quant` always holds `ema_decay`: float steps gather ranges, in a float run too.
+    `quant` always has `ema_decay`, because float steps gather ranges, in a float run too.
     """
     config = _until(experiment.as_config(), (FIRST_STEP, QUANTIZED, EVALUATION))
     for group, name, neutral in _NEUTRAL:
@@ -103,15 +103,15 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
 
 
 def graph_settings(experiment: Experiment) -> dict[str, Any]:
-    """What the graph of a training step can depend on, as plain data.
+    """The settings that the graph of a training step can depend on, as plain data.
 
-    All of the experiment but what takes effect in evaluation or never.
+    These are all settings except those that take effect in evaluation or never.
     """
     return _until(experiment.as_config(), (FIRST_STEP, QUANTIZED))
 
 
 def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]:
-    """The settings that have taken effect in one of these phases; a copy. Every group stays."""
+    """A copy of the settings that have taken effect in one of these phases. Every group stays."""
     other = _outside(phases)
     return {
         group: {name: value for name, value in values.items() if name not in other[group]}
@@ -124,7 +124,7 @@ def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]
 
 @cache
 def _outside(phases: tuple[Effect, ...]) -> Mapping[str, set[str]]:
-    """The names, by group, of the settings that take effect in none of these phases."""
+    """The names of the settings that take effect in none of these phases, by group."""
     found: dict[str, set[str]] = defaultdict(set)
     for key, effect in effects().items():
         group, _, name = key.rpartition(".")

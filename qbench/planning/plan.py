@@ -1,4 +1,4 @@
-"""What a sweep runs: the rows of its table, each with its seeds."""
+"""The plan of a sweep: the rows of its table, each with its seeds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Run:
 
     Attributes:
         row: the row's label.
-        label: names the run for people.
+        label: the name of the run for people.
         experiment: its configuration.
     """
 
@@ -43,12 +43,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """A design made concrete.
+    """A design with all its configurations.
 
     Attributes:
         settings: of the command.
         levels: of every factor that varies, the default first.
-        rows: of the table, in its order.
+        rows: the rows of the table, in order.
     """
 
     settings: Settings
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """Every different network of its runs: model's name, arguments, data set, resolution."""
+        """Every different network of its runs: model name, arguments, data set, resolution."""
         found: list[list[Any]] = []
         for run in self.runs:
             model, data = run.experiment.model, run.experiment.data
@@ -68,7 +68,7 @@ class Plan:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Every applicable row with each seed."""
+        """Every applicable row, with each seed."""
         seeds = self.settings.seeds
         return [
             Run(
@@ -90,13 +90,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outline:
-    """A design on its levels, before its configurations are known.
+    """A design with its levels, before Hydra has composed its configurations.
 
     Attributes:
         settings: of the command, composed without the comma lists.
         fixed: keys that were set to one value.
         levels: of every factor that varies, the default first.
-        table: what each row changes.
+        table: the changes of each row.
     """
 
     settings: Settings
@@ -111,27 +111,27 @@ class Outline:
 
     @property
     def choices(self) -> list[Choices]:
-        """Every combination of group choices in it; each has a default experiment of its own."""
+        """Every combination of group choices in it; each has its own default experiment."""
         of_rows = (choices_in(self.first | changes) for changes in self.table)
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
 
 
 def choices_in(values: Mapping[str, Any]) -> Choices:
-    """The choices of groups among these values, as `model=resnet20`."""
+    """The choices of groups among these values, such as `model=resnet20`."""
     return tuple(f"{key}={value}" for key, value in values.items() if key in GROUPS)
 
 
 def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
-    """The design of a sweep on its levels.
+    """The outline of a sweep: its design with its levels.
 
     Args:
-        settings: composed without the comma lists.
+        settings: the settings, composed without the comma lists.
         given: the comma lists, by key.
-        fixed: keys that were set to one value; what `design.levels` says of them is set aside,
-            as it is for the comma lists.
+        fixed: keys that were set to one value. For these keys, and for the comma lists,
+            `design.levels` has no effect.
 
     Raises:
-        QbenchError: a key that is no factor, or nothing to vary.
+        QbenchError: a key is no factor, or there is nothing to vary.
     """
     design = settings.design
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
@@ -152,11 +152,12 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     """The plan of a sweep.
 
     Args:
-        outline: its design on its levels.
-        composed: the default experiment with each of the outline's choices of groups instead.
+        outline: its design with its levels.
+        composed: for each of the outline's choices of groups, the default experiment with this
+            choice.
 
     Raises:
-        QbenchError: a level, or the default configuration, that cannot be run.
+        QbenchError: a level or the default configuration cannot be run.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}

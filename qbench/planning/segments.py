@@ -1,8 +1,9 @@
-"""The tree of training segments: steps that several runs have in common are trained once.
+"""The tree of training segments: steps that several runs share are trained once.
 
-A run is a path of phases: so many float steps, then so many quantized ones. Runs that agree on
-everything which can influence a phase share its segments, cut wherever one of them branches off.
-Pure: content in, tree out; what the content is, says `qbench.planning.factors`.
+A run is a path of phases: first its float steps, then its quantized steps. If everything that can
+influence a phase is equal for several runs, they share its segments. A phase is cut into segments
+where a run branches off. This module is pure: content in, tree out. `qbench.planning.identity`
+defines the content.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from qbench.storage.records import content_id
 
 @dataclass(frozen=True)
 class Phase:
-    """The steps of one run that are trained in one way.
+    """The steps of one run in one phase.
 
     Attributes:
         name: `float` or `quantized`.
-        content: canonical text of all that can influence these steps, but for what came before.
+        content: canonical text of everything that can influence these steps, except earlier phases.
         end: the step after the last one.
     """
 
@@ -31,14 +32,14 @@ class Phase:
 
 @dataclass(eq=False)
 class Segment:
-    """A node of the tree: steps from `first` up to but without `end`.
+    """A node of the tree: the steps from `first` to `end`, without `end`.
 
     Attributes:
-        id: a hash of all that can influence the state at the segment's end.
+        id: a hash of everything that can influence the state at the segment's end.
         parent: the segment before it, None at the root.
         phase: `float` or `quantized`.
         runs: the runs that end with this segment, by number.
-        uses: how many runs pass through it or end with it.
+        uses: number of runs that pass through it or end with it.
     """
 
     id: str
@@ -79,12 +80,12 @@ class Tree:
         schedules: Sequence[Sequence[Phase]],
         apart: Sequence[str] | None = None,
     ) -> None:
-        """The tree of runs that are given by their phases.
+        """Make the tree of runs from their phases.
 
         Args:
-            schedules: the phases of each run, one after the other from step 0. What all
-                runs depend on in common (data, machine, software) belongs into the content.
-            apart: a name for each run, so that each has segments of its own; None to share.
+            schedules: the phases of each run, in order from step 0. The content must include what
+                all runs depend on (data, machine, software).
+            apart: a name for each run, so that no runs share segments; None to share.
         """
         self.segments: list[Segment] = []
         numbered = [(number, tuple(schedule)) for number, schedule in enumerate(schedules)]
@@ -106,7 +107,7 @@ class Tree:
         start: int,
         runs: list[tuple[int, tuple[Phase, ...]]],
     ) -> None:
-        """Add what the runs still have before them from step `start` on."""
+        """Add the remaining steps of the runs from step `start` on."""
         alike: dict[tuple[str, str], list[tuple[int, tuple[Phase, ...]]]] = {}
         for number, rest in runs:
             if rest and rest[0].end == start:  # an empty phase
@@ -127,10 +128,10 @@ class Tree:
         content: str,
         members: list[tuple[int, tuple[Phase, ...]]],
     ) -> None:
-        """One phase of several runs, cut wherever one of them leaves it.
+        """One phase of several runs, cut where a run leaves it.
 
-        An id tells where the phase began and how far it has come, not where it was cut: the
-        same state has the same id in every sweep.
+        An id says where the phase began and how far it has come, not where it was cut: the same
+        state has the same id in every sweep.
         """
         origin = parent.id if parent else origin
         members.sort(key=lambda member: member[1][0].end)
@@ -145,17 +146,17 @@ class Tree:
 
     @property
     def steps_shared(self) -> int:
-        """Steps to train with every segment trained once."""
+        """Number of steps if every segment is trained once."""
         return sum(segment.steps for segment in self.segments)
 
     @property
     def steps_unshared(self) -> int:
-        """Steps to train with every run trained by itself."""
+        """Number of steps if every run is trained alone."""
         return sum(segment.end for segment in self.last.values())
 
     @property
     def critical_path(self) -> int:
-        """Steps of the longest run: no number of workers is done sooner."""
+        """Steps of the longest run; with any number of workers a sweep takes at least as many."""
         return max((segment.end for segment in self.segments), default=0)
 
     def users(self, segment: Segment) -> Iterator[int]:
@@ -169,11 +170,11 @@ class Tree:
 
 @dataclass(eq=False)
 class Job:
-    """What is handed to a launcher as one piece: a chain of segments, then perhaps runs.
+    """One piece of work for a launcher: a chain of segments, then perhaps runs.
 
     Attributes:
-        segments: trained one after the other; each is the next one's parent.
-        runs: runs to evaluate at the end of the chain; a job has them or is a trunk.
+        segments: the segments in training order; each is the parent of the next.
+        runs: the runs to evaluate at the end of the chain; a job without runs is a trunk.
     """
 
     segments: list[Segment]
@@ -186,11 +187,11 @@ class Job:
 
 
 def batches(tree: Tree) -> list[list[Job]]:
-    """The jobs of a tree, in batches: all jobs of a batch can run once the ones before are done.
+    """The jobs of a tree, in batches: a batch can run when the batches before it are done.
 
-    Segments that several runs share are trunks; a chain of them, as long as it does not fork, is
-    one job. What a run does not share goes with the run, in the batch after its trunk's. The
-    longest jobs of a batch come first, which keeps several workers busy to the end.
+    Segments that several runs share are trunks. A chain of trunks without a branch is one job. The
+    segments of a single run are one job with the run, in the batch after its trunk. The longest
+    jobs of a batch come first, which keeps several workers busy to the end.
     """
     ready: list[list[Job]] = []
     depth: dict[str, int] = {}
@@ -228,9 +229,9 @@ def batches(tree: Tree) -> list[list[Job]]:
 
 
 def makespan(jobs: Sequence[Sequence[Job]], workers: int) -> int:
-    """Steps from start to end on so many workers, with a barrier between batches.
+    """Steps from start to end on this number of workers, with a barrier between batches.
 
-    Within a batch the next job goes to the worker that is free first, as launchers do it.
+    Within a batch, the worker that becomes free first gets the next job, as with launchers.
     """
     total = 0
     for batch in jobs:

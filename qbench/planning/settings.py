@@ -1,4 +1,4 @@
-"""What one command was asked to do: the default experiment, the seeds, the design, the folder."""
+"""The settings of one command: the default experiment, the seeds, the design, the folder."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def _study(key: str, value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Design(Group, prefix="design"):
-    """`design`: how the factors are varied.
+    """`design`: how factors vary.
 
-    `factors` None means all of the paper's or, where the design takes only what is given, none.
-    The default level of each of `levels` comes first.
+    `factors` None means all factors of the paper with `ofat`, and no further factors with other
+    designs. The first value of each of `levels` is the default level.
     """
 
     name: str = setting(
@@ -101,7 +101,7 @@ class Design(Group, prefix="design"):
 
 @dataclass(frozen=True, kw_only=True)
 class Engine(Group):
-    """How a sweep is carried out; none of it changes a result."""
+    """The settings of a sweep's execution; none of them changes a result."""
 
     share: bool = setting(
         True,
@@ -152,7 +152,7 @@ class Engine(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy(Group, prefix="deploy"):
-    """`deploy`: what becomes of runs after they are trained."""
+    """`deploy`: how finished runs are converted."""
 
     enabled: bool = setting(
         False,
@@ -216,7 +216,7 @@ class Settings(Group):
         """Settings from the composed configuration as plain nested data.
 
         Raises:
-            QbenchError: a key or a value that is not allowed.
+            QbenchError: a key or a value is not allowed.
         """
         checks.known_keys("", config, _KEYS)
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
@@ -251,7 +251,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def defaults() -> dict[str, Any]:
-    """The declared defaults as a plain nested configuration, for all that no file says."""
+    """The declared defaults as a plain nested configuration, for keys that no file sets."""
     found: dict[str, Any] = {}
     for one in SETTINGS:
         if one.default is not UNSET:
