@@ -1,1 +1,1 @@
-"""All that is on disk: runs, conversions, states, locks."""
+"""Everything on disk: runs, conversions, states, locks."""

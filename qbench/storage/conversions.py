@@ -1,4 +1,4 @@
-"""What a run's folder says of its conversion; see `qbench.deploy.convert.export`."""
+"""Reports of conversions in the folders of runs; see `qbench.deploy.convert.export`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def write(
     content: bytes | None = None,
     calibration: str | None = None,
 ) -> None:
-    """Put a converted file, if there is one, and what is known of it into a run's folder.
+    """Write a converted file, if there is one, and its report into a run's folder.
 
     Args:
-        folder: of the run.
-        report: plain data; with content its `file` is the file's name.
+        folder: the folder of the run.
+        report: plain data; with `content`, its `file` is the file's name.
         content: the file.
         calibration: see `qbench.storage.layout.conversion_report`.
     """
@@ -38,7 +38,7 @@ def write(
 
 
 def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
-    """What is known of a run's converted file; None where it has none, or a damaged report."""
+    """The report of a run's converted file; None if there is none, or if it is damaged."""
     try:
         report = json.loads((folder / layout.conversion_report(calibration)).read_bytes())
     except (OSError, ValueError):
@@ -47,10 +47,10 @@ def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
 
 
 def is_conversion(report: Any) -> bool:
-    """Whether plain data say of a converted file, or of why there is none, all that is read.
+    """Whether plain data are a complete report of a converted file, or of a failed conversion.
 
     Args:
-        report: as it was read from JSON.
+        report: the data as read from JSON.
     """
     if not isinstance(report, dict) or not _texts(report, "export", "export_note"):
         return False
@@ -67,7 +67,7 @@ def is_conversion(report: Any) -> bool:
 
 
 def _is_measured(row: Any) -> bool:
-    """Whether this is what was measured on one kernel path, or why it could not be."""
+    """Whether this is the measurement on one kernel path, or the reason why there is none."""
     if not isinstance(row, dict):
         return False
     if "error" in row:

@@ -1,26 +1,27 @@
-"""Where everything lies on disk: no other module names a folder or a file below a root.
+"""The layout of all files on disk: no other module names a folder or a file below a root.
 
     <root>/runs/<id>/   config.json        the whole configuration of one run
-                        record.json        what came out; written last
+                        record.json        the run record; written last
                         history.csv        training loss
                         predictions.npz    label, predicted class and the label's rank
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
-                        model_*.tflite     what `qbench convert` made of it, and in
-                        deploy.json        what it measured of that
+                        model_*.tflite     the file that `qbench convert` made
+                        deploy.json        the report of this file
                         latency.json       milliseconds, from `qbench latency`
     <root>/segments/    <id>.state         the state at the end of a segment that several runs share
                         <id>.partial       the last checkpoint within a segment
-                        <id>.lock          somebody is training it
-                        <id>.error         why it could not be trained, in the sweep that is running
-    <root>/jobs/        <id>.json          a job of the sweep that is running
-                        stop               no further job is to be begun
-    <root>/jobs.jsonl   a line for every job that was done: steps, seconds
+                        <id>.lock          while a process trains the segment
+                        <id>.error         why it could not be trained in the running sweep
+    <root>/jobs/        <id>.json          a job of the running sweep
+                        stop               no further job begins
+    <root>/jobs.jsonl   a line for every finished job: steps, seconds
     <sweep>/            manifest.json      which runs belong to this table, and as which rows
                         runs.csv, table.csv, table.md, figures/, report.html
 
-A root is the folder of a study, a sweep's folder lies in it; with `out` the two are one. What is
-damaged is set aside as <name>.damaged. A hidden name is that of a file or folder half written.
+A root is the folder of a study, and a sweep's folder lies in it; with `out` both are the same
+folder. A damaged file or folder is renamed to <name>.damaged. A hidden name means that the file or
+folder is still being written.
 """
 
 from __future__ import annotations
@@ -63,16 +64,16 @@ def record_files(root: Path) -> list[Path]:
 
 
 def conversion_report(calibration: str | None) -> str:
-    """The file that says what is known of a run's converted file.
+    """The file with the report of a run's converted file.
 
     Args:
-        calibration: how its ranges were found where training did not gather them.
+        calibration: how its ranges were found, if training did not gather them.
     """
     return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def converted(kind: str) -> str:
-    """The converted file of a kind, `int8` say."""
+    """The converted file of a kind, such as `int8`."""
     return f"{_MODEL}{kind}.tflite"
 
 
@@ -92,7 +93,7 @@ def segment_file(root: Path, segment: str, kind: str) -> Path:
 
 
 def segment_files(root: Path, kind: str) -> dict[Path, str]:
-    """All files of a kind, the damaged ones too, with the segments that they are of."""
+    """All files of a kind, also damaged ones, with their segments."""
     files = [
         *segments_folder(root).glob(f"*.{kind}"),
         *segments_folder(root).glob(f"*.{kind}.{_DAMAGED}"),
@@ -101,22 +102,22 @@ def segment_files(root: Path, kind: str) -> dict[Path, str]:
 
 
 def damaged(path: Path) -> Path:
-    """What a damaged file or folder is called once it is set aside."""
+    """The name that a damaged file or folder gets."""
     return path.with_name(f"{path.name}.{_DAMAGED}")
 
 
 def half_written(root: Path) -> list[Path]:
-    """Files and folders that processes which were killed have left half written."""
+    """Files and folders that killed processes have left half-written."""
     return [path for name in (_RUNS, _SEGMENTS) for path in (root / name).glob(".*")]
 
 
 def jobs_folder(root: Path) -> Path:
-    """The folder of the jobs of the sweep that is running."""
+    """The folder for jobs of the running sweep."""
     return root / _JOBS
 
 
 def job_file(root: Path, job: str) -> Path:
-    """A job as its worker reads it."""
+    """The file of a job."""
     return jobs_folder(root) / f"{job}.json"
 
 
@@ -136,7 +137,7 @@ def jobs_log(root: Path) -> Path:
 
 
 def runs_seen_from(sweep: Path, root: Path) -> str:
-    """The folder of all runs as a sweep's manifest names it: relative, so that both can move."""
+    """The folder of all runs as a sweep's manifest names it: a relative path, so both can move."""
     return _RUNS if sweep == root else f"../{_RUNS}"
 
 
@@ -158,5 +159,5 @@ def figures_folder(sweep: Path) -> Path:
 
 
 def report_file(folder: Path, name: str, kind: str) -> Path:
-    """A table or figure of a report, `kind` being how its name ends."""
+    """A table or figure of a report; `kind` is the ending of its name."""
     return folder / f"{name}.{kind}"

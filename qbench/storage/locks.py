@@ -1,10 +1,10 @@
-"""Locks on files: one process trains a segment, others wait for it or take over from the dead.
+"""Locks on files: one process trains a segment; others wait or take over a dead lock.
 
-A lock of another machine counts as dead once it has not been renewed for a minute. Its holder may
-only have stood still, and come back. Then it finds another token in the lock file: it renews and
-removes nothing, and `Lock.check` stops it before it writes. A write that was checked just before
-does no harm: a file of a segment or a run says the same whoever writes it, it appears whole, and a
-finished run is never replaced.
+A lock of another machine counts as dead if it has not been renewed for a minute. But its holder may
+only have been stopped, and continue later. Then it finds another token in the lock file: it renews
+and removes nothing, and `Lock.check` stops it before it writes. A write that was checked just
+before does no harm: the file of a segment or a run has the same content from every writer, it
+appears complete, and a finished run is never replaced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _now = time.time
 
 
 class LockLost(QbenchError):
-    """Another process has taken over the lock that this one held; trying again waits for it."""
+    """Another process has taken over this process' lock; a new attempt waits for it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Lock:
 
     Attributes:
         path: the lock file.
-        token: names this holding in the file, and no other one.
+        token: a name in the lock file that only this lock has.
     """
 
     path: Path
@@ -53,16 +53,16 @@ class Lock:
         return holder is not None and holder.get("token") == self.token
 
     def check(self) -> None:
-        """To be called before anything is written that the lock is for.
+        """Call this before writing anything that the lock protects.
 
         Raises:
-            LockLost: the lock is another process' now, or that one is done already.
+            LockLost: another process has the lock now, or had it and is finished.
         """
         if not self.is_in(self.path):
             raise LockLost(self.loss())
 
     def loss(self) -> str:
-        """What to say once the lock is lost."""
+        """The message if the lock is lost."""
         holder = read_holder(self.path)
         other = _named(holder) if holder else "another process"
         return (
@@ -75,15 +75,16 @@ class Lock:
 def locked(
     path: Path, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep
 ) -> Iterator[Lock]:
-    """Hold the lock `path`, waiting until whoever has it is done or dead.
+    """Hold the lock `path`; wait until its holder is finished or dead.
 
     Args:
         path: the lock file; it exists while the lock is held, and names its holder.
-        say: told when the lock must be waited for, when one is taken over, and when this one was.
-        pause: waits for so many seconds before the lock is looked at again.
+        say: called with a line when the lock must be waited for, when a lock is taken over, and
+            when this lock was taken over.
+        pause: waits for this number of seconds before the next look at the lock.
 
     Yields:
-        The lock, to be checked before writing.
+        The lock; check it before writing.
     """
     lock = _taken(path, say, pause)
     stop = threading.Event()
@@ -100,7 +101,7 @@ def locked(
 
 
 def _taken(path: Path, say: Callable[[str], None], pause: Callable[[float], None]) -> Lock:
-    """Take the lock, as soon as nobody who lives has it."""
+    """Take the lock when no living process has it."""
     told = False
     while (lock := _try(path)) is None:
         holder = read_holder(path)
@@ -127,7 +128,7 @@ def _named(holder: Holder) -> str:
 
 
 def _try(path: Path) -> Lock | None:
-    """Create the lock file, whole, unless it exists."""
+    """Create the complete lock file, unless it exists."""
     lock = Lock(path, secrets.token_hex(8))
     pid = os.getpid()
     me = {"host": socket.gethostname(), "pid": pid, "started": _started(pid), "token": lock.token}
@@ -151,7 +152,7 @@ def _aside(path: Path) -> Path:
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Who holds the lock, or None where nobody does."""
+    """The holder of the lock, or None if nobody holds it."""
     try:
         holder: Holder = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -167,10 +168,10 @@ def is_held(path: Path) -> bool:
 
 
 def _is_dead(path: Path, holder: Holder) -> bool:
-    """Whether the holder cannot be there any more.
+    """Whether the holder is dead.
 
-    On this machine the process table tells; a process that got a dead one's number has another
-    starting time. For other machines the lock's age does.
+    On this machine the process table says so; if another process got the number of a dead one, its
+    start time differs. For other machines the age of the lock decides.
     """
     if holder["host"] == socket.gethostname():
         pid = int(holder["pid"])
@@ -189,9 +190,9 @@ def _exists(pid: int) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's clock; empty where that is not known.
+    """When a process started, in the kernel's clock; empty if this is unknown.
 
-    One that has ended, and only waits for its parent to ask how, has not started.
+    A process that has ended and only waits for its parent counts as not started.
     """
     try:
         facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -201,24 +202,24 @@ def _started(pid: int) -> str:
 
 
 def _take_away(path: Path) -> bool:
-    """Remove a dead lock; of several that try, one succeeds."""
+    """Remove a dead lock; if several processes try, one succeeds."""
     return _remove(path, _is_abandoned)
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether a file is the lock of a dead holder, or names none and is old."""
+    """Whether a file is the lock of a dead holder, or is old and names no holder."""
     holder = read_holder(path)
     return _is_stale(path) if holder is None else _is_dead(path, holder)
 
 
 def _remove(path: Path, is_meant: Callable[[Path], bool]) -> bool:
-    """Remove the lock file if it is the one that is meant.
+    """Remove the lock file if it is the expected one.
 
-    Between the look and the removal another process may have put its own lock there. Those of this
-    machine cannot, because whoever removes a lock has the folder locked; some network file systems
-    lock no folders. So the file is first given a name that nobody else uses, then looked at again,
-    and goes back if it is another one. If a third process has made its lock meanwhile, that one
-    stays, and the other finds its own lost.
+    Between the check and the removal another process may put its own lock there. Processes of this
+    machine cannot, because a process that removes a lock has locked the folder. But some network
+    file systems lock no folders. So the file first gets a name that no other process uses. Then it
+    is checked again, and gets its old name back if it is another lock. If a third process has made
+    its lock in the meantime, that lock stays, and the owner of the other lock finds it lost.
     """
     if not is_meant(path):
         return False
@@ -248,7 +249,7 @@ def _remove_aside(path: Path, is_meant: Callable[[Path], bool]) -> bool:
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether the lock has not been renewed for long."""
+    """Whether the lock has not been renewed for a minute."""
     try:
         return _now() - path.stat().st_mtime > STALE_SECONDS
     except OSError:
@@ -256,11 +257,12 @@ def _is_stale(path: Path) -> bool:
 
 
 def _beat(lock: Lock, wait: Callable[[float], bool]) -> None:
-    """Renew the lock's time while it is held, never that of another one.
+    """Renew the time of this lock while it is held; never renew another lock.
 
     Args:
-        lock: which.
-        wait: waits for so many seconds, or until the lock is released, and says whether it is.
+        lock: the lock.
+        wait: waits for this number of seconds, or until the lock is released; returns whether it is
+            released.
     """
     while not wait(HEARTBEAT_SECONDS):
         with suppress(OSError):  # a network file system may be back at the next beat

@@ -1,6 +1,6 @@
 """Runs and manifests of sweeps on disk.
 
-A run's folder appears at once, complete, or not at all. `qbench.storage.layout` says where it lies.
+A run's folder appears at once and complete, or not at all. `qbench.storage.layout` has its place.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FINISHED = ("ok", "diverged")
 
 
 def content_id(content: Any) -> str:
-    """12 hexadecimal digits that name plain data by what they say."""
+    """12 hexadecimal digits that identify plain data by their content."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -48,10 +48,10 @@ def as_json(content: Any) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write aside, flush to the disk, rename: a reader sees the old file or the new one.
+    """Write beside, flush to the disk, rename: a reader sees the old file or the new one.
 
     Raises:
-        DiskFull: there is no room; the old file is as it was.
+        DiskFull: there is no room; the old file has not changed.
     """
     with room_for(path):
         _write(path, content)
@@ -82,22 +82,22 @@ def write_run(
     ranges: Mapping[str, Any] | None = None,
     weights: bytes | None = None,
 ) -> None:
-    """Put a run's folder in place, whole.
+    """Write the complete folder of a run.
 
-    A failed attempt that lies there is replaced; a finished run never is.
+    It replaces a failed attempt, but never a finished run.
 
     Args:
         root: holds `runs/`.
         run: the run's id.
         config: the whole configuration.
-        record: what came out.
+        record: the run record.
         history: rows of the training history, with equal keys.
         predictions: arrays by name, or None for no file.
         ranges: (minimum, maximum) by tensor, or None for no file.
-        weights: content of the weights' file, or None for no file.
+        weights: content of the file of weights, or None for no file.
 
     Raises:
-        DiskFull: there is no room; nothing is left of it.
+        DiskFull: there is no room; no part of the folder stays.
     """
     files = {CONFIG: as_json(config), HISTORY: as_csv(history)}
     if predictions is not None:
@@ -129,7 +129,7 @@ def _put_in_place(root: Path, run: str, files: Mapping[str, bytes]) -> None:
 
 
 def _sealed(record: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The record with a checksum of every other file of the run, and one of itself."""
+    """The record with checksums of every other file of the run and of itself."""
     checksums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
     sealed = {**record, "files": checksums}
     return {**sealed, "checksum": _checksum(sealed)}
@@ -145,7 +145,7 @@ def _sha256(path: Path) -> str:
 
 
 def sweep_up(root: Path) -> None:
-    """Remove what processes that were killed left half written; only where all runs are done."""
+    """Remove half-written files of killed processes; call this only if all runs are done."""
     for path in half_written(root):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -154,7 +154,7 @@ def sweep_up(root: Path) -> None:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Plain data from a file; QbenchError that names the file if it is not there or damaged."""
+    """Plain data from a file; QbenchError with its name if it is missing or damaged."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
@@ -164,15 +164,15 @@ def read_json(path: Path, what: str) -> Any:
 
 
 class DamagedRun(QbenchError):
-    """A file of a run is not what was written."""
+    """A file of a run differs from what was written."""
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder.
 
     Raises:
-        QbenchError: there is none; DamagedRun if it, or a file it vouches for, is not what was
-            written. Weights alone may be missing: they are not kept with committed records.
+        QbenchError: there is none; DamagedRun if the record, or a file with a checksum in it, has
+            changed. Only weights may be missing: committed records have none.
     """
     path = folder / RECORD
     try:
@@ -195,13 +195,13 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def existing_record(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run, or None where it has left none; see `read_record`."""
+    """The record of a run, or None if it has none; see `read_record`."""
     folder = run_folder(root, run)
     return read_record(folder) if (folder / RECORD).is_file() else None
 
 
 def finished(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run that need not be run again, or None; damaged ones do not count."""
+    """The record of a finished run, or None; damaged records do not count."""
     try:
         record = existing_record(root, run)
     except DamagedRun:
@@ -210,7 +210,7 @@ def finished(root: Path, run: str) -> dict[str, Any] | None:
 
 
 def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
-    """Move a damaged run's folder out of the way, so that the run is made again."""
+    """Rename a damaged run's folder, so that the run is done again."""
     try:
         existing_record(root, run)
     except DamagedRun as error:
@@ -222,13 +222,13 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
 
 
 def discard_failed(root: Path, run: str) -> None:
-    """Clear a failed attempt away, so that the next one is seen when it arrives."""
+    """Remove a failed attempt, so that the result of the next one can be seen."""
     if not finished(root, run):
         shutil.rmtree(run_folder(root, run), ignore_errors=True)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep; QbenchError if there is none or it is of another schema."""
+    """The manifest of a sweep; QbenchError if there is none or it has another schema."""
     path = folder / MANIFEST
     if not path.is_file() and folder.is_dir():
         inside = [str(sweep) for sweep in sweeps(folder)]
@@ -241,11 +241,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Store what belongs to a sweep's table.
+    """Write the manifest of a sweep's table.
 
     Raises:
-        QbenchError: the folder holds the table of another sweep, of which this one is no
-            continuation: some of its runs would vanish from the table.
+        QbenchError: the folder holds the table of another sweep with runs that this sweep lacks;
+            they would vanish from the table.
     """
     if (folder / MANIFEST).is_file():
         lost = runs_in(read_manifest(folder)) - runs_in(manifest)

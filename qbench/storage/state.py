@@ -1,4 +1,4 @@
-"""The whole state of a training in progress, and its file."""
+"""The whole state of an unfinished training, and its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA = 1
 
 
 class Damaged(Exception):
-    """A state file is not what was written; the argument says how one can tell."""
+    """A state file differs from what was written; the argument says in which way."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class State:
 
     Attributes:
         arrays: weights, batch-norm statistics, optimizer slots and range averages, by name.
-        losses: (steps,) float32, from the first step on; their number is the step.
+        losses: (steps,) float32, from the first step on; the length is the number of steps.
         diverged: the step whose loss was not finite, or None.
     """
 

@@ -1,4 +1,4 @@
-"""The states of segments on disk, and what is known of segments that have none."""
+"""The states of segments on disk, and the failures of segments without a state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Store:
     """The segments below one root folder."""
 
     def __init__(self, root: Path, say: Say) -> None:
-        """`say` is told of files that are damaged."""
+        """`say` is called with a line for each damaged file."""
         self.folder = layout.segments_folder(root)
         self._root = root
         self._say = say
@@ -33,7 +33,7 @@ class Store:
 
     @contextmanager
     def locked(self, segment: str) -> Iterator[None]:
-        """Hold a segment's lock; while it is held, whatever is stored of the segment checks it."""
+        """Hold a segment's lock; every write for the segment checks it meanwhile."""
         with locks.locked(self.lock(segment), self._say) as lock:
             self._held[segment] = lock
             try:
@@ -52,7 +52,7 @@ class Store:
         return {segment for path, segment in files.items() if locks.is_held(path)}
 
     def make_folder(self) -> None:
-        """Make the folder that states and locks go to."""
+        """Make the folder for states and locks."""
         with room_for(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -61,11 +61,11 @@ class Store:
         return self._path(segment, layout.STATE).is_file()
 
     def load(self, segment: str) -> State | None:
-        """The state at a segment's end, if it is there and whole."""
+        """The state at a segment's end, if it exists and is complete."""
         return self._read(self._path(segment, layout.STATE))
 
     def load_partial(self, segment: str) -> State | None:
-        """The last checkpoint within a segment, if it is there and whole."""
+        """The last checkpoint within a segment, if it exists and is complete."""
         return self._read(self._path(segment, layout.PARTIAL))
 
     def _read(self, path: Path) -> State | None:
@@ -80,7 +80,7 @@ class Store:
             return None
 
     def save(self, segment: str, state: State) -> None:
-        """Store the state at a segment's end; its checkpoint is not needed any more.
+        """Store the state at a segment's end, and remove its checkpoint.
 
         Raises:
             LockLost: see `check`.
@@ -95,17 +95,17 @@ class Store:
         records.write_atomically(self._path(segment, layout.PARTIAL), pack(state))
 
     def drop_partial(self, segment: str) -> None:
-        """Forget the checkpoint within a segment; LockLost as for `check`."""
+        """Remove the checkpoint within a segment; LockLost as for `check`."""
         self.check(segment)
         self._path(segment, layout.PARTIAL).unlink(missing_ok=True)
 
     def mark_failed(self, segment: str, error: dict[str, str]) -> None:
-        """Say that a segment could not be trained, so that no run tries it again this time."""
+        """Record that a segment could not be trained; no run of this sweep tries it again."""
         self.make_folder()
         records.write_atomically(self._path(segment, layout.ERROR), records.as_json(error))
 
     def failure(self, segment: str) -> dict[str, str] | None:
-        """What `mark_failed` said of a segment."""
+        """The failure that `mark_failed` recorded for a segment."""
         path = self._path(segment, layout.ERROR)
         if not path.is_file():
             return None
@@ -113,7 +113,7 @@ class Store:
         return error
 
     def forget_failures(self) -> None:
-        """A new sweep tries everything again."""
+        """Remove all failures, because a new sweep tries everything again."""
         for path in layout.segment_files(self._root, layout.ERROR):
             path.unlink(missing_ok=True)
 

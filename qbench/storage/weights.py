@@ -1,7 +1,7 @@
 """A network's weights as the content of a file.
 
-Keras writes with HDF5, which on a full disk prints tracebacks from destructors or ends the process.
-So HDF5 writes into memory, and the content goes to the disk like that of every other file.
+Keras writes with HDF5. On a full disk HDF5 prints tracebacks from destructors or ends the process.
+So HDF5 writes into memory, and the content is then written like every other file.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 
 class _Memory(io.BytesIO):
-    """A file in memory that passes for one of weights: Keras looks at how its name ends."""
+    """A file in memory with a name like a file of weights: Keras checks the ending of the name."""
 
     def __str__(self) -> str:
         return "memory.weights.h5"
 
 
 def weights_file(model: Any) -> bytes:
-    """What `model.save_weights` writes; to be read with `load_weights`."""
+    """The content of the file that `model.save_weights` writes; `load_weights` reads it."""
     memory = _Memory()
     model.save_weights(memory)
     return memory.getvalue()

@@ -1,1 +1,1 @@
-"""Optimizers, compiled steps and the training loop."""
+"""Compiled training steps, the training loop and evaluation."""

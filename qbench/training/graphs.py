@@ -1,4 +1,4 @@
-"""What stands in a traced graph: kinds of ops, constants, and the variables it reaches for."""
+"""Reads traced graphs: kinds of ops, constants, and the variables that a graph uses."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ _CALLS = frozenset({"Case", "If", "PartitionedCall", "StatefulPartitionedCall", 
 
 @dataclass(frozen=True)
 class Resource:
-    """A variable, or a table, that a graph reaches for.
+    """A variable or a table that a graph uses.
 
     Attributes:
-        handle: what TensorFlow knows it by.
-        name: of the variable; may be empty.
+        handle: the object by which TensorFlow identifies it.
+        name: the name of the variable; may be empty.
         counts: whether an output of the graph is computed from it.
         assigned: whether the graph assigns it.
     """
@@ -87,10 +87,10 @@ def op_types(graph: Any) -> set[str]:
 
 
 def content(graph: Any) -> Counter[bytes]:
-    """What a graph computes with, whatever its ops and functions are called.
+    """What a graph computes, without the names of its ops and functions.
 
-    Every op by its type and attributes, the value of a constant among them, and every tensor from
-    outside that is not a variable; equal for two traces of code that does the same both times.
+    Every op with its type and attributes (including the values of constants), and every tensor from
+    outside that is not a variable. Two traces of code that does the same both times are equal.
     """
     found: Counter[bytes] = Counter()
     for node in _nodes(graph):
@@ -102,7 +102,7 @@ def content(graph: Any) -> Counter[bytes]:
 
 
 def _without_names(node: Any) -> bytes:
-    """A node's type and the attributes that are neither names nor made for this graph alone."""
+    """A node's type and its attributes, except names and attributes made for this graph only."""
     parts = [node.op]
     for key in sorted(node.attr):
         value = node.attr[key]
@@ -113,7 +113,7 @@ def _without_names(node: Any) -> bytes:
 
 
 def resources(graph: Any) -> list[Resource]:
-    """The variables (and tables) that a graph reaches for."""
+    """The variables (and tables) that a graph uses."""
     captured = [(outside, inside) for outside, inside in graph.captures if _is_resource(outside)]
     if not captured:
         return []
@@ -150,7 +150,7 @@ def _leading_to_outputs(graph: Any) -> set[str]:
 
 
 def _assigned(graph: Any) -> list[Any]:
-    """The resources that a graph assigns; all that an op is given where its function assigns."""
+    """The resources that a graph assigns; if a function of an op assigns, all inputs of the op."""
     found = []
     functions = graph.as_graph_def().library.function
     inner = any(_ASSIGNS.match(node.op) for function in functions for node in function.node_def)

@@ -16,11 +16,10 @@ from qbench.training.network import Network
 def run_test_set(
     network: Network, experiment: Experiment, data: Dataset
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Outputs (N, ...) and targets (N, ...) of the test images, in their order.
+    """Outputs (N, ...) and targets (N, ...) of the test images, in order.
 
-    Batches have `eval.batch_size` images; the last one holds what is left and is run as it is,
-    without padding, so where ranges are measured in each batch its ranges are those of its own
-    images alone.
+    Batches have `eval.batch_size` images. The last batch has the remaining images, without padding.
+    If ops measure ranges in each batch, its ranges come from its own images only.
     """
     limit, size = experiment.eval.limit, experiment.eval.batch_size
     images, targets = data.test_images[:limit], data.test_labels[:limit]

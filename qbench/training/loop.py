@@ -25,7 +25,7 @@ Report = Callable[[int, float], None]
 def train(
     network: Network, experiment: Experiment, data: Dataset, report: Report
 ) -> list[dict[str, Any]]:
-    """Train an initialised network for all steps of an experiment, in one go.
+    """Train an initialised network for all steps of an experiment, without interruption.
 
     Args:
         network: set to the experiment's seed.
@@ -56,21 +56,21 @@ def train_phase(
     report: Report,
     checkpoint: Callable[[], None] | None = None,
 ) -> float | None:
-    """Train the steps from span[0] up to but without span[1], in one phase.
+    """Train the steps from span[0] to span[1], without span[1], in one phase.
 
     Args:
         network: in the state after span[0] steps.
         experiment: what to train.
         data: its data.
         phase: `float` or `quantized`.
-        span: first step and the one after the last.
-        losses: the losses so far; those of the new steps are appended.
+        span: the first step and the step after the last.
+        losses: the losses so far; this function appends the losses of the new steps.
         report: called with (number of new steps, last loss) now and then.
         checkpoint: called after every `train.checkpoint_every` steps, when `losses` is complete.
 
     Returns:
-        Seconds of a step, without the first block of steps, in which the step is compiled; None
-        where there was no other.
+        Seconds of a step, without the first block of steps, in which the step is compiled; None if
+        there was no other block.
 
     Raises:
         Diverged: a loss was not finite.
@@ -111,9 +111,9 @@ def history(losses: Sequence[float], start: int, every: int) -> list[dict[str, A
     """The training history as rows.
 
     Args:
-        losses: of each step, from the first on.
+        losses: the loss of each step, from the first step on.
         start: the first quantized step.
-        every: steps averaged into one row; a phase's last row may cover fewer.
+        every: number of steps averaged into one row; the last row of a phase may cover fewer.
 
     Returns:
         Rows of `step` (steps done), `phase` (`float` or `quantized`) and `loss` (the mean of

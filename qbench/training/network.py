@@ -1,4 +1,4 @@
-"""A network with everything its training needs, kept from run to run in one process."""
+"""A network with everything that its training needs; one process keeps it for several runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from qbench.training.repeatable import check_repeatable
 class Network:
     """One set of variables, the float view and any number of quantized views over it.
 
-    Compiled steps are kept, so that runs which differ only in seed or delay trace nothing anew.
+    Compiled steps are kept, so runs that differ only in seed or delay need no new trace.
 
     Attributes:
         model: the plain Keras model that owns the weights.
@@ -66,10 +66,10 @@ class Network:
         return build_model(model.name, model.arguments, shape, self._data.task)
 
     def initialise(self, seed: int) -> None:
-        """Set every variable to what a fresh network with this seed starts from.
+        """Set every variable to its initial value in a new network with this seed.
 
         Raises:
-            QbenchError: the model's builder makes another network each time.
+            QbenchError: the function of the model builds a different network each time.
         """
         keras.utils.set_random_seed(seed)
         fresh = self._build()
@@ -101,20 +101,21 @@ class Network:
         }
 
     def state(self, losses: Sequence[float]) -> State:
-        """The whole state after so many steps, with their losses."""
+        """The whole state after this number of steps, with their losses."""
         arrays = {name: variable.numpy() for name, variable in self._variables.items()}
         return State(arrays, np.asarray(losses, np.float32))
 
     def set_state(self, state: State) -> None:
-        """Go on from a state that `state` gave."""
+        """Continue from a state that `state` returned."""
         for name, variable in self._variables.items():
             variable.assign(state.arrays[name])
 
     def restore(self, weights: Path, ranges: Mapping[str, Sequence[float]]) -> None:
-        """Set the weights and range averages to what a run saved.
+        """Set the weights and range averages to the saved values of a run.
 
         Raises:
-            QbenchError: the weights' file is damaged or of another network, or the ranges are.
+            QbenchError: the file of the weights is damaged or belongs to another network, or the
+                ranges are damaged.
         """
         try:
             self.model.load_weights(weights)
@@ -139,7 +140,7 @@ class Network:
         return digest.hexdigest()
 
     def measure_ranges(self, images: Any) -> None:
-        """Set the averages to the ranges that the float network in inference has on some images.
+        """Set the averages to the ranges of the float network in inference on some images.
 
         Args:
             images: (N, H, W, C) uint8.
@@ -159,9 +160,9 @@ class Network:
     def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
-        The loss is the mean of the task's, without what is trained beside it: weight decay and the
-        losses that layers add.
-        With `gather` the step's ranges are included in the averages.
+        The loss is the mean of the task's loss. Training also minimizes weight decay and the losses
+        that layers add, but the returned loss does not include them. With `gather` the averages
+        include the ranges of this step.
         """
         key = scheme, gather
         if key not in self._steps:
@@ -171,8 +172,9 @@ class Network:
     def forward(self, scheme: QuantizationScheme | None) -> Any:
         """Compiled inference: images (B, H, W, C) uint8 -> outputs (B, ...) float32.
 
-        Compiled by XLA where training steps are: XLA's fake quantization differs from TensorFlow's
-        by up to a step, so that the network is evaluated as it was trained.
+        If XLA compiles training steps, it compiles inference too: XLA's fake quantization differs
+        from TensorFlow's by up to one step of the grid, and the network is evaluated as it was
+        trained.
         """
         if scheme not in self._forwards:
             self._forwards[scheme] = self._make_forward(self.view(scheme).model)
@@ -228,9 +230,9 @@ class Network:
         return forward
 
     def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
-        """Training input, as `network_input` says, of images (B, H, W, C) uint8, and its targets.
+        """Training input (see `network_input`) of images (B, H, W, C) uint8, and their targets.
 
-        What is random in it follows from the seed and the step alone.
+        Its random numbers follow only from the seed and the step.
         """
         settings = self._experiment.data
         if settings.augment:
@@ -254,14 +256,15 @@ class Network:
 
 
 def _kept(model: Any) -> list[Any]:
-    """The variables of a model whose values outlast a step: all but the states of generators."""
+    """The variables of a model that keep their values after a step: all except generator states."""
     return [*model.weights, *model.metrics_variables]
 
 
 def _added_losses(view: Any) -> list[Any]:
-    """What the layers of a view, called last for a training step, add to the loss; () float32 each.
+    """The losses that the layers of a view add in a training step; () float32 each.
 
-    Regularizers of weights read the float weights, whatever the view quantizes; those of
-    activities and what a layer adds itself come from what the view computes.
+    The view must have been called last for this step. Regularizers of weights read the float
+    weights in every view. Regularizers of activities and losses of the layers themselves read the
+    values of the view.
     """
     return [tf.reduce_sum(tf.cast(added, tf.float32)) for added in view.losses]

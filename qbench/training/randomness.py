@@ -1,8 +1,8 @@
-"""Random numbers of layers that follow from seed and step: dropout, noise, augmentation.
+"""Derives the random numbers of layers from seed and step: dropout, noise, augmentation.
 
-A Keras layer draws from the generators (`keras.random.SeedGenerator`) that it owns. What a
-generator gives follows from its state, two whole numbers, and every draw moves the state on. The
-states are no weights: neither Keras nor qbench saves them. So every step sets them anew.
+A Keras layer draws from its own generators (`keras.random.SeedGenerator`). The numbers of a
+generator follow from its state, two whole numbers, and every draw changes the state. The states are
+not weights: neither Keras nor qbench saves them. So every step sets them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _STATES = tf.int32.max - 1
 
 
 def generator_states(model: Any) -> list[Any]:
-    """The states of all generators of a model's layers, (2,) whole numbers each, in its order.
+    """The states of all generators of a model's layers, (2,) whole numbers each, in order.
 
-    The order is that of the layers in the model, whichever of its views they are called in.
+    The order is the order of the layers in the model; it is the same for all its views.
     """
     weights = {id(variable) for variable in model.weights}
     states = {id(v): v for v in model.variables if id(v) not in weights}
@@ -26,15 +26,15 @@ def generator_states(model: Any) -> list[Any]:
 
 
 def set_states(states: list[Any], seed: Any, step: Any) -> None:
-    """Set generator states to what they are at the start of a step.
+    """Set generator states to their values at the start of a step.
 
     Args:
-        states: of the generators, see `generator_states`.
+        states: the states of the generators, see `generator_states`.
         seed: () int64, not negative.
         step: () int64.
 
-    A state follows from seed, step and the generator's place in the list. The key is another than
-    that of the augmentation of images, whose first number is not negative.
+    A state follows from seed, step and the generator's place in the list. Its key differs from the
+    key for the augmentation of images, whose first number is not negative.
     """
     if not states:
         return

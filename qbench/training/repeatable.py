@@ -1,8 +1,9 @@
-"""Whether training a network can be repeated bit by bit, asked before it is trained.
+"""Checks before training whether the training of a network can be repeated bit by bit.
 
-Most layers need no look: they are Keras' own and draw no random numbers. Every other one is traced
-by itself, in training and in evaluation, and its graph is read. What Python draws while it builds
-or traces a layer is a constant in that graph, and another one in the graph of a model built anew.
+Most layers need no check: they are Keras' own and draw no random numbers. Every other layer is
+traced separately, in training and in evaluation, and its graph is read. If Python draws a number
+while it builds or traces a layer, this number is a constant in the graph, and it differs in the
+graph of a model that is built again.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ class Call:
 
 
 def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
-    """Check that a network's training follows from a seed, and its evaluation from its weights.
+    """Check that training follows from a seed, and evaluation from the weights.
 
     Args:
-        name: of the model in the configuration.
+        name: the name of the model in the configuration.
         model: functional or sequential, without models inside.
-        build: builds the same model anew. The seeds of Python, NumPy and TensorFlow are others
-            when this returns.
+        build: builds the same model again. Afterwards the seeds of Python, NumPy and TensorFlow
+            have changed.
 
     Raises:
         QbenchError: nothing in it is trainable, or a layer draws random numbers or keeps values
-            that no seed and no saved state brings back.
+            that neither a seed nor a saved state restores.
     """
     if not model.trainable_variables:
         raise QbenchError(
@@ -72,9 +73,9 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
 
 
 def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
-    """Check that a builder gives one network whatever the seed, and one seed the same values.
+    """Check that a function builds the same network for every seed, with the same initial values.
 
-    Arguments and errors are those of `check_repeatable`.
+    Arguments and errors are the same as for `check_repeatable`.
     """
     twins = []
     for _ in range(2):
@@ -109,7 +110,7 @@ def _settings(model: Any) -> list[tuple[str, str, str]]:
 
 
 def _nameless(settings: Any) -> Any:
-    """Settings without names: Keras numbers them on."""
+    """Settings without names, because Keras continues their numbers."""
     if isinstance(settings, dict):
         return {str(k): _nameless(v) for k, v in settings.items() if k != "name"}
     if isinstance(settings, list | tuple):
@@ -118,13 +119,13 @@ def _nameless(settings: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """A setting that JSON has no form for; what is no number is told by its kind."""
+    """A setting that JSON cannot express; if it is no number, its kind stands for it."""
     is_number = isinstance(value, np.generic | np.ndarray)
     return repr(value.tolist()) if is_number else type(value).__name__
 
 
 def _compare(calls: list[Call], once: list[Contents], again: list[Call]) -> None:
-    """What layers compute with must be the same when they are built and traced anew."""
+    """Compare what layers compute when they are built and traced again; it must be the same."""
     kinds = [[type(call.op).__qualname__ for call in chosen] for chosen in (calls, again)]
     if kinds[0] != kinds[1]:
         raise QbenchError("its builder makes other layers each time it is called.")
@@ -142,7 +143,7 @@ def _refused(call: Call, what: str) -> QbenchError:
 
 
 def _calls(model: Any) -> list[Call]:
-    """The calls of a model that have to be looked at, in the order of its graph."""
+    """The calls of a model that need a check, in the order of its graph."""
     found: list[Call] = []
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
@@ -213,7 +214,7 @@ def _traced(call: Call, training: bool) -> Any:
 
 
 def _alone(call: Call) -> Any:
-    """A model of this one call, since a model tells its layers whether they train."""
+    """A model with only this call, because a model tells its layers whether they train."""
     inputs: dict[int, Any] = {}
 
     def fresh(leaf: Any) -> Any:
@@ -229,7 +230,7 @@ def _alone(call: Call) -> Any:
 
 
 def _checked(call: Call, model: Any) -> Contents:
-    """What a call computes with, after a look at its graphs."""
+    """What a call computes, after a check of its graphs."""
     found = []
     for training in (True, False):
         before = _python_seeds()
@@ -263,7 +264,7 @@ def _check_ops(call: Call, graph: Any) -> None:
 
 
 def _check_variables(call: Call, graph: Any, model: Any) -> None:
-    """Every variable must be known to Keras, which is what is initialised and saved."""
+    """Check that Keras tracks every variable, because only these are initialised and saved."""
     for resource in graphs.resources(graph):
         if _is_one_of(resource, [*model.variables, *model.metrics_variables]):
             continue
@@ -280,7 +281,7 @@ def _is_one_of(resource: graphs.Resource, variables: list[Any]) -> bool:
 
 
 def _check_evaluation(call: Call, graph: Any, model: Any) -> None:
-    """Evaluation must follow from the weights alone, and leave them as they are."""
+    """Check that evaluation follows only from the weights, and does not change them."""
     states = generator_states(model)
     for resource in graphs.resources(graph):
         draws = _is_one_of(resource, states)
