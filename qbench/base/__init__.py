@@ -1,1 +1,1 @@
-"""What every other room uses: checks, errors, the registry, texts, paths, the device."""
+"""Used by every other package: checks, errors, the registry, texts, paths, the device."""

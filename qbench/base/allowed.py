@@ -1,4 +1,4 @@
-"""Which values a setting may have: what is checked, what is stored and what documentation says."""
+"""The allowed values of a setting: the check, the stored form and the text for the docs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Read = Callable[[str, Any], Any]
 
 
 class Registered(Protocol):
-    """A registry whose names are the values; it may grow after the setting is declared."""
+    """A registry whose names are the values; names may be added after the declaration."""
 
     def names(self) -> tuple[str, ...]:
         """All names."""
@@ -28,9 +28,9 @@ class Allowed:
     """The values of a setting.
 
     Attributes:
-        read: checks a value and gives it in the form that is stored.
-        describe: says in Markdown what is allowed.
-        kind: `value`, `list`, or for a text of the user's, whatever is in it, `text` or `folder`.
+        read: checks a value and returns it in its stored form.
+        describe: describes the allowed values in Markdown.
+        kind: `value` or `list`; `text` or `folder` for any text of the user.
     """
 
     read: Read
@@ -88,8 +88,8 @@ def one_of(names: Names, spelled: Callable[[Any], Any] | None = None) -> Allowed
     """One of a few names.
 
     Args:
-        names: these, or a registry or a function that knows them.
-        spelled: what a value stands for that YAML does not read as a text, such as 8 or `on`.
+        names: the names, or a registry or a function that returns them.
+        spelled: turns values that YAML does not read as text, such as 8 or `on`, into text.
     """
 
     def read(key: str, value: Any) -> Any:
@@ -131,7 +131,7 @@ def text_or_null(kind: str = "text") -> Allowed:
 
 
 def name() -> Allowed:
-    """A name whose meaning is looked up where it is used."""
+    """A name; the code that uses it looks up its meaning."""
 
     def read(key: str, value: Any) -> Any:
         if not isinstance(value, str):
@@ -142,5 +142,5 @@ def name() -> Allowed:
 
 
 def anything(text: str) -> Allowed:
-    """Whatever is given; who uses it says what is wrong with it. `text` describes it."""
+    """Any value; the code that uses it checks it. `text` describes it."""
     return Allowed(lambda key, value: value, lambda: text)

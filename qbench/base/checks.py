@@ -18,7 +18,7 @@ def wrong(key: str, value: Any, allowed: str) -> QbenchError:
 
 
 def show(value: Any) -> str:
-    """A value as it is written on the command line."""
+    """A value in the form of the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -32,7 +32,7 @@ _OTHER = re.compile(r"[-+]?\d[\d_.]*(e[-+]?\d+)?|true|false|null|[\[{].*|", re.I
 
 
 def _given(value: Any) -> str:
-    """As `show`, with quotes around a text that would be taken for something else."""
+    """Like `show`, with quotes around a text that looks like another value."""
     return f"'{value}'" if isinstance(value, str) and _OTHER.fullmatch(value) else show(value)
 
 

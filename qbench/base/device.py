@@ -1,4 +1,4 @@
-"""How TensorFlow is started: quietly, with a fixed number of threads."""
+"""Starts TensorFlow quietly, with a fixed number of threads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from qbench.base.keras_settings import check_keras_settings
 def import_tensorflow() -> Any:
     """TensorFlow, imported without its start-up messages.
 
-    Some of them are written before its log level is read, so standard error itself is set aside
-    until the devices have been listed; if the import fails it is shown.
+    TensorFlow writes some messages before it reads its log level. So standard error is redirected
+    until the devices have been listed; if the import fails, it is shown.
 
     Raises:
-        QbenchError: Keras, which comes next, has settings that qbench cannot work with.
+        QbenchError: Keras, which is imported next, has settings that qbench cannot work with.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
@@ -47,7 +47,7 @@ def import_tensorflow() -> Any:
 def start(threads: int, deterministic: bool = False) -> Any:
     """TensorFlow, set to compute every op with `threads` threads.
 
-    The number of threads changes how sums are split and so the last bits of a result.
+    The number of threads changes how sums are split, and so the last bits of a result.
     `deterministic` turns on TensorFlow's op determinism, which GPUs need for repeatable results.
 
     Raises:

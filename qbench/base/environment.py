@@ -1,4 +1,4 @@
-"""Versions and machine facts that a result depends on, or that a reader of it wants to know."""
+"""Versions and facts about the machine that results depend on or that readers need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _version(*names: str) -> str:
 
 @lru_cache
 def tensorflow_version() -> str:
-    """Version of whichever TensorFlow distribution is installed; does not import it."""
+    """Version of the installed TensorFlow distribution; does not import it."""
     return _version("tensorflow", "tensorflow-cpu", "tensorflow-macos")
 
 
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def numerics() -> dict[str, Any]:
-    """What of the software can change a result; part of every run's identity."""
+    """The parts of the software that can change a result; part of every run's identity."""
     return {
         "qbench": NUMERICS,
         "tensorflow": tensorflow_version(),
@@ -51,7 +51,7 @@ def numerics() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

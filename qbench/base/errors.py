@@ -1,4 +1,4 @@
-"""What qbench raises for a mistake that a person can mend."""
+"""Exceptions for mistakes that a person can correct, and for conditions outside qbench."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from pathlib import Path
 
 
 class QbenchError(Exception):
-    """A mistake of the user's or a condition outside the program, told in one sentence.
+    """A mistake of the user or a condition outside the program, in one sentence.
 
-    The command line prints the message and exits; it never shows a traceback for it. There is a
-    single message argument, so that the exception survives pickling between worker processes.
+    The command line prints the message and exits, without a traceback. The exception has a single
+    argument, the message, so that it survives pickling between worker processes.
     """
 
 
 class NotConvertible(QbenchError):
-    """No file can be made of this network, however often it is tried.
+    """No file can be made of this network; another attempt would not help.
 
     Attributes:
-        export: what tables say of such a run's file.
+        export: the text for the column `export`.
     """
 
     export = "none"
 
 
 class WrongFile(NotConvertible):
-    """A file was made, run, and found to give wrong answers."""
+    """A file was made and run, and gives wrong answers."""
 
     export = "failed"
 
 
 class DiskFull(QbenchError):
-    """A disk has no room for a file, or a quota is used up; nothing of the file is left."""
+    """A disk is full or a quota is used up; no part of the file stays."""
 
 
 class Diverged(Exception):
@@ -45,12 +45,12 @@ _NO_FOLDER = "No usable temporary directory found"
 
 
 def disk_full(error: BaseException, file: Path | None = None) -> DiskFull | None:
-    """What to say where a full disk is behind an exception; None for every other exception.
+    """The error for an exception that a full disk caused; None for every other exception.
 
     Args:
-        error: it, or what it was raised from or during, comes from the full disk. Libraries in C++
-            have no number for that, only the system's words.
-        file: what there was no room for, if that is known.
+        error: the exception. A full disk may have caused it, or one of the exceptions before it.
+            Libraries in C++ give no error number for this, only the message of the system.
+        file: the file that did not fit, if it is known.
     """
     if isinstance(error, DiskFull):
         return error

@@ -1,4 +1,4 @@
-"""Files made and added to, on disks that may be full."""
+"""Writes and appends to files; handles full disks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qbench.base.errors import QbenchError, disk_full
 
 @contextmanager
 def room_for(file: Path) -> Iterator[None]:
-    """While `file` is written: raises DiskFull if there is no room for it."""
+    """A context for writing `file`; raises DiskFull if there is no room for it."""
     try:
         yield
     except OSError as error:
@@ -48,7 +48,7 @@ def prepare_folder(folder: Path, key: str) -> None:
     """Make a folder and check that files can be written there.
 
     Raises:
-        QbenchError: it cannot be made or written; `key` names the setting that chose it.
+        QbenchError: the folder cannot be made or written; `key` is the setting that chose it.
         DiskFull: there is no room for it.
     """
     try:
@@ -71,7 +71,7 @@ def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def as_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays by name as a compressed file of numpy's, without pickles."""
+    """Arrays by name as a compressed file of numpy, without pickles."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

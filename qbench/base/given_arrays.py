@@ -1,4 +1,4 @@
-"""Arrays of somebody else's: what they are, in a sentence, and their numbers."""
+"""Arrays from other code: a description for a sentence, and their numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def said(array: NDArray[Any]) -> str:
 
 
 def real_numbers(array: NDArray[Any]) -> NDArray[Any] | None:
-    """The array if it holds real numbers; types that numpy does not have itself as float32."""
+    """The array if it holds real numbers; types that numpy lacks become float32."""
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32):  # bfloat16 and smaller

@@ -1,7 +1,7 @@
-"""Every private interface of Keras that qbench uses, for want of a public one.
+"""Every private interface of Keras that qbench uses because no public one exists.
 
-`tests/models/test_models_keras_private.py` says for each of them what qbench needs it to do, and so
-what to mend here when Keras changes it. Imports no Keras before it is called.
+`tests/models/test_models_keras_private.py` says for each interface what qbench needs, and so what
+to change here when Keras changes it. This module imports Keras only when a function is called.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ def maker(tensor: Any) -> Any:
 
 
 def layers_within(layer: Any) -> list[Any]:
-    """The layers inside a layer or model, and those inside them, each once, without itself."""
+    """The layers inside a layer or model, at every depth, each once, without itself."""
     found: list[Any] = layer._flatten_layers(include_self=False)
     return found
 
 
 def call_dense(tensor: Any) -> None:
-    """Say of a symbolic tensor that it is not sparse.
+    """Mark a symbolic tensor as not sparse.
 
-    Keras takes what is multiplied by a number for sparse, and lets no one say otherwise.
+    Keras marks a product with a number as sparse, and no public function can change this.
     """
     tensor._sparse = False
 
 
 def number_names_anew() -> None:
-    """Let the numbers in the names of unnamed layers begin anew.
+    """Start the numbers in the names of unnamed layers again.
 
-    Keras numbers them through the whole process. `keras.utils.clear_session` begins anew too, but
-    forgets the random seed as well.
+    Keras counts them through the whole process. `keras.utils.clear_session` restarts the count too,
+    but also forgets the random seed.
     """
     with suppress(ImportError):
         from keras.src.utils.naming import reset_uids

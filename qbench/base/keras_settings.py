@@ -1,8 +1,8 @@
-"""What Keras will read when it is imported, checked before: it has settings outside qbench's.
+"""Checks Keras' settings outside qbench before Keras is imported.
 
-A backend that is not installed, or a value that Keras does not know, ends its import with an error
-that names neither the setting nor the place; the other settings change what layers compute, under
-run ids that know nothing of them. Imports no Keras.
+If a backend is not installed, or if Keras does not know a value, its import ends with an error that
+names neither the setting nor its place. Other settings change what layers compute, but run ids do
+not include them. This module does not import Keras.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _BACKEND, _NNX = "KERAS_BACKEND", "KERAS_NNX_ENABLED"
 
 
 def check_keras_settings() -> None:
-    """See that Keras can be imported and computes as runs expect it to.
+    """Check that Keras can be imported and computes as runs expect.
 
     Raises:
-        QbenchError: a variable of the environment or Keras' own file says otherwise; the message
-            names the setting, where it stands and what to change.
+        QbenchError: an environment variable or Keras' own file has another value; the message names
+            the setting, its place and what to change.
     """
     backend = os.environ.get(_BACKEND)
     if backend and backend != NEEDED["backend"]:
@@ -55,7 +55,7 @@ def check_keras_settings() -> None:
 
 
 def _file() -> Path:
-    """Where Keras looks for its settings."""
+    """The file with Keras' settings."""
     folder = os.environ.get("KERAS_HOME")
     if folder is None:
         home = os.path.expanduser("~")
@@ -66,7 +66,7 @@ def _file() -> Path:
 def _content(path: Path) -> dict[str, Any]:
     """The settings in Keras' file.
 
-    An empty file is one that another process is about to write for the first time.
+    An empty file counts as no settings: another process is about to write it.
     """
     try:
         text = path.read_bytes()
@@ -91,5 +91,5 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """A value as it stands in the file, without the quotes of a text."""
+    """A value as in the file, without the quotes of a text."""
     return value if isinstance(value, str) else json.dumps(value)

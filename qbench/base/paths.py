@@ -1,4 +1,4 @@
-"""Where the shipped configuration lies, and what a person means by a path."""
+"""The place of the shipped configuration, and paths that a person types."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def config_folder() -> Path:
 
 
 def given(path: str) -> Path:
-    """A path as a person gives it: `~` is the home folder, of whoever follows it."""
+    """A path that a person typed: `~` is the home folder, `~name` the home folder of that user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # nobody of that name

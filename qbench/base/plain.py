@@ -1,7 +1,7 @@
-"""Text from people on its way into something that is read line by line.
+"""Makes text from people safe for output that is read line by line.
 
-Notes, names, levels, paths and messages of other libraries may hold anything. What is said here
-breaks no line, moves no cursor and turns no text around it.
+Notes, names, levels, paths and messages of other libraries may hold any characters. The results
+here break no line, move no cursor and do not reverse the text around them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _ENDS = (".", "!", "?", "\u2026")
 
 
 def one_line(text: str) -> str:
-    """The text in one line: a blank for a line break or tab, an escape for what harms a reader.
+    """The text in one line: line breaks and tabs become blanks, harmful characters are escaped.
 
-    Letters of every script and emoji stay as they are.
+    Letters of every script and emoji do not change.
     """
     return visible(_BREAKS.sub(" ", text).strip(" "))
 
 
 def visible(text: str) -> str:
-    """The text with an escape for each character that would harm a reader; lines stay lines."""
+    """The text with harmful characters escaped; line breaks stay."""
     return _HARMFUL.sub(_escape, text)
 
 
@@ -45,13 +45,13 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text in one line, with a full stop where it ends in nothing of the kind."""
+    """The text in one line, with a full stop if it has no other end mark."""
     line = one_line(text)
     return line if line.endswith(_ENDS) else f"{line}."
 
 
 def storable(content: Any) -> Any:
-    """Plain data whose texts can be written as UTF-8: halves of pairs become escapes."""
+    """Plain data whose texts can be written as UTF-8: unpaired surrogates are escaped."""
     if isinstance(content, str):
         return _HALVES.sub(_escape, content)
     if isinstance(content, dict):

@@ -1,6 +1,6 @@
-"""Why an exception was raised, in one line.
+"""The reason of an exception, in one line.
 
-Keras and TensorFlow put the reason into pages of other text: stacks of calls, the arguments of a
+Keras and TensorFlow hide the reason in pages of other text: stacks of calls, the arguments of a
 layer, the nodes of a graph, a whole program in MLIR.
 """
 
@@ -20,10 +20,10 @@ def summary(error: BaseException) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """As `summary`, without the type; the type alone where the exception says nothing.
+    """Like `summary`, without the type; only the type if the exception has no message.
 
-    A layer that was called comes first, as `Dense.call(): ...`; in parentheses stands what the
-    exception was raised from, unless it repeats that itself.
+    If a layer was called, it comes first, as `Dense.call(): ...`. The cause of the exception
+    follows in parentheses, unless the message repeats it.
     """
     return _with_causes(error) or type(error).__name__
 
@@ -40,7 +40,7 @@ def _with_causes(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What an exception was raised from; what it was raised during only if it says nothing."""
+    """The causes of an exception; its context counts only if the exception has no message."""
     seen = [error]
     while True:
         last = seen[-1]
@@ -54,13 +54,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _said(error: BaseException) -> str:
-    """What the exception itself says."""
+    """The message of the exception itself."""
     layer, why = _found(_paragraphs(_text(error)), type(error).__name__)
     return ": ".join(part for part in (layer, _cut(why)) if part)
 
 
 def _text(error: BaseException) -> str:
-    """The message without escape sequences; a KeyError's own text is what it is about, quoted."""
+    """The message without escape sequences; a KeyError's message is only the quoted key."""
     text = str(error)
     if isinstance(error, KeyError) and len(error.args) == 1 and isinstance(error.args[0], str):
         text = error.args[0] if " " in error.args[0] else text
@@ -111,7 +111,7 @@ def _clean(text: str) -> str:
 
 
 def _without_frames(lines: list[str]) -> list[str]:
-    """Every stack, with the line that announces it, becomes an empty line."""
+    """Replace every stack, and the line before it, by an empty line."""
     kept: list[str] = []
     depth = None
     for line in lines:
@@ -131,7 +131,7 @@ def _without_frames(lines: list[str]) -> list[str]:
 
 
 def _found(paragraphs: list[str], kind: str) -> tuple[str, str]:
-    """The layer that was called, or nothing, and the paragraph that says why."""
+    """The called layer, or nothing, and the paragraph with the reason."""
     layer = why = ""
     for paragraph in paragraphs:
         why = paragraph.removeprefix(f"{kind}: ")
@@ -144,7 +144,7 @@ def _found(paragraphs: list[str], kind: str) -> tuple[str, str]:
 
 
 def _cut(text: str) -> str:
-    """A text or, if it is long, its beginning up to a word's end."""
+    """A text; if it is long, its beginning up to the end of a word."""
     if len(text) <= LONGEST:
         return text
     return (text[:LONGEST].rpartition(" ")[0] or text[:LONGEST]).rstrip(" ,;") + " ..."

@@ -20,7 +20,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 class Registry(Generic[T]):
     """Maps the names written in a configuration to what they stand for.
 
-    Registering a name twice is a programming error; asking for an unknown one is a user's.
+    If a name is registered twice, this is a programming error. If an unknown name is asked for,
+    this is a mistake of the user.
     """
 
     def __init__(self, key: str) -> None:
@@ -48,7 +49,7 @@ class Registry(Generic[T]):
         return tuple(self._items)
 
     def __getitem__(self, name: str) -> T:
-        """The thing called `name`; QbenchError with the allowed names if there is none."""
+        """The item with this name; QbenchError with the allowed names if there is none."""
         if name not in self._items:
             raise QbenchError(
                 f"{self.key}={name} is not known; allowed: {', '.join(self._items)}."

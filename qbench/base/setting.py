@@ -2,8 +2,8 @@
 
     bits: int = setting(8, check=allowed.whole(1, 62), effect=QUANTIZED, column="bits", help="...")
 
-Everything else that must know of a setting reads this: checks, factors, identities, columns of
-tables, the defaults that Hydra composes and docs/configuration.md.
+All code that needs to know a setting reads this declaration: checks, factors, identities, columns
+of tables, the defaults that Hydra composes and docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -31,21 +31,22 @@ _METADATA = "qbench"
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is declared of a setting.
+    """The declaration of a setting.
 
     Attributes:
         key: dotted configuration key.
         check: the values that are allowed.
         help: what it means, in Markdown, for docs/configuration.md.
-        default: where no file and no override gives a value; UNSET where one must.
-        effect: from when on it can change a run.
-        neutral: for a setting that came after the first records, the value that does what was
-            done before it: it is left out of identities, so that records keep their ids. UNSET
-            where there is none.
-        column: its column in tables; empty where it has none.
-        place: its place among columns and factors; None is after those that have one.
-        levels: the paper's levels, the default first; empty where the paper does not vary it.
-        show: its cell in a table, from the group that holds it; None to show it as it is typed.
+        default: the value if no file and no override gives one; UNSET if a file must give it.
+        effect: when it begins to change a run.
+        neutral: for a setting that is newer than the first records, the value that gives the old
+            behaviour. At this value it is left out of identities, so that records keep their ids.
+            UNSET if there is none.
+        column: its column in tables; empty if it has none.
+        place: its place among columns and factors; None comes after all places.
+        levels: the paper's levels, the default first; empty if the paper does not vary it.
+        show: makes its cell in a table, from the group that holds it; None to show it as it is
+            typed.
         figure: file name and title of its loss figure, if the paper has one.
     """
 
@@ -77,13 +78,13 @@ class Setting:
 
 
 def setting(default: Any = UNSET, *, check: Allowed, help: str, **more: Any) -> Any:
-    """A dataclass field that is a setting; without a default its value must be given.
+    """A dataclass field that is a setting; without a default, a file must give its value.
 
     Args:
-        default: see `Setting`, as the others.
+        default: see `Setting`, also for the other arguments.
         check: the values that are allowed.
         help: what it means.
-        more: whatever else a `Setting` has; `key` only where it is not that of the field.
+        more: other attributes of a `Setting`; `key` only if it differs from the name of the field.
     """
     declared = Setting(check=check, help=help, default=default, **more)
     given = MISSING if default is UNSET else default
@@ -91,7 +92,7 @@ def setting(default: Any = UNSET, *, check: Allowed, help: str, **more: Any) -> 
 
 
 class Group:
-    """A frozen dataclass of settings. Each value is checked where it is stored.
+    """A frozen dataclass of settings. It checks each value when it stores it.
 
     A subclass gives the key of its group: `class Quant(Group, prefix="quant")`.
     """
@@ -103,7 +104,7 @@ class Group:
         cls.prefix = prefix
 
     def __post_init__(self) -> None:
-        """Checks every value and stores it in its one form."""
+        """Checks every value and stores it in its stored form."""
         group: Any = type(self)
         values = vars(self)
         for name, key, read in _readers(group):

@@ -1,1 +1,1 @@
-"""The `qbench` command: entry point, Hydra's side, one module a verb."""
+"""The `qbench` command: the entry point, the code for Hydra, one module for each verb."""

@@ -1,4 +1,4 @@
-"""What is typed behind a verb that Hydra configures: flags and overrides."""
+"""Reads the arguments of a verb that Hydra configures: flags and overrides."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _OURS = ("--json", "--workers", "--step-seconds", "--help")
 
 
 def understood(arguments: list[str], *, several: bool) -> list[str]:
-    """Flags, and behind them overrides, as Hydra takes them; it takes none in between.
+    """Order arguments as Hydra needs them: first flags, then overrides.
 
     Args:
-        arguments: as they were typed.
-        several: overrides may give several levels of a factor.
+        arguments: the arguments as they were typed.
+        several: whether overrides may give several levels of a factor.
 
     Raises:
-        QbenchError: one is neither; Hydra would answer with its whole usage, or in the words of
-            its grammar.
+        QbenchError: an argument is neither; Hydra would print its whole usage, or an error in the
+            words of its grammar.
     """
     flags: list[str] = []
     overrides: list[str] = []
@@ -49,7 +49,7 @@ def understood(arguments: list[str], *, several: bool) -> list[str]:
 
 
 def _flag(argument: str, rest: list[str]) -> list[str]:
-    """A flag with its value, which may be what comes next."""
+    """A flag with its value, which may be the next argument."""
     flag, equals, value = argument.partition("=")
     if flag not in (*_WITH_VALUE, *_ALONE):
         hint = nearest(flag, (*_WITH_VALUE, *_ALONE, *_OURS))

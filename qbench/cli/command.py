@@ -1,4 +1,4 @@
-"""What a verb does with the plan of a design, as a value; and the one thing that launchers run."""
+"""What a verb does with a plan, as a value; and the function that launchers run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Command = Callable[["Plan", "Launch"], None]
 
 @dataclass(frozen=True)
 class CommandTask:
-    """A command in the form in which Hydra hands it to the sweeper: as a task function."""
+    """A command as a task function, the form in which Hydra passes it to the sweeper."""
 
     command: Command
 
     def __call__(self, config: Any) -> Ended:
-        """What a task function does: a job. The sweeper hands `run_job` to launchers."""
+        """Run a job, as a task function must. The sweeper gives `run_job` to launchers."""
         return run_job(config)
 
 
 def run_job(config: Any) -> Ended:
-    """One job of a sweep, in whichever process the launcher chose; nothing is raised."""
+    """Run one job of a sweep, in the process that the launcher chose; raises nothing."""
     from qbench.engine.client import end_job
     from qbench.engine.orphans import leave_with_parent
 

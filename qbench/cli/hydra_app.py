@@ -1,4 +1,4 @@
-"""Running a command through Hydra, and saying its complaints in one sentence."""
+"""Runs a command through Hydra, and turns Hydra's errors into one sentence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _with_hydra(task: Callable[[Any], Any], arguments: list[str]) -> None:
 
 
 def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[Any], Any]:
-    """The task with its exception put into `raised`; Hydra would print a line of its own."""
+    """The task; its exception is stored in `raised`, because Hydra would print its own line."""
 
     def keeping(config: Any) -> None:
         try:
@@ -97,7 +97,7 @@ def explicit_keys(overrides: list[str]) -> list[str]:
 
 
 def _silence() -> None:
-    """Hydra's deprecation notices are for us, not for the person at the keyboard."""
+    """Hide Hydra's deprecation notices; they are for developers, not for users."""
     import warnings
 
     warnings.filterwarnings("ignore", module="hydra")
@@ -105,7 +105,7 @@ def _silence() -> None:
 
 @contextmanager
 def _as_program(arguments: list[str]) -> Iterator[None]:
-    """Hydra reads sys.argv, and raises errors as they are only in its full-error mode."""
+    """Set sys.argv, which Hydra reads, and Hydra's full-error mode, in which it raises errors."""
     argv, full = sys.argv, os.environ.get(FULL_ERROR)
     sys.argv = ["qbench", *arguments]
     os.environ[FULL_ERROR] = "1"
@@ -120,7 +120,7 @@ def _as_program(arguments: list[str]) -> Iterator[None]:
 
 
 def _from_hydra(error: Exception) -> bool:
-    """Whether Hydra or OmegaConf raised it, be it as one of Python's own exceptions."""
+    """Whether Hydra or OmegaConf raised it, also if it is one of Python's own exceptions."""
     frame = error.__traceback__
     while frame and frame.tb_next:
         frame = frame.tb_next

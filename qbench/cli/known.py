@@ -1,4 +1,4 @@
-"""All settings that the shipped configuration has, and what is said of a key that is none."""
+"""All settings of the shipped configuration, and the sentence for an unknown key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def default(key: str) -> Any:
-    """The shipped value of a setting, or of a group; None where there is none."""
+    """The shipped value of a setting or of a group; None if there is none."""
     found: Any = _defaults()
     for part in key.split("."):
         found = found.get(part) if isinstance(found, dict) else None
@@ -46,7 +46,7 @@ def _dotted(prefix: str, value: Any) -> Iterator[str]:
 
 
 def groups() -> dict[str, list[str]]:
-    """The names to choose among, by group: `train/optimizer` as well as `data`."""
+    """The names to choose from, by group: `train/optimizer` as well as `data`."""
     folder = config_folder()
     found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("*.yaml")):

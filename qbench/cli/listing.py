@@ -1,4 +1,4 @@
-"""What stands in a traced graph: the quantization ops and the ops of the network itself."""
+"""Lists a traced graph: the quantization ops and the ops of the network itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Listing:
-    """What stands in a graph.
+    """The contents of a graph.
 
     Attributes:
         quantizers: the quantization ops in the order of the graph.
@@ -48,8 +48,8 @@ class Listing:
 def list_graph(experiment: Experiment) -> Listing:
     """Trace the network of an experiment as it is evaluated and read its graph.
 
-    Everything is read from the graph's own ops; the rewriter's list is used only to say which
-    tensor and placement an op belongs to.
+    Everything comes from the graph's own ops. The rewriter's list only says which tensor and
+    placement an op belongs to.
     """
     source = DATASETS[experiment.data.name]
     shape = input_shape(source.shape, experiment.data.resolution)
@@ -74,12 +74,12 @@ def list_graph(experiment: Experiment) -> Listing:
 
 
 def _layer(name: str) -> str:
-    """The inserted layer that an op belongs to: the last part of its name, less TF's number."""
+    """The inserted layer of an op: the last part of its name, without TensorFlow's number."""
     return re.sub(r"_\d+$", "", name.rpartition("/")[2])
 
 
 def _is_of(scopes: list[str], adds: set[str]) -> bool:
-    """Whether an op is an addition's own: in its scope, or an operation's, which has none."""
+    """Whether an op belongs to an addition: in its scope, or without a scope for an operation."""
     *outer, last = scopes
     if len(outer) == 1 and _layer(last).lower() in adds:
         return True

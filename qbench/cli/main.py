@@ -1,4 +1,4 @@
-"""The `qbench` command: picks the verb and hands it its arguments; imports nothing heavy."""
+"""The `qbench` command: picks the verb and passes its arguments on; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave_stdout() -> None:
-    """Where standard output takes nothing more, what waits for it must not be tried at exit."""
+    """If standard output accepts no more, discard its buffer, so that no error comes at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -87,7 +87,7 @@ def _leave_stdout() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """Run one command, or say what there is."""
+    """Run one command, or print the help."""
     verb = arguments[0] if arguments else "help"
     if verb in ("-h", "--help", "help"):
         lines = (f"  {verb:<14} {takes:<24} {does}" for verb, (takes, does) in VERBS.items())

@@ -1,4 +1,4 @@
-"""Overrides as people type them: read by Hydra's grammar, mistakes said in their own words."""
+"""Reads overrides with Hydra's grammar; reports mistakes in the user's words."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _KEY = re.compile(r"(~|\+\+?)?(?P<key>[A-Za-z_$][\w$-]*([./][\w$-]+)*)(@[\w.$:/-
 
 
 def as_hydra_takes_it(text: str, several: bool) -> str:
-    """An override, with lists written out and a home folder quoted.
+    """An override for Hydra, with lists written out and the home folder quoted.
 
     Args:
-        text: as it was typed.
-        several: levels of a factor are allowed.
+        text: the override as it was typed.
+        several: whether several levels of a factor are allowed.
 
     Raises:
-        QbenchError: it cannot be read, or not as what its key asks for.
+        QbenchError: it cannot be read, or its value is not of the kind that its key needs.
     """
     key, value = split(text)
     if key in _PATHS and value.startswith("~"):
@@ -67,7 +67,7 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
 
 
 def read(text: str) -> tuple[str, Any]:
-    """The key and the value, as plain data, of an override that Hydra is not asked about.
+    """The key and the value, as plain data, of an override that does not go to Hydra.
 
     A comma list or a range is a list.
 
@@ -122,7 +122,7 @@ def _parsed(text: str, key: str, value: str) -> Override:
 
 
 def _levels(text: str, value: Any) -> list[str]:
-    """What stands in a comma list, a range or a function, as values of overrides."""
+    """The values of a comma list, a range or a function, as values of overrides."""
     try:
         found = list(islice(_flat(value), _MOST + 1))
     except _NoLevels as error:
@@ -134,7 +134,7 @@ def _levels(text: str, value: Any) -> list[str]:
 
 
 class _NoLevels(Exception):
-    """These are no levels that can be listed; the argument says why."""
+    """These levels cannot be listed; the argument says why."""
 
 
 def _flat(value: Any) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _flat(value: Any) -> Iterator[str]:
 
 
 def _has_sweep(value: Any) -> bool:
-    """Whether a function that gives several values stands inside a list or a group."""
+    """Whether a function with several values is inside a list or a group."""
     if isinstance(value, dict):
         return any(map(_has_sweep, value.values()))
     if isinstance(value, list):
@@ -166,7 +166,7 @@ def _has_sweep(value: Any) -> bool:
 
 
 def _check_one(text: str, key: str, override: Override) -> None:
-    """Refuses what Hydra would answer in words of its own."""
+    """Refuses values for which Hydra would print an error in its own words."""
     value = override.value()
     if _has_sweep(value):
         raise QbenchError(f"{shown(text)}: a function of several values stands alone.")

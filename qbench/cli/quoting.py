@@ -1,4 +1,4 @@
-"""A text as it is typed on the command line, so that the shell and Hydra give it back unchanged."""
+"""Quotes a text for the command line, so that the shell and Hydra return it unchanged."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def in_shell(key: str, text: str, literal: bool = False) -> str:
     """`key=text` for a POSIX shell, in the shortest quoting.
 
     Args:
-        key: of the setting.
-        text: its value; `${...}` in it stands for another setting, as Hydra has it.
-        literal: let `${...}` stand for itself.
+        key: the key of the setting.
+        text: its value; `${...}` in it is the value of another setting, as in Hydra.
+        literal: whether `${...}` means these characters themselves.
     """
     forms = [f"{key}={in_hydra(text, quote, literal)}" for quote in (Quote.double, Quote.single)]
     typed = [shlex.quote(form) for form in forms]
@@ -34,7 +34,7 @@ def in_hydra(text: str, quote: Quote = Quote.double, literal: bool = False) -> s
 
 
 def in_configuration(text: str) -> str:
-    """A text as a configuration's value that stands for itself, whatever `${...}` is in it."""
+    """A text as a configuration's value that means itself, with every `${...}` in it."""
     return _REFERENCE.sub(r"\1\1\\${", text)
 
 

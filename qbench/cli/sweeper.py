@@ -1,7 +1,7 @@
-"""qbench's Hydra sweeper: a design becomes jobs for whichever Launcher is configured.
+"""qbench's Hydra sweeper: turns a design into jobs for any Launcher.
 
-Hydra composes the configuration once; the design is expanded on plain data. Hydra 1.3 wants the
-class itself under `hydra_plugins`, where a thin subclass stands.
+Hydra composes the configuration once; the design is expanded as plain data. Hydra 1.3 needs the
+class under `hydra_plugins`, so a thin subclass is there.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
 
 
 class DesignSweeper(Sweeper):
-    """Expands the configured design, and hands the plan to the command that Hydra brings.
+    """Expands the configured design, and passes the plan to the command.
 
-    Comma lists on the command line are levels of factors, the first one the default.
+    Comma lists on the command line are levels of factors; the first level is the default.
     """
 
     hydra_context: HydraContext
@@ -66,12 +66,12 @@ class DesignSweeper(Sweeper):
         self.command(make_plan(design, composed), partial(self._launch, fixed))
 
     def _composed(self, overrides: list[str]) -> Experiment:
-        """The default experiment under these overrides."""
+        """The default experiment with these overrides."""
         loader = self.hydra_context.config_loader
         return settings_of(loader.load_sweep_config(self.config, overrides)).base
 
     def _launch(self, fixed: list[str], jobs: list[Path], folder: Path) -> list[Ended]:
-        """Hand the jobs to the launcher; its own files go to `folder`."""
+        """Give the jobs to the launcher; the launcher writes its own files to `folder`."""
         from hydra.core.plugins import Plugins
 
         from qbench.engine.orphans import announce
@@ -87,9 +87,9 @@ class DesignSweeper(Sweeper):
         return [done.return_value for done in launcher.launch(overrides, initial_job_idx=0)]
 
     def _launcher(self, jobs: int) -> Any:
-        """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
+        """The launcher's configuration: the user's choice, or joblib's if `workers` is above 1.
 
-        A launcher that was chosen on purpose says itself how many jobs it does at once.
+        A launcher that the user chose has its own setting for the number of jobs at once.
         """
         from qbench.engine.workers import jobs_at_once
 
@@ -110,7 +110,7 @@ class DesignSweeper(Sweeper):
 
 
 def _chosen(job: Path) -> str:
-    """A job as an override, which is what launchers hand on."""
+    """A job as an override, the form that launchers pass on."""
     return f"job={in_hydra(str(job), literal=True)}"
 
 

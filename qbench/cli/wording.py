@@ -1,4 +1,4 @@
-"""What is wrong with an override that cannot be read, in the words of whoever typed it."""
+"""Says in the user's words what is wrong with an override that cannot be read."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def shown(text: str) -> str:
-    """A text within a sentence of one line."""
+    """A text for use within a sentence of one line."""
     return "".join(c if c.isprintable() or c == "\u00a0" else repr(c)[1:-1] for c in text)
 
 
 def bad_key(text: str) -> str:
-    """The sentence for an override whose key, or whose sign of equality, is wrong."""
+    """The sentence for an override with a wrong key or a wrong equals sign."""
     key, equals, value = text.partition("=")
     if not text.strip():
         return "an argument is empty; expected key=value."
@@ -59,13 +59,13 @@ def bad_value(key: str, value: str) -> str:
 
 
 def not_one_text(key: str, value: str) -> str:
-    """The sentence for a text that has signs with a meaning of their own."""
+    """The sentence for a text with characters that have a meaning in Hydra's grammar."""
     text = shown(f"{key}={value}")
     return f"{text}: not read as one text without quotes; type {in_shell(key, value)}"
 
 
 def _pasted(text: str) -> str:
-    """The first sign in a text that a keyboard does not give."""
+    """The first character in a text that a keyboard does not have."""
     return next((sign for sign in text if sign in _PASTED and not sign.isascii()), "")
 
 
@@ -83,7 +83,7 @@ _QUOTES = ("'", '"')
 
 
 def _fault(value: str) -> str:
-    """What is wrong with a value that is no text."""
+    """The fault in a value that is no text."""
     if value.startswith("="):
         return "one '=' too many"
     if open_ := _unbalanced(value):
@@ -101,7 +101,7 @@ def _fault(value: str) -> str:
 
 
 def _unbalanced(value: str) -> str:
-    """Which quote or bracket has no counterpart, if one has none."""
+    """The quote or bracket without a counterpart, if there is one."""
     awaited: list[str] = []
     bare = re.sub(r"\\.|'(\\.|[^'\\])*'|\"(\\.|[^\"\\])*\"", "", value)
     if quote := re.search(r"['\"]", bare):
@@ -120,7 +120,7 @@ _VARIABLE = re.compile(r"Environment variable '([^']+)' not found")
 
 
 def bad_reference(message: str) -> str:
-    """The sentence for a `${...}` that stands for nothing; empty for OmegaConf's other messages."""
+    """The sentence for a `${...}` without a value; empty for OmegaConf's other messages."""
     if missing := _MISSING.search(message):
         name = missing[1] or missing[2]
         why = f"${{{name}}} stands for another setting, and there is no {name}"

@@ -1,1 +1,1 @@
-"""Tables, figures and the page, from records alone; imports no TensorFlow."""
+"""Makes tables, figures and the page from records only; imports no TensorFlow."""

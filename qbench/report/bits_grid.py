@@ -1,4 +1,4 @@
-"""Bits of weights by bits of activations: the matrix of differences to the float network.
+"""The matrix of differences to the float network: bits of weights by bits of activations.
 
 The form of tables 4.7 and 4.8 of Jacob et al. 2018: a line for each width of the weights, a column
 for each width of the activations.
@@ -24,11 +24,11 @@ class BitsGrid:
     """One matrix.
 
     Attributes:
-        name: what the other factors of the design are here; empty where nothing else varies.
-        metric: what the differences are of, the sweep's first.
-        of_float: its value of the float network, the mean over the seeds; NaN without figures.
-        values: differences, by bits of weights (index) and of activations (columns), as texts in
-            the order of the design; NaN where a run has no figures.
+        name: the levels of the other factors of the design; empty if nothing else varies.
+        metric: the metric of the differences, the sweep's first.
+        of_float: the metric of the float network, the mean over the seeds; NaN if it has no value.
+        values: the differences, by bits of weights (index) and of activations (columns), as texts
+            in the order of the design; NaN if a run has no value.
     """
 
     name: str
@@ -43,7 +43,7 @@ def title(metric: Metric) -> str:
 
 
 def explained(metric: Metric) -> str:
-    """A sentence on what they hold."""
+    """A sentence about the values in the matrices."""
     unit = values.unit_of_differences(metric)
     what = values.capital(unit) if metric.unit == "%" else f"Quantized less float in {unit}"
     return (
@@ -53,7 +53,7 @@ def explained(metric: Metric) -> str:
 
 
 def bits_grids(sweep: Sweep) -> list[BitsGrid]:
-    """The matrices of a sweep; none where its rows do not cross both widths.
+    """The matrices of a sweep; none if its rows do not combine both widths.
 
     There is one for each combination of the levels of all other factors.
     """
@@ -78,7 +78,7 @@ def bits_grids(sweep: Sweep) -> list[BitsGrid]:
 
 
 def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """The lines of one network as a matrix; None where a combination has no line."""
+    """The lines of one network as a matrix; None if a combination has no line."""
     rows, columns = (list(dict.fromkeys(frame[key])) for key in (WEIGHTS, ACTIVATIONS))
     cells = {(line[WEIGHTS], line[ACTIVATIONS]): line["difference"] for _, line in frame.iterrows()}
     if len(cells) < len(rows) * len(columns):
@@ -88,7 +88,7 @@ def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def csv_frame(grids: list[BitsGrid]) -> pd.DataFrame:
-    """All matrices below each other; `configuration` names them where there are several."""
+    """All matrices below each other; `configuration` names them if there are several."""
     parts = []
     for grid in grids:
         part = grid.values.rename_axis("weight_bits").reset_index()
@@ -99,7 +99,7 @@ def csv_frame(grids: list[BitsGrid]) -> pd.DataFrame:
 
 
 def heading(grid: BitsGrid) -> str:
-    """Names a matrix: what it is of, and the float network's value that it is held against."""
+    """The heading of a matrix: its configuration, and the value of the float network."""
     metric = grid.metric
     of_float = f"float {metric.label} {values.number(metric, grid.of_float)} {metric.unit}".rstrip()
     return f"{grid.name}, {of_float}" if grid.name else of_float

@@ -19,11 +19,11 @@ from qbench.storage import layout, records
 
 @dataclass(frozen=True)
 class Report:
-    """What was built.
+    """The result of building a report.
 
     Attributes:
-        text: the tables for a terminal, and whatever must be said.
-        undrawn: the titles of the figures that could not be drawn; all else is there.
+        text: the tables for a terminal, and the notes.
+        undrawn: the titles of the figures that could not be drawn; everything else was built.
     """
 
     text: str
@@ -31,7 +31,7 @@ class Report:
 
     @property
     def incomplete(self) -> str | None:
-        """What is missing, in a sentence; None where nothing is."""
+        """One sentence about what is missing; None if nothing is."""
         if not self.undrawn:
             return None
         return (
@@ -43,9 +43,9 @@ class Report:
 def build_report(folder: Path) -> Report:
     """Write runs.csv, table.csv, table.md, figures/ and report.html of a sweep.
 
-    The tables come first; a figure that cannot be drawn costs that figure alone. What an earlier
-    report drew is removed before, so that at no time it stands beside tables that it is not of.
-    Some designs bring further files, see `extras.write_extras`.
+    The tables come first. A figure that cannot be drawn does not stop the others. Figures of an
+    earlier report are removed before, so that they never stand beside tables of another report.
+    Some designs add further files, see `extras.write_extras`.
 
     Raises:
         QbenchError: the folder holds no sweep.
@@ -83,12 +83,12 @@ def build_report(folder: Path) -> Report:
 
 
 def _figures(sweep: Sweep) -> list[str]:
-    """The names of every figure that its report can have."""
+    """The names of all figures that a report can have."""
     return [*figures.NAMES, latency.name(sweep.metric), deployed.NAME, heatmap.NAME]
 
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
-    """What stands below the tables on a terminal, a line each."""
+    """The lines below the tables on a terminal."""
     said = [*reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 

@@ -23,16 +23,16 @@ COLUMNS = [setting.column for setting in factors.COLUMNS]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Everything a report is made from.
+    """All data for a report.
 
     Attributes:
         folder: the sweep's own folder.
         manifest: as stored.
-        records: by run id; runs that have left none are missing.
-        task: what all its records say of their task.
-        exports: what is known of converted files, by the id of runs that hold metrics; see
+        records: the run records by run id; runs without a record are missing.
+        task: the task in all its records.
+        exports: the reports of converted files, by the id of runs with metrics; see
             `deployed.comparable`.
-        references: the same of float runs quantized after training.
+        references: the reports of float runs that were quantized after training.
     """
 
     folder: Path
@@ -44,24 +44,24 @@ class Sweep:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """All of its table, in the order of their columns."""
+        """All metrics of its table, in the order of their columns."""
         return self.task.metrics
 
     @property
     def metric(self) -> Metric:
-        """The first one, which differences and figures are about."""
+        """The first metric, which differences and figures show."""
         return self.metrics[0]
 
     @property
     def remarks(self) -> list[str]:
-        """What must be said of the data wherever figures are shown."""
+        """The notes on the data for every output with values."""
         return remarks(self.data)
 
     @property
     def data(self) -> list[dict[str, Any]]:
-        """What is known of the data of each run, with the note that the sweep was given.
+        """The facts about the data of each run, with the note that the sweep got.
 
-        A manifest that holds no notes is older than they are there: then it is the records'.
+        Older manifests hold no notes; then the note of the record counts.
         """
         return [
             {**record["data"], "note": row.get("note", record["data"]["note"])}
@@ -80,7 +80,7 @@ class Sweep:
 
     @property
     def finished(self) -> list[dict[str, Any]]:
-        """Records that hold metrics."""
+        """The records with metrics."""
         return [record for record in self.records.values() if record["metrics"]]
 
 
@@ -88,7 +88,7 @@ def collect(folder: Path) -> Sweep:
     """Read a sweep; damaged runs count as missing.
 
     Raises:
-        QbenchError: the folder holds none, or one whose rows have different metrics.
+        QbenchError: the folder holds no sweep, or its rows have different metrics.
     """
     manifest = storable(records.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
@@ -100,7 +100,7 @@ def collect(folder: Path) -> Sweep:
 
 
 def _task(folder: Path, found: Mapping[str, Mapping[str, Any]]) -> Recorded:
-    """The task of all records; without any record, that of those which do not say theirs."""
+    """The task of all records; if there is no record, the task of records without a task."""
     data = [record["data"] for record in found.values()]
     tasks = [recorded(one) for one in data]
     check_alike(
@@ -113,7 +113,7 @@ def _task(folder: Path, found: Mapping[str, Mapping[str, Any]]) -> Recorded:
 def _exports(
     root: Path, found: Mapping[str, Mapping[str, Any]], calibration: str | None
 ) -> dict[str, deployed.Report]:
-    """What is known of the converted files of these runs, by run; damaged reports are named."""
+    """The reports of the converted files of these runs, by run; damaged reports are named."""
     exports = {}
     for run, record in found.items():
         folder = layout.run_folder(root, run)
@@ -128,7 +128,7 @@ def _exports(
 
 
 def _record(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run; a damaged one is named and counts as missing."""
+    """The record of a run; a damaged record is named and counts as missing."""
     try:
         record: dict[str, Any] | None = storable(records.existing_record(root, run))
         return record
@@ -173,7 +173,7 @@ def _yes(value: bool) -> str:
 
 
 def _outcome(record: dict[str, Any] | None) -> dict[str, Any]:
-    """What a record adds to its line; a run without one is missing."""
+    """The cells of a record; a run without a record is missing."""
     if record is None:
         return {"status": "missing"}
     return {
@@ -188,7 +188,7 @@ def _outcome(record: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def table_frame(sweep: Sweep) -> pd.DataFrame:
-    """One line for each configuration; means over the seeds that have figures.
+    """One line for each configuration; means over the seeds that have values.
 
     With several seeds, `<metric>_std` columns hold the sample standard deviation.
     """
@@ -211,7 +211,7 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
 
 
 def table_columns(metrics: tuple[Metric, ...], several: bool, exported: bool) -> list[str]:
-    """Columns of table.csv; `configuration` last names what differs from the default."""
+    """Columns of table.csv; the last one, `configuration`, names differences from the default."""
     first = _names(leading(metrics))
     later = [name for name in _names(metrics) if name not in first]
     columns = [*first, "quantized", *COLUMNS, "size_mb", *later, "status", "n_seeds"]
@@ -224,7 +224,7 @@ def table_columns(metrics: tuple[Metric, ...], several: bool, exported: bool) ->
 
 
 def worst(statuses: list[str]) -> str:
-    """The status of a row whose seeds ended with these."""
+    """The status of a row, from the statuses of its seeds."""
     for status in ("failed", "diverged", "missing", "not_applicable"):
         if status in statuses:
             return status

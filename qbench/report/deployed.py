@@ -1,4 +1,4 @@
-"""What the tables say of converted files, and the figure that sets them beside the simulation."""
+"""The tables' columns about converted files, and the figure that compares with the simulation."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ Metrics = tuple[Metric, ...]
 
 
 def measured_columns(metrics: Metrics) -> dict[str, Metric]:
-    """The columns of what was measured of files, by name: leading metrics, and the agreement."""
+    """The columns for measurements of files, by name: leading metrics and the agreement."""
     own = {f"deployed_{metric.name}": metric for metric in leading(metrics)}
     return {**own, AGREEMENT.name: AGREEMENT}
 
 
 def columns(metrics: Metrics) -> list[str]:
-    """What a table has of converted files."""
+    """The columns for converted files in a table."""
     return [*_figures(metrics), *TEXTS]
 
 
 def of_seeds(metrics: Metrics) -> list[str]:
-    """What it has beside that with several seeds."""
+    """The further columns of a table with several seeds."""
     return ["n_deployed", *(f"{name}_std" for name in measured_columns(metrics))]
 
 
 def of_runs(metrics: Metrics) -> list[str]:
-    """The same of runs.csv, which has every kernel path."""
+    """The columns for converted files in runs.csv, which has every kernel path."""
     paths = [f"{path}_{name}" for path in KERNELS for name in _of_path(metrics)]
     return [*columns(metrics), *paths]
 
@@ -67,21 +67,21 @@ def _of_path(metrics: Metrics) -> list[str]:
 
 
 def note(task: Recorded) -> str:
-    """What a reader must know beside these columns."""
+    """The note for these columns."""
     return _NOTE.format(task.prediction_name)
 
 
 def comparable(report: Report, images: int, calibration: str | None = None) -> Report:
-    """The report as it may stand beside the simulation.
+    """The part of a report that can be compared with the simulation.
 
     Args:
-        report: what is known of a converted file.
-        images: how many test images the run's own figures are of.
-        calibration: how the ranges of the file were found where training did not gather them.
+        report: the report of a converted file.
+        images: number of test images in the run's own evaluation.
+        calibration: how the ranges of the file were found, if training did not gather them.
 
     Returns:
-        The report; where the file was measured on other images, without what was measured and with
-        `left_out`, which says so.
+        The report. If the file was measured on other images, the measurements are left out and
+        `left_out` says so.
     """
     if report["export"] in WITHOUT_FILE or report["images"] == images:
         return report
@@ -94,7 +94,7 @@ def comparable(report: Report, images: int, calibration: str | None = None) -> R
 
 
 def lacking(report: Report | None) -> str | None:
-    """Why a conversion gave no deployed figures; None where it did, or was not tried."""
+    """Why a conversion gave no deployed values; None if it did, or was not tried."""
     if report is None:
         return None
     if report["export"] in WITHOUT_FILE:
@@ -103,7 +103,7 @@ def lacking(report: Report | None) -> str | None:
 
 
 def _unmeasured(report: Report) -> str | None:
-    """Why a file has no figures on XNNPACK; None where it has."""
+    """Why a file has no values on XNNPACK; None if it has."""
     if "left_out" in report:
         return str(report["left_out"])
     error = report["kernels"].get(PATH, {}).get("error")
@@ -111,7 +111,7 @@ def _unmeasured(report: Report) -> str | None:
 
 
 def cells(report: Report | None, metrics: Metrics) -> dict[str, Any]:
-    """What a converted file adds to its run's line."""
+    """The cells of a converted file in its run's line."""
     if report is None:
         return {}
     line = {name: report[name] for name in TEXTS}
@@ -131,13 +131,13 @@ def cells(report: Report | None, metrics: Metrics) -> dict[str, Any]:
 
 
 def of_configuration(lines: pd.DataFrame, metrics: Metrics, several: bool) -> dict[str, Any]:
-    """The cells of a configuration: means over the seeds that have figures, and what is said.
+    """The cells of a configuration: means over the seeds with values, and their notes.
 
     Args:
-        lines: those of its runs.
-        metrics: of the sweep.
-        several: whether there are several seeds; then `n_deployed` counts those with deployed
-            figures, and `_std` columns hold sample standard deviations.
+        lines: the lines of its runs.
+        metrics: the metrics of the sweep.
+        several: whether there are several seeds. Then `n_deployed` counts the seeds with deployed
+            values, and `_std` columns hold sample standard deviations.
     """
     figures = lines[_figures(metrics)].astype(float)
     found: dict[str, Any] = dict(figures.mean())
@@ -148,7 +148,7 @@ def of_configuration(lines: pd.DataFrame, metrics: Metrics, several: bool) -> di
 
 
 def _said(texts: pd.Series[Any]) -> str | None:
-    """What the seeds say, commonest first, with counts where they do not all say the same."""
+    """The texts of the seeds, the most frequent first, with counts if they differ."""
     counts = Counter(texts.dropna())
     if len(counts) <= 1:
         return next(iter(counts), None)
@@ -156,17 +156,17 @@ def _said(texts: pd.Series[Any]) -> str | None:
 
 
 def deployed_figure(runs: pd.DataFrame, metric: Metric, remarks: list[str]) -> list[Drawing]:
-    """The metric in simulation against that of files, a line for each row that has both.
+    """The metric of files against the metric in simulation; a line for each row with both.
 
-    Both are means over the same seeds, those that have both.
+    Both are means over the seeds that have both values.
 
     Args:
         runs: as `qbench.report.collect.runs_frame` gives it.
         metric: the sweep's first.
-        remarks: what must be said of the data.
+        remarks: the notes on the data.
 
     Returns:
-        The figure; nothing where no row has both.
+        The figure; nothing if no row has both values.
     """
     rows = _pairs(runs, metric)[::-1]
     if rows.empty:
@@ -199,7 +199,7 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
 
 
 def _pairs(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Mean `simulated` and `deployed` values by configuration, over the runs that have both."""
+    """Mean `simulated` and `deployed` values by configuration, over the runs with both values."""
     both = {metric.name: "simulated", f"deployed_{metric.name}": "deployed"}
     found = runs.reindex(columns=["configuration", *both]).dropna().rename(columns=both)
     kinds = dict.fromkeys(both.values(), float)

@@ -1,4 +1,4 @@
-"""The sweep's first metric, of quantized networks against the same networks as float ones."""
+"""Differences of the first metric: quantized networks against the same float networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def title(metric: Metric) -> str:
 
 
 def explained(metric: Metric) -> str:
-    """A sentence on what they hold."""
+    """A sentence about these values."""
     unit = f" in {metric.unit}" if metric.unit else ""
     own = "quantized less float" if metric.unit != "%" else "in percentage points"
     return (
@@ -39,11 +39,11 @@ def differences(sweep: Sweep) -> pd.DataFrame:
     """One line for each quantized row of the table.
 
     Returns:
-        A column for each factor that varies, those of the network first, with its level as it is
-        written on the command line; the sweep's first metric, `float_<name>` and `<name>`, in its
-        unit; `difference`, quantized less float, the mean over the `n_seeds` seeds of which both
-        have figures, and `difference_std`, its sample standard deviation; `size_mb`. NaN where
-        there are no figures, or no float row of the network.
+        A column for each factor that varies, factors of the network first, with its level as on the
+        command line; the sweep's first metric, `float_<name>` and `<name>`, in its unit;
+        `difference`, quantized minus float, the mean over the `n_seeds` seeds with both values, and
+        `difference_std`, its sample standard deviation; `size_mb`. NaN if there are no values, or
+        no float row of the network.
     """
     name = sweep.metric.name
     levels = sweep.manifest["design"]["levels"]
@@ -77,7 +77,7 @@ def has_networks(sweep: Sweep) -> bool:
 
 
 def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
-    """The differences as texts; a factor without a choice and spreads of one seed are left out."""
+    """The differences as texts, without constant factors and without spreads of one seed."""
     own = figures(metric)
     keys = [key for key in frame.columns if key not in own and frame[key].nunique() > 1]
     heads = [values.column_of(what, metric) for what in ("float", "quantized")]
@@ -102,12 +102,12 @@ def _level(row: dict[str, Any], levels: dict[str, Any], key: str) -> Any:
 
 
 def _network(row: dict[str, Any], levels: dict[str, Any]) -> str:
-    """Names the network of a row: its levels of everything that is not quantization."""
+    """The network of a row: its levels of all factors except quantization."""
     return repr({key: show(_level(row, levels, key)) for key in network_part(levels)})
 
 
 def _by_seed(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
-    """The first metric by seed, of the runs that have figures."""
+    """The first metric by seed, for the runs with values."""
     found = {run["seed"]: sweep.records.get(run["id"]) for run in row["runs"]}
     return {
         seed: record["metrics"][sweep.metric.name]
@@ -117,7 +117,7 @@ def _by_seed(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
 
 
 def _size(sweep: Sweep, row: dict[str, Any]) -> float:
-    """Theoretical size in MB; NaN where no run has left one."""
+    """Theoretical size in MB; NaN if no run has one."""
     for run in row["runs"]:
         record = sweep.records.get(run["id"])
         if record and record["size"]:

@@ -1,4 +1,4 @@
-"""How figures are drawn and written, each by itself: one that fails costs no other."""
+"""Draws and writes figures, each separately: one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Drawing:
     """A figure that belongs to a report.
 
     Attributes:
-        title: names it; no two of a report are alike.
-        name: of its files, without a suffix.
-        make: gives the figure.
-        remarks: what must be said of the data, below the axes.
+        title: its title; titles within a report differ.
+        name: the name of its files, without a suffix.
+        make: returns the figure.
+        remarks: the notes on the data, below the axes.
     """
 
     title: str
@@ -51,12 +51,12 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What came of a figure.
+    """The result of drawing a figure.
 
     Attributes:
-        title: names it.
-        files: PNG and SVG; none where it could not be drawn.
-        error: why it could not; empty where it could.
+        title: its title.
+        files: PNG and SVG; none if it could not be drawn.
+        error: why it could not be drawn; empty if it could.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Drawn:
 
 
 def name_of(text: str) -> str:
-    """The name of a row, a level or a network as a figure shows it."""
+    """The name of a row, a level or a network in a figure."""
     return short(text, _NAME)
 
 
@@ -75,7 +75,7 @@ def legend(owner: Any, entries: Iterable[tuple[str, Artist]], **options: Any) ->
     Args:
         owner: an Axes or a Figure.
         entries: a name and what is drawn like it.
-        options: of matplotlib's `legend`.
+        options: the options of matplotlib's `legend`.
     """
     named = list(entries)
     made = owner.legend([artist for _, artist in named], ["-"] * len(named), **options)
@@ -107,7 +107,7 @@ def _draw(drawing: Drawing, folder: Path) -> Drawn:
 
 
 def forget(folder: Path, names: Iterable[str]) -> None:
-    """Remove the files of figures, so that none of an earlier report stands beside new tables."""
+    """Remove the files of figures, so that no old figure stands beside new tables."""
     for name in names:
         for kind in KINDS:
             path = layout.report_file(folder, name, kind)
@@ -116,14 +116,14 @@ def forget(folder: Path, names: Iterable[str]) -> None:
 
 
 def save_figure(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path]:
-    """Write PNG and SVG, without dates or random ids: the same data give the same files.
+    """Write PNG and SVG, without dates or random ids: equal data give equal files.
 
-    All text but the numbers along axes is drawn as it is, and never as mathematics.
+    All text except the numbers along axes is drawn unchanged, never as formulas.
 
     Args:
-        figure: what is drawn.
-        stem: path without a suffix.
-        remarks: what must be said of the data, below the axes; of long ones the start.
+        figure: the figure.
+        stem: the path without a suffix.
+        remarks: the notes on the data, below the axes; of a long note only the start.
     """
     if remarks:
         fitting = int(_WIDTH * min(1, figure.get_figwidth() / _INCHES))
@@ -150,7 +150,7 @@ def save_figure(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path
 
 
 def _wrapped(remark: str, width: int) -> list[str]:
-    """A remark in lines of at most so many columns."""
+    """A note in lines of at most this number of columns."""
     text = one_line(remark)
     if columns(text) > len(text):  # some letters take two
         width //= 2
@@ -158,9 +158,9 @@ def _wrapped(remark: str, width: int) -> list[str]:
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
-    """All texts of a figure, but not the numbers that matplotlib writes along an axis.
+    """All texts of a figure, except the numbers that matplotlib writes along an axis.
 
-    Those are mathematics, as 10^0 is on a logarithmic axis.
+    These numbers are formulas, such as 10^0 on a logarithmic axis.
     """
     for child in artist.get_children():
         if isinstance(child, Text):

@@ -1,4 +1,4 @@
-"""What some designs bring beside the table of all rows, in every form of the report."""
+"""The additional tables of some designs, in every form of the report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from qbench.storage import layout, records
 
 
 def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
-    """Write differences.* and bits_grid.* where the design asks for them.
+    """Write differences.* and bits_grid.* if the design needs them.
 
-    `differences` stands for several networks, each with a float row; `bits_grid` for bits of
-    weights crossed with bits of activations. Each comes as CSV and Markdown; the matrix has a
-    figure too. Those of an earlier report are removed.
+    `differences` is for several networks, each with a float row; `bits_grid` is for all
+    combinations of bits of weights and bits of activations. Both are written as CSV and Markdown;
+    the matrix also has a figure. Files of an earlier report are removed.
 
     Returns:
         The sections for the page and the terminal.
@@ -57,7 +57,7 @@ def terminal(section: Section) -> str:
 
 
 def markdown(section: Section) -> list[str]:
-    """What stands below the heading of a section, in Markdown: its paragraphs and tables."""
+    """The contents of a section in Markdown, below its heading: paragraphs and tables."""
     parts = [texts.in_markdown(section.explained)]
     for heading, lines in section.tables:
         parts += [f"## {texts.in_markdown(heading)}"] if heading else []
@@ -72,7 +72,7 @@ def _write(
     frame: pd.DataFrame | None,
     remarks: list[str],
 ) -> None:
-    """Write a section's two files, with what must be said of the data, or remove them."""
+    """Write a section's two files, with the notes on the data, or remove them."""
     if section is None or frame is None:
         for kind in ("csv", "md"):
             layout.report_file(folder, name, kind).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The paper's loss figures: the loss of training against step."""
+"""The paper's loss figures: training loss against step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
 def loss_figures(sweep: Sweep) -> list[Drawing]:
-    """A figure for each factor that the paper shows and that varies."""
+    """One figure for each factor that varies and that has a figure in the paper."""
     found = []
     for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
         varies = any(list(row["changes"]) == [factor.key] for row in sweep.manifest["rows"])
@@ -48,13 +48,13 @@ Curve = tuple[str, pd.DataFrame]
 
 
 def _curves(sweep: Sweep, factor: Setting) -> Iterable[Curve]:
-    """The baseline, the default and every row that differs in this factor alone."""
+    """The baseline, the default and every row that differs only in this factor."""
     for label, runs in _shown(sweep, factor):
         yield label, _mean([sweep.history(run) for run in runs])
 
 
 def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
-    """What each curve is called, and the runs that it is the mean of."""
+    """The name of each curve, and the runs that it averages."""
     found = []
     for row in sweep.manifest["rows"]:
         runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
@@ -68,7 +68,7 @@ def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
 
 
 def _level(row: dict[str, Any], factor: Setting) -> str:
-    """The row's level of the factor, said so that it stands by itself."""
+    """The row's level of the factor, in words that need no context."""
     level = row["factors"][factor.column] or "-"
     if level in ("yes", "no"):
         return f"{factor.column.replace('_', ' ')}: {level}"
@@ -98,7 +98,7 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
-    """The losses, and below, from where the first of them is quantized, less the baseline's."""
+    """The losses; below, from the first quantized step on, the differences to the baseline."""
     figure = Figure(figsize=(7.2, 5.8), layout="constrained")
     axes, below = figure.subplots(2, height_ratios=(5, 3))
     colours = iter(COLOURS * 3)
@@ -135,13 +135,13 @@ def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
 
 
 def _start(history: pd.DataFrame) -> int | None:
-    """The last float row, which ends where quantization starts."""
+    """The last float row of the history; quantization starts after it."""
     quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
     return max(int(quantized[0]) - 1, 0) if len(quantized) else None
 
 
 def _apart(history: pd.DataFrame, baseline: pd.DataFrame | None) -> NDArray[np.float64] | None:
-    """The smoothed loss less the baseline's; None where their steps are not the same."""
+    """The smoothed loss minus the baseline's; None if their steps differ."""
     if baseline is None or not history["step"].equals(baseline["step"]):
         return None
     return smooth(history["loss"].to_numpy(float) - baseline["loss"].to_numpy(float))

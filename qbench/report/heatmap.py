@@ -21,11 +21,11 @@ _SIDE = 0.85  # of a cell, in inches
 
 
 def heatmap(grids: list[BitsGrid], remarks: list[str]) -> list[Drawing]:
-    """The matrices as one figure, one beside the other; nothing where there is none.
+    """The matrices as one figure, side by side; nothing if there is none.
 
     Args:
         grids: the matrices.
-        remarks: what must be said of the data.
+        remarks: the notes on the data.
     """
     if not grids:
         return []
@@ -49,13 +49,13 @@ def _draw(grids: list[BitsGrid]) -> Figure:
 
 
 def _largest(differences: pd.DataFrame) -> float:
-    """The largest difference in either direction; 0 where there is none."""
+    """The largest absolute difference; 0 if there is none."""
     numbers = np.abs(differences.to_numpy(float))
     return float(np.nanmax(numbers)) if np.isfinite(numbers).any() else 0.0
 
 
 def _panel(axes: Axes, grid: BitsGrid, span: float) -> AxesImage:
-    """One matrix: blue where better than float, red where worse, each cell with its number."""
+    """One matrix: blue if better than float, red if worse, each cell with its number."""
     colours = "RdBu" if grid.metric.higher_is_better else "RdBu_r"
     numbers = grid.values.to_numpy(float)
     image = axes.imshow(numbers, cmap=colours, vmin=-span, vmax=span)

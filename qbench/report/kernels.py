@@ -28,7 +28,7 @@ Measured = Mapping[str, Any]
 
 
 def kernel_paths(sweep: Sweep) -> list[Section]:
-    """A section with a line for each row and kernel path, if some file was measured."""
+    """A section with a line for each row and kernel path, if a file was measured."""
     several = len(sweep.manifest["seeds"]) > 1
     head = ["configuration", "kernels", sweep.metric.heading, AGREEMENT.heading]
     head += ["largest", "mean difference", *(["seeds"] if several else [])]
@@ -56,7 +56,7 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
 
 
 def _figures(measured: list[Measured], metric: Metric, several: bool) -> list[str]:
-    """The cells of a row on one path; the last says why seeds have no figures."""
+    """The cells of a row on one path; the last cell says why seeds have no values."""
     good = [one for one in measured if "error" not in one]
     cells = [number(one, _mean(good, one.name)) for one in (metric, AGREEMENT)]
     cells.append(_short(max(_values(good, "largest_difference"), default=nan)))

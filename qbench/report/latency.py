@@ -26,8 +26,8 @@ def name(metric: Metric) -> str:
 def latency_figure(sweep: Sweep) -> list[Drawing]:
     """The figure, if latencies were measured.
 
-    Each kernel path has a panel. Rows that were timed otherwise than most, see `points`, are named
-    below.
+    Each kernel path has a panel. A note below names the rows that were timed differently from most
+    rows, see `points`.
     """
     found, left_out = points(sweep)
     if not found:
@@ -67,7 +67,7 @@ def _draw(found: list[Point], metric: Metric) -> Figure:
 
 
 def _legend(figure: Figure, entries: dict[tuple[str, str], Artist]) -> None:
-    """Every row that some panel shows, or the kinds alone where there are too many."""
+    """Every row in a panel, or only the kinds if there are too many rows."""
     named = [(f"{label} ({kind})", drawn) for (label, kind), drawn in entries.items()]
     if len(entries) > _NAMED:
         named = list({kind: drawn for (_, kind), drawn in entries.items()}.items())

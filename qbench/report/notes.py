@@ -1,4 +1,4 @@
-"""What a reader must know beside the figures, said once for every form of the report."""
+"""The notes beside the tables, written once for every form of the report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def notes(sweep: Sweep) -> list[str]:
 
 
 def troubles(sweep: Sweep) -> list[str]:
-    """One line for each run that lacks figures, of the simulation or its file, with the reason."""
+    """One line with the reason for each run without values of the simulation or of its file."""
     lines = []
     for row in sweep.manifest["rows"]:
         if row["reason"] is not None:

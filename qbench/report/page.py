@@ -38,8 +38,8 @@ class Section:
 
     Attributes:
         title: its heading.
-        explained: a sentence on what the tables hold.
-        tables: each with a heading of its own, which may be empty.
+        explained: a sentence about the values in the tables.
+        tables: the tables, each with its own heading, which may be empty.
         drawings: its figures.
     """
 
@@ -61,14 +61,14 @@ def page(
     """The page as HTML.
 
     Args:
-        title: of the page.
+        title: the title of the page.
         table: as `qbench.report.collect.table_frame` gives it.
-        metrics: of the sweep.
+        metrics: the metrics of the sweep.
         notes: sentences below the table.
-        troubles: runs that lack figures and why.
-        figures: what came of all figures, those of sections too; their SVG is written into the
-            page, or why there is none.
-        sections: what stands between the table and its notes.
+        troubles: runs without values, and the reasons.
+        figures: the results of all figures, also those of sections; the page contains their SVG, or
+            the reason why there is none.
+        sections: the sections between the table and its notes.
     """
     parts = [f"<h1>{in_html(title)}</h1>", f'<div class="scroll">{_table(table, metrics)}</div>']
     if troubles:
@@ -129,5 +129,5 @@ def _figure(drawn: Drawn) -> str:
 
 
 def missing(drawn: Drawn) -> str:
-    """That a figure is missing, and why, in a sentence."""
+    """One sentence that a figure is missing, and why."""
     return sentence(f"The figure {drawn.title} could not be drawn. {drawn.error}")

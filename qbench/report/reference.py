@@ -1,4 +1,4 @@
-"""What quantized training has to beat: the float rows, quantized after training."""
+"""The reference for quantized training: the float rows, quantized after training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reference(sweep: Sweep) -> list[str]:
 
 
 def _sentence(who: str, reports: list[Report], metrics: Metrics, seeds: int) -> str:
-    """Means over the seeds that have figures, and why others have none."""
+    """Means over the seeds with values, and why other seeds have none."""
     done = [cells(report, metrics) for report in reports if report["export"] not in WITHOUT_FILE]
     reasons = Counter(reason for report in reports if (reason := lacking(report)))
     if not done:
@@ -53,7 +53,7 @@ def _sentence(who: str, reports: list[Report], metrics: Metrics, seeds: int) -> 
 
 
 def _parts(done: list[Line], metric: Metric) -> list[str]:
-    """What is said of the files, means of what is known: the metric, the agreement, the size."""
+    """The parts of the sentence about the files, as means: the metric, the agreement, the size."""
     texts: dict[str, Callable[[float], str]] = {
         f"deployed_{metric.name}": lambda value: f"{amount(metric, value)} deployed",
         AGREEMENT.name: lambda value: (

@@ -30,9 +30,9 @@ Metrics = tuple[Metric, ...]
 
 
 def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
-    """The table as texts for a reader: rounded, with spreads, `-` where nothing applies.
+    """The table as texts for a reader: rounded, with spreads, `-` if nothing applies.
 
-    What differs from the default, the last column of table.csv, stands first.
+    `configuration`, the last column of table.csv, comes first.
     """
     digits, headings = _digits(metrics), _headings(metrics)
     shown = pd.DataFrame(index=table.index)
@@ -57,7 +57,7 @@ def _digits(metrics: Metrics) -> dict[str, int]:
 
 
 def _headings(metrics: Metrics) -> dict[str, str]:
-    """Heads by column, where they are not what the column is called."""
+    """Headings by column, if they differ from the column's name."""
     found = _HEADINGS | {metric.name: metric.heading for metric in metrics}
     for name, metric in measured_columns(metrics).items():
         deployed = "" if metric is AGREEMENT else "deployed "
@@ -71,7 +71,7 @@ def for_reading(table: pd.DataFrame) -> list[str]:
 
 
 def cell(column: str, value: object, digits: int | None = None) -> str:
-    """One value as text, with so many decimal places where the column says it."""
+    """One value as text, with the decimal places of the column."""
     if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
         return "-"
     if isinstance(value, float) and column.endswith("_mb"):
@@ -90,7 +90,7 @@ def terminal(table: pd.DataFrame, metrics: Metrics) -> str:
 
 
 def _for_terminal(metrics: Metrics, exported: bool) -> list[str]:
-    """What fits, of a sweep whose runs were converted and of any other."""
+    """The columns that fit, for a sweep with converted runs and for any other sweep."""
     first = [metric.name for metric in leading(metrics)]
     if exported:
         sizes = ["size_mb", "packed_mb", "tflite_mb"]

@@ -1,6 +1,6 @@
 """Small tables of texts, for the terminal, Markdown and the page.
 
-Texts are plain: whatever stands in them is shown as it is, in every form, and is no markup.
+Texts are plain: every form shows them unchanged, without markup.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    """The text in one line, with what would be markup in Markdown escaped."""
+    """The text in one line, with Markdown's special characters escaped."""
     return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
@@ -57,7 +57,7 @@ def html_cell(text: str, numeric: bool) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns a line of text takes on a terminal."""
+    """The width of a line of text on a terminal, in columns."""
     return sum(_columns(character) for character in text)
 
 
@@ -68,7 +68,7 @@ def _columns(character: str) -> int:
 
 
 def short(text: str, longest: int = _LONGEST) -> str:
-    """The text in one line of at most so many columns; of a longer one both ends."""
+    """The text in one line of at most this number of columns; a long text keeps both ends."""
     line = one_line(text)
     if columns(line) <= longest:
         return line
@@ -77,7 +77,7 @@ def short(text: str, longest: int = _LONGEST) -> str:
 
 
 def _start(text: str, longest: int) -> str:
-    """As many of the first characters as take at most so many columns."""
+    """The longest beginning that takes at most this number of columns."""
     taken = 0
     for number, character in enumerate(text):
         taken += _columns(character)
@@ -87,7 +87,7 @@ def _start(text: str, longest: int) -> str:
 
 
 def aligned(lines: Lines, last_is_text: bool = False) -> str:
-    """For a terminal: the first column to the left, all others (but a last text) to the right."""
+    """For a terminal: the first column and a last text to the left, all others to the right."""
     shown = [[short(line[0]), *map(one_line, line[1:])] for line in lines]
     numbers = range(len(shown[0]))
     widths = [max(columns(line[k]) for line in shown) for k in numbers]

@@ -1,4 +1,4 @@
-"""Which of a sweep's latencies may stand in one figure: those that were timed alike."""
+"""Selects the latencies of a sweep that one figure can show: those that were timed alike."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Point:
     """A row's file on one kernel path, with one number of threads and of images.
 
     Attributes:
-        label: of the row.
+        label: the label of the row.
         kind: `float`, `int8` or `16x8`.
         kernels: the kernel path.
-        batch: images in an invocation.
+        batch: number of images in an invocation.
         threads: number of threads.
-        milliseconds: median of an invocation.
-        value: the sweep's first metric, of the file on that path.
+        milliseconds: the median of an invocation.
+        value: the sweep's first metric, measured on the file on this path.
     """
 
     label: str
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Timing(Point):
-    """The same of one run, where a point is the mean of all seeds; `run` names it in sentences."""
+    """The same for one run; a point is the mean of all seeds. `run` is its name in sentences."""
 
     run: str
 
@@ -53,14 +53,14 @@ Reasons = dict[str, list[str]]
 
 
 def points(sweep: Sweep) -> tuple[list[Point], list[str]]:
-    """What is drawn, and what is said of the rest.
+    """The points to draw, and sentences about the rest.
 
-    All points have the batch that most rows were timed with, and on each kernel path the number of
-    threads that most of these rows have; of several, the smallest.
+    All points have the batch of most timed rows. On each kernel path, all points have the number of
+    threads of most of these rows. If several numbers are equally frequent, the smallest counts.
 
     Returns:
-        The points in the order of the table, and a sentence for each reason why runs that were
-        timed are left out, wholly or on a path.
+        The points in the order of the table, and a sentence for each reason to leave timed runs
+        out, completely or on a path.
     """
     found, reasons = _read(sweep)
     alike = _alike(found, lambda one: one.batch)
@@ -80,7 +80,7 @@ def points(sweep: Sweep) -> tuple[list[Point], list[str]]:
 
 
 def _alike(found: list[Timing], setting: Callable[[Timing], int]) -> list[Timing]:
-    """Those with the setting that most rows have; of several, the smallest."""
+    """The rows with the most frequent setting; if several are equally frequent, the smallest."""
     rows: dict[int, set[str]] = {}
     for one in found:
         rows.setdefault(setting(one), set()).add(one.label)
@@ -107,7 +107,7 @@ def _means(kept: list[Timing], sweep: Sweep) -> list[Point]:
 
 
 def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
-    """Every timing of a file whose metric is known; damaged reports are named."""
+    """Every timing of a file with a known metric; damaged reports are named."""
     several = len(sweep.manifest["seeds"]) > 1
     found: list[Timing] = []
     reasons: Reasons = {}

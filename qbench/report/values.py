@@ -1,4 +1,4 @@
-"""Values of metrics, and differences of them, as texts in tables and figures."""
+"""Texts for values of metrics and for differences of them, in tables and figures."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from qbench.tasks.metric import Metric
 
 
 def number(metric: Metric, value: float) -> str:
-    """`98.50`, or `-` where there is no figure."""
+    """`98.50`, or `-` if there is no value."""
     return "-" if pd.isna(value) else metric.show(value)
 
 
 def amount(metric: Metric, value: float) -> str:
-    """`98.50 %`, `1.250 px`; of a metric without a unit `similarity 0.912`."""
+    """`98.50 %`, `1.250 px`; `similarity 0.912` for a metric without a unit."""
     shown = metric.show(value)
     return f"{shown} {metric.unit}" if metric.unit else f"{metric.label} {shown}"
 
 
 def difference(metric: Metric, value: float) -> str:
-    """`+0.17`, `-1.00`, `0.00`, or `-` where there is no figure."""
+    """`+0.17`, `-1.00`, `0.00`, or `-` if there is no value."""
     if pd.isna(value):
         return "-"
     shown = f"{value:+.{metric.digits}f}"
@@ -27,31 +27,31 @@ def difference(metric: Metric, value: float) -> str:
 
 
 def unit_of_differences(metric: Metric) -> str:
-    """`percentage points` of shares, else the metric's unit; without one, its label."""
+    """`percentage points` for shares, else the metric's unit; its label if it has no unit."""
     return "percentage points" if metric.unit == "%" else metric.unit or metric.label
 
 
 def column_of(what: str, metric: Metric) -> str:
-    """The head of a column of the metric's values: `float %`, `deployed px`."""
+    """The heading of a column with the metric's values: `float %`, `deployed px`."""
     return f"{what} {metric.unit}".rstrip()
 
 
 def axis(metric: Metric) -> str:
-    """What stands along an axis of the metric, `error px (lower is better)`."""
+    """The label of an axis of the metric, `error px (lower is better)`."""
     return metric.heading + direction(metric)
 
 
 def axis_of_files(metric: Metric) -> str:
-    """The same of converted files: `error of the file, px`."""
+    """The same for converted files: `error of the file, px`."""
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.label} of the file{unit}{direction(metric)}"
 
 
 def direction(metric: Metric) -> str:
-    """What must be said where lower values are the better ones; else empty."""
+    """A note if lower values are better; else empty."""
     return "" if metric.higher_is_better else " (lower is better)"
 
 
 def capital(text: str) -> str:
-    """The text with a large first letter, as at the start of a sentence."""
+    """The text with a capital first letter, for the start of a sentence."""
     return text[:1].upper() + text[1:]

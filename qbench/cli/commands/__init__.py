@@ -1,1 +1,1 @@
-"""One module a verb: `HELP` is its help text, `main(arguments)` returns an exit code."""
+"""One module for each verb: `HELP` is its help text, `main(arguments)` returns an exit code."""

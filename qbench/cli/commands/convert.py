@@ -55,10 +55,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
-    """The calibrations that a run is converted with, None being as it was trained.
+    """The calibrations for a run; None means the trained ranges.
 
-    The setting, which is taken out of the changes, means what it means in a sweep. Typed for a
-    quantized run it is a mistake, which the conversion names.
+    The setting `deploy.calibration` is removed from the changes; it means the same as in a sweep.
+    If the user typed it for a quantized run, this is a mistake, and the conversion names it.
     """
     deploy = Deploy(calibration=changes[CALIBRATION]) if CALIBRATION in changes else Deploy()
     typed = changes.pop(CALIBRATION, None)
@@ -70,7 +70,7 @@ def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
 
 
 def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
-    """The report as text, beside the simulation with the file's ranges on the same images."""
+    """The report as text, with the simulation with the file's ranges on the same images."""
     lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
     sizes = [report["packed_bytes"] / 1e6, report["bytes"] / 1e6]
     if record["size"]:

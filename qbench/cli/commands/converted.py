@@ -1,4 +1,4 @@
-"""The file of a run that `qbench convert` has converted."""
+"""Reads the file of a run that `qbench convert` has converted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from qbench.storage import conversions, records
 
 
 def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """What `qbench convert` made of a run, as long as it is what was written.
+    """The report and the unchanged file of a converted run.
 
     Returns:
-        What is known of the file, and the file.
+        The report and the file.
 
     Raises:
-        QbenchError: the run was not converted, could not be, or the file is another one.
+        QbenchError: the run was not converted, could not be converted, or its file has changed.
     """
     records.read_record(folder)
     report = conversions.read(folder)

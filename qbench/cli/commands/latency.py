@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
 
 
 def settings_of(values: dict[str, Any]) -> LatencySettings:
-    """Settings from overrides; a lone number of threads or kernel path stands for a list of one."""
+    """Settings from overrides; a single number of threads or kernel path becomes a list."""
     several = {
         key: tuple(value if isinstance(value, list) else [value])
         for key, value in values.items()
@@ -66,7 +66,7 @@ def settings_of(values: dict[str, Any]) -> LatencySettings:
 
 
 def measure_file(path: Path, settings: LatencySettings) -> dict[str, Any]:
-    """The report of a file by itself.
+    """The report of a single file.
 
     Raises:
         QbenchError: it cannot be read or run.
@@ -118,7 +118,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
 
 
 def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, Any]) -> None:
-    """Measure every converted run of a sweep, one after the other; say why others are left out."""
+    """Measure every converted run of a sweep in turn; print why others are left out."""
     manifest = records.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     done, label = 0, ""

@@ -1,4 +1,4 @@
-"""Overrides of verbs that go without Hydra: a finished run's configuration is fixed."""
+"""Overrides of verbs that do not use Hydra: the configuration of a finished run is fixed."""
 
 from __future__ import annotations
 

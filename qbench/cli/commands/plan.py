@@ -28,7 +28,7 @@ TensorFlow.
 
 
 class _Parser(argparse.ArgumentParser):
-    """Leaves overrides and Hydra's flags alone; mistakes are one sentence."""
+    """Leaves overrides and Hydra's flags unchanged; reports a mistake in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise QbenchError(f"qbench plan: {message}.")
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Prints what a plan will cost; see HELP for the options."""
+    """Prints the forecast of a plan; see HELP for the options."""
 
     workers: int | None
     step_seconds: float | None

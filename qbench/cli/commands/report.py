@@ -17,7 +17,7 @@ and the page names the missing figure.
 
 
 class ReportIncomplete(QbenchError):
-    """A figure could not be drawn; all else is built."""
+    """A figure could not be drawn; everything else was built."""
 
 
 def main(arguments: list[str]) -> int:

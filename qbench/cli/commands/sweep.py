@@ -35,7 +35,7 @@ are in the table. 2 if nothing could be run.
 
 
 class SweepIncomplete(QbenchError):
-    """Something of a sweep could not be done; the rest is done and reported."""
+    """A part of a sweep could not be done; the rest is done and reported."""
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _sweep(plan: Plan, launch: Launch) -> None:
-    """Run what the plan asks for, build the report and print it.
+    """Run the plan, build the report and print it.
 
     Raises:
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
