@@ -1,8 +1,8 @@
 """The configuration of a run as frozen, checked dataclasses; the core knows no other form.
 
-Each group of the configuration is one dataclass. A setting is declared at its field, and checked
-where its value is stored, so that an `Experiment` that exists is a valid one. Whether a combination
-makes sense (an op and a setting it does not have) is said by `qbench.planning.factors`.
+Each group of the configuration is one dataclass. A setting is declared at its field and checked
+when its value is stored. So every `Experiment` that exists is valid. `qbench.planning.factors` says
+whether a combination makes sense (for example an op and a setting that it lacks).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Experiment(Group):
     def quantization_start(self) -> int:
         """The first quantized step, ceil(delay x steps); the number of steps for a float run.
 
-        Computed on the decimal that was written, so that 0.07 x 100 is 7.
+        Computed with the decimal number as written, so that 0.07 x 100 is 7.
         """
         if not self.quant.enabled:
             return self.train.steps
@@ -61,12 +61,12 @@ class Experiment(Group):
         return changed
 
     def as_config(self) -> dict[str, Any]:
-        """Plain nested dicts and lists, as `from_config` reads them."""
+        """The experiment as plain nested dicts and lists that `from_config` reads."""
         return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Experiment:
-        """The experiment that a plain nested configuration describes."""
+        """The experiment from a plain nested configuration."""
         checks.known_keys("", config, [entry.name for entry in fields(Experiment)])
         checks.required_keys("", config, ("data", "model", "quant", "train", "eval"))
         parts = dict(config)

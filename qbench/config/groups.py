@@ -137,8 +137,7 @@ class Train(Group, prefix="train"):
         1,
         check=allowed.whole(1),
         effect=EVALUATION,
-        help="number of steps that one row of history.csv averages. Its loss is the task's loss"
-        " alone, for classification the cross-entropy",
+        help="steps that one row of history.csv averages. Its loss is the task's loss alone",
     )
     checkpoint_every: int | None = setting(
         None,
@@ -158,8 +157,8 @@ class Train(Group, prefix="train"):
     def compiles(self) -> bool:
         """Whether steps are compiled by XLA; `auto` where it has been measured to be faster.
 
-        So far that is nowhere: on a CPU a step takes 2.2 times as long (docs/benchmarks.md), and
-        no GPU has been measured.
+        So far it is nowhere faster: on a CPU a step takes 2.2 times as long (docs/benchmarks.md),
+        and no GPU has been measured.
         """
         return self.jit == "on"
 
@@ -190,10 +189,10 @@ def group_from(group: type[G], value: Any, needed: Iterable[str] | None = None) 
     Args:
         group: its dataclass.
         value: the plain data.
-        needed: the keys that must be there; None for those without a default.
+        needed: the required keys; None for the keys without a default.
 
     Raises:
-        QbenchError: this is no group, or a key or a value of it is not allowed.
+        QbenchError: the value is no group, or one of its keys or values is not allowed.
     """
     values = checks.group_of_settings(group.prefix, value)
     known = declared(group)

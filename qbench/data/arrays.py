@@ -1,8 +1,8 @@
-"""Images and targets in the forms that readers give them -> the one form that is trained on.
+"""Turns images and targets in the forms that readers return into the form for training.
 
-This form is uint8 (N, height, width, channels), and for targets what the task says. A value is
-never changed on the way: what would need rounding, scaling or guessing is refused in a sentence
-that says what was seen.
+This form is uint8 (N, height, width, channels) for images; for targets the task defines it. No
+value is changed, scaled, rounded or guessed. Everything else is refused in one sentence that says
+what was found.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ ORDER = "training images, training labels, test images, test labels"
 def part(
     name: str, which: str, images: Any, labels: Any, shape: tuple[int, int, int], task: Task
 ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Images and targets of one part of a data set, checked and in the form that is trained on.
+    """Check the images and targets of one part of a data set; return them in the form for training.
 
     Args:
         name: the data set, for messages.
         which: `training` or `test`.
-        images: array-like, (N, height, width, channels), or (N, height, width) of one channel;
-            numbers that are whole, 0 to 255, of any type but truth values. Floats that are
-            nowhere above 1 are refused, also 0 and 1 alone: they are taken for scaled images.
-        labels: array-like, what the task takes as targets.
+        images: array-like, (N, height, width, channels), or (N, height, width) with one channel;
+            whole numbers from 0 to 255 of any type except truth values. Floats of at most 1 are
+            refused, even if they are only 0 and 1, because they look like scaled images.
+        labels: array-like, targets that the task accepts.
         shape: (height, width, channels) of an image.
-        task: says what its targets are.
+        task: checks the targets.
 
     Raises:
         QbenchError: anything else.
@@ -54,7 +54,7 @@ def part(
 
 
 def _array(what: str, value: Any) -> NDArray[Any]:
-    """Whatever numpy makes an array of; at least one dimension."""
+    """An array of anything that numpy accepts; at least one dimension."""
     try:
         array = np.asarray(value)
     except Exception as error:  # numpy asks the object itself, which may raise anything
@@ -74,7 +74,7 @@ def _array(what: str, value: Any) -> NDArray[Any]:
 
 
 def _check_shape(what: str, images: NDArray[Any], shape: tuple[int, int, int]) -> None:
-    """Refuses images of another shape; what is empty is refused where images are counted."""
+    """Refuse images of another shape; another check refuses empty arrays."""
     height, width, channels = shape
     allowed = [shape, (height, width)] if channels == 1 else [shape]
     if len(images) == 0 or images.shape[1:] in allowed:
@@ -117,7 +117,7 @@ def _uint8(what: str, images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _advice(numbers: NDArray[Any], low: Any, high: Any) -> str:
-    """What to do with images whose range is not that of 8 bits; empty if it is."""
+    """The advice for images whose range is not that of 8 bits; empty if it is."""
     fits = low >= 0 and high <= 255
     if numbers.dtype.kind != "f":
         scale = "images have 8 bits a channel here: scale them to 0 to 255, as uint8"

@@ -1,4 +1,4 @@
-"""Which images each step trains on: a function of the seed and the step, of nothing else."""
+"""The images of each step: a function of only the seed and the step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 class Batches:
     """Shuffled epochs laid end to end and cut into batches.
 
-    A batch may reach over the end of an epoch, so every batch is full and, over whole epochs,
-    every image is used equally often.
+    A batch may cross the end of an epoch. So every batch is full and, over whole epochs, every
+    image is used equally often.
     """
 
     def __init__(self, images: int, batch_size: int, seed: int) -> None:

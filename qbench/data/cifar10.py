@@ -131,7 +131,7 @@ def _holds(place: Path, suffix: str) -> bool:
 
 
 def _place(folder: Path) -> Path:
-    """Where the files lie: in the folder, else in a published one, else in any other one in it."""
+    """The place of the files: the folder, a published folder in it, or else another one in it."""
     published = [[folder / name] for name in PUBLISHED]
     for level in ([folder], *published, folders.below(folder)):
         found = [place for place in level if any(_holds(place, suffix) for suffix, _ in VERSIONS)]

@@ -1,4 +1,4 @@
-"""What a data set is, and how one is loaded and checked."""
+"""Data sets: their description, and how one is loaded and checked."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from qbench.tasks.task import Task
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that can be named in a configuration.
+    """A data set that a configuration can name.
 
     Attributes:
         shape: (height, width, channels) of an image.
-        classes: number of classes; of other tasks, of values that a network gives for an image.
+        classes: number of classes; for other tasks the number of values that a network returns for
+            an image.
         flip: whether a mirrored image has the same target.
-        read: folder, or None where none was given -> training images, training targets, test
-            images, test targets, in any form that `arrays.part` takes; or the same as two pairs.
-        known: what is known of the exact pixels, by the data's hash.
-        task: what its targets are; called with `classes`.
+        read: takes the folder, or None if there is none; returns training images, training targets,
+            test images, test targets, in any form that `arrays.part` takes; or two pairs of these.
+        known: notes on the exact pixels, by the data's hash.
+        task: the class of its task, which is called with `classes`.
     """
 
     shape: tuple[int, int, int]
@@ -50,14 +51,14 @@ class Dataset:
     """A loaded data set.
 
     Attributes:
-        name: as in the configuration.
+        name: its name in the configuration.
         train_images, test_images: (N, H, W, C) uint8.
-        train_labels, test_labels: targets (N, ...), as the task says.
-        task: what the targets are.
+        train_labels, test_labels: targets (N, ...), in the form of the task.
+        task: its task.
         flip: see Source.
-        hash: SHA-256 over the four arrays, their shapes and dtypes; of another task than
-            classification, also over its name and number of outputs.
-        provenance: what is known of these very pixels, for reports; may be empty.
+        hash: SHA-256 over the four arrays, their shapes and dtypes; for other tasks than
+            classification also over the task's name and number of outputs.
+        provenance: notes on exactly these pixels, for reports; may be empty.
     """
 
     name: str
@@ -76,12 +77,12 @@ def load(name: str, folder: str | None) -> Dataset:
     """Load and check a data set.
 
     Args:
-        name: as registered.
+        name: the registered name.
         folder: the configuration's `data.dir`.
 
     Raises:
         QbenchError: the data are missing, damaged or of the wrong shape; the message names the
-            file, or the data set and the part, what was seen and what was expected.
+            file, or the data set and the part, what was found and what was expected.
     """
     source = DATASETS[name]
     where = f"{name} ({folder})" if folder else name

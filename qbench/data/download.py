@@ -9,7 +9,7 @@ from qbench.base.errors import QbenchError
 
 
 def through_keras(name: str) -> Any:
-    """What `keras.datasets.<name>.load_data()` returns; QbenchError if it cannot be had."""
+    """The result of `keras.datasets.<name>.load_data()`; QbenchError if the download fails."""
     from qbench.base.device import import_tensorflow
 
     import_tensorflow()

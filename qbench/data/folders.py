@@ -1,4 +1,4 @@
-"""Where in a given folder the files of a data set lie."""
+"""Finds the files of a data set in a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qbench.base.errors import QbenchError
 
 
 def entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name, without hidden ones; nothing where it may not be read."""
+    """The entries of a folder, by name, without hidden ones; none if it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:  # such as lost+found beside the data
@@ -17,7 +17,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def below(folder: Path) -> list[Path]:
-    """The folders in a folder, by name; one that links make appear twice once."""
+    """The folders in a folder, by name; a folder that links show twice comes once."""
     found = {path.resolve(): path for path in reversed(entries(folder)) if path.is_dir()}
     return sorted(found.values())
 

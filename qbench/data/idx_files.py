@@ -1,4 +1,4 @@
-"""Finds MNIST-like sets of four IDX files under the names and in the layouts that are in use.
+"""Finds MNIST-like sets of four IDX files under the usual names and in the usual layouts.
 
 Names: `train-images-idx3-ubyte` as published, with a dot or an underscore in place of any dash,
 `test` for `t10k`, `.gz` or not, and EMNIST's, where the name of the set comes first.
@@ -20,7 +20,7 @@ from qbench.data import folders
 
 
 class Role(NamedTuple):
-    """What one of the four files holds."""
+    """The contents of one of the four files."""
 
     part: str
     kind: str
@@ -49,12 +49,12 @@ _PART = re.compile(r"train|t10k|test", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Files:
-    """What a place holds of one set of files.
+    """The files of one set in one place.
 
     Attributes:
         place: the folder.
-        label: what stands before `train` and `t10k` in their names; mostly empty.
-        paths: the files of each role that is there, in several forms perhaps.
+        label: the text before `train` and `t10k` in their names; mostly empty.
+        paths: the files of each role that exist, perhaps in several forms.
     """
 
     place: Path
@@ -82,10 +82,10 @@ class Files:
 def find(folder: Path, name: str) -> Files:
     """The files of the data set `name`: the folder's own before those of a folder in it.
 
-    Folders and files that are named after the other data set are left alone.
+    Folders and files with the name of the other data set are ignored.
 
     Returns:
-        A whole set, or if there is none the one of which most files are there.
+        A complete set, or else the set with the most files.
 
     Raises:
         QbenchError: there is no file, or more than one set.
@@ -108,7 +108,7 @@ def find(folder: Path, name: str) -> Files:
 
 
 def _one_down(folder: Path, name: str) -> list[Path]:
-    """The folders in which the set may lie if not in `folder` itself."""
+    """The folders that may hold the set if `folder` itself does not."""
     places = []
     for place in folders.below(folder):
         if not _of_another(place.name, name):
@@ -119,7 +119,7 @@ def _one_down(folder: Path, name: str) -> list[Path]:
 
 
 def _sets(places: Iterable[Path], name: str) -> list[Files]:
-    """What the places hold of any set that may be `name`."""
+    """The files in these places of any set that may be `name`."""
     found: dict[tuple[Path, str], Files] = {}
     for place in places:
         for path in _members(place):
@@ -134,7 +134,7 @@ def _sets(places: Iterable[Path], name: str) -> list[Files]:
 
 
 def _members(place: Path) -> list[Path]:
-    """The files of a folder and of folders in it that are named after a part or a file."""
+    """The files of a folder, and of folders in it with the name of a part or a file."""
     inside = folders.entries(place)
     named = [path for path in inside if _PART.fullmatch(path.name) or _NAME.fullmatch(path.name)]
     nested = [path for path in named if path.is_dir()]
@@ -143,7 +143,7 @@ def _members(place: Path) -> list[Path]:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone, in lower case."""
+    """Only letters and digits, in lower case."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

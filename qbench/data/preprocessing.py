@@ -1,6 +1,6 @@
 """Preprocessing and augmentation, at the images' native size unless a resolution is asked for.
 
-Each function works on a whole batch inside the training step's graph. What is random comes from
+Each function works on a whole batch inside the training step's graph. Random values come from
 `draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
 
 Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used; the
@@ -40,9 +40,9 @@ PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing")
 
 
 def network_input(images: Any, preprocessing: str, resolution: int | None) -> Any:
-    """What a network reads: (B, H, W, C) uint8, or float32 in [0, 255], -> float32.
+    """The input of a network: (B, H, W, C) uint8, or float32 in [0, 255], -> float32.
 
-    With a resolution (B, resolution, resolution, C) of it, without (B, H, W, C).
+    With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C).
     """
     if resolution is not None:
         images = resized(images, resolution)
@@ -50,7 +50,7 @@ def network_input(images: Any, preprocessing: str, resolution: int | None) -> An
 
 
 def input_shape(shape: Sequence[int], resolution: int | None) -> tuple[int, int, int]:
-    """The shape that `network_input` gives an image of shape (height, width, channels)."""
+    """The shape of `network_input` for an image of shape (height, width, channels)."""
     height, width, channels = shape
     return (resolution or height, resolution or width, channels)
 
@@ -155,7 +155,7 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
 
 
 def _inside(first: Any, last: Any) -> tuple[Any, Any]:
-    """Ends of a crop that rounding in crop_and_resize cannot put outside, where it paints black.
+    """Ends of a crop inside the image even after rounding in crop_and_resize, which paints black.
 
     A crop of the whole side keeps its ends: their arithmetic is exact.
     """

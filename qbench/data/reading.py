@@ -1,4 +1,4 @@
-"""Calls the reader of a data set: what it raises and returns may be a user's own code's."""
+"""Calls the reader of a data set, which may be the user's own code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Arrays = tuple[Any, Any, Any, Any]
 
 
 def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None) -> Arrays:
-    """Training images, training labels, test images and test labels, as the reader gives them.
+    """Training images, training labels, test images and test labels from the reader.
 
     Args:
         name: the data set, for messages.
-        read: gives the four in this order, or as Keras does,
-            ((training images, labels), (test images, labels)).
-        folder: what `read` is called with.
+        read: returns the four in this order, or as Keras does, ((training images, labels), (test
+            images, labels)).
+        folder: the argument of `read`.
 
     Raises:
-        QbenchError: the reader raised it, or anything else, whose message and place are told; or
-            it returned something of another form.
+        QbenchError: the reader raised it, or any other exception, whose message and place are
+            given; or the reader returned another form.
     """
     try:
         result = read(folder)
@@ -63,10 +63,10 @@ def _line(error: Exception) -> str:
 
 
 def _place(error: Exception) -> str:
-    """` at file:line`, the innermost of the reader's own code; empty for a reader without any.
+    """` at file:line`, the innermost line of the reader's own code; empty if it has none.
 
-    Its own code is what lies in the folder of the function that was called: an error that numpy
-    raises is told at the line that called numpy.
+    Its own code is the code in the folder of the function that was called. If numpy raises an
+    error, the line that called numpy is given.
     """
     frames = traceback.extract_tb(error.__traceback__)[1:]
     if not frames:

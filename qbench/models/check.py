@@ -1,4 +1,4 @@
-"""Whether qbench can train a network: looked at once it is built, before anything trains.
+"""Checks a built network before anything trains: whether qbench can train it.
 
 Every message begins with what was found and ends with what to change.
 """
@@ -23,15 +23,15 @@ FLOAT = "float32"
 
 
 def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
-    """See that a functional model with one input and one output is one that qbench can train.
+    """Check that qbench can train a functional model with one input and one output.
 
     Args:
-        model: with its weights; it is not changed.
+        model: the model with its weights; it is not changed.
         shape: (height, width, channels) of an image.
-        task: says what its output must be.
+        task: checks its output.
 
     Raises:
-        QbenchError: it is not.
+        QbenchError: qbench cannot train it.
     """
     _check_keras()
     _check_flat(model)
@@ -51,7 +51,7 @@ def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
 
 
 def _check_keras() -> None:
-    """Settings of Keras that code may have changed, of this network or of another module."""
+    """Check settings of Keras that this network's code or other code may have changed."""
     config = keras.config
     for key in ("backend", "floatx", "image_data_format", "epsilon"):
         value = getattr(config, key)()
@@ -80,7 +80,7 @@ def _check_flat(model: Any) -> None:
 
 
 def _check_saved(model: Any) -> None:
-    """Keras' layers save the variables they know; a subclass that adds one must save it too."""
+    """Check that layers save all variables: a subclass that adds variables must save them too."""
     for layer in layers_within(model):
         if getattr(layer, "lora_enabled", False):
             raise QbenchError(
@@ -110,7 +110,7 @@ _IMAGE = "image"
 
 
 def _check_names(model: Any) -> None:
-    """Every name is one that TensorFlow takes and that qbench does not give itself."""
+    """Check that TensorFlow accepts every name and that qbench uses none of them itself."""
     if not _ROOT.fullmatch(model.name):
         raise QbenchError(
             f"its name {model.name!r} is one that TensorFlow refuses; call it"
@@ -132,12 +132,12 @@ def _check_names(model: Any) -> None:
 
 
 def _cleaned(name: str) -> str:
-    """A name like this one that TensorFlow takes."""
+    """A similar name that TensorFlow accepts."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_-") or "layer"
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """All operations and layers, with those inside a layer behind it."""
+    """All operations and layers; the layers inside a layer follow it."""
     for op in model.operations:
         yield op
         yield from layers_within(op) if isinstance(op, keras.Layer) else []
@@ -149,7 +149,7 @@ def _called(op: Any) -> str:
 
 
 def _check_input(image: Any, shape: tuple[int, int, int]) -> None:
-    """The images, as they come: (None, *shape) float32."""
+    """Check that the input takes images: (None, *shape) float32."""
     if image.shape[1:] != shape:
         raise QbenchError(
             f"its input has shape {image.shape}, the images have {(None, *shape)}; build it on"
@@ -172,7 +172,7 @@ def _is_other_float(dtype: str) -> bool:
 
 
 def _check_types(model: Any) -> None:
-    """Whatever is computed with fractions is computed in float32."""
+    """Check that all computation with fractions is in float32."""
     for op in _parts(model):
         policy = getattr(op, "dtype_policy", None)
         if policy is None:
@@ -216,7 +216,7 @@ def _calls(model: Any) -> tuple[list[Call], Any]:
 
 
 def _check_phases(calls: list[Call]) -> None:
-    """A layer that is told to work as in training would do so when the network is judged too."""
+    """Check that no layer is called with `training=True`: it would train in evaluation too."""
     for call in calls:
         given = call.kwargs.get("training")
         if given is None or "training" not in inspect.signature(call.op.call).parameters:

@@ -1,4 +1,4 @@
-"""Whatever a builder gave back, as a plain functional Keras model over the same layers."""
+"""Turns a function's result into a plain functional Keras model over the same layers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qbench.base.keras_private import maker
 
 
 def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
-    """The model as a functional one of one input and one output, without a nest around them.
+    """The model as a functional model with one input and one output, not inside another model.
 
-    A sequential model without an Input is built on images (N, *shape). What is functional by
-    inheritance stays one as long as its own class does not say how it is called.
+    A sequential model without an Input is built on images (N, *shape). A subclass of a functional
+    model is accepted if it does not define its own `call`.
 
     Raises:
         QbenchError: it is no Keras model, a subclassed one, or has several inputs or outputs; the
@@ -52,7 +52,7 @@ def _article(noun: str) -> str:
 
 
 def _build(model: Any, shape: tuple[int, int, int]) -> None:
-    """Give a sequential model its input, unless it has one."""
+    """Build a sequential model on its input, unless it has one."""
     if not hasattr(model, "inputs"):
         model.build((None, *shape))
     if not hasattr(model, "inputs"):
@@ -69,7 +69,7 @@ def _is_graph(model: Any) -> bool:
 
 @cache
 def _functional() -> Any:
-    """Keras' own class of functional models, which it does not give a public name."""
+    """Keras' class of functional models, which has no public name."""
     image = keras.Input((1,))
     return type(keras.Model(image, image))
 
@@ -84,7 +84,7 @@ def _is_plain(model: Any) -> bool:
 
 
 def _check_ends(model: Any) -> None:
-    """Exactly one tensor goes in, and one comes out."""
+    """Check that the model has exactly one input tensor and one output tensor."""
     for tensors, kind, needed in (
         (model.inputs, "inputs", "the images: keras.Model(image, output)"),
         (model.outputs, "outputs", "the prediction: keras.Model(image, output)"),

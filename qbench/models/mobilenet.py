@@ -40,10 +40,11 @@ def mobilenet_v1(
         shape: (height, width, channels) of an image; the multiplier for resolution of Howard et
             al. is `data.resolution`.
         classes: number of logits.
-        depth_multiplier: times the channels of every layer, of which 8 stay at least (Howard et
-            al. call it width multiplier).
-        halvings: how often the sides are halved. 5 is the published network, for 224 pixels; of
-            fewer strides the last ones stay, so that 3 leave 4x4 of an image of 32x32.
+        depth_multiplier: factor on the channels of every layer, with a minimum of 8 channels
+            (Howard et al. call it width multiplier).
+        halvings: how often the sides are halved. 5 is the published network, for 224 pixels. With
+            fewer halvings the last strides of 2 stay, so that 3 halvings turn an image of 32x32
+            into 4x4.
         batch_norm_momentum: share of the old moving statistics kept in a step.
         activation: `relu` or `relu6`.
     """
@@ -62,7 +63,7 @@ def mobilenet_v1(
 
 
 def _strides(halvings: int) -> list[int]:
-    """Of the first convolution and of each block; those of 2 that are too many are 1."""
+    """The strides of the first convolution and of each block; the first strides of 2 become 1."""
     too_many = HALVINGS - halvings
     strides = []
     for stride in (2, *(stride for _, stride in BLOCKS)):

@@ -26,17 +26,17 @@ _CHECKED: set[tuple[Any, ...]] = set()
 def build_model(
     name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
 ) -> Any:
-    """A fresh functional Keras model from (N, *shape) float32 images to what the task says.
+    """A new functional Keras model from (N, *shape) float32 images to the task's outputs.
 
-    A sequential model becomes the functional one that it is. The first time that a process builds a
-    network, `qbench.models.check` looks whether qbench can train it.
+    A sequential model becomes a functional model. When a process builds a network for the first
+    time, `qbench.models.check` checks whether qbench can train it.
 
-    Layers that the builder does not name have the same names each time, whatever else the process
-    has built: range averages are stored by them.
+    Layers without a name in the function get the same names each time, because range averages are
+    stored by these names.
 
     Raises:
-        QbenchError: unknown name or argument, a builder that raises whatever it may be, or a
-            network that qbench cannot train.
+        QbenchError: the name or an argument is unknown, the function raises an error, or qbench
+            cannot train the network.
     """
     builder = MODELS[name]
     _check_arguments(name, builder, arguments)
@@ -58,7 +58,7 @@ def build_model(
 
 
 def _check_arguments(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """The builder takes a shape, a number of classes, and these arguments by name."""
+    """Check that the function takes a shape, a number of classes, and these arguments by name."""
     signature = inspect.signature(builder)
     try:
         signature.bind_partial((0, 0, 0), 0)
@@ -88,7 +88,7 @@ def _called(
     shape: tuple[int, int, int],
     classes: int,
 ) -> Any:
-    """What the builder gives."""
+    """The result of the function."""
     try:
         return builder(shape, classes, **arguments)
     except QbenchError:
@@ -101,7 +101,7 @@ def _called(
 
 
 def _place(error: Exception) -> str:
-    """` (file:line)` of the last line that is not Keras' or TensorFlow's, nor of this module."""
+    """` (file:line)` of the last line outside Keras, TensorFlow and this module."""
     place = ""
     trace = error.__traceback__
     while trace:

@@ -1,7 +1,8 @@
-"""Optimizers whose update of a variable is one op of TensorFlow's.
+"""Optimizers that update a variable with one op of TensorFlow.
 
-Keras' own need five or more for each variable, each a pass over it: on networks of millions of
-weights and small batches that is a fifth of a step. What they compute is the same, bit for bit.
+Keras' optimizers need five or more ops for each variable, and each op is a pass over it. On
+networks with millions of weights and small batches this is a fifth of a step. The results are the
+same, bit for bit.
 """
 
 from __future__ import annotations

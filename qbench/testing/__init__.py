@@ -1,4 +1,4 @@
-"""Contracts that anybody can run on an implementation of their own."""
+"""Contracts that you can test your own implementation against."""
 
 from qbench.testing.task import check_task
 

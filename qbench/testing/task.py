@@ -20,17 +20,18 @@ Values = NDArray[Any]
 
 
 def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> None:
-    """See that a task keeps the contract of `qbench.tasks.task.Task`.
+    """Check that a task keeps the contract of `qbench.tasks.task.Task`.
 
     Args:
         task: an instance, for as many outputs as the targets need.
         images: (N, H, W, C) or (N, H, W) uint8, at least two.
-        targets: (N, ...) as a reader gives them.
-        outputs: (N, ...) float32, such as a network might give; None for normal random numbers of
+        targets: (N, ...) in the form that a reader returns.
+        outputs: (N, ...) float32, possible outputs of a network; None for normal random numbers of
             shape (N, task.outputs).
 
     Raises:
-        AssertionError: it does not; the message says what was seen and what is expected.
+        AssertionError: the task breaks the contract; the message says what was found and what is
+            expected.
     """
     _check_equality(task)
     _check_words(task)
@@ -51,13 +52,13 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
 
 
 def _see(holds: Any, message: str) -> None:
-    """Like `assert`, also where Python leaves assertions out."""
+    """Like `assert`, but it also works with `python -O`."""
     if not holds:
         raise AssertionError(message)
 
 
 def _refuses(what: str, function: Any, *arguments: Any) -> None:
-    """See that a call raises the error that is for people."""
+    """Check that a call raises a QbenchError."""
     try:
         function(*arguments)
     except QbenchError:
@@ -68,7 +69,7 @@ def _refuses(what: str, function: Any, *arguments: Any) -> None:
 
 
 def _check_equality(task: Task) -> None:
-    """Networks and compiled steps are kept by their task."""
+    """Check equality: networks and compiled steps are kept by their task."""
     twin = type(task)(task.outputs)
     _see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
     _see(hash(twin) == hash(task), "two equal instances have different hashes.")
@@ -85,7 +86,7 @@ def _check_words(task: Task) -> None:
 
 
 def _check_metrics(task: Task) -> None:
-    """Tables can hold them, and records bring them back."""
+    """Check that tables can hold the metrics, and that records give them back."""
     try:
         record = json.loads(json.dumps(task.as_record()))
     except QbenchError as error:
@@ -96,7 +97,7 @@ def _check_metrics(task: Task) -> None:
 
 @lru_cache
 def _check_import(module: str) -> None:
-    """Reports and the command line's help import no TensorFlow."""
+    """Check that the import of the task imports no TensorFlow."""
     if module == "__main__":
         return
     code = f"import sys, {module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
@@ -114,7 +115,7 @@ def _check_import(module: str) -> None:
 
 
 def _check_targets(task: Task, images: Values, targets: Any) -> Values:
-    """The targets as they are trained on."""
+    """Check the targets; return them in the form for training."""
     _see(len(images) > 1, "one image is too few to tell anything; give two at least.")
     shape = images.shape[1:]
 
@@ -135,7 +136,7 @@ def _check_targets(task: Task, images: Values, targets: Any) -> Values:
 
 
 def _check_shape(task: Task, outputs: Values) -> None:
-    """The symbolic output of a network, with any number of images."""
+    """Check the symbolic output of a network, with any number of images."""
     import keras
 
     shape = (None, *outputs.shape[1:])
@@ -161,7 +162,7 @@ def _check_augmented(task: Task, images: Values, targets: Values) -> None:
 
 
 def _check_loss(task: Task, outputs: Values, targets: Values) -> None:
-    """In a graph, as training steps compute it, with its gradient."""
+    """Check the loss and its gradient in a graph, as training steps compute it."""
     import tensorflow as tf
 
     @tf.function
