@@ -20,6 +20,7 @@ from qbench.models import MODELS, build_model
 from qbench.quantize.analysis import analyse
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
+from qbench.tasks.classification import Classification
 from qbench.training.network import Network
 
 ROOT = Path(qbench.__file__).parent.parent
@@ -102,7 +103,7 @@ def test_what_is_quantized(placement, expected):
 
 @pytest.mark.parametrize("name", MODELS.names())
 def test_batch_norm_epsilon(name):
-    model = build_model(name, {}, (32, 32, 3), 10)
+    model = build_model(name, {}, (32, 32, 3), Classification(10))
     found = {one.epsilon for one in model.layers if isinstance(one, layers.BatchNormalization)}
     assert found == {1e-5 if name in ("resnet50_v1", "resnet_slim") else 1e-3}
 
