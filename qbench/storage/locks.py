@@ -9,7 +9,6 @@ finished run is never replaced.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.base.errors import QbenchError
-from qbench.base.files import room_for
+from qbench.base.files import alone_in, room_for
 
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0  # a lock of another machine that has not been renewed for so long is dead
@@ -222,13 +221,8 @@ def _remove(path: Path, is_meant: Callable[[Path], bool]) -> bool:
     """
     if not is_meant(path):
         return False
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(folder, fcntl.LOCK_EX)
+    with alone_in(path.parent):
         return is_meant(path) and _remove_aside(path, is_meant)
-    finally:
-        os.close(folder)
 
 
 def _remove_aside(path: Path, is_meant: Callable[[Path], bool]) -> bool:

@@ -439,7 +439,7 @@ def test_a_lock_that_came_while_the_folder_was_waited_for_stays(
     renamed = []
 
     def meanwhile():
-        _once(monkeypatch, locks.fcntl, "flock", lambda *rest: _elsewhere(path))
+        _once(monkeypatch, fcntl, "flock", lambda *rest: _elsewhere(path))
         _once(monkeypatch, locks.os, "rename", lambda *rest: renamed.append(rest))
 
     remove(path, meanwhile)
@@ -471,7 +471,7 @@ def _unlockable(*rest):
 
 def test_a_lock_that_came_at_the_last_moment_goes_back(tmp_path, path, monkeypatch, remove):
     def meanwhile():
-        monkeypatch.setattr(locks.fcntl, "flock", _unlockable)
+        monkeypatch.setattr(fcntl, "flock", _unlockable)
         _once(monkeypatch, locks.os, "rename", lambda *rest: _elsewhere(path, token="late"))
 
     remove(path, meanwhile)
