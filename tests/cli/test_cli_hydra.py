@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 
 import qbench
-from qbench.base.errors import DiskFull
+from qbench.base.errors import DiskFull, QbenchError
 from qbench.cli import hydra_app
 from qbench.cli.command import run_job
 from qbench.engine import client
@@ -41,6 +41,16 @@ def test_a_launcher_gets_the_paths_of_jobs_and_brings_back_how_they_ended(tmp_pa
     assert ends[0] == Ended("done")
     assert ends[1].how == "lost"
     assert str(jobs / "unreadable.json") in ends[1].message
+
+
+@pytest.mark.parametrize("typed", [["hydra/sweeper=basic"], []], ids=["typed", "in-a-file"])
+def test_another_sweeper_is_refused(tmp_path: Path, typed: list[str]) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("defaults: [config, override hydra/sweeper: basic, _self_]")
+    dirs = ["--config-dir", str(tmp_path), "--config-name", "other"]
+    own = [f"hydra.sweep.dir={tmp_path / 'own'}"]
+    with pytest.raises(QbenchError, match=r"hydra/sweeper: designs are expanded by qbench alone"):
+        hydra_app.sweep(lambda plan, launch: None, typed or [*dirs, *own])
 
 
 def test_a_full_disk_comes_back_as_plain_data(
