@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from qbench.base.errors import QbenchError
+from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.cli.quoting import in_configuration, in_hydra
@@ -84,7 +86,7 @@ class DesignSweeper(Sweeper):
             hydra_context=self.hydra_context, task_function=run_job, config=self.config
         )
         overrides = [[*fixed, _chosen(job)] for job in jobs]
-        return [done.return_value for done in launcher.launch(overrides, initial_job_idx=0)]
+        return [_end_of(job) for job in launcher.launch(overrides, initial_job_idx=0)]
 
     def _launcher(self, jobs: int) -> Any:
         """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.
@@ -107,6 +109,17 @@ class DesignSweeper(Sweeper):
             )
             return chosen
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
+
+
+def _end_of(job: JobReturn) -> Ended:
+    """How a job ended; one that failed before it was begun, wherever it was to run, is lost."""
+    from qbench.engine.client import Ended
+
+    try:
+        end: Ended = job.return_value
+    except Exception as error:
+        return Ended("lost", summary(error))
+    return end
 
 
 def _chosen(job: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
@@ -12,7 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 import qbench
 from qbench.base.errors import DiskFull, QbenchError
-from qbench.cli import hydra_app
+from qbench.cli import hydra_app, sweeper
 from qbench.cli.command import run_job
 from qbench.engine import client
 from qbench.engine.client import Ended
@@ -64,6 +65,25 @@ def test_a_full_disk_comes_back_as_plain_data(
     monkeypatch.setattr(client, "do_job", no_room)
     end = client.end_job(tmp_path / "jobs" / "any.json")
     assert pickle.loads(pickle.dumps(end)) == Ended("full", "disk full: no room.")
+
+
+def test_a_job_that_fails_before_it_is_begun_is_lost_and_the_others_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config: Any) -> Ended:
+        if "second" in config.job:
+            raise ImportError("no such module on this machine")
+        return Ended("done")
+
+    monkeypatch.setattr(sweeper, "run_job", broken)
+    ends: list[Ended] = []
+
+    def command(plan: Plan, launch: Launch) -> None:
+        ends.extend(launch([tmp_path / name for name in ("first", "second", "third")], tmp_path))
+
+    hydra_app.sweep(command, FEW)
+    assert [end.how for end in ends] == ["done", "lost", "done"]
+    assert "no such module on this machine" in ends[1].message
 
 
 def test_what_a_launcher_runs_is_pickled_by_its_name() -> None:
