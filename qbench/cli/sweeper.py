@@ -17,7 +17,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from qbench.base.errors import QbenchError
+from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from qbench.engine.client import Ended
 
 _BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
+
+
+class LauncherFailed(QbenchError):
+    """A launcher raised something; what its jobs have done is kept."""
 
 
 class DesignSweeper(Sweeper):
@@ -45,8 +49,13 @@ class DesignSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Called by Hydra before `sweep`; the task function is a `CommandTask`."""
-        assert isinstance(task_function, CommandTask)
+        """Called by Hydra before `sweep`.
+
+        Raises:
+            QbenchError: the task function is no `CommandTask`: the verb takes one configuration.
+        """
+        if not isinstance(task_function, CommandTask):
+            raise QbenchError("--multirun: only qbench sweep and qbench plan take a design.")
         self.hydra_context = hydra_context
         self.command = task_function.command
         self.config = config
@@ -86,7 +95,16 @@ class DesignSweeper(Sweeper):
             hydra_context=self.hydra_context, task_function=run_job, config=self.config
         )
         overrides = [[*fixed, _chosen(job)] for job in jobs]
-        return [_end_of(job) for job in launcher.launch(overrides, initial_job_idx=0)]
+        try:
+            return [_end_of(job) for job in launcher.launch(overrides, initial_job_idx=0)]
+        except Exception as error:
+            if isinstance(error, QbenchError) or disk_full(error):
+                raise
+            name = self.config.hydra.runtime.choices["hydra/launcher"]
+            raise LauncherFailed(
+                f"hydra/launcher={name}: {summary(error).rstrip('.')}; the same command goes on"
+                " from here."
+            ) from error
 
     def _launcher(self, jobs: int) -> Any:
         """The launcher's configuration: as chosen, or joblib's where `workers` asks for several.

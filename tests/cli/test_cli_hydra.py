@@ -15,6 +15,7 @@ import qbench
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.cli import hydra_app, sweeper
 from qbench.cli.command import run_job
+from qbench.cli.sweeper import LauncherFailed
 from qbench.engine import client
 from qbench.engine.client import Ended
 from qbench.engine.sweep import Launch
@@ -84,6 +85,21 @@ def test_a_job_that_fails_before_it_is_begun_is_lost_and_the_others_are_told(
     hydra_app.sweep(command, FEW)
     assert [end.how for end in ends] == ["done", "lost", "done"]
     assert "no such module on this machine" in ends[1].message
+
+
+def test_a_launcher_that_raises_is_named_in_a_sentence(tmp_path: Path) -> None:
+    def command(plan: Plan, launch: Launch) -> None:
+        launch([tmp_path / "a", tmp_path / "b"], tmp_path)
+
+    said = r"^hydra/launcher=joblib: .*n_jobs == 0 .*; the same command goes on from here\.$"
+    with pytest.raises(LauncherFailed, match=said):
+        hydra_app.sweep(command, [*FEW, "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"])
+
+
+@pytest.mark.parametrize("typed", ["--multirun", "hydra.mode=MULTIRUN"])
+def test_a_verb_of_one_configuration_takes_no_design(typed: str) -> None:
+    with pytest.raises(QbenchError, match="only qbench sweep and qbench plan take a design"):
+        hydra_app.run(lambda config: None, [typed])
 
 
 def test_what_a_launcher_runs_is_pickled_by_its_name() -> None:
