@@ -51,7 +51,7 @@ def many_records(sweep: Path, folder: Path) -> int:
     manifest = records.read_manifest(sweep)
     for row in manifest["rows"]:
         (run,) = row["runs"]
-        old = sweep / manifest["runs"] / run["id"]
+        old = layout.run_folder(layout.root_of_sweep(sweep, manifest), run["id"])
         record = json.loads((old / layout.RECORD).read_text())
         config = json.loads((old / layout.CONFIG).read_text())
         with (old / layout.HISTORY).open() as file:
@@ -70,13 +70,14 @@ def many_records(sweep: Path, folder: Path) -> int:
                 history=history,
                 predictions=predictions,
             )
-    records.write_manifest(folder, {**manifest, "seeds": list(range(SEEDS)), "runs": "runs"})
+    runs = layout.runs_seen_from(folder, folder)
+    records.write_manifest(folder, {**manifest, "seeds": list(range(SEEDS)), "runs": runs})
     return SEEDS * len(manifest["rows"])
 
 
 def jobs_of(sweep: Path) -> Iterator[dict[str, Any]]:
     """The lines of a sweep's log of jobs."""
-    for line in (sweep / "jobs.jsonl").read_text().splitlines():
+    for line in layout.jobs_log(sweep).read_text().splitlines():
         yield json.loads(line)
 
 
@@ -86,7 +87,7 @@ def breakdown(sweep: Path, whole: float) -> dict[str, float]:
     Steps are counted at the pace of each phase once compiled; what training took beyond that is
     tracing and compiling. What is left at the end is planning, data, models and records.
     """
-    every = [json.loads(p.read_text()) for p in sorted(sweep.glob("runs/*/record.json"))]
+    every = [json.loads(p.read_text()) for p in layout.record_files(sweep)]
     jobs = list(jobs_of(sweep))
     paces = [pace for record in every for pace in record["step_seconds"].values()]
     steps = sum(job["steps"] for job in jobs) * float(np.median(paces))

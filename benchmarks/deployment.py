@@ -22,6 +22,9 @@ from typing import Any
 import numpy as np
 from common import HERE, save
 
+from qbench.planning.settings import REPRESENTATIVE
+from qbench.storage import conversions, layout, records
+
 TFMOT = HERE.parent / ".peers" / "tfmot" / "bin" / "python"
 FIXED = ("study=cifar10_resnet8", "quant=deploy", "train.steps=3000", "workers=1", "threads=2")
 # The default freezes normalization when quantization starts; the other row does not.
@@ -37,16 +40,15 @@ def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
     """Train and convert; what was measured, by configuration."""
     command = [sys.executable, "-m", "qbench", "sweep", *FIXED, *SWEEP, *overrides]
     subprocess.run([*command, f"out={folder}"], check=True)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = records.read_manifest(folder)
     rows = {}
     for row in manifest["rows"]:
-        run = folder / "runs" / row["runs"][0]["id"]
-        record = json.loads((run / "record.json").read_text())
-        for name in ("deploy", "deploy_representative"):
-            if (run / f"{name}.json").exists():
-                report = json.loads((run / f"{name}.json").read_text())
+        run = layout.run_folder(folder, row["runs"][0]["id"])
+        record = records.read_record(run)
+        for calibration in (None, REPRESENTATIVE):
+            if report := conversions.read(run, calibration):
                 title = f"qbench, {TITLES[row['label']]}"
-                title += ", post-training" if "_" in name else ""
+                title += ", post-training" if calibration else ""
                 measured = {key: record["metrics"][key] for key in ("accuracy", "loss")}
                 rows[title] = {**measured, **report}
     return rows
@@ -54,9 +56,9 @@ def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
 
 def a_run(folder: Path) -> dict[str, Any]:
     """The configuration of the sweep's default row."""
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = records.read_manifest(folder)
     (row,) = [row for row in manifest["rows"] if row["label"] == "default"]
-    path = folder / "runs" / row["runs"][0]["id"] / "config.json"
+    path = layout.run_folder(folder, row["runs"][0]["id"]) / layout.CONFIG
     return dict(json.loads(path.read_text()))
 
 
@@ -116,9 +118,9 @@ def main() -> None:
             rows["tfmot, quantize_model"] = tfmot_row(other, config)
         else:
             print("left out, not installed (make bench-peers): tfmot")
-        with (folder / "runs.csv").open() as file:
+        with (folder / layout.RUNS_TABLE).open() as file:
             note = next(csv.DictReader(file))["run"]
-        note = json.loads((folder / "runs" / note / "record.json").read_text())["data"]["note"]
+        note = records.read_record(layout.run_folder(folder, note))["data"]["note"]
     show(rows)
     print(note)
     shown = " ".join(text for text in overrides if not text.startswith("data.dir"))

@@ -65,13 +65,13 @@ def converted(folder: Path, overrides: list[str]) -> tuple[Experiment, bytes]:
     """A run, trained and converted by the commands: what it was, and its file."""
     for command in (["train", f"out={folder}", *overrides], ["convert"]):
         if command == ["convert"]:
-            (run,) = (folder / "runs").iterdir()
+            (run,) = (record.parent for record in layout.record_files(folder))
             command += [str(run), "eval.limit=100"]
         subprocess.run(
             [sys.executable, "-m", "qbench", *command], check=True, stdout=subprocess.DEVNULL
         )
     config = records.read_json(run / layout.CONFIG, "the configuration of a run")
-    return Experiment.from_config(config), (run / "model_int8.tflite").read_bytes()
+    return Experiment.from_config(config), (run / layout.converted("int8")).read_bytes()
 
 
 def codes_of(experiment: Experiment, content: bytes) -> Any:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from common import save, spread
 
+from qbench.storage import layout
+
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 Seconds = tuple[float, float, int]
 
@@ -35,7 +37,7 @@ def sweep(folder: Path, share: bool, overrides: list[str]) -> Seconds:
         stderr=subprocess.DEVNULL,
     )
     whole = time.perf_counter() - start
-    jobs = [json.loads(line) for line in (folder / "jobs.jsonl").read_text().splitlines()]
+    jobs = [json.loads(line) for line in layout.jobs_log(folder).read_text().splitlines()]
     return sum(job["train_seconds"] for job in jobs), whole, sum(job["steps"] for job in jobs)
 
 

@@ -32,6 +32,21 @@ def room_for(file: Path) -> Iterator[None]:
         raise full from error
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only process on this machine in here at a time, for a folder that exists.
+
+    Some network file systems lock no folders, and no lock of this kind reaches another machine.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def append_line(path: Path, content: Mapping[str, Any]) -> None:
     """Append plain data as one line of JSON; raises DiskFull if there is no room for all of it."""
     line = json.dumps(content, default=list).encode() + b"\n"

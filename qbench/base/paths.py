@@ -17,3 +17,8 @@ def given(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # nobody of that name
         return Path(path)
+
+
+def from_anywhere(path: str | None) -> str | None:
+    """A path that means the same whatever folder a process runs in; `~` stays what it is."""
+    return path if path is None or path.startswith("~") else str(Path(path).absolute())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from qbench.base.errors import QbenchError
 
 if TYPE_CHECKING:
     from qbench.engine.client import Ended
@@ -16,15 +18,18 @@ Command = Callable[["Plan", "Launch"], None]
 """Called with the plan, and with what hands jobs to the configured launcher."""
 
 
+OTHER_SWEEPER = "hydra/sweeper: designs are expanded by qbench alone; leave it out."
+
+
 @dataclass(frozen=True)
 class CommandTask:
     """A command as a task function, the form in which Hydra passes it to the sweeper."""
 
     command: Command
 
-    def __call__(self, config: Any) -> Ended:
-        """Run a job, as a task function must. The sweeper gives `run_job` to launchers."""
-        return run_job(config)
+    def __call__(self, config: Any) -> NoReturn:
+        """Called by other sweepers than qbench's, which hands `run_job` to launchers."""
+        raise QbenchError(OTHER_SWEEPER)
 
 
 def run_job(config: Any) -> Ended:

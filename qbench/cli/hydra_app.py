@@ -13,7 +13,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.paths import config_folder
 from qbench.base.registry import nearest
 from qbench.cli.arguments import understood
-from qbench.cli.command import Command, CommandTask
+from qbench.cli.command import OTHER_SWEEPER, Command, CommandTask
 from qbench.cli.known import unknown
 from qbench.cli.wording import bad_reference
 from qbench.planning.settings import Settings
@@ -39,7 +39,10 @@ def sweep(command: Command, arguments: list[str]) -> None:
     Raises:
         QbenchError: the configuration cannot be composed or is not valid.
     """
-    _with_hydra(CommandTask(command), ["--multirun", *understood(arguments, several=True)])
+    typed = understood(arguments, several=True)
+    if "hydra/sweeper" in explicit_keys(typed):
+        raise QbenchError(OTHER_SWEEPER)
+    _with_hydra(CommandTask(command), ["--multirun", *typed])
 
 
 def _with_hydra(task: Callable[[Any], Any], arguments: list[str]) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from qbench.base.errors import QbenchError
+from qbench.base.errors import QbenchError, disk_full
+from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.cli.quoting import in_configuration, in_hydra
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from qbench.engine.client import Ended
 
 _BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
+
+
+class LauncherFailed(QbenchError):
+    """A launcher raised something; what its jobs have done is kept."""
 
 
 class DesignSweeper(Sweeper):
@@ -43,8 +49,13 @@ class DesignSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Called by Hydra before `sweep`; the task function is a `CommandTask`."""
-        assert isinstance(task_function, CommandTask)
+        """Called by Hydra before `sweep`.
+
+        Raises:
+            QbenchError: the task function is no `CommandTask`: the verb takes one configuration.
+        """
+        if not isinstance(task_function, CommandTask):
+            raise QbenchError("--multirun: only qbench sweep and qbench plan take a design.")
         self.hydra_context = hydra_context
         self.command = task_function.command
         self.config = config
@@ -84,7 +95,16 @@ class DesignSweeper(Sweeper):
             hydra_context=self.hydra_context, task_function=run_job, config=self.config
         )
         overrides = [[*fixed, _chosen(job)] for job in jobs]
-        return [done.return_value for done in launcher.launch(overrides, initial_job_idx=0)]
+        try:
+            return [_end_of(job) for job in launcher.launch(overrides, initial_job_idx=0)]
+        except Exception as error:
+            if isinstance(error, QbenchError) or disk_full(error):
+                raise
+            name = self.config.hydra.runtime.choices["hydra/launcher"]
+            raise LauncherFailed(
+                f"hydra/launcher={name}: {summary(error).rstrip('.')}; the same command goes on"
+                " from here."
+            ) from error
 
     def _launcher(self, jobs: int) -> Any:
         """The launcher's configuration: the user's choice, or joblib's if `workers` is above 1.
@@ -107,6 +127,17 @@ class DesignSweeper(Sweeper):
             )
             return chosen
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
+
+
+def _end_of(job: JobReturn) -> Ended:
+    """How a job ended; one that failed before it was begun, wherever it was to run, is lost."""
+    from qbench.engine.client import Ended
+
+    try:
+        end: Ended = job.return_value
+    except Exception as error:
+        return Ended("lost", summary(error))
+    return end
 
 
 def _chosen(job: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
+from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load
 from qbench.deploy.sizes import float_values, folded_values
@@ -47,10 +48,16 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         )
     if spec.runs and all(records.finished(spec.root, run.id) for run in spec.runs):
         return
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load(experiment.data.name, _folder_of_data(spec))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
     _Execution(spec, data, report, say).run()
+
+
+def _folder_of_data(spec: JobSpec) -> str | None:
+    """As it was typed, where that is the same folder here: this process may have loaded it."""
+    typed = spec.experiment.data.dir
+    return typed if from_anywhere(typed) == spec.data_folder else spec.data_folder
 
 
 class _Execution:

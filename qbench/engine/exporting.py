@@ -15,6 +15,7 @@ from qbench.deploy.file_kind import kind_of
 from qbench.engine import conversion_status
 from qbench.engine.progress import say
 from qbench.engine.requests import Failure, Listener
+from qbench.engine.resolve import by_data
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.settings import Deploy
 from qbench.storage import conversions, layout, records
@@ -169,6 +170,7 @@ def export_runs(
         wanted += [(run, deploy.calibration) for run in floats]
     waiting = [(run, how) for run, how in wanted if _is_waiting(root, run, how)]
     failures = 0
+    waiting = by_data(waiting, lambda one: runs[one[0]])
     for run, how in tqdm(waiting, desc="convert", unit="run", disable=None, leave=False):
         failures += not _export_run(layout.run_folder(root, run), runs[run], how, isolate)
     found = []
@@ -208,7 +210,7 @@ def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
 def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: bool) -> bool:
     """Convert a run of a sweep; returns whether its outcome is final."""
     changes = {"data.dir": experiment.data.dir}
-    request = {"folder": str(folder), "changes": changes, "calibration": how}
+    request = {"folder": str(folder.absolute()), "changes": changes, "calibration": how}
     failure = _asked(experiment, isolate, "convert", **request)
     if failure is None:
         return True

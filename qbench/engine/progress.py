@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line, sentence
 from qbench.storage import layout, records
 from qbench.tasks.metric import Metric
@@ -96,8 +97,11 @@ class SweepProgress:
 
     def _look(self) -> None:
         for run, label in self._arrived():
+            try:
+                record = records.read_record(layout.run_folder(self._root, run))
+            except QbenchError:  # replaced at this very moment
+                continue
             del self._waiting[run]
-            record = records.read_record(layout.run_folder(self._root, run))
             number = self._total - len(self._waiting)
             say(
                 f"[{number:>{len(str(self._total))}}/{self._total}] {label:<40} "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from qbench.base.paths import from_anywhere
+from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.progress import say
@@ -16,6 +18,8 @@ from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
 from qbench.storage import records
 from qbench.storage.store import Store
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,17 @@ def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
+def by_data(items: Iterable[Item], experiment: Callable[[Item], Experiment]) -> list[Item]:
+    """Items put together by their data, of which a worker keeps one set; else in their order."""
+    places: dict[tuple[str, str | None], int] = {}
+
+    def place(item: Item) -> int:
+        data = experiment(item).data
+        return places.setdefault((data.name, data.dir), len(places))
+
+    return sorted(items, key=place)
+
+
 def _tree(
     plan: Plan,
     numbers: Sequence[int],
@@ -100,6 +115,7 @@ def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[Jo
         if name not in seen and not records.finished(root, name):
             numbers.append(number)
         seen.add(name)
+    numbers = by_data(numbers, lambda number: resolved.plan.runs[number].experiment)
     tree = _tree(resolved.plan, numbers, resolved.ids, resolved.data, resolved.device)
     specs = [
         [_spec(resolved, root, tree, job, numbers) for job in batch if not _is_done(job, store)]
@@ -140,5 +156,6 @@ def _spec(
         runs=runs,
         device=resolved.device,
         data=data,
+        data_folder=from_anywhere(run.experiment.data.dir),
         policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
     )

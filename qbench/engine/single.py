@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qbench.base import device
 from qbench.base.errors import QbenchError, disk_full
+from qbench.base.paths import from_anywhere
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
 from qbench.data import load
@@ -75,4 +76,5 @@ def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
         runs=(RunSpec(name, experiment),),
         device=kind,
         data=facts,
+        data_folder=from_anywhere(experiment.data.dir),
     )

@@ -54,9 +54,10 @@ class JobSpec:
         experiment: a configuration that all segments of the path belong to.
         segments: the whole path from step 0; stored segments are not trained again.
         runs: empty for a trunk.
-        device: the kind of device that the ids are valid for.
-        data: the facts about the data for the run records.
-        policy: how the job is done.
+        device: kind of device that the ids are valid for.
+        data: what records say of the data.
+        data_folder: the experiment's `data.dir`, for whatever folder the worker runs in.
+        policy: how it is done.
     """
 
     root: Path
@@ -67,6 +68,7 @@ class JobSpec:
     runs: tuple[RunSpec, ...]
     device: str
     data: Mapping[str, Any]
+    data_folder: str | None
     policy: Policy = Policy()
 
     @property
@@ -85,6 +87,7 @@ class JobSpec:
             "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
             "device": self.device,
             "data": dict(self.data),
+            "data_folder": self.data_folder,
             "policy": asdict(self.policy),
         }
 
@@ -102,5 +105,6 @@ class JobSpec:
             ),
             device=config["device"],
             data=config["data"],
+            data_folder=config["data_folder"],
             policy=Policy(**config["policy"]),
         )

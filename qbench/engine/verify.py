@@ -14,7 +14,7 @@ from qbench.engine.execute import execute
 from qbench.engine.model_check import check_models
 from qbench.engine.networks import network_for
 from qbench.engine.progress import run_bar, say
-from qbench.engine.resolve import jobs_to_do, resolve
+from qbench.engine.resolve import by_data, jobs_to_do, resolve
 from qbench.planning.plan import Plan
 from qbench.storage import layout, records
 from qbench.storage.store import Store
@@ -42,7 +42,8 @@ def verify(plan: Plan) -> None:
             for job in batch:
                 with run_bar(job.segments[-1].end, job.label[:30]) as report:
                     execute(job, report, say)
-        for run, name in zip(plan.runs, resolved.ids, strict=True):
+        named = zip(plan.runs, resolved.ids, strict=True)
+        for run, name in by_data(named, lambda one: one[0].experiment):
             shared = records.read_record(layout.run_folder(root, name))
             alone = train_alone(run.experiment)
             equal = shared.get("weights_sha256") == alone

@@ -108,7 +108,16 @@ class ProcessWorker:
         return self._process.poll() is None
 
     def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-        """See `Worker`."""
+        """See `Worker`; a process that was left in the middle of a request is ended."""
+        try:
+            return self._asked(kind, listener, **arguments)
+        except DiskFull:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _asked(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
         _ = self.device
         assert self._process.stdin is not None
         try:
@@ -128,15 +137,19 @@ class ProcessWorker:
                 return Failure(**event) if happened == "failed" else None
 
     def _event(self) -> dict[str, Any]:
+        """The next thing that the process tells.
+
+        What Python prints before the process has its standard output for itself is passed over.
+        """
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.endswith("\n"):  # nothing, or what it was about to say
-            code = self._process.wait()
-            raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == "full":
-            raise DiskFull(event["message"])
-        return event
+        while (line := self._process.stdout.readline()).endswith("\n"):
+            event = _told(line)
+            if event.get("event") == "full":
+                raise DiskFull(event["message"])
+            if "event" in event:
+                return event
+        code = self._process.wait()  # nothing, or what it was about to say
+        raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
 
     def close(self) -> None:
         """End the process."""
@@ -147,6 +160,15 @@ class ProcessWorker:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+def _told(line: str) -> dict[str, Any]:
+    """What a line says; nothing where it is no worker's."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 _processes: dict[tuple[int, bool], ProcessWorker] = {}

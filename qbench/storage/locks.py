@@ -9,7 +9,6 @@ appears complete, and a finished run is never replaced.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -19,10 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from qbench.base.errors import QbenchError
-from qbench.base.files import room_for
+from qbench.base.files import alone_in, room_for
 
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0  # a lock of another machine that has not been renewed for so long is dead
@@ -131,14 +131,21 @@ def _try(path: Path) -> Lock | None:
     """Create the complete lock file, unless it exists."""
     lock = Lock(path, secrets.token_hex(8))
     pid = os.getpid()
-    me = {"host": socket.gethostname(), "pid": pid, "started": _started(pid), "token": lock.token}
+    me = {
+        "host": socket.gethostname(),
+        "processes": process_table(),
+        "pid": pid,
+        "started": _started(pid),
+        "token": lock.token,
+    }
     aside = _aside(path)
     try:
         with room_for(path):
             aside.write_text(json.dumps(me))
             os.link(aside, path)
     except FileExistsError:
-        return None
+        # A network file system may have made it, and not have heard its own answer.
+        return lock if lock.is_in(path) else None
     finally:
         aside.unlink(missing_ok=True)
     return lock
@@ -170,13 +177,27 @@ def is_held(path: Path) -> bool:
 def _is_dead(path: Path, holder: Holder) -> bool:
     """Whether the holder is dead.
 
-    On this machine the process table says so; if another process got the number of a dead one, its
-    start time differs. For other machines the age of the lock decides.
+    Where its number is of this very process table, that tells; a process that got a dead one's
+    number has another starting time. For other machines, and containers, the lock's age does.
     """
-    if holder["host"] == socket.gethostname():
+    here = socket.gethostname(), process_table()
+    if (holder["host"], holder.get("processes")) == here:
         pid = int(holder["pid"])
         return not _exists(pid) or _started(pid) != holder["started"]
     return _is_stale(path)
+
+
+@cache
+def process_table() -> str:
+    """Names the processes that this one sees: of the machine since its start, or a container.
+
+    Machines and containers may share their host's name. Empty where it is not known.
+    """
+    try:
+        start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{start} {Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return ""
 
 
 def _exists(pid: int) -> bool:
@@ -223,13 +244,8 @@ def _remove(path: Path, is_meant: Callable[[Path], bool]) -> bool:
     """
     if not is_meant(path):
         return False
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(folder, fcntl.LOCK_EX)
+    with alone_in(path.parent):
         return is_meant(path) and _remove_aside(path, is_meant)
-    finally:
-        os.close(folder)
 
 
 def _remove_aside(path: Path, is_meant: Callable[[Path], bool]) -> bool:

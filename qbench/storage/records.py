@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.files import as_csv, as_npz, room_for
+from qbench.storage import placing
 from qbench.storage.layout import (
     CONFIG,
     HISTORY,
@@ -119,11 +120,7 @@ def _put_in_place(root: Path, run: str, files: Mapping[str, bytes]) -> None:
         os.chmod(aside, 0o755)
         for name, content in files.items():
             _write(aside / name, content)
-        if folder.exists():
-            if finished(root, run):
-                return
-            shutil.rmtree(folder)
-        os.rename(aside, folder)
+        placing.put(aside, folder, _is_finished)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -195,18 +192,29 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def existing_record(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run, or None if it has none; see `read_record`."""
-    folder = run_folder(root, run)
+    """The record of a run, or None where it has left none; see `read_record`."""
+    return _existing(run_folder(root, run))
+
+
+def _existing(folder: Path) -> dict[str, Any] | None:
     return read_record(folder) if (folder / RECORD).is_file() else None
 
 
 def finished(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a finished run, or None; damaged records do not count."""
+    """The record of a run that need not be run again, or None; damaged ones do not count."""
+    return _finished(run_folder(root, run))
+
+
+def _finished(folder: Path) -> dict[str, Any] | None:
     try:
-        record = existing_record(root, run)
+        record = _existing(folder)
     except DamagedRun:
         return None
     return record if record and record["status"] in FINISHED else None
+
+
+def _is_finished(folder: Path) -> bool:
+    return _finished(folder) is not None
 
 
 def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
@@ -216,15 +224,13 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
     except DamagedRun as error:
         folder = run_folder(root, run)
         aside = damaged(folder)
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(folder, aside)
-        say(f"{error} Set aside as {aside.name}; the run is made again.")
+        if placing.set_aside(folder, aside, _is_finished):
+            say(f"{error} Set aside as {aside.name}; the run is made again.")
 
 
 def discard_failed(root: Path, run: str) -> None:
-    """Remove a failed attempt, so that the result of the next one can be seen."""
-    if not finished(root, run):
-        shutil.rmtree(run_folder(root, run), ignore_errors=True)
+    """Clear a failed attempt away, so that the next one is seen when it arrives."""
+    placing.remove(run_folder(root, run), _is_finished)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if "qbench.engine.worker" in sys.orig_argv:
     import errno, os, signal, subprocess
     from qbench.engine import execute as engine
 
+    print('a greeting', '{"of": "the site"}', 7, "null", sep="\\n", flush=True)
     if os.environ.get(NO_TEMPORARY):
         from qbench.base import device
 

@@ -81,7 +81,8 @@ def clock(monkeypatch):
 
 def _foreign(path, **changes):
     """A lock file of another holder, renewed `NOW`; as a name of its own, like a real one."""
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": "1", "token": "other"}
+    me = {"host": socket.gethostname(), "processes": locks.process_table(), "pid": os.getpid()}
+    me |= {"started": "1", "token": "other"}
     aside = path.with_name("foreign")
     aside.write_text(json.dumps(me | changes))
     os.utime(aside, (NOW, NOW))
@@ -191,6 +192,39 @@ def test_another_hosts_lock_counts_until_it_is_stale(path, clock):
         "lock: waiting for process 1 on elsewhere",
         "lock: its holder, process 1 on elsewhere, is gone",
     ]
+
+
+def test_a_container_of_the_same_host_name_is_another_machine(path, clock):
+    _foreign(path, processes="those of a container", pid=1)
+    assert is_held(path)  # whatever process 1 is here
+    clock(NOW + locks.STALE_SECONDS + 1)
+    assert not is_held(path)
+
+
+def test_processes_of_another_container_are_others():
+    before = locks.process_table()
+    code = "from qbench.storage.locks import process_table; print(process_table())"
+    other = subprocess.run(
+        ["unshare", "--user", "--pid", "--fork", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+    )
+    if other.returncode:
+        pytest.skip(f"no container can be made here: {other.stderr}")
+    assert before and other.stdout.strip() not in ("", before)
+
+
+def test_a_lock_that_was_made_though_the_file_system_says_it_was_not_is_held(path, monkeypatch):
+    link = os.link
+
+    def unheard(source, target):
+        link(source, target)
+        raise FileExistsError(target)
+
+    monkeypatch.setattr(locks.os, "link", unheard)
+    with locked(path, print, _never) as lock:
+        lock.check()
+    assert not path.exists()
 
 
 def test_whether_another_hosts_lock_is_held_goes_by_its_age(path, clock):
@@ -439,7 +473,7 @@ def test_a_lock_that_came_while_the_folder_was_waited_for_stays(
     renamed = []
 
     def meanwhile():
-        _once(monkeypatch, locks.fcntl, "flock", lambda *rest: _elsewhere(path))
+        _once(monkeypatch, fcntl, "flock", lambda *rest: _elsewhere(path))
         _once(monkeypatch, locks.os, "rename", lambda *rest: renamed.append(rest))
 
     remove(path, meanwhile)
@@ -471,7 +505,7 @@ def _unlockable(*rest):
 
 def test_a_lock_that_came_at_the_last_moment_goes_back(tmp_path, path, monkeypatch, remove):
     def meanwhile():
-        monkeypatch.setattr(locks.fcntl, "flock", _unlockable)
+        monkeypatch.setattr(fcntl, "flock", _unlockable)
         _once(monkeypatch, locks.os, "rename", lambda *rest: _elsewhere(path, token="late"))
 
     remove(path, meanwhile)

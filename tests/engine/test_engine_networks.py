@@ -9,6 +9,7 @@ import pytest
 from engine_examples import digits, experiment
 
 from qbench.engine.networks import NetworkCache, NetworkDescription, network_for
+from qbench.tasks.classification import Classification
 
 SAME: dict[str, Any] = {
     "seed": 3,
@@ -49,7 +50,7 @@ def test_what_a_network_is_made_from(key: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"hash": "other"}, {"classes": 11}, {"flip": True}],
+    [{"hash": "other"}, {"task": Classification(11)}, {"flip": True}],
     ids=lambda change: next(iter(change)),
 )
 def test_other_data_make_another_network(change: dict[str, Any]) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from engine_examples import resolved
+from engine_examples import do, jobs, resolved
 
 from qbench.data import DATASETS, Source, load
+from qbench.storage import layout
 
 NAMES = ("first", "second", "third")
 
@@ -43,11 +45,14 @@ class Reader:
         return images, labels, images[:10], labels[:10]
 
 
+def _registered(patch: pytest.MonkeyPatch, name: str, read: Callable[[Path | None], Any]) -> None:
+    patch.setitem(DATASETS._items, name, Source((8, 8, 1), 10, flip=False, read=read, known={}))
+
+
 def test_a_design_over_data_sets_reads_each_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
     readers = [Reader(seed) for seed in range(3)]
     for name, read in zip(NAMES, readers, strict=True):
-        source = Source((8, 8, 1), 10, flip=False, read=read, known={})
-        monkeypatch.setitem(DATASETS._items, name, source)
+        _registered(monkeypatch, name, read)
     rows = [
         {"quant.bits": bits, "data.name": name, "eval.limit": limit}
         for bits, limit in ((8, 5), (4, None))
@@ -62,3 +67,34 @@ def test_a_design_over_data_sets_reads_each_of_them_once(monkeypatch: pytest.Mon
     ]
     assert [data["test_images"] for data in work.data] == [5] * 3 + [10] * 3
     assert len(set(work.ids)) == 6
+
+
+def test_jobs_of_one_length_come_data_set_by_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that does them in this order reads each data set once."""
+    for seed, name in enumerate(NAMES):
+        _registered(monkeypatch, name, Reader(seed))
+    rows = [{"quant.bits": bits, "data.name": name} for bits in (8, 4) for name in NAMES]
+    longer = {"data.name": "third", "train.steps": 11}
+    found = jobs(resolved(*rows, longer, share=False), tmp_path)
+    assert [(job.experiment.data.name, job.experiment.quant.bits) for job in found] == [
+        ("third", 8),
+        *((name, bits) for name in NAMES for bits in (8, 4)),
+    ]
+
+
+def test_a_job_finds_its_data_from_whatever_folder_it_is_done_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    _registered(monkeypatch, "first", Reader(0))
+    monkeypatch.chdir(tmp_path)
+    (job,) = jobs(resolved({"data.name": "first", "data.dir": "images"}), Path("out"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    load.cache_clear()
+    assert do(job) == 10
+    (folder,) = (tmp_path / "out" / "runs").iterdir()
+    config = json.loads((folder / layout.CONFIG).read_text())
+    assert config["data"]["dir"] == "images"  # as it was typed: no record holds an absolute path

@@ -116,6 +116,20 @@ def test_what_a_job_prints_does_not_disturb_what_is_told(worker, tmp_path):
     assert (again.failure, again.steps) == (None, 0)
 
 
+def test_a_worker_that_is_left_in_the_middle_of_a_job_does_no_other(worker, tmp_path):
+    """What it told of the first one would be taken for the next one's."""
+    _, path = _one_job(tmp_path)
+    left = worker()
+
+    def no_terminal(new, loss):
+        raise OSError("no terminal")
+
+    with pytest.raises(OSError, match="no terminal"):
+        left.ask("job", Listener(no_terminal), path=str(path))
+    assert not left.alive()
+    assert worker() is not left
+
+
 def test_a_full_disk_is_no_failure_and_not_tried_again(worker, tmp_path, capfd):
     spec, path = _one_job(tmp_path)
     (tmp_path / "full").touch()

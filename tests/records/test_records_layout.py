@@ -18,6 +18,10 @@ ELSEWHERE = ("data", "base")
 # The shipped configuration, the system's devices and processes, a lock for all users of a machine.
 OTHERS = {
     *("cli/known.py: *.yaml", "storage/locks.py: /proc/", "storage/locks.py: /stat"),
+    *(
+        "storage/locks.py: /proc/sys/kernel/random/boot_id",
+        "storage/locks.py: /proc/self/ns/pid",
+    ),
     *("engine/gpus.py: /dev", "engine/gpus.py: nvidia[0-9]*"),
     *("engine/gpus.py: qbench-", "engine/gpus.py: -gpu-", "engine/gpus.py: .lock"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,61 @@ def test_a_missing_record_is_named(tmp_path: Path) -> None:
         " of a run."
     )
     assert records.existing_record(tmp_path, RUN) is None
+
+
+def _fails(root: Path) -> None:
+    records.write_run(root, RUN, config={}, record=examples.record("failed"))
+
+
+def _discards(root: Path) -> None:
+    records.discard_failed(root, RUN)
+
+
+def _finished_meanwhile(root: Path, patch: pytest.MonkeyPatch, at: int) -> None:
+    """Another machine finishes the run just before this one moves a folder for the at-th time."""
+    examples.write(root / "other", RUN)
+    rename, moves = os.rename, []
+
+    def renamed(source: Path, target: Path) -> None:
+        moves.append(source)
+        if len(moves) == at:
+            folder = layout.run_folder(root, RUN)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(layout.run_folder(root / "other", RUN), folder)
+        rename(source, target)
+
+    patch.setattr(records.os, "rename", renamed)
+
+
+# What is done to the run here, whether it had failed before, and which of the moves is too late.
+LATE = {
+    "fails-anew": (_fails, False, 1),
+    "fails-again-and-removes": (_fails, True, 1),
+    "fails-again-and-puts": (_fails, True, 2),
+    "discards": (_discards, True, 1),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_a_run_that_another_machine_finishes_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    does, failed_before, at = LATE[case]
+    if failed_before:
+        _fails(tmp_path)
+    _finished_meanwhile(tmp_path, monkeypatch, at)
+    does(tmp_path)
+    assert records.finished(tmp_path, RUN)
+    assert _inside(tmp_path) == {RUN}
+
+
+def test_a_run_that_another_machine_replaces_while_it_is_read_is_not_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fails(tmp_path)
+    (layout.run_folder(tmp_path, RUN) / "history.csv").unlink()
+    _finished_meanwhile(tmp_path, monkeypatch, 1)
+    said: list[str] = []
+    records.set_aside_damaged(tmp_path, RUN, said.append)
+    assert records.finished(tmp_path, RUN)
+    assert (said, _inside(tmp_path)) == ([], {RUN})
