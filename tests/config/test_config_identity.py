@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qbench.base.environment import NUMERICS
 from qbench.config.experiment import Experiment
-from qbench.planning.identity import identity, phases
+from qbench.planning.identity import graph_settings, identity, phases
 from qbench.storage.records import content_id
 
 RANGE_GIVEN = {"quant.range_given": True}
@@ -182,6 +182,13 @@ def test_a_run_compiled_by_xla_says_that_its_evaluation_is_too() -> None:
     assert identity(chosen)["train"]["jit"] == "steps and evaluation"
     for phase in phases(chosen, None):
         assert json.loads(phase.content)[1]["train"]["jit"] is True
+
+
+def test_a_step_is_built_from_all_but_what_counts_in_evaluation_or_never() -> None:
+    config = examples.experiment().as_config()
+    del config["data"]["dir"], config["data"]["note"]
+    del config["train"]["log_every"], config["train"]["checkpoint_every"]
+    assert graph_settings(examples.experiment()) == config | {"eval": {}}
 
 
 def test_identity_of_a_float_run_has_no_quantization() -> None:

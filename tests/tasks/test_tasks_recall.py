@@ -41,6 +41,30 @@ def test_of_ten_classes_the_words_stay() -> None:
     assert [metric.name for metric in Classification(10).metrics] == keys
 
 
+PAPER = (
+    "Recall@5 is the share of test images whose label is among the five largest logits. It is what"
+    ' Kwasniewska et al. 2019 call "recall": their evaluation script printed accuracy and Recall_5,'
+    " and on a balanced test set recall averaged over the classes equals accuracy. The"
+    " class-averaged (macro) recall stands beside it."
+)
+TWO = (
+    "Recall@2 is the share of test images whose label is among the two largest logits. The"
+    " class-averaged (macro) recall stands beside it."
+)
+
+
+@pytest.mark.parametrize(("classes", "k", "note"), [(10, 5, PAPER), (3, 2, TWO)])
+def test_metrics_are_what_tables_have_always_shown(classes: int, k: int, note: str) -> None:
+    """Name, label, unit, digits, whether higher is better, place and note."""
+    assert [tuple(metric.as_config().values()) for metric in Classification(classes).metrics] == [
+        ("accuracy", "accuracy", "%", 2, True, "first", ""),
+        (f"recall_at_{k}", f"recall@{k}", "%", 2, True, "first", note),
+        ("recall_macro", "recall, macro", "%", 2, True, "table", ""),
+        ("precision_macro", "precision, macro", "%", 2, True, "file", ""),
+        ("loss", "loss", "", 4, False, "table", ""),
+    ]
+
+
 def _three(folder: Any) -> Any:
     """The digits 0, 1 and 2."""
     images, labels, others, theirs = DATASETS["digits"].read(None)
