@@ -20,6 +20,7 @@ from qbench.models import MODELS, build_model
 from qbench.quantize.analysis import analyse
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
+from qbench.tasks.classification import Classification
 from qbench.training.network import Network
 
 ROOT = Path(qbench.__file__).parent.parent
@@ -73,7 +74,9 @@ def test_kernels_are_quantized_by_the_range_that_they_have_in_evaluation():
     assert np.abs(view([images()], training=False)[0]).max() > 500 * np.abs(first).max()
 
 
-@pytest.mark.parametrize(("weight_range", "values"), [("op", 256), ("symmetric_narrow", 255)])
+@pytest.mark.parametrize(
+    ("weight_range", "values"), [("op", 256), ("narrow", 255), ("symmetric_narrow", 255)]
+)
 def test_codes_of_kernels(weight_range, values):
     model = network(lambda x: layers.Dense(40, name="dense")(layers.Flatten()(x)), (16, 16, 2))
     plan = analyse(model, scheme(("conv",), weight_range=weight_range, **FAKE_QUANT))
@@ -102,7 +105,7 @@ def test_what_is_quantized(placement, expected):
 
 @pytest.mark.parametrize("name", MODELS.names())
 def test_batch_norm_epsilon(name):
-    model = build_model(name, {}, (32, 32, 3), 10)
+    model = build_model(name, {}, (32, 32, 3), Classification(10))
     found = {one.epsilon for one in model.layers if isinstance(one, layers.BatchNormalization)}
     assert found == {1e-5 if name in ("resnet50_v1", "resnet_slim") else 1e-3}
 

@@ -51,7 +51,8 @@ class Op:
         refuses: what the op cannot do of a configuration, in a sentence; None where it can do all.
         lacks: for messages, why a setting is missing.
         graph_ops: TensorFlow's op types, by which a traced graph is searched; each has the
-            attribute `num_bits`.
+            attribute `num_bits`, and one stands for every quantized value. Empty for an op that is
+            made of several.
     """
 
     label: str
@@ -73,6 +74,10 @@ class Op:
         """A rounding can be chosen exactly where there are some to choose from."""
         if ("rounding" in self.settings) != bool(self.roundings):
             raise ValueError(f"{self.label}: the setting rounding and its choices belong together")
+
+    def measures_ranges(self, quant: Quant) -> bool:
+        """Whether, in this configuration, it measures its input itself."""
+        return self.own_range and not ("range_given" in self.settings and quant.range_given)
 
     def bits_allowed(self, signed: bool) -> tuple[int, int]:
         """Smallest and largest number of bits, both included."""
