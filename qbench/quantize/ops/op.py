@@ -49,6 +49,8 @@ class Op:
         in_units: whether apply(c x, c low, c high) is c apply(x, low, high) for every c > 0, and
             the gradient is 1 within the range; channels are then quantized in units of their own.
         refuses: what the op cannot do of a configuration, in a sentence; None where it can do all.
+        infinities: which values the op makes infinities of in a configuration, in a sentence that
+            ends in what to set instead; None where it makes none of finite values.
         lacks: for messages, why a setting is missing.
         graph_ops: TensorFlow's op types, by which a traced graph is searched; each has the
             attribute `num_bits`, and one stands for every quantized value. Empty for an op that is
@@ -67,6 +69,7 @@ class Op:
     apply_fixed: Callable[..., Any] | None = None
     in_units: bool = False
     refuses: Callable[[Quant], str | None] = _nothing
+    infinities: Callable[[Quant], str | None] = _nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
     graph_ops: tuple[str, ...] = ()
 
