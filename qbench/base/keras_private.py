@@ -29,6 +29,12 @@ def call_dense(tensor: Any) -> None:
     tensor._sparse = False
 
 
+def place_of(optimizer: Any, variable: Any) -> int:
+    """The place of a variable among those that an optimizer was built for, and so of its slots."""
+    place: int = optimizer._get_variable_index(variable)
+    return place
+
+
 def number_names_anew() -> None:
     """Start the numbers in the names of unnamed layers again.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -12,18 +13,25 @@ from qbench.config.experiment import Experiment
 from qbench.data import DATASETS
 from qbench.data.preprocessing import input_shape
 from qbench.models import build_model
-from qbench.quantize.insertion_plan import Insertion
+from qbench.quantize.analysis import analyse
+from qbench.quantize.insertion_plan import Insertion, InsertionPlan, QuantizedKernel
 from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import rewrite
+from qbench.quantize.rewrite import rewrite, view_of
 from qbench.quantize.scheme import scheme_of
 
 
 @dataclass(frozen=True)
 class Found:
-    """A fake-quantization op in a graph, and the insertion that it comes from."""
+    """A fake-quantization op in a graph, and the insertion that it comes from.
+
+    Attributes:
+        insertion: see there.
+        op: TensorFlow's op type, or the name of an op that is made of several.
+        bits: number of bits of its codes.
+    """
 
     insertion: Insertion
     op: str
@@ -49,28 +57,45 @@ def list_graph(experiment: Experiment) -> Listing:
     """Trace the network of an experiment as it is evaluated and read its graph.
 
     Everything comes from the graph's own ops. The rewriter's list only says which tensor and
-    placement an op belongs to.
+    placement an op belongs to. An op that is made of several TensorFlow ops is listed from the
+    rewriter's list.
     """
     source = DATASETS[experiment.data.name]
     shape = input_shape(source.shape, experiment.data.resolution)
     chosen = experiment.model
     model = build_model(chosen.name, chosen.arguments, shape, source.task(source.classes))
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
-    view = rewrite(model, scheme_of(experiment.quant), averages)
+    plan = analyse(model, scheme_of(experiment.quant))
+    view = view_of(model, plan, averages)
     graph = (
         tf.function(lambda x: view.model(x, training=False)[0])
         .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )
-    by_layer = {insertion.layer: insertion for insertion in view.insertions}
-    types = {kind for name in OPS.names() for kind in OPS[name].graph_ops}
-    found = tuple(
+    types = OPS[experiment.quant.op].graph_ops
+    found = _typed(graph, plan, types) if types else _planned(plan)
+    adds = {layer.name for layer in model.operations if is_add(layer)}
+    return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
+
+
+def _typed(graph: tf.Graph, plan: InsertionPlan, types: Collection[str]) -> tuple[Found, ...]:
+    """The ops of these types in a graph."""
+    by_layer = {insertion.layer: insertion for insertion in plan.insertions}
+    return tuple(
         Found(by_layer[_layer(op.name)], op.type, int(op.get_attr("num_bits")))
         for op in graph.get_operations()
         if op.type in types
     )
-    adds = {layer.name for layer in model.operations if is_add(layer)}
-    return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
+
+
+def _planned(plan: InsertionPlan) -> tuple[Found, ...]:
+    """The insertions of a plan, with the name of their op."""
+    quantizers = {one.layer: one.quantizer for one in plan.quantized_tensors}
+    for call in plan.calls:
+        if isinstance(call.stand_in, QuantizedKernel):
+            quantizers[call.stand_in.layer] = call.stand_in.quantizer.applied
+    every = [(one, quantizers[one.layer]) for one in plan.insertions]
+    return tuple(Found(one, quantizer.op, quantizer.bits) for one, quantizer in every)
 
 
 def _layer(name: str) -> str:

@@ -20,6 +20,7 @@ from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
 from qbench.deploy.file_kind import POST_TRAINING, FileKind, kind_of
+from qbench.deploy.grids import FILE_BITS
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
@@ -153,21 +154,24 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
     if kind.name == "float":
         return _Made(kind, content, graph, plain, 0, notes)
     model = functional(network.model)
-    found = Comparer(model, Simulation(model, averages, quant), averages.tensors)
+    simulation = Simulation(model, averages, quant)
+    found = Comparer(model, simulation, averages.tensors)
     file_graph = graph_of(content)
     if on_grids and found.has_other_kernels(file_graph):
         left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
     floats = found.float_tensors(file_graph)
     differing = found.differing(file_graph) if kind.export == "exact" else []
+    others = simulation.other_than_files() if kind.export == "exact" else []
     moved = found.moved(file_graph) if on_grids and not differing else []
     for text, names in (
         ("float in the simulation", left_float),
         ("float in the file", floats),
         ("not on the grid of the simulation", _without(floats, differing)),
+        ("rounded or cut otherwise in the file", _without(floats, others)),
         ("moved to another grid by the converter", _without(floats, moved)),
     ):
         notes += [f"{text}: {_listed(names)}"] if names else []
-    if kind.export == "exact" and (differing or left_float):
+    if kind.export == "exact" and (differing or others or left_float):
         kind = replace(kind, export="approximate")
     return _Made(kind, content, graph, plain, len(file_graph.operators), notes)
 
@@ -200,10 +204,12 @@ def _run(
     first = next(input_batches(experiment, images))
     _check_export(network, experiment.quant, made, first, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
-    near = plausible.of_conversion(made.kind, experiment.quant, made.operators)
+    scheme = scheme_of(experiment.quant)
+    bits = scheme.activation_bits if scheme else FILE_BITS
+    near = plausible.of_conversion(made.kind, bits, made.operators)
     most = plausible.of_simulation(made.kind, near)
     expected = Expected(outputs, most, _answers(made.graph, first), near, largest)
-    if made.kind.name == "int8" and 1 < experiment.quant.bits_of_activations < 8:
+    if made.kind.name == "int8" and 1 < bits < FILE_BITS:
         _check_twin(network, experiment.quant, made, first, targets[: len(first)], task)
 
     def inputs() -> Iterator[Values]:
@@ -224,8 +230,7 @@ def _check_twin(
         WrongFile: it is not.
     """
     graph, _ = export_model(network.model, network.averages, quant, all_of_8_bits=True)
-    eight = replace(quant, bits=8, weight_bits=None, activation_bits=None)
-    near = plausible.of_conversion(made.kind, eight, made.operators)
+    near = plausible.of_conversion(made.kind, FILE_BITS, made.operators)
     outputs = _answers(graph, inputs)
     content = convert(graph, made.kind.name)
     try:

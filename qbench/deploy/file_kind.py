@@ -43,7 +43,7 @@ def kind_of(quant: Quant) -> FileKind:
     scheme = scheme_of(quant)
     if scheme is None:
         return FileKind("float", "float", "")
-    weights, activations = quant.bits_of_weights, quant.bits_of_activations
+    weights, activations = scheme.weight_bits, scheme.activation_bits
     if activations > 16:
         return FileKind("float", "float", f"no kernels for {activations} bits; float32")
     if activations > 8:

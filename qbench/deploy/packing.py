@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.deploy.agreement import check_codes
 from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import Grid, tensor_grid
@@ -17,6 +18,7 @@ from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.ops import OpGrid
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.scheme import scheme_of
 from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import graph_of
 from qbench.quantize.walk import functional
@@ -87,7 +89,8 @@ def _roots(model: Any) -> dict[str, list[str]]:
 
 def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dict[str, Grid]:
     """The grid of every gathered tensor, with a scale that float32 holds."""
-    if not quant.enabled or quant.bits_of_activations > MOST_BITS:
+    scheme = scheme_of(quant)
+    if scheme is None or scheme.activation_bits > MOST_BITS:
         return {}
     found = {}
     for name in averages.tensors:
@@ -123,7 +126,7 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
     lowest, zero_point = _lowest_code(quantizer.grids(layer, kernels(layer)[0], folded.before))
     steps = steps * np.ones(len(folded.after))
     per_code = np.asarray(scaled(layer, np.ones_like(kernel, np.float64), steps))
-    codes = np.rint(kernel / per_code) + zero_point
+    codes = check_codes(inner.op, kernel / per_code) + zero_point
     smallest, largest = int(codes.min()), int(codes.max())
     if not lowest <= smallest <= largest < lowest + 2**bits:
         lowest, bits = smallest, max((largest - smallest).bit_length(), 1)

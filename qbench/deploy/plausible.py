@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.deploy.file_kind import FileKind
-from qbench.quantize.settings import Quant
 from qbench.tasks.task import Task
 
 # Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
@@ -32,8 +31,13 @@ def of_export() -> float:
     return _FLOAT
 
 
-def of_conversion(kind: FileKind, quant: Quant, operators: int) -> float:
-    """The largest allowed distance of a file from its converted graph, by number of operators.
+def of_conversion(kind: FileKind, bits: int, operators: int) -> float:
+    """The largest allowed distance of a file from its converted graph.
+
+    Args:
+        kind: of the file.
+        bits: of the tensors that the simulation quantized.
+        operators: the number of operators in the file.
 
     A value near a tie may be rounded to the other side, which is a step of 2^(8 - bits). Such
     errors add up as the square root of the number of operators; docs/deployment.md has the
@@ -43,7 +47,7 @@ def of_conversion(kind: FileKind, quant: Quant, operators: int) -> float:
         return _FLOAT
     if kind.export == "post-training":
         return _CALIBRATED
-    step = 2 ** max(8 - quant.bits_of_activations, 0)
+    step = 2 ** max(8 - bits, 0)
     return float(_TIES * step * np.sqrt(max(operators, 1)))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.deploy.agreement import check_grid, is_as_in_a_file
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
 from qbench.quantize.kernels import KernelQuantizer
@@ -27,7 +28,8 @@ class Simulation:
         """`model` is the trained float model, functional.
 
         Raises:
-            QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits.
+            QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, or an
+                op gives values that are not on its grid.
         """
         scheme = scheme_of(quant)
         self._plan = analyse(model, scheme)
@@ -38,6 +40,17 @@ class Simulation:
         for quantizer in scheme.quantizers if scheme else ():
             if quantizer.bits <= MOST_BITS:
                 quantizer.require_grid()
+        for name, quantizer in self._quantizers.items():
+            if quantizer.bits <= MOST_BITS:
+                check_grid(quantizer, *self.range_of(name))
+
+    def other_than_files(self) -> list[str]:
+        """The tensors whose values an int8 file rounds or cuts otherwise, on the same grid."""
+        return [
+            name
+            for name, quantizer in self._quantizers.items()
+            if not is_as_in_a_file(quantizer, *self.range_of(name))
+        ]
 
     def quantizer_of(self, name: str) -> Quantizer | None:
         """The quantizer of a gathered tensor; None if the tensor is float."""

@@ -186,10 +186,12 @@ class _Execution:
             if segment.keep and segment.end > step:
                 losses = np.asarray(self.losses, np.float32)
                 self.store.save(segment.id, State({}, losses, step))
-        error = {"message": f"the loss was not finite at step {step + 1}"}
         for run in self.spec.runs:
             record = self._header(run.id, run.experiment)
-            record |= {"status": "diverged", "error": error}
+            message = f"the loss was not finite at step {step + 1}"
+            if step >= run.experiment.quantization_start:
+                message += run_record.possible_reason(run.experiment)
+            record |= {"status": "diverged", "error": {"message": message}}
             self._write(run.id, run.experiment, record)
 
     def _header(self, run: str, experiment: Experiment) -> run_record.Record:
@@ -219,6 +221,7 @@ class _Execution:
             record["status"] = "diverged"
             record["error"] = {
                 "message": f"the evaluation gave {self.data.task.output_name} that are not finite"
+                + run_record.possible_reason(experiment)
             }
         self._write(run, experiment, record, **files)
 

@@ -14,6 +14,7 @@ from qbench.data import Dataset
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells
 from qbench.planning.identity import identity
+from qbench.quantize.ops import OPS
 from qbench.storage import records
 
 Record = dict[str, Any]
@@ -109,6 +110,13 @@ def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
     bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS
     size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
     return size | ({"float_values": floats} if floats else {})
+
+
+def possible_reason(experiment: Experiment) -> str:
+    """What to add to a sentence on values that are not finite: what the op makes of finite ones."""
+    quant = experiment.quant
+    infinities = OPS[quant.op].infinities(quant) if quant.enabled else None
+    return f". A possible reason: {infinities}" if infinities else ""
 
 
 def now() -> str:

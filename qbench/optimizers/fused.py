@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from qbench.base.keras_private import place_of
+
 
 def _handle(variable: Any) -> Any:
     """The resource of a variable; Keras hands weights over as TensorFlow's own variables."""
@@ -31,7 +33,7 @@ class FusedSGD(keras.optimizers.SGD):
             return
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=_handle(variable),
-            accum=_handle(self.momentums[self._get_variable_index(variable)]),
+            accum=_handle(self.momentums[place_of(self, variable)]),
             lr=tf.cast(learning_rate, tf.float32),
             grad=gradient,
             momentum=self.momentum,
@@ -68,7 +70,7 @@ class TensorFlow1RMSprop(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's step."""
-        index = self._get_variable_index(variable)
+        index = place_of(self, variable)
         tf.raw_ops.ResourceApplyRMSProp(
             var=_handle(variable),
             ms=_handle(self._mean_squares[index]),

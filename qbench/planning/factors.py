@@ -16,6 +16,9 @@ from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Setting
 from qbench.config.experiment import SETTINGS, Experiment
 from qbench.quantize.ops import OPS, Op
+from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.scheme import scheme_of
+from qbench.quantize.settings import Quant
 
 
 def _place(setting: Setting) -> float:
@@ -90,19 +93,32 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         return f"quant.rounding={quant.rounding}: {quant.op} takes {allowed}."
     if quant.weight_range != "op" and quant.bits_of_weights < 2:
         return f"quant.weight_range={quant.weight_range}: takes kernels of 2 bits or more."
-    if quant.tie_inputs and op.own_range and not quant.range_given:
+    if quant.tie_inputs and op.measures_ranges(quant):
         return f"quant.tie_inputs=true: needs moving averages; set {_averaging(op)}."
     refused = op.refuses(quant)
     if refused:
         return refused
-    low, high = op.bits_allowed(quant.signed)
-    for key, bits in (
-        ("quant.weight_bits", quant.bits_of_weights),
-        ("quant.activation_bits", quant.bits_of_activations),
-    ):
-        if not low <= bits <= high:
-            name = "quant.bits" if bits == quant.bits else key
-            return f"{name}={bits}: {quant.op} takes {low} to {high} bits."
+    return _impossible_bits(quant)
+
+
+def _impossible_bits(quant: Quant) -> str | None:
+    """Why the op cannot have these bits; the scheme says which kernels have signed codes."""
+    scheme = scheme_of(quant)
+    assert scheme is not None
+    edge = "quant.first_last"
+    every: list[tuple[str, Quantizer | None]] = [
+        ("quant.weight_bits", scheme.kernel.applied),
+        ("quant.activation_bits", scheme.activation),
+        (edge, scheme.edge_kernel.applied if scheme.edge_kernel else None),
+        (edge, scheme.edge),
+    ]
+    for key, one in every:
+        if one is None:
+            continue
+        low, high = OPS[one.op].bits_allowed(one.signed)
+        if not low <= one.bits <= high:
+            name = "quant.bits" if key != edge and one.bits == quant.bits else key
+            return f"{name}={one.bits}: {one.op} takes {low} to {high} bits."
     return None
 
 

@@ -32,6 +32,13 @@ class KernelQuantizer:
     narrow: bool = False
     per_channel: bool = False
 
+    @property
+    def applied(self) -> Quantizer:
+        """What quantizes values: on a symmetric grid codes are signed, and the range is given."""
+        if not self.symmetric:
+            return self.quantizer
+        return replace(self.quantizer, signed=True, source=CURRENT)
+
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
         """The quantized value.
 
@@ -58,15 +65,11 @@ class KernelQuantizer:
         return self.quantizer(x, low, high, **options)
 
     def _on_symmetric_grid(self, x: Any, name: str | None, per_channel: bool) -> Any:
-        quantizer = self._of_symmetric_grid
+        quantizer = self.applied
         if per_channel and OPS[quantizer.op].in_units:
             return _each_in_its_own_unit(x, quantizer, name)
         end = largest_magnitude(x, per_channel)
         return quantizer(x, -end, end, narrow=True, per_channel=per_channel, name=name)
-
-    @property
-    def _of_symmetric_grid(self) -> Quantizer:
-        return replace(self.quantizer, signed=True, source=CURRENT)
 
     def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
         """The ends of the range of x; the op ignores them if it measures the range itself."""
@@ -94,7 +97,7 @@ class KernelQuantizer:
         if not self.symmetric:
             return self.quantizer.grid(low, high, self.narrow)
         end = max(-low, high)
-        grid = self._of_symmetric_grid.grid(-end, end, narrow=True)
+        grid = self.applied.grid(-end, end, narrow=True)
         return replace(grid, lowest=grid.lowest - grid.zero_point, zero_point=0)
 
 

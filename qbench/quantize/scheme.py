@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qbench.quantize.settings import Quant
 
 EDGE_BITS = 8
+FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class QuantizationScheme:
     share_ranges: bool = False
 
     @property
+    def weight_bits(self) -> int:
+        """Bits of kernels that are no edge."""
+        return self.kernel.applied.bits
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of every other tensor that is no edge; those of float32 where these stay float."""
+        return self.activation.bits if self.activation else FLOAT_BITS
+
+    @property
     def quantizers(self) -> tuple[Quantizer, ...]:
         """Every quantizer of kernels and other tensors, once."""
         kernels = [one.quantizer for one in (self.kernel, self.edge_kernel) if one]
@@ -61,7 +72,7 @@ def scheme_of(quant: Quant) -> QuantizationScheme | None:
     """The scheme of a configuration's `quant`; None if it is not enabled."""
     if not quant.enabled:
         return None
-    if OPS[quant.op].own_range and not quant.range_given:
+    if OPS[quant.op].measures_ranges(quant):
         kernel_source = activation_source = OWN
     else:
         kernel_source, activation_source = CURRENT, MOVING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from qbench.training.network import Network
 
 # Losses are fetched in blocks, so that a GPU is not waited for in every step.
 _BLOCK = 50
+
+# What TensorFlow's ops say of a range that they are given and that is none any more.
+_NO_RANGE = re.compile(r"Invalid range: input_min \S+ > input_max -?(nan|inf)|input_min -?nan")
 
 Report = Callable[[int, float], None]
 
@@ -85,7 +89,13 @@ def train_phase(
     pending: list[Any] = []
     warm: tuple[int, float] | None = None
     for number in range(first, end):
-        pending.append(step(batches.indices(number), seed, tf.constant(number, tf.int64)))
+        try:
+            pending.append(step(batches.indices(number), seed, tf.constant(number, tf.int64)))
+        except tf.errors.InvalidArgumentError as error:
+            _finite(pending, number - len(pending))
+            if _NO_RANGE.search(str(error)):
+                raise Diverged(number) from error
+            raise
         save = every and (number + 1) % every == 0 and number + 1 < end
         if len(pending) == _BLOCK or number == end - 1 or save:
             losses += _finite(pending, number + 1 - len(pending))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import config_examples as examples
 import pytest
 
 from qbench.planning.factors import FACTORS, cells, has_setting, impossible
+from qbench.quantize.ops import OPS
+from qbench.quantize.scheme import scheme_of
 
 FAKE = {"quant.op": "fake_quant"}
 UNSIGNED = {"quant.signed": False}
@@ -49,6 +52,11 @@ IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
         "quant.range_given=true: fake_quant has no such setting, it always needs a range.",
     ),
     ({"quant.bits": 62}, [], "quant.bits=62: qdq_v2 takes 1 to 61 bits."),
+    (  # the codes of a symmetric kernel are signed
+        UNSIGNED | {"quant.bits": 62, "quant.weight_range": "symmetric_narrow"},
+        [],
+        "quant.bits=62: qdq_v2 takes 1 to 61 bits.",
+    ),
     (
         {"quant.activation_bits": 62},
         ["quant.activation_bits"],
@@ -133,6 +141,31 @@ def test_possible(values: dict[str, Any], explicit: list[str]) -> None:
 )
 def test_has_setting(values: dict[str, Any], key: str, expected: bool) -> None:
     assert has_setting(examples.experiment(values), key) is expected
+
+
+def test_an_op_must_take_the_bits_of_the_edges_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(OPS["qdq_v2"], min_bits=2, max_bits=(4, 4))
+    monkeypatch.setitem(OPS._items, "small", small)
+    values = {"quant.op": "small", "quant.bits": 4}
+    assert impossible(examples.experiment(values), []) is None
+    assert impossible(examples.experiment(values | {"quant.first_last": "float"}), []) is None
+    reason = impossible(examples.experiment(values | {"quant.first_last": "8"}), [])
+    assert reason == "quant.first_last=8: small takes 2 to 4 bits."
+
+
+def test_a_setting_that_an_op_does_not_have_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Inherited, it stands in no identity; so an op that measures every range goes on to do so."""
+    measuring = replace(OPS["qdq_v2"], settings=OPS["qdq_v2"].settings - {"range_given"})
+    monkeypatch.setitem(OPS._items, "measuring", measuring)
+    plain, inherited = (
+        scheme_of(examples.experiment({"quant.op": "measuring"} | given).quant)
+        for given in ({}, {"quant.range_given": True})
+    )
+    assert plain == inherited
+    tied = {"quant.op": "measuring", "quant.range_given": True, "quant.tie_inputs": True}
+    assert str(impossible(examples.experiment(tied), [])).startswith("quant.tie_inputs=true: needs")
 
 
 def test_cells_of_mixed_bits_and_odd_delays() -> None:

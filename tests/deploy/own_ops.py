@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
-from qbench.quantize.ops import Op, OpGrid
+from qbench.quantize.ops import OPS, Op, OpGrid
 
 _MANTISSA = 0x7FFFFF
 
@@ -55,3 +56,41 @@ def _logarithmic(x: Any, low: Any, high: Any, **_: Any) -> Any:
 
 
 LOGARITHMIC = Op(label="Logarithmic", apply=_logarithmic, grid=None, min_bits=2, max_bits=(40, 40))
+
+
+def _cut_off(x: Any, low: Any, high: Any, **settings: Any) -> Any:
+    """fake_quant that rounds down: on the same grid, but not to the nearest value."""
+    step = (high - low) / (2.0 ** settings["bits"] - 1)
+    return OPS["fake_quant"].apply(x - step / 2, low, high, **settings)
+
+
+def _uncut(x: Any, low: Any, high: Any, **settings: Any) -> Any:
+    """fake_quant whose grid goes on beyond the range."""
+    step = (high - low) / (2.0 ** settings["bits"] - 1)
+    return tf.grad_pass_through(lambda x: tf.round(x / step) * step)(x)
+
+
+def _one_code_less(apply: Any) -> Any:
+    """An op that leaves the lowest code out, of tensors too."""
+
+    def fewer(*args: Any, narrow: bool = False, **settings: Any) -> Any:
+        return apply(*args, narrow=True, **settings)
+
+    return fewer
+
+
+def _shifted(x: Any, low: Any, high: Any, **settings: Any) -> Any:
+    """fake_quant and a third of a step: 0 is no value of it any more."""
+    step = (high - low) / (2.0 ** settings["bits"] - 1)
+    return OPS["fake_quant"].apply(x, low, high, **settings) + step / 3
+
+
+def _uncut_grid(low: float, high: float, **settings: Any) -> OpGrid:
+    return replace(OPS["fake_quant"].grid(low, high, **settings), clamps=False)
+
+
+_FAKE = OPS["fake_quant"]
+ROUNDS_DOWN = replace(_FAKE, apply=_cut_off)
+UNCUT = replace(_FAKE, apply=_uncut, grid=_uncut_grid)
+FEWER = replace(_FAKE, apply=_one_code_less(_FAKE.apply), grid=_one_code_less(_FAKE.grid))
+SHIFTED = replace(_FAKE, apply=_shifted)

@@ -30,7 +30,7 @@ def expected_of(model, averages, chosen):
     graph = export_model(model, averages, chosen, on_grids=kind.name == "int8")[0]
     logits = rewrite(model, fixed(chosen), averages).model([images()], training=False)[0].numpy()
     first = graph([images()[:20]], training=False).numpy()
-    near = plausible.of_conversion(kind, chosen, 7)
+    near = plausible.of_conversion(kind, chosen.bits_of_activations, 7)
     most = plausible.of_simulation(kind, near)
     return graph, Expected(logits, most, first, near)
 
@@ -161,11 +161,12 @@ def test_units_are_255ths_of_the_outputs_range():
 
 def test_what_each_kind_explains():
     def near(operators=9, **values):
-        return plausible.of_conversion(kind_of(quant(**values)), quant(**values), operators)
+        chosen = quant(**values)
+        return plausible.of_conversion(kind_of(chosen), chosen.bits_of_activations, operators)
 
     assert [near(enabled=False), near(bits=32), near(), near(bits=16)] == [1, 1, 9, 9]
     assert [near(36), near(bits=6), near(bits=4), near(weight_bits=4)] == [18, 36, 144, 9]
-    assert plausible.of_conversion(POST_TRAINING, quant(enabled=False), 9) == 64
+    assert plausible.of_conversion(POST_TRAINING, 8, 9) == 64
     assert plausible.of_simulation(kind_of(quant(**DEPLOY)), 9.0) == 9
     assert plausible.of_simulation(kind_of(quant()), 9.0) is None
 

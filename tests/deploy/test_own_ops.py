@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from deploy_examples import DEPLOY, images, measured, network, quant
-from own_ops import LOGARITHMIC, POWERS
+from own_ops import FEWER, LOGARITHMIC, POWERS, ROUNDS_DOWN, SHIFTED, UNCUT
 
 from qbench.base.errors import QbenchError
-from qbench.deploy.convert import fixed
+from qbench.deploy.agreement import check_grid
+from qbench.deploy.baking import folded_kernel
+from qbench.deploy.convert import _make, fixed
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import BakedConvolution, export_model
 from qbench.deploy.file_kind import kind_of
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.packed import Codes, identical, unpack
-from qbench.deploy.packing import contents, packed_file
+from qbench.deploy.packing import _codes, contents, packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.planning.factors import impossible
 from qbench.quantize.ops import OPS, OpGrid
+from qbench.quantize.quantizer import MOVING, OWN, Quantizer
 from qbench.quantize.rewrite import rewrite
+from qbench.quantize.scheme import scheme_of
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +58,7 @@ def test_a_file_has_the_grids_of_the_op_and_is_exact():
     assert found.differing(file.graph()) == [] == left_float
     expected = rewrite(model, fixed(chosen), averages).model(images(), training=False)[0].numpy()
     np.testing.assert_allclose(graph(images(), training=False), expected, rtol=1e-5, atol=1e-5)
-    apart = np.abs(file.logits(images()) - expected) / file.output_step()
+    apart = np.abs(file.outputs(images()) - expected) / file.output_step()
     assert apart.max() < 4.5 and apart.mean() < 0.5
 
 
@@ -76,6 +81,85 @@ def test_codes_that_the_file_has_not_are_found_in_it(monkeypatch):
     averages, _, _, content = converted(chosen, model)
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     assert "image" in found.differing(LiteFile(content, "builtin").graph())
+
+
+OTHERWISE = {"rounds_down": ROUNDS_DOWN, "uncut": UNCUT, "fewer": FEWER}
+
+
+def made(chosen, model, averages):
+    """What `export` would run, without data."""
+    trained = SimpleNamespace(model=model, averages=averages)
+    return _make(trained, SimpleNamespace(quant=chosen), None, kind_of(chosen))
+
+
+@pytest.mark.parametrize("op", OTHERWISE)
+def test_an_op_that_rounds_or_cuts_otherwise_than_files_is_not_exact(monkeypatch, op):
+    """It has fake_quant's grid, or one code less; no file computes what it computes."""
+    monkeypatch.setitem(OPS._items, op, OTHERWISE[op])
+    chosen, model = quant(**{**DEPLOY, "op": op}), network()
+    file = made(chosen, model, measured(model))
+    assert file.kind.export == "approximate"
+    assert "rounded or cut otherwise in the file: image, " in "; ".join(file.notes)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"op": "powers"},
+        {"op": "qdq_v2", "range_given": True},
+        {"op": "qdq_v2", "range_given": True, "signed": False, "rounding": "half_up"},
+    ],
+    ids=str,
+)
+def test_what_is_exact_stays_so(values):
+    chosen, model = quant(**{**DEPLOY, **values}), network()
+    file = made(chosen, model, measured(model))
+    assert (file.kind.export, file.notes) == ("exact", [])
+
+
+@pytest.mark.parametrize("values", [{}, {"bits": 4}, {"placement": ("conv",)}], ids=str)
+def test_an_op_that_has_another_grid_than_it_says_becomes_no_file(monkeypatch, values):
+    monkeypatch.setitem(OPS._items, "shifted", SHIFTED)
+    chosen, model = quant(**{**DEPLOY, "op": "shifted", **values}), network()
+    averages = measured(model)
+    for make in (export_model, contents, packed_file):
+        with pytest.raises(QbenchError, match=r"quant\.op=shifted: a value lies 0\.33 steps from"):
+            make(model, averages, chosen)
+
+
+def test_a_kernel_s_op_must_have_its_grid_too(monkeypatch):
+    """Where no other tensor is quantized, packing looks at the kernels alone."""
+    monkeypatch.setitem(OPS._items, "shifted", SHIFTED)
+    chosen, model = quant(op="shifted", activation_bits=12, placement=("conv",)), network()
+    layer = model.get_layer("stem")
+    quantizer = scheme_of(chosen).kernel
+    folded = folded_kernel(layer, None, quantizer, False)
+    with pytest.raises(QbenchError, match=r"quant\.op=shifted: a value lies 0\.33 steps from"):
+        _codes(layer, folded, quantizer)
+
+
+def test_codes_beyond_those_that_an_op_says_it_has_are_told(monkeypatch):
+    half = replace(OPS["fake_quant"], grid=lambda low, high, **_: OpGrid(high / 127, 0, 0, 128))
+    monkeypatch.setitem(OPS._items, "half", replace(half, apply=UNCUT.apply))
+    with pytest.raises(QbenchError, match="says that its codes end at 0 and 127"):
+        check_grid(Quantizer("half", 7, True, "half_to_even", MOVING), 0.0, 1.0)
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant", "powers"])
+@pytest.mark.parametrize("source", [OWN, MOVING])
+def test_the_registered_ops_have_the_grids_that_they_say(op, source):
+    random = np.random.default_rng(0)
+    for bits in (1, 2, 3, 8, 12, 16):
+        for signed in (True, False):
+            low, high = OPS[op].bits_allowed(signed)
+            if (source == OWN and not OPS[op].own_range) or not low <= bits <= high:
+                continue
+            quantizer = Quantizer(op, bits, signed, "half_to_even", source)
+            for size in (1e-20, 1e-3, 1.0, 1e4, 1e20):
+                ends = [(-random.random(), random.random()) for _ in range(5)]
+                for a, b in [*ends, (-1, 0), (0, 1), (-1, 1), (-1, 1e-6), (-1e-6, 1), (0, 0)]:
+                    check_grid(quantizer, float(np.float32(a * size)), float(np.float32(b * size)))
 
 
 PACKED = [

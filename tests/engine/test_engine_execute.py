@@ -2,12 +2,15 @@
 
 import threading
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from engine_examples import do, experiment, jobs, nothing, resolved, silent, weights
 
 from qbench.engine.execute import execute
 from qbench.engine.single import run_single, single_job
 from qbench.engine.verify import train_alone
+from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
 from qbench.storage import layout, records
 from qbench.storage.locks import locked
 from qbench.storage.store import Store
@@ -178,6 +181,38 @@ def test_a_finished_run_is_neither_trained_nor_written_again(shared):
     before = path.stat().st_mtime_ns
     assert do(single_job(work.plan.runs[0].experiment, root, work.device)) == 0
     assert path.stat().st_mtime_ns == before
+
+
+REASONS = [
+    ({"quant.bits": 1}, "one signed bit has no positive code"),
+    ({"quant.signed": False}, "unsigned codes have no step for a tensor without positive values"),
+    ({"quant.signed": False, "quant.range_given": True}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("values", "reason"), REASONS, ids=str)
+def test_a_run_that_diverges_says_what_the_op_may_have_to_do_with_it(tmp_path, values, reason):
+    high = {"train.learning_rate": 1e30, "train.steps": 20, **values}
+    for delay in (0.0, 0.95):
+        work = resolved({**high, "quant.delay": delay})
+        for job in jobs(work, tmp_path):
+            do(job)
+        (name,) = work.ids
+        message = records.read_record(layout.run_folder(tmp_path, name))["error"]["message"]
+        told = f"A possible reason: {reason}" in message
+        assert told == (reason is not None and delay == 0)
+
+
+def test_a_kernel_without_positive_values_has_no_unsigned_step():
+    """What the reason says: the op makes values beyond any network of it where it measures."""
+    kernel = tf.constant([-1.0, -0.5, -0.1])
+    measured, given = (
+        Quantizer("qdq_v2", 8, False, "half_to_even", source)(kernel, -1.0, -0.1).numpy()
+        for source in (OWN, CURRENT)
+    )
+    assert np.abs(measured).max() > 1e30
+    np.testing.assert_array_equal(given, 0)
 
 
 def test_a_trunk_that_diverges_makes_all_its_runs_diverged_without_training_them(tmp_path):

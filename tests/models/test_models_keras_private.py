@@ -76,3 +76,12 @@ def test_names_are_numbered_anew_and_the_random_seed_stays() -> None:
     assert [layers.Dense(1).name for _ in range(2)] == ["dense", "dense_1"]
     got.append(draw())
     np.testing.assert_array_equal(got, expected)
+
+
+def test_an_optimizer_knows_the_place_of_a_variable() -> None:
+    """As Keras' own optimizers ask it in `update_step`, and of the slots that are made in order."""
+    variables = [keras.Variable(np.zeros(k + 1)) for k in range(3)]
+    optimizer = keras.optimizers.SGD(momentum=0.9)
+    optimizer.build(variables)
+    assert [keras_private.place_of(optimizer, one) for one in variables] == [0, 1, 2]
+    assert [slot.shape for slot in optimizer.momentums] == [one.shape for one in variables]

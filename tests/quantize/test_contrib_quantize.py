@@ -74,7 +74,9 @@ def test_kernels_are_quantized_by_the_range_that_they_have_in_evaluation():
     assert np.abs(view([images()], training=False)[0]).max() > 500 * np.abs(first).max()
 
 
-@pytest.mark.parametrize(("weight_range", "values"), [("op", 256), ("symmetric_narrow", 255)])
+@pytest.mark.parametrize(
+    ("weight_range", "values"), [("op", 256), ("narrow", 255), ("symmetric_narrow", 255)]
+)
 def test_codes_of_kernels(weight_range, values):
     model = network(lambda x: layers.Dense(40, name="dense")(layers.Flatten()(x)), (16, 16, 2))
     plan = analyse(model, scheme(("conv",), weight_range=weight_range, **FAKE_QUANT))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tensorflow as tf
 from quantize_networks import OP_TYPES, PLACEMENTS, averages_of, graph_of, op_types, scheme
@@ -7,6 +9,7 @@ from quantize_training import experiment
 
 from qbench.cli.listing import describe, list_graph
 from qbench.models import build_model
+from qbench.quantize.ops import OPS
 from qbench.quantize.rewrite import rewrite
 from qbench.tasks.classification import Classification
 
@@ -103,6 +106,27 @@ def test_listing_shows_bits_of_kernels_and_tensors(op):
     for found in listing.quantizers:
         assert found.bits == (5 if found.insertion.is_kernel else 7)
         assert found.op in OP_TYPES
+
+
+def test_listing_of_an_op_that_is_made_of_several(monkeypatch):
+    def twice(x, low, high, **settings):
+        once = OPS["fake_quant"].apply(x, low, high, **settings)
+        return OPS["fake_quant"].apply(once, low, high, **settings | {"name": None})
+
+    composite = replace(OPS["fake_quant"], apply=twice, graph_ops=())
+    monkeypatch.setitem(OPS._items, "composite", composite)
+    model, expected = MODELS["resnet_digits"]
+    quant = {"weight_bits": 5, "activation_bits": 7, "first_last": "8"}
+    listing, plain = (
+        list_graph(experiment(model=model, quant={**quant, "op": op}))
+        for op in ("composite", "fake_quant")
+    )
+    assert {found.op for found in listing.quantizers} == {"composite"}
+    assert len(listing.quantizers) == sum(expected["conv", "activation"])
+    assert sorted((found.insertion.layer, found.bits) for found in listing.quantizers) == sorted(
+        (found.insertion.layer, found.bits) for found in plain.quantizers
+    )
+    assert listing.hosts == plain.hosts
 
 
 def test_settings_reach_the_op_in_the_graph(built):

@@ -52,9 +52,12 @@ class Op:
             quantized.
         refuses: a sentence on what the op cannot do in a configuration; None if it can do
             everything.
+        infinities: a sentence on the values of which the op makes infinities in a configuration,
+            which ends in what to set instead; None if it makes none of finite values.
         lacks: for messages: why the op lacks a setting.
         graph_ops: TensorFlow's op types, to find the op in a traced graph; each has the attribute
-            `num_bits`.
+            `num_bits`, and there is one for each quantized value. Empty for an op that is made of
+            several TensorFlow ops.
     """
 
     label: str
@@ -69,6 +72,7 @@ class Op:
     apply_fixed: Callable[..., Any] | None = None
     in_units: bool = False
     refuses: Callable[[Quant], str | None] = _nothing
+    infinities: Callable[[Quant], str | None] = _nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
     graph_ops: tuple[str, ...] = ()
 
@@ -76,6 +80,10 @@ class Op:
         """The op has the setting `rounding` if and only if it has roundings."""
         if ("rounding" in self.settings) != bool(self.roundings):
             raise ValueError(f"{self.label}: the setting rounding and its choices belong together")
+
+    def measures_ranges(self, quant: Quant) -> bool:
+        """Whether, in this configuration, it measures its input itself."""
+        return self.own_range and not ("range_given" in self.settings and quant.range_given)
 
     def bits_allowed(self, signed: bool) -> tuple[int, int]:
         """Smallest and largest number of bits, both included."""

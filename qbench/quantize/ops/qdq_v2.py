@@ -119,6 +119,24 @@ def _refuses(quant: Quant) -> str | None:
     return None
 
 
+def _infinities(quant: Quant) -> str | None:
+    """Where a tensor has values of a sign for which there is no code, and so no step."""
+    if quant.signed:
+        if min(quant.bits_of_weights, quant.bits_of_activations) > 1:
+            return None
+        return (
+            "one signed bit has no positive code, and qdq_v2 makes infinities of a tensor without"
+            " negative values; take quant.signed=false or 2 bits."
+        )
+    if quant.range_given:
+        return None
+    return (
+        "unsigned codes have no step for a tensor without positive values, and qdq_v2 makes"
+        " infinities of one where it measures the range; take quant.signed=true or"
+        " quant.range_given=true."
+    )
+
+
 def _takes_own_range(bits: int, signed: bool) -> bool:
     """Whether the clamp to the measured range changes nothing.
 
@@ -143,6 +161,7 @@ OPS.add(
         apply_fixed=apply_fixed,
         in_units=True,
         refuses=_refuses,
+        infinities=_infinities,
         graph_ops=("QuantizeAndDequantizeV2",),
     ),
 )
