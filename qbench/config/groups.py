@@ -134,7 +134,7 @@ class Train(Group, prefix="train"):
         1,
         check=allowed.whole(1),
         effect=EVALUATION,
-        help="steps averaged into a row of history.csv; its loss is the cross-entropy alone",
+        help="steps averaged into a row of history.csv; its loss is that of the task alone",
     )
     checkpoint_every: int | None = setting(
         None,

@@ -34,6 +34,7 @@ from qbench.config.experiment import Experiment
 from qbench.planning.factors import FACTORS, cells
 from qbench.planning.identity import identity, phases
 from qbench.report.collect import Sweep, table_frame
+from qbench.tasks.task import recorded
 
 config = json.load(sys.stdin)
 found = {"file": qbench.__file__, "factors": [one.key for one in FACTORS]}
@@ -47,7 +48,8 @@ for value in (None, 3, 4):
         "cells": cells(one),
     }
 row = {"label": "default", "quantized": True, "reason": None, "runs": [], "factors": cells(one)}
-frame = table_frame(Sweep(Path("."), {"rows": [row], "seeds": [0], "runs": "runs"}, {}, {}, {}))
+manifest = {"rows": [row], "seeds": [0], "runs": "runs"}
+frame = table_frame(Sweep(Path("."), manifest, {}, recorded(None), {}, {}))
 found["table"] = frame.iloc[0][["toy_pieces", "bits"]].to_dict()
 sys.path.insert(0, "scripts")
 import configuration_page
