@@ -86,6 +86,23 @@ def test_means_and_spreads_have_the_digits_and_heads_of_the_task(seeds: Path) ->
     assert _heads((seeds / "report.html").read_text()) == head
 
 
+def test_metrics_of_one_heading_have_a_column_each(tmp_path: Path) -> None:
+    """And so has one that is headed as a factor is; older tasks were not asked for labels."""
+    metrics = [
+        {**metric, "label": label, "unit": ""}
+        for metric, label in zip(tasks.HEIGHTS["metrics"], ("bits", "bits"), strict=True)
+    ]
+    task = {**tasks.HEIGHTS, "metrics": metrics}
+    folder = examples.write(tmp_path, tasks.rows(task)[:2])
+    build_report(folder)
+    head, _, line = examples.cells((folder / "table.md").read_text().partition("\n- ")[0])
+    assert [text for name, text in zip(head, line, strict=True) if name == "bits"] == [
+        *(f"{examples.metrics(1, 0, task)[tasks.ERROR]:.3f}", "8"),
+        f"{examples.metrics(1, 0, task)['loss']:.4f}",
+    ]
+    assert _heads((folder / "report.html").read_text()) == head
+
+
 def test_the_terminal_shows_what_leads(seeds: Path, tmp_path: Path) -> None:
     first = build_report(seeds).text.splitlines()[0]
     assert re.split("  +", first)[1:] == [
