@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from qbench.base.errors import QbenchError
+from qbench.base.plain import one_line
 
 Place = Literal["first", "table", "file"]
 
@@ -21,6 +22,7 @@ TAKEN = frozenset(
     }
 )
 _TAKEN_ENDINGS = ("_std", "_mb")
+_LONGEST_LABEL, _LONGEST_UNIT = 40, 20
 # What tables put before the name of the first metric: where it was measured.
 TAKEN_STARTS = ("float_", "deployed_", "xnnpack_", "builtin_", "reference_")
 
@@ -32,8 +34,9 @@ class Metric:
     Attributes:
         name: its key in records, its column in CSV files and in names of files: lower-case letters,
             digits and underscores, and nothing that another column is called.
-        label: its name in headings and sentences; with the unit, no two of a task alike.
-        unit: `%` for shares, the unit of a quantity, or empty.
+        label: its name in headings and sentences, one short line; with the unit, no two of a task
+            alike.
+        unit: `%` for shares, the unit of a quantity, or empty; one short line.
         digits: decimal places that are printed.
         higher_is_better: the direction of better values.
         place: `first`: a leading column, also measured of converted files; `table`: a later column;
@@ -112,8 +115,15 @@ def _has_taken_part(name: str) -> bool:
 def _check_shown(task: str, metric: Metric, headings: list[str]) -> None:
     """What tables show of a metric; a place of another name would hide it without a word."""
     start = f"task {task}: metric {metric.name}"
-    if not metric.label.strip():
-        raise QbenchError(f"{start} has no label; expected its name in headings.")
+    for what, text, least, most in (
+        ("label", metric.label, 1, _LONGEST_LABEL),
+        ("unit", metric.unit, 0, _LONGEST_UNIT),
+    ):
+        if not least <= len(text) <= most or one_line(text) != text:
+            raise QbenchError(
+                f"{start} has {what} {text!r}; expected one line of {least} to {most}"
+                " letters, which headings and figures have room for."
+            )
     if headings.count(metric.heading) > 1:
         raise QbenchError(
             f"{start} has the heading {metric.heading!r}, and so has another one; expected a label"

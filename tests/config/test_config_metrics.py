@@ -99,13 +99,16 @@ def test_a_first_metric_leads(metrics: list[Metric]) -> None:
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"label": " "}, "has no label; expected its name in headings"),
+        ({"label": ""}, "has label ''; expected one line of 1 to 40 letters"),
+        ({"label": " x"}, "has label ' x'; expected one line of 1 to 40 letters"),
+        ({"label": "x" * 41}, "has label 'x+'; expected one line of 1 to 40 letters"),
+        ({"unit": "a\nb"}, r"has unit 'a\\nb'; expected one line of 0 to 20 letters"),
         ({"label": "one"}, "has the heading 'one %', and so has another one"),
         ({"place": "later"}, "has place 'later'; expected first, table, file"),
         ({"digits": -1}, "has digits -1; expected a whole number, 0 or up"),
         ({"digits": 2.0}, r"has digits 2\.0; expected a whole number, 0 or up"),
     ],
-    ids=["no label", "heading", "place", "negative", "fraction"],
+    ids=["no", "blank", "long", "lines", "heading", "place", "negative", "fraction"],
 )
 def test_what_tables_cannot_show_of_a_metric(parts: dict[str, Any], says: str) -> None:
     first = Metric("one", "one", "%", 2, higher_is_better=True, place="first")
