@@ -62,7 +62,7 @@ class Experiment(Group):
 
     def as_config(self) -> dict[str, Any]:
         """Plain nested dicts and lists, as `from_config` reads them."""
-        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+        return {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Experiment:
@@ -86,12 +86,12 @@ SETTINGS: tuple[Setting, ...] = tuple(
 """Every setting of a run."""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A group or a value as plain data."""
     if isinstance(value, Model | Choice):
         return {"name": value.name, **value.arguments}
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
     return list(value) if isinstance(value, tuple) else value
 
 
