@@ -172,6 +172,10 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] =
         lambda found: f"+{found[1]}: the setting is there already; leave the + out.",
     ),
     (
+        re.compile(r"In '([\w/]+)/([^'/]+)': [^\n]*\n?[^\n]*Cannot merge Dict"),
+        lambda found: f"{found[1]}={found[2]}: its file holds no group of settings.",
+    ),
+    (
         re.compile(r"Multiple values for ([\w/]+)"),
         lambda found: f"{found[1]}: chosen more than once; give it one value, without a +.",
     ),

@@ -63,7 +63,7 @@ def list_graph(experiment: Experiment) -> Listing:
     source = DATASETS[experiment.data.name]
     shape = input_shape(source.shape, experiment.data.resolution)
     chosen = experiment.model
-    model = build_model(chosen.name, chosen.arguments, shape, source.task(source.classes))
+    model = build_model(chosen.name, chosen.arguments, shape, source.make_task())
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
     plan = analyse(model, scheme_of(experiment.quant))
     view = view_of(model, plan, averages)

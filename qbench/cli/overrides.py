@@ -63,7 +63,10 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
         )
     if isinstance(found, Glob) and (key in groups() or "/" in key):
         return text  # Hydra knows the files it chooses among
-    return f"{override.get_key_element()}=choice({','.join(_levels(text, found))})"
+    levels = _levels(text, found)
+    if "null" in levels and len(levels) > 1:  # which Hydra takes in a comma list alone
+        return f"{override.get_key_element()}={','.join(levels)}"
+    return f"{override.get_key_element()}=choice({','.join(levels)})"
 
 
 def read(text: str) -> tuple[str, Any]:

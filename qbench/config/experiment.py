@@ -61,8 +61,8 @@ class Experiment(Group):
         return changed
 
     def as_config(self) -> dict[str, Any]:
-        """The experiment as plain nested dicts and lists that `from_config` reads."""
-        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+        """Plain nested dicts and lists, as `from_config` reads them."""
+        return {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Experiment:
@@ -86,12 +86,12 @@ SETTINGS: tuple[Setting, ...] = tuple(
 """Every setting of a run."""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A group or a value as plain data."""
     if isinstance(value, Model | Choice):
         return {"name": value.name, **value.arguments}
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -42,6 +42,10 @@ class Source:
     known: dict[str, str]
     task: Callable[[int], Task] = Classification
 
+    def make_task(self) -> Task:
+        """The task of these data, for as many outputs as they need."""
+        return self.task(self.classes)
+
 
 DATASETS: Registry[Source] = Registry("data.name")
 
@@ -56,9 +60,9 @@ class Dataset:
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
-        hash: SHA-256 over the four arrays, their shapes and dtypes; for other tasks than
-            classification also over the task's name and number of outputs.
-        provenance: notes on exactly these pixels, for reports; may be empty.
+        hash: SHA-256 over the four arrays, their shapes and dtypes; of another task than
+            classification, also over its `identity`.
+        provenance: what is known of these very pixels, for reports; may be empty.
     """
 
     name: str
@@ -87,7 +91,7 @@ def load(name: str, folder: str | None) -> Dataset:
     source = DATASETS[name]
     where = f"{name} ({folder})" if folder else name
     read = reading.returned(where, source.read, _existing(name, folder))
-    task = source.task(source.classes)
+    task = source.make_task()
     train = arrays.part(where, "training", *read[:2], source.shape, task)
     test = arrays.part(where, "test", *read[2:], source.shape, task)
     digest = _hash(task, *train, *test)
@@ -120,8 +124,8 @@ def _existing(name: str, folder: str | None) -> Path | None:
 
 def _hash(task: Task, *parts: NDArray[Any]) -> str:
     digest = hashlib.sha256()
-    if not isinstance(task, Classification):
-        digest.update(f"{task.name} {task.outputs}".encode())
+    if type(task) is not Classification:
+        digest.update(task.identity.encode())
     for array in parts:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

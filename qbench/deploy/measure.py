@@ -120,8 +120,8 @@ def _fault(
 
 
 def leading(task: Task, outputs: Values, targets: NDArray[Any]) -> dict[str, float]:
-    """The task's leading metrics for outputs (N, ...), by name."""
-    scores = task.score(outputs, targets)
+    """The task's leading metrics of outputs (N, ...), by name."""
+    scores = task.checked_score(outputs, targets)
     return {metric.name: scores[metric.name] for metric in task.metrics if metric.place == "first"}
 
 

@@ -215,7 +215,7 @@ class _Execution:
             "weights": weights_file(model),
         }
         if np.all(np.isfinite(outputs)):
-            record["metrics"] = self.data.task.score(outputs, targets)
+            record["metrics"] = self.data.task.checked_score(outputs, targets)
             files["predictions"] = self.data.task.predictions(outputs, targets)
         else:
             record["status"] = "diverged"

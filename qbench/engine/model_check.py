@@ -26,7 +26,7 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
     for name, arguments, data, resolution in models:
         source = DATASETS[data]
         shape = input_shape(source.shape, resolution)
-        build = partial(build_model, name, arguments, shape, source.task(source.classes))
+        build = partial(build_model, name, arguments, shape, source.make_task())
         model = build()
         check_repeatable(name, model, build)
         check_builds(name, model, build)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
-from qbench.config.experiment import SETTINGS, Experiment
+from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.factors import effects, has_setting
 from qbench.planning.segments import Phase
@@ -19,7 +19,7 @@ from qbench.quantize.ops import OPS
 # before them. It is left out, so that a record keeps its id when qbench learns something new. The
 # arguments of a model are declared by its builder; where it has an activation, that was relu.
 _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
-    *((s.group, s.name, s.neutral) for s in SETTINGS if s.neutral is not UNSET),
+    *((s.group, s.name, plain(s.neutral)) for s in SETTINGS if s.neutral is not UNSET),
     ("model", "activation", "relu"),
 )
 

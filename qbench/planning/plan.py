@@ -15,6 +15,7 @@ from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
 from qbench.planning.identity import identity
 from qbench.planning.settings import SETTINGS, Settings
+from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
 
 # Configuration groups that a comma list may go over, as a factor of its own.
@@ -157,7 +158,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
             choice.
 
     Raises:
-        QbenchError: a level or the default configuration cannot be run.
+        QbenchError: a level, or the default configuration, that cannot be run; data sets whose
+            metrics do not fit one table.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -177,4 +179,5 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
+    check_table(row.experiment.data.name for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))

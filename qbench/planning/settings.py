@@ -222,9 +222,10 @@ class Settings(Group):
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
         seeds = _seeds("seeds", config["seeds"])
         parts = {key: config[key] for key in _OF_EXPERIMENT}
-        study: Any = checks.group_of_settings("study", config["study"]).get("name")
+        study: Any = checks.group_of_settings("study", config["study"])
+        checks.known_keys("study", study, ("name",))
         return Settings(
-            study=study,
+            study=study.get("name"),
             base=Experiment.from_config({**parts, "seed": seeds[0]}),
             seeds=seeds,
             design=group_from(Design, config["design"], _names(Design)),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from qbench.deploy.lite import KERNELS
 from qbench.report import values
-from qbench.report.drawing import Drawing, legend, name_of
+from qbench.report.drawing import Drawing, fitted, legend, name_of
 from qbench.storage.conversions import WITHOUT_FILE
 from qbench.tasks.metric import Metric, leading
 from qbench.tasks.task import Recorded
@@ -22,6 +22,7 @@ PATH = "xnnpack"
 AGREEMENT = Metric("agreement", "agreement", "%", 2, higher_is_better=True)
 TEXTS = ["export", "export_note"]
 NAME = "deployed"
+_WIDTH = 7.2  # of the figure, in inches
 
 _NOTE = (
     "Deployed figures are those of the converted file on the same test images as the simulation,"
@@ -179,7 +180,10 @@ def _title(metric: Metric) -> str:
 
 
 def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
-    figure = Figure(figsize=(7.2, 1.4 + 0.28 * len(rows)), layout="constrained")
+    title, along = fitted(_title(metric), _WIDTH, points=12), fitted(values.axis(metric), _WIDTH)
+    more = title.count("\n") + along.count("\n")
+    height = 1.4 + 0.28 * len(rows) + 0.2 * more
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(rows))
     simulated, deployed = rows["simulated"], rows["deployed"]
@@ -187,8 +191,8 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
     (circle,) = axes.plot(simulated, place, "o", color="#0072B2", markersize=8)
     (diamond,) = axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5)
     axes.set_yticks(place, [name_of(label) for label in rows.index])
-    figure.suptitle(_title(metric))
-    axes.set_xlabel(values.axis(metric))
+    figure.suptitle(title)
+    axes.set_xlabel(along)
     axes.grid(alpha=0.25, linewidth=0.5, axis="x")
     axes.spines[["top", "right"]].set_visible(False)
     # Above the axes: what must be said of the data stands below them.

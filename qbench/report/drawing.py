@@ -30,6 +30,7 @@ _REASON = 200  # and of the reason why there is none
 _WIDTH, _INCHES = 110, 7.2  # columns of what stands below axes of that width
 _MOST_LINES, _FREE_LINES = 30, 2
 _LINE_INCHES = 0.12
+_LETTERS = 135.0  # of one point, along an inch
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Drawn:
 def name_of(text: str) -> str:
     """The name of a row, a level or a network in a figure."""
     return short(text, _NAME)
+
+
+def fitted(text: str, inches: float, points: float = 10.0) -> str:
+    """A title or a label in as many lines as it needs along so many inches, in so large letters."""
+    return textwrap.fill(one_line(text), int(inches * _LETTERS / points))
 
 
 def legend(owner: Any, entries: Iterable[tuple[str, Artist]], **options: Any) -> None:

@@ -10,7 +10,7 @@ from matplotlib.image import AxesImage
 
 from qbench.report import bits_grid, values
 from qbench.report.bits_grid import BitsGrid
-from qbench.report.drawing import Drawing, name_of
+from qbench.report.drawing import Drawing, fitted, name_of
 
 NAME = "bits_grid"
 # Colours end here at least, in steps of the last digit that is printed (2 percentage points), so
@@ -43,8 +43,9 @@ def _draw(grids: list[BitsGrid]) -> Figure:
     for axes, grid in zip(panels, grids, strict=True):
         image = _panel(axes, grid, span)
     bar = figure.colorbar(image, ax=list(panels), shrink=0.85)
-    bar.set_label(values.unit_of_differences(metric) + values.direction(metric))
-    figure.suptitle(bits_grid.title(metric), fontsize="medium")
+    along = values.unit_of_differences(metric) + values.direction(metric)
+    bar.set_label(fitted(along, size[1] / 2))
+    figure.suptitle(fitted(bits_grid.title(metric), size[0]), fontsize="medium")
     return figure
 
 

@@ -6,7 +6,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from qbench.report.collect import Sweep
-from qbench.report.drawing import Drawing, legend
+from qbench.report.drawing import Drawing, fitted, legend
 from qbench.report.figures import COLOURS
 from qbench.report.texts import counted
 from qbench.report.timings import Point, points
@@ -61,7 +61,7 @@ def _draw(found: list[Point], metric: Metric) -> Figure:
         axes.set_title(f"{path}, {counted(mine[0].threads, 'thread')}", fontsize="medium")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel(axis_of_files(metric))
+    panels[0].set_ylabel(fitted(axis_of_files(metric), 4))
     _legend(figure, entries)
     return figure
 

@@ -35,7 +35,7 @@ def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
     `configuration`, the last column of table.csv, comes first.
     """
     digits, headings = _digits(metrics), _headings(metrics)
-    shown = pd.DataFrame(index=table.index)
+    heads, columns = [], []
     for column in for_reading(table):
         if column.endswith("_std"):
             continue
@@ -46,8 +46,10 @@ def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
                 text if pd.isna(std) else f"{text} ± {cell(column, std, digits.get(column))}"
                 for text, std in zip(texts, table[spread], strict=True)
             ]
-        shown[headings.get(column, column)] = texts
-    return shown
+        heads.append(headings.get(column, column))
+        columns.append(texts)
+    # A metric may have the heading of another column, so that no heading is a key.
+    return pd.DataFrame(list(zip(*columns, strict=True)), table.index, heads)
 
 
 def _digits(metrics: Metrics) -> dict[str, int]:

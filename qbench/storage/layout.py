@@ -3,7 +3,7 @@
     <root>/runs/<id>/   config.json        the whole configuration of one run
                         record.json        the run record; written last
                         history.csv        training loss
-                        predictions.npz    label, predicted class and the label's rank
+                        predictions.npz    what the task keeps of the outputs
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made

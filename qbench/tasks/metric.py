@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from qbench.base.errors import QbenchError
+from qbench.base.plain import one_line
 
 Place = Literal["first", "table", "file"]
 
@@ -21,6 +22,9 @@ TAKEN = frozenset(
     }
 )
 _TAKEN_ENDINGS = ("_std", "_mb")
+_LONGEST_LABEL, _LONGEST_UNIT = 40, 20
+# What tables put before the name of the first metric: where it was measured.
+TAKEN_STARTS = ("float_", "deployed_", "xnnpack_", "builtin_", "reference_")
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,9 @@ class Metric:
     Attributes:
         name: its key in records, its column in CSV files, and a part of file names: lower-case
             letters, digits and underscores. No other column may have this name.
-        label: its name in headings and sentences.
-        unit: `%` for shares, the unit of a quantity, or empty.
+        label: its name in headings and sentences, one short line. No two metrics of a task have
+            the same label and unit.
+        unit: `%` for shares, the unit of a quantity, or empty; one short line.
         digits: number of printed decimal places.
         higher_is_better: whether larger values are better.
         place: `first`: a leading column, also measured on converted files; `table`: a later column;
@@ -79,7 +84,8 @@ def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
         metrics: the metrics of the task.
 
     Raises:
-        QbenchError: the first metric has another place than `first`, or a name is not allowed.
+        QbenchError: there is none that leads, one is called what it cannot be, or what is said of
+            one cannot be shown.
     """
     listed = tuple(metrics)
     if not listed or listed[0].place != "first":
@@ -91,12 +97,46 @@ def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
                 f"task {task}: a metric is called {name!r}; expected lower-case letters, digits and"
                 " underscores, a letter first."
             )
-        if name in TAKEN or name.endswith(_TAKEN_ENDINGS) or names.count(name) > 1:
+        if name in TAKEN or _has_taken_part(name) or names.count(name) > 1:
             raise QbenchError(
                 f"task {task}: a metric is called {name}, and so is something else in its tables;"
-                f" taken are {', '.join(sorted(TAKEN))}, and what ends in"
-                f" {' or '.join(_TAKEN_ENDINGS)}."
+                f" taken are {', '.join(sorted(TAKEN))}, what ends in"
+                f" {' or '.join(_TAKEN_ENDINGS)}, and what starts with"
+                f" {' or '.join(TAKEN_STARTS)}."
             )
+    for metric in listed:
+        _check_shown(task, metric, [one.heading for one in listed])
+
+
+def _has_taken_part(name: str) -> bool:
+    return name.endswith(_TAKEN_ENDINGS) or name.startswith(TAKEN_STARTS)
+
+
+def _check_shown(task: str, metric: Metric, headings: list[str]) -> None:
+    """What tables show of a metric; a place of another name would hide it without a word."""
+    start = f"task {task}: metric {metric.name}"
+    for what, text, least, most in (
+        ("label", metric.label, 1, _LONGEST_LABEL),
+        ("unit", metric.unit, 0, _LONGEST_UNIT),
+    ):
+        if not least <= len(text) <= most or one_line(text) != text:
+            raise QbenchError(
+                f"{start} has {what} {text!r}; expected one line of {least} to {most}"
+                " letters, which headings and figures have room for."
+            )
+    if headings.count(metric.heading) > 1:
+        raise QbenchError(
+            f"{start} has the heading {metric.heading!r}, and so has another one; expected a label"
+            " of its own."
+        )
+    if metric.place not in get_args(Place):
+        raise QbenchError(
+            f"{start} has place {metric.place!r}; expected {', '.join(get_args(Place))}."
+        )
+    if type(metric.digits) is not int or metric.digits < 0:
+        raise QbenchError(
+            f"{start} has digits {metric.digits!r}; expected a whole number, 0 or up."
+        )
 
 
 def check_alike(where: str, metrics: Iterable[tuple[str, tuple[Metric, ...]]]) -> None:

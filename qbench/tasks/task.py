@@ -6,6 +6,7 @@ Everything else reads `Task.metrics` and knows no metric by name.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.tasks.metric import Metric, check_metrics
 
 Values = NDArray[Any]
@@ -21,8 +23,8 @@ Values = NDArray[Any]
 class Task(ABC):
     """A kind of target, for a data set with a number of outputs.
 
-    Instances are equal if their class and their number of outputs are equal. The module of a task
-    imports TensorFlow and Keras only inside its functions, because reports read its metrics.
+    Instances are equal if their class, number of outputs and whatever else they hold are. A module
+    of a task imports TensorFlow and Keras inside its functions alone: reports read its metrics.
 
     Attributes:
         name: its name in records. It is part of a run's identity, unless it is `classification`.
@@ -54,6 +56,15 @@ class Task(ABC):
     def __hash__(self) -> int:
         """The hash of the values that make tasks equal."""
         return hash((type(self).__name__, self.outputs))
+
+    @property
+    def identity(self) -> str:
+        """What of it the results of a run depend on: its name, outputs and whatever else it holds.
+
+        Whoever holds what does not read the same in every process says it here in another way.
+        """
+        others = {key: value for key, value in sorted(vars(self).items()) if key != "outputs"}
+        return f"{self.name} {self.outputs}" + (f" {others!r}" if others else "")
 
     @property
     @abstractmethod
@@ -122,6 +133,24 @@ class Task(ABC):
     @abstractmethod
     def score(self, outputs: Values, targets: Values) -> dict[str, float]:
         """The value of every metric, by name, for finite outputs (N, ...)."""
+
+    def checked_score(self, outputs: Values, targets: Values) -> dict[str, float]:
+        """What `score` says, by metric and in their order, as records can hold it.
+
+        Raises:
+            QbenchError: a metric has no finite number.
+        """
+        found = self.score(outputs, targets)
+        values: dict[str, float] = {}
+        for metric in self.metrics:
+            value = found.get(metric.name)
+            if value is None or not math.isfinite(value):
+                raise QbenchError(
+                    f"task {self.name}: score gives {metric.name} as {value}; expected a finite"
+                    " number."
+                )
+            values[metric.name] = float(value)
+        return values
 
     @abstractmethod
     def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:

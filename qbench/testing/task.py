@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.data import arrays
+from qbench.planning.table_metrics import check_columns
 from qbench.tasks.task import Task, metrics_of
 
 Values = NDArray[Any]
@@ -73,6 +74,7 @@ def _check_equality(task: Task) -> None:
     twin = type(task)(task.outputs)
     _see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
     _see(hash(twin) == hash(task), "two equal instances have different hashes.")
+    _see(twin.identity == task.identity, "two equal instances have different identities.")
     _see(task != object(), "the task equals any object.")
 
 
@@ -88,6 +90,7 @@ def _check_words(task: Task) -> None:
 def _check_metrics(task: Task) -> None:
     """Check that tables can hold the metrics, and that records give them back."""
     try:
+        check_columns(task)
         record = json.loads(json.dumps(task.as_record()))
     except QbenchError as error:
         raise AssertionError(str(error)) from error

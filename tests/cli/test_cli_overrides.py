@@ -166,6 +166,19 @@ def test_levels_in_every_form(typed: str, bits: list[int], monkeypatch: pytest.M
     assert [row.experiment.quant.bits for row in plan.rows] == bits
 
 
+@pytest.mark.parametrize(
+    ("typed", "sides"),
+    [("16,null", [16, None]), ("null,16,8", [None, 16, 8]), ("null,range(8,10)", [None, 8, 9])],
+)
+def test_null_is_a_level(
+    typed: str, sides: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which Hydra takes in a comma list alone, and in none of its functions."""
+    plan = planned(monkeypatch, f"data.resolution={typed}", "design=factorial")
+    rows = [row for row in plan.rows if row.experiment.quant.enabled]
+    assert [row.experiment.data.resolution for row in rows] == sides
+
+
 def test_factors_without_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(monkeypatch, "design.factors=quant.bits,quant.op")
     assert plan.settings.design.factors == ("quant.bits", "quant.op")

@@ -51,6 +51,27 @@ def test_a_configuration_may_be_below_the_home_folder(
     assert planned(monkeypatch, "data=mine", *flag).settings.base.data.note == "my own"
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("data/mine", "- a\n- b\n", "data=mine: its file holds no group of settings."),
+        (
+            "study/mine",
+            "# @package _global_\nstudy: {name: own, nam: 3}\n",
+            "study.nam is not a setting; did you mean study.name? Allowed: name.",
+        ),
+    ],
+)
+def test_what_a_file_of_ones_own_gets_wrong(
+    path: str, text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"{path}.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    group, _, name = path.rpartition("/")
+    assert said in refused_with(["plan", f"{group}={name}", f"--config-dir={tmp_path}"], capsys)
+
+
 def test_runs_and_sweeps_may_be_below_the_home_folder(
     tiny_sweep: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

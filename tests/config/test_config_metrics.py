@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ import qbench
 from qbench.base.errors import QbenchError
 from qbench.data import DATASETS
 from qbench.tasks.classification import Classification
-from qbench.tasks.metric import TAKEN, Metric, check_alike, check_metrics
+from qbench.tasks.metric import TAKEN, TAKEN_STARTS, Metric, check_alike, check_metrics
 from qbench.tasks.task import metrics_of, recorded
 
 ROOT = Path(qbench.__file__).parent
@@ -71,15 +72,20 @@ def test_records_that_say_no_task_are_of_classification(data: dict[str, str] | N
 
 def test_the_data_sets_that_are_shipped_share_a_table() -> None:
     sources = [(name, DATASETS[name]) for name in DATASETS.names()]
-    check_alike("data", [(name, one.task(one.classes).metrics) for name, one in sources])
+    check_alike("data", [(name, one.make_task().metrics) for name, one in sources])
 
 
 @pytest.mark.parametrize(
-    "name", sorted(TAKEN | {"x_std", "x_mb", "", "A", "a/b", "1a", "a b", "twice"})
+    "name",
+    sorted(
+        TAKEN
+        | {"x_std", "x_mb", "", "A", "a/b", "1a", "a b", "twice"}
+        | {f"{start}twice" for start in TAKEN_STARTS}
+    ),
 )
 def test_what_is_no_name_of_a_metric(name: str) -> None:
     """An `error` beside what was measured says that nothing could be, for one."""
-    metrics = [Metric(one, "label", "", 2, True, "first") for one in ("twice", name)]
+    metrics = [Metric(one, one, "", 2, True, "first") for one in ("twice", name)]
     with pytest.raises(QbenchError, match=f"^task mine: a metric is called '?{name}'?[,;]"):
         check_metrics("mine", metrics)
 
@@ -88,6 +94,27 @@ def test_what_is_no_name_of_a_metric(name: str) -> None:
 def test_a_first_metric_leads(metrics: list[Metric]) -> None:
     with pytest.raises(QbenchError, match=r"^task mine: expected a first metric"):
         check_metrics("mine", metrics)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"label": ""}, "has label ''; expected one line of 1 to 40 letters"),
+        ({"label": " x"}, "has label ' x'; expected one line of 1 to 40 letters"),
+        ({"label": "x" * 41}, "has label 'x+'; expected one line of 1 to 40 letters"),
+        ({"unit": "a\nb"}, r"has unit 'a\\nb'; expected one line of 0 to 20 letters"),
+        ({"label": "one"}, "has the heading 'one %', and so has another one"),
+        ({"place": "later"}, "has place 'later'; expected first, table, file"),
+        ({"digits": -1}, "has digits -1; expected a whole number, 0 or up"),
+        ({"digits": 2.0}, r"has digits 2\.0; expected a whole number, 0 or up"),
+    ],
+    ids=["no", "blank", "long", "lines", "heading", "place", "negative", "fraction"],
+)
+def test_what_tables_cannot_show_of_a_metric(parts: dict[str, Any], says: str) -> None:
+    first = Metric("one", "one", "%", 2, higher_is_better=True, place="first")
+    changed = replace(first, **({"name": "other", "label": "other"} | parts))
+    with pytest.raises(QbenchError, match=f"^task mine: metric (one|other) {says}"):
+        check_metrics("mine", [first, changed])
 
 
 def test_a_task_is_checked_before_a_record_says_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A setting is declared in one place: a copy of qbench gets one more line and knows it everywhere.
 
-The line is a field of `Quant` in a copy of the package; nothing else of the copy is changed.
+The line is a field of `Quant` in a copy of the package, and so is one that is a list; nothing else
+of the copy is changed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 FIELD = (
     "    toy: int = setting(3, check=allowed.whole(1, 9), effect=QUANTIZED, neutral=3,"
     ' column="toy_pieces", levels=(3, 5), help="how many toys")\n'
+    '    toys: tuple[str, ...] = setting(("a",), check=allowed.list_of(("a", "b")), neutral=("a",),'
+    ' help="which toys")\n'
 )
 BEFORE = "\n    @property\n    def bits_of_weights"
 
@@ -34,12 +37,13 @@ from qbench.config.experiment import Experiment
 from qbench.planning.factors import FACTORS, cells
 from qbench.planning.identity import identity, phases
 from qbench.report.collect import Sweep, table_frame
+from qbench.tasks.task import recorded
 
 config = json.load(sys.stdin)
 found = {"file": qbench.__file__, "factors": [one.key for one in FACTORS]}
 for value in (None, 3, 4):
     if value is not None:
-        config["quant"]["toy"] = value
+        config["quant"] |= {"toy": value, "toys": ["a"]}
     one = Experiment.from_config(config)
     found[str(value)] = {
         "identity": identity(one),
@@ -47,7 +51,8 @@ for value in (None, 3, 4):
         "cells": cells(one),
     }
 row = {"label": "default", "quantized": True, "reason": None, "runs": [], "factors": cells(one)}
-frame = table_frame(Sweep(Path("."), {"rows": [row], "seeds": [0], "runs": "runs"}, {}, {}, {}))
+manifest = {"rows": [row], "seeds": [0], "runs": "runs"}
+frame = table_frame(Sweep(Path("."), manifest, {}, recorded(None), {}, {}))
 found["table"] = frame.iloc[0][["toy_pieces", "bits"]].to_dict()
 sys.path.insert(0, "scripts")
 import configuration_page

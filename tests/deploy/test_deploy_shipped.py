@@ -57,7 +57,7 @@ def test_the_list_of_a_graph_is_what_its_file_quantizes(data, network, kernels, 
     source = DATASETS[experiment.data.name]
     tf.keras.utils.set_random_seed(1)
     model = build_model(
-        experiment.model.name, experiment.model.arguments, source.shape, source.task(source.classes)
+        experiment.model.name, experiment.model.arguments, source.shape, source.make_task()
     )
     images = np.random.default_rng(2).normal(size=(16, *source.shape)).astype(np.float32)
     averages = measured(model, images)

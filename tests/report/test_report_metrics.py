@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import report_conversions as conversions
 import report_examples as examples
@@ -84,6 +85,23 @@ def test_means_and_spreads_have_the_digits_and_heads_of_the_task(seeds: Path) ->
     assert shown["deployed px"] == "1.750 ± 0.707"
     assert shown["deployed seeds"] == "2"
     assert _heads((seeds / "report.html").read_text()) == head
+
+
+def test_metrics_of_one_heading_have_a_column_each(tmp_path: Path) -> None:
+    """And so has one that is headed as a factor is; older tasks were not asked for labels."""
+    metrics = [
+        {**metric, "label": label, "unit": ""}
+        for metric, label in zip(tasks.HEIGHTS["metrics"], ("bits", "bits"), strict=True)
+    ]
+    task = {**tasks.HEIGHTS, "metrics": metrics}
+    folder = examples.write(tmp_path, tasks.rows(task)[:2])
+    build_report(folder)
+    head, _, line = examples.cells((folder / "table.md").read_text().partition("\n- ")[0])
+    assert [text for name, text in zip(head, line, strict=True) if name == "bits"] == [
+        *(f"{examples.metrics(1, 0, task)[tasks.ERROR]:.3f}", "8"),
+        f"{examples.metrics(1, 0, task)['loss']:.4f}",
+    ]
+    assert _heads((folder / "report.html").read_text()) == head
 
 
 def test_the_terminal_shows_what_leads(seeds: Path, tmp_path: Path) -> None:
@@ -189,6 +207,37 @@ def test_losses_have_the_name_of_the_tasks_loss(tmp_path: Path) -> None:
         drawings = loss_figures(collect(examples.write(tmp_path / name, table)))
         assert {drawing.make().axes[0].get_ylabel() for drawing in drawings} == {name}
         assert len(drawings) == 4
+
+
+def test_losses_below_zero_are_drawn_too(tmp_path: Path) -> None:
+    """Those of a likelihood may be; a logarithmic axis would leave them out without a word."""
+    folder = examples.write(tmp_path, tasks.rows(tasks.HEIGHTS))
+    sweep = collect(folder)
+    (row,) = [row for row in sweep.manifest["rows"] if row["label"] == "baseline"]
+    path = sweep.run_folder(row["runs"][0]["id"]) / "history.csv"
+    drawing = loss_figures(sweep)[0]
+    assert drawing.make().axes[0].get_yscale() == "log"
+    history = pd.read_csv(path)
+    history.assign(loss=history["loss"] - history["loss"].median()).to_csv(path, index=False)
+    assert drawing.make().axes[0].get_yscale() == "linear"
+
+
+def test_long_labels_and_units_fit_their_figures(tmp_path: Path) -> None:
+    """As long as a metric may have them; what stands beyond a figure's edge would be cut off."""
+    first = {**tasks.HEIGHTS["metrics"][0], "label": "long word " * 4, "unit": "m " * 9}
+    task = {**tasks.HEIGHTS, "metrics": [first, tasks.HEIGHTS["metrics"][1]]}
+    grid = collect(grids.write(tmp_path / "grid", grids.GRID, task=task))
+    made = examples.write(tmp_path / "files", tasks.rows(task)[:2])
+    tasks.add(made, 1)
+    files = collect(made)
+    drawings = heatmap.heatmap(bits_grid.bits_grids(grid), [])
+    drawings += deployed.deployed_figure(runs_frame(files), files.metric, [])
+    assert len(drawings) == 2
+    for drawing in drawings:
+        figure = drawing.make()
+        figure.canvas.draw()
+        box = figure.get_tightbbox()
+        assert box.x0 > -0.02 and box.x1 < figure.get_figwidth() + 0.02
 
 
 def test_the_figure_of_files_is_of_the_first_metric(seeds: Path) -> None:

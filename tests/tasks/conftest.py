@@ -10,7 +10,7 @@ import pytest
 import regression_task
 
 from qbench.data import DATASETS, load
-from qbench.engine import workers
+from qbench.engine.workers import close_workers
 from qbench.models import MODELS
 
 
@@ -26,7 +26,7 @@ def spots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setattr(registry, "_items", dict(registry._items))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), here]), prepend=os.pathsep)
         regression_task.register()
-        workers.close_workers()
+        close_workers()
         yield
-        workers.close_workers()
+        close_workers()
     load.cache_clear()

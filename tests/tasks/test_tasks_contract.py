@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,8 @@ from keras import ops
 from regression_task import Regression, spots
 
 from qbench.base import device
+from qbench.base.errors import QbenchError
+from qbench.data import DATASETS, load
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import Metric
 from qbench.testing import check_task
@@ -55,6 +60,14 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "hash": ({"__hash__": own}, "two equal instances have different hashes"),
     "anything": ({"__eq__": lambda *_: True, "__hash__": lambda self: 1}, "equals any object"),
+    "identity": (
+        {"__init__": lambda self, outputs: vars(self).update(outputs=1), "identity": property(id)},
+        "two equal instances have different identities",
+    ),
+    "a column": (
+        {"metrics": (replace(ERROR, name="bits"), LOSS)},
+        "is called bits, and so is a setting",
+    ),
     "name": ({"output_name": " "}, "output_name is ' '; expected a word"),
     "decided": ({"decided": "by far"}, "decided is 'by far'; expected a text"),
     "no metrics": ({"metrics": ()}, "expected a first metric whose place"),
@@ -130,6 +143,42 @@ def test_a_module_that_imports_tensorflow_is_said(
     heavy: Any = importlib.import_module("heavy_task")
     with pytest.raises(AssertionError, match="importing heavy_task imports tensorflow; import"):
         check_task(heavy.Heavy(1), IMAGES, POSITIONS)
+
+
+class Weighted(Classification):
+    """Classification with a weight, and so with another loss."""
+
+    def __init__(self, outputs: int, weight: float = 1.0) -> None:
+        super().__init__(outputs)
+        self.weight = weight
+
+
+def test_data_of_another_task_are_other_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are found by the hash; a task that adds to one that comes along is another one."""
+    digits, kinds = DATASETS["digits"], (Classification, Weighted, partial(Weighted, weight=2.0))
+    hashes = []
+    for task in kinds:
+        monkeypatch.setitem(DATASETS._items, "digits", replace(digits, task=task))
+        load.cache_clear()
+        hashes.append(load("digits", None).hash)
+    load.cache_clear()
+    assert len(set(hashes)) == 3
+    assert hashes[0].startswith("d53a0d42f46b")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_a_score_that_no_record_can_hold_is_said(value: float | None) -> None:
+    task = changed(score=lambda self, *given: {"mean_absolute_error": 1.0, "loss": value})
+    said = f"task regression: score gives loss as {value}; expected a finite number"
+    with pytest.raises(QbenchError, match=said):
+        task.checked_score(np.zeros((2, 1), "f4"), np.zeros(2, "f4"))
+
+
+def test_scores_are_in_the_order_of_the_metrics_as_plain_numbers() -> None:
+    found = {"loss": np.float32(1), "beside": "text", "mean_absolute_error": np.float64(2)}
+    given = np.zeros((2, 1), "f4"), np.zeros(2, "f4")
+    score = changed(score=lambda self, *given: found).checked_score(*given)
+    assert json.dumps(score) == '{"mean_absolute_error": 2.0, "loss": 1.0}'
 
 
 def test_records_read_metrics_without_the_task() -> None:

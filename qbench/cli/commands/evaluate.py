@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     from qbench.training.inference import run_test_set
 
     outputs, targets = run_test_set(run.network, run.experiment, run.data)
-    figures = run.data.task.score(outputs, targets)
+    figures = run.data.task.checked_score(outputs, targets)
     recorded = run.record["metrics"] or {}
     width = max(16, *map(len, figures))
     print(f"{'':<{width}} {'now':>12} {'recorded':>12}")
