@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from quantize_strategies import PROFILE
 
-from qbench.quantize.quantizer import FIXED, OWN, Quantizer
+from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
 
 ROUNDINGS = {"half_to_even": "HALF_TO_EVEN", "half_up": "HALF_UP"}
 
@@ -83,6 +83,19 @@ def test_beyond_the_range_values_are_cut_at_its_ends(low):
     np.testing.assert_allclose(got, [low, max(-1.0, low), 0.3, 2.55], rtol=1e-6)
 
 
+def test_beyond_the_range_signed_values_take_the_last_codes():
+    """Codes -8 .. 7 in steps of 1, of the side that needs the larger ones."""
+    quantizer = Quantizer("qdq_v2", 4, True, "half_to_even", OWN).with_fixed_range()
+    got = quantizer(tf.constant([-20.0, -3.2, 6.7, 20.0]), tf.constant(-2.0), tf.constant(7.0))
+    np.testing.assert_array_equal(got, [-8.0, -3.0, 7.0, 7.0])
+
+
+def test_a_range_of_positive_values_holds_0():
+    quantizer = Quantizer("qdq_v2", 3, False, "half_to_even", OWN).with_fixed_range()
+    got = quantizer(tf.constant([-1.0, 0.25, 3.5]), tf.constant(0.5), tf.constant(1.75))
+    np.testing.assert_array_equal(got, [0.0, 0.25, 1.75])
+
+
 def test_a_range_without_positive_values_leaves_values_as_they_are():
     quantizer = Quantizer("qdq_v2", 8, False, "half_to_even", OWN).with_fixed_range()
     x = [-1.5, -0.25, 0.0]
@@ -93,3 +106,19 @@ def test_a_range_of_nothing_but_0_gives_0():
     quantizer = Quantizer("qdq_v2", 8, False, "half_to_even", OWN).with_fixed_range()
     got = quantizer(tf.constant([-1.0, 0.0, 3.0]), tf.constant(0.0), tf.constant(0.0))
     np.testing.assert_array_equal(got, [0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("source", [CURRENT, MOVING])
+def test_a_range_that_was_given_comes_from_the_averages_and_still_clamps(source):
+    fixed = Quantizer("qdq_v2", 8, False, "half_to_even", source).with_fixed_range()
+    assert fixed.source == MOVING
+    got = fixed(tf.constant([-1.0, 0.5, 9.0]), tf.constant(-2.0), tf.constant(2.55))
+    np.testing.assert_allclose(got, [0.0, 0.5, 2.55], rtol=1e-6)
+
+
+@pytest.mark.parametrize("source", [OWN, CURRENT, MOVING, FIXED])
+def test_ends_that_are_given_count_whatever_the_source(source):
+    """Of 4 bits codes -8 .. 7 in steps of 1; x's own range would have finer ones."""
+    quantizer = Quantizer("qdq_v2", 4, True, "half_to_even", source)
+    got = quantizer.given(tf.constant([-0.6, 0.4, 9.0]), tf.constant(-7.0), tf.constant(7.0))
+    np.testing.assert_array_equal(got, [-1.0, 0.0, 7.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from keras import layers
 from quantize_reference import fake, qdq
 
 from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.ops import OPS
 from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
 
@@ -21,6 +24,9 @@ LAYERS = [
     (layers.Conv2D(5, 3), (8, 8, 4), (0, 1, 2), 5),
     (layers.DepthwiseConv2D(3, depth_multiplier=2), (8, 8, 4), (0, 1), 8),
     (layers.Conv2DTranspose(5, 3), (8, 8, 4), (0, 1, 3), 5),
+    (layers.Conv1DTranspose(5, 3), (8, 4), (0, 2), 5),
+    (layers.Conv3DTranspose(5, 2), (4, 4, 4, 3), (0, 1, 2, 4), 5),
+    (layers.DepthwiseConv1D(3, depth_multiplier=2), (8, 4), (0,), 8),
 ]
 IDS = [type(layer).__name__ for layer, *_ in LAYERS]
 
@@ -50,6 +56,19 @@ def test_channels_and_back(layer, shape, axes, channels):
     np.testing.assert_array_equal(form.back(columns), kernel)
 
 
+def test_a_separable_convolution_has_channels_of_two_kinds():
+    layer = layers.SeparableConv2D(5, 3, depth_multiplier=2)
+    layer.build((None, 8, 8, 4))
+    forms = [channel_form(layer, kernel) for kernel in kernels(layer)]
+    assert [form.channels for form in forms] == [8, 5]
+
+
+def test_an_einsum_has_one_range_for_its_kernel():
+    layer = layers.EinsumDense("abc,cd->abd", (None, 3))
+    layer.build((None, 5, 4))
+    assert channel_form(layer, layer.kernel) is None
+
+
 @pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
 @pytest.mark.parametrize(("layer", "shape", "axes", "channels"), LAYERS, ids=IDS)
 def test_symmetric_narrow_codes(layer, shape, axes, channels, op):
@@ -67,6 +86,17 @@ def test_symmetric_narrow_codes(layer, shape, axes, channels, op):
     assert {(grid.lowest, grid.zero_point, grid.count) for grid in grids} == {(-7, 0, 15)}
     steps = np.float32([grid.scale for grid in grids])
     np.testing.assert_array_equal(steps, (largest / np.float32(7)).ravel())
+
+
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
+def test_channels_of_any_size_have_steps_of_their_own(op):
+    """Largest magnitudes 0.014, 0 and 700, of 4 bits: steps of 0.002 and 100; a dead channel."""
+    layer = layers.Conv1D(3, 2)
+    layer.build((None, 4, 1))
+    value = np.float32([[0.014, 0, 140], [-0.0051, 0, -700]]).reshape(2, 1, 3)
+    made = quantizer(op, source=CURRENT, symmetric=True, per_channel=True)
+    got = made(layer, layer.kernel, tf.constant(value)).numpy().reshape(2, 3)
+    np.testing.assert_allclose(got, [[0.014, 0, 100], [-0.006, 0, -700]], rtol=1e-5)
 
 
 @given(
@@ -180,3 +210,34 @@ def test_the_gradient_passes_straight_through(op, per_channel):
         tape.watch(value)
         total = tf.reduce_sum(made(layer, kernel, value) * weights)
     np.testing.assert_allclose(tape.gradient(total, value), weights, rtol=1e-6)
+
+
+@pytest.fixture
+def whole_steps(monkeypatch):
+    """An op of somebody's own with steps of 1 whatever the range, to which it adds its ends."""
+
+    def apply(x, low, high, **_):
+        return x + tf.stop_gradient(tf.round(x) - x) + (high + low)
+
+    op = replace(OPS["fake_quant"], apply=apply, grid=None, in_units=False)
+    monkeypatch.setitem(OPS._items, "whole_steps", op)
+
+
+def test_an_op_that_knows_no_units_is_given_the_channels_as_they_are(whole_steps):
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    made = quantizer("whole_steps", source=CURRENT, symmetric=True, per_channel=True)
+    got = made(layer, kernel, kernel.value)
+    np.testing.assert_allclose(got, np.round(kernel), atol=1e-6)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_no_gradient_goes_into_the_range(whole_steps, per_channel):
+    layer, shape, *_ = LAYERS[1]
+    kernel = built(layer, shape)
+    made = quantizer("whole_steps", source=CURRENT, per_channel=per_channel)
+    with tf.GradientTape() as tape:
+        value = tf.convert_to_tensor(kernel.value)
+        tape.watch(value)
+        total = tf.reduce_sum(made(layer, kernel, value))
+    np.testing.assert_array_equal(tape.gradient(total, value), np.ones(kernel.shape))

@@ -45,11 +45,27 @@ def test_values_over_a_given_range_are_the_grid_s_codes(op, signed, narrow, ends
 @pytest.mark.parametrize("op", OPS.names())
 def test_a_range_of_nothing_but_0_has_no_step(op):
     for signed in (True, False):
-        assert Quantizer(op, 8, signed, "half_to_even", CURRENT).grid(0.0, 0.0).scale == 0
+        grid = Quantizer(op, 8, signed, "half_to_even", CURRENT).grid(0.0, 0.0)
+        assert grid.scale == 0 and grid.ends == (0.0, 0.0)
+        assert grid.lowest <= grid.zero_point < grid.lowest + grid.count
+
+
+@pytest.mark.parametrize(("low", "high", "zero_point"), [(1.0, 2.0, 0), (-2.0, -1.0, 255)])
+def test_a_range_on_one_side_of_0_is_widened_to_hold_it(low, high, zero_point):
+    grid = Quantizer("fake_quant", 8, True, "half_to_even", CURRENT).grid(low, high)
+    assert (grid.scale, grid.zero_point) == (2.0 / 255, zero_point)
+
+
+@pytest.mark.parametrize(("low", "scale"), [(-0.5, 0.5), (0.5, 0.0)])
+def test_one_signed_bit_has_the_codes_minus_1_and_0(low, scale):
+    grid = Quantizer("qdq_v2", 1, True, "half_to_even", CURRENT).grid(low, 2.0)
+    assert grid == OpGrid(scale, 0, -1, 2)
 
 
 def test_a_measured_range_lets_values_through():
-    assert not Quantizer("qdq_v2", 8, False, "half_to_even", OWN).grid(-1.0, 1.0).clamps
+    quantizer = Quantizer("qdq_v2", 8, False, "half_to_even", OWN)
+    assert not quantizer.grid(-1.0, 1.0).clamps
+    assert not quantizer.with_fixed_range().grid(-1.0, 1.0).clamps
 
 
 def test_an_op_without_a_grid_says_so(monkeypatch):
