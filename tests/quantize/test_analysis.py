@@ -66,6 +66,21 @@ def test_without_a_scheme_nothing_is_quantized():
     assert found == {"bn_b": Fused("bn_b.fused", freeze=False)}
 
 
+def test_of_a_scheme_for_kernels_alone_tensors_stay_as_they_are():
+    alone = analyse(network(residual), scheme(**DEPLOY).without_activations())
+    assert {one.tensor for one in alone.insertions} == {
+        f"{name} kernel" for name in ("conv_a", "conv_b", "conv_d", "logits")
+    }
+    assert alone.last.quantized is None
+
+
+def test_nothing_is_folded_unless_the_scheme_says_so():
+    plan = planned(residual, **DEPLOY)
+    assert plan.kernels and plan.folds == {}
+    assert stand_ins(plan)["bn_b"] == Fused("bn_b.fused", freeze=False)
+    assert list(planned(residual, **DEPLOY, fold_batch_norm=True).folds) == ["conv_b"]
+
+
 def test_an_add_whose_inputs_share_a_range():
     plan = planned(residual, **DEPLOY, tie_inputs=True)
     assert reads(plan, "add_c") == [("bn_b", "bn_b.quantized"), ("relu_a", "relu_a.quantized")]

@@ -85,6 +85,46 @@ def test_layers_that_are_told_to_infer():
     assert folded["c"].freeze and folded["fused"] == FoldedAway("c")
 
 
+def test_a_layer_that_is_told_to_train_is_not_held():
+    def build(image):
+        x = layers.BatchNormalization(name="norm")(image, training=True)
+        return layers.GaussianNoise(0.1, name="noise")(x, training=True)
+
+    found = stand_ins(analyse(network(build), None))
+    assert found == {"norm": Fused("norm.fused", freeze=False), "noise": None}
+
+
+CONVOLUTIONS = [
+    (layers.Conv2D(2, 3), {}, (8, 8, 2), True),
+    (layers.Conv2D(2, 3), {"axis": 3}, (8, 8, 2), True),
+    (layers.Conv2D(2, 3), {"axis": 1}, (8, 8, 2), False),
+    (layers.Conv2D(2, 3), {"scale": False, "center": False}, (8, 8, 2), True),
+    (layers.Conv2D(2, 3, activation="linear"), {}, (8, 8, 2), True),
+    (layers.Conv2D(2, 3, activation="relu"), {}, (8, 8, 2), False),
+    (layers.DepthwiseConv2D(3), {}, (8, 8, 2), True),
+    (layers.Dense(3), {}, (8,), True),
+    (layers.Dense(3), {"axis": 1}, (8,), True),
+    (layers.Dense(3), {"axis": 1}, (8, 2), False),
+    (layers.Conv1D(2, 3), {}, (8, 2), False),
+    (layers.Conv2DTranspose(2, 3), {}, (8, 8, 2), False),
+    (layers.SeparableConv2D(2, 3), {}, (8, 8, 2), False),
+]
+
+
+@pytest.mark.parametrize(
+    ("convolution", "settings", "shape", "folds"),
+    CONVOLUTIONS,
+    ids=[f"{type(one[0]).__name__}-{k}" for k, one in enumerate(CONVOLUTIONS)],
+)
+def test_what_is_folded(convolution, settings, shape, folds):
+    def build(image):
+        return layers.BatchNormalization(**settings, name="norm")(convolution(image))
+
+    model = network(build, shape)
+    plan = analyse(model, scheme(**DEPLOY, fold_batch_norm=True))
+    assert plan.folds == ({convolution.name: model.get_layer("norm")} if folds else {})
+
+
 def masked(image):
     mask = keras.ops.not_equal(image[..., 0], 0.0)
     x = layers.Conv2D(2, 1, name="c")(image)

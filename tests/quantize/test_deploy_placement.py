@@ -95,6 +95,15 @@ def test_a_shortcut_alone():
     assert inserted(view) == [("shortcut", "relu_a")]
 
 
+def test_a_way_around_that_is_not_added_is_no_shortcut():
+    def build(image):
+        x = layers.Conv2D(2, 3, padding="same")(image)
+        y = layers.Conv2D(2, 3, padding="same")(x)
+        return layers.Concatenate()([x, layers.Multiply()([x, y])])
+
+    assert inserted(quantized(network(build), ("shortcut",))) == []
+
+
 def test_a_projected_shortcut_and_one_without():
     def build(image):
         x = layers.Conv2D(3, 1, name="stem")(image)

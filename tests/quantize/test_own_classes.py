@@ -105,3 +105,22 @@ def test_what_a_layer_keeps_beside_its_kernel_is_kept():
     outputs = [view.model([x], training=True)[0].numpy() for _ in range(2)]
     assert float(layer.calls.numpy()) == 2
     assert np.abs(outputs[0] - outputs[1]).max() > 0.1
+
+
+def test_a_loss_that_a_layer_adds_is_added_once():
+    class Costly(layers.Dense):
+        def call(self, x):
+            self.add_loss(3.0 * ops.mean(ops.abs(self.kernel)))
+            return super().call(x)
+
+    def losses(model, count):
+        model([images()], training=True)
+        assert len(model.losses) == count
+        return [float(loss) for loss in model.losses]
+
+    model = network(lambda image: Costly(3)(layers.Flatten()(image)))
+    (expected,) = losses(model, 1)
+    (got,) = losses(quantized(model, bits=30).model, 1)
+    assert got == pytest.approx(expected, rel=1e-5) and got > 0
+    plain = network(lambda image: layers.Dense(3)(layers.Flatten()(image)))
+    losses(quantized(plain).model, 0)
