@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import config_examples as examples
 import pytest
 
 from qbench.planning.factors import FACTORS, cells, has_setting, impossible
+from qbench.quantize.ops import OPS
 
 FAKE = {"quant.op": "fake_quant"}
 UNSIGNED = {"quant.signed": False}
@@ -111,6 +113,18 @@ POSSIBLE: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("values", "explicit", "reason"), IMPOSSIBLE)
 def test_impossible(values: dict[str, Any], explicit: list[str], reason: str) -> None:
     assert impossible(examples.experiment(values), explicit) == reason
+
+
+def test_an_op_may_take_some_roundings_and_lack_settings_without_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    experiment, op = examples.experiment(), OPS["qdq_v2"]
+    some = replace(op, roundings=("up", "down"), settings=op.settings - {"signed"})
+    monkeypatch.setitem(OPS._items, "qdq_v2", some)
+    said = "quant.rounding=half_to_even: qdq_v2 takes up or down."
+    assert impossible(experiment, []) == said
+    said = "quant.signed=true: qdq_v2 has no such setting."
+    assert impossible(experiment, ["quant.signed"]) == said
 
 
 @pytest.mark.parametrize(("values", "explicit"), POSSIBLE)
