@@ -13,6 +13,7 @@ from qbench.base.allowed import Allowed
 from qbench.base.errors import QbenchError
 from qbench.base.registry import Registry
 from qbench.base.setting import EVALUATION, UNSET, Group, declared, setting
+from qbench.planning.settings import Settings
 
 REGISTRY: Registry[int] = Registry("some")
 REGISTRY.register("first")(1)
@@ -137,3 +138,39 @@ def test_a_command_keeps_lists_in_one_form(key: str, value: Any, kept: Any) -> N
     for name in key.split("."):
         found = getattr(found, name)
     assert found == kept
+
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("seeds", [], "seeds=[] is not allowed: expected a list of whole numbers such as [0,1,2]."),
+    ("seeds", [1, 1], "seeds=[1,1] is not allowed: expected a list without repeats."),
+    ("design.factors", 5, "design.factors=5 is not allowed: expected null or a list of keys."),
+    ("design.factors", [1], "design.factors=[1] is not allowed: expected null or a list of keys."),
+    (
+        "design.levels",
+        [8],
+        "design.levels=[8] is not allowed: expected null or keys with a list of levels each.",
+    ),
+    (
+        "design.levels",
+        {"quant.bits": 8},
+        "design.levels.quant.bits=8 is not allowed: expected a list of levels.",
+    ),
+    ("study.name", "a/b", "study.name=a/b is not allowed: expected a name without '/'."),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), WRONG)
+def test_what_a_command_refuses_is_said_to_the_letter(key: str, value: Any, said: str) -> None:
+    with pytest.raises(QbenchError) as error:
+        examples.settings({key: value})
+    assert str(error.value) == said
+
+
+def test_a_command_needs_every_setting_but_its_job() -> None:
+    assert examples.settings({"job": "run-0123"}).job == "run-0123"
+    assert Settings.from_config(examples.without("job")).job is None
+    with pytest.raises(QbenchError) as error:
+        Settings.from_config(examples.without("retries"))
+    assert str(error.value) == "retries is missing; give it a value."
+    with pytest.raises(QbenchError, match=r"^shared is not a setting; did you mean share\?"):
+        Settings.from_config(examples.PLAIN | {"shared": True})
