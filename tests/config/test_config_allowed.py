@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import config_examples as examples
@@ -164,6 +165,12 @@ def test_what_a_command_refuses_is_said_to_the_letter(key: str, value: Any, said
     with pytest.raises(QbenchError) as error:
         examples.settings({key: value})
     assert str(error.value) == said
+
+
+def test_where_a_study_lies() -> None:
+    assert examples.settings().root == Path("outputs/digits")
+    assert examples.settings({"out": "elsewhere"}).root == Path("elsewhere")
+    assert examples.settings({"out": "~/elsewhere"}).root == Path.home() / "elsewhere"
 
 
 def test_a_command_needs_every_setting_but_its_job() -> None:
