@@ -60,7 +60,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
-        "segments": [_segment(tree, segment) for segment in tree.segments],
+        "segments": [_segment(segment) for segment in tree.segments],
         "steps_unshared": unshared,
         "steps_shared": tree.steps_shared,
         "ratio": round(tree.steps_shared / unshared, 4) if unshared else 1.0,
@@ -81,7 +81,7 @@ def _apart(plan: Plan) -> list[str] | None:
     return [str(number) for number in range(len(plan.runs))]
 
 
-def _segment(tree: Tree, segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment) -> dict[str, Any]:
     return {
         "id": segment.id,
         "parent": segment.parent.id if segment.parent else None,

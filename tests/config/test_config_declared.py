@@ -77,6 +77,14 @@ def test_every_field_of_a_group_is_declared(group: type[Group]) -> None:
     assert set(BY_KEY) >= {one.key for one in declared(group)}
 
 
+def test_defaults_are_nested_as_a_configuration_is() -> None:
+    told = defaults()
+    groups_of_keys = {one.group for one in WITH_DEFAULT} - {""}
+    assert set(told) == {one.name for one in WITH_DEFAULT if not one.group} | groups_of_keys
+    assert (told["seeds"], told["share"], told["train"]["jit"]) == ([0], True, "auto")
+    assert told["design"] == {"factors": None, "levels": None}
+
+
 @pytest.mark.parametrize("file", ["config.yaml", "quant/paper.yaml"])
 def test_no_file_says_another_default_than_the_declared_one(file: str) -> None:
     """What a default is, is said once; the paper's levels are the defaults."""

@@ -153,6 +153,11 @@ def test_rows_stand_factor_by_factor() -> None:
     assert list(dict.fromkeys(changed)) == [factor.key for factor in FACTORS]
 
 
+def test_a_row_says_what_it_changes() -> None:
+    table = _rows(given={"quant.bits": (8, 4)}, design="factorial")
+    assert [row.changes for row in table] == [{"quant.enabled": False}, {}, {"quant.bits": 4}]
+
+
 def test_without_a_baseline_the_default_stands_first() -> None:
     assert _rows(baseline=False)[0].label == "default"
 

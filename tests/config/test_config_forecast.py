@@ -60,6 +60,21 @@ def test_a_forecast_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == TEXT
 
 
+def test_three_runs_that_end_together_are_all_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_forecast(_plan(tmp_path, {"eval.limit": (10, 20, 30)}), 1, None, False)
+    said = capsys.readouterr().out
+    assert " x3    default, eval.limit=20, eval.limit=30\n" in said
+
+
+def test_without_sharing_every_run_is_by_itself(tmp_path: Path) -> None:
+    facts = forecast(_plan(tmp_path, FACTORS, share=False), 1, None)
+    assert facts["steps_shared"] == facts["steps_unshared"] == facts["steps_elapsed"] == 6000
+    assert (facts["batches"], facts["disk_bytes"]) == ([6], None)
+    assert len({segment["id"] for segment in facts["segments"]}) == len(facts["segments"])
+
+
 def test_a_forecast_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = _plan(tmp_path, {"quant.delay": (0.8, 0.0)}, seeds=[7, 8])
     print_forecast(plan, 3, 0.123456, True)

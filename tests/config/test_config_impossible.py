@@ -121,6 +121,18 @@ def test_impossible(values: dict[str, Any], explicit: list[str], reason: str) ->
     assert impossible(examples.experiment(values), explicit) == reason
 
 
+def test_an_op_may_take_some_roundings_and_lack_settings_without_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    experiment, op = examples.experiment(), OPS["qdq_v2"]
+    some = replace(op, roundings=("up", "down"), settings=op.settings - {"signed"})
+    monkeypatch.setitem(OPS._items, "qdq_v2", some)
+    said = "quant.rounding=half_to_even: qdq_v2 takes up or down."
+    assert impossible(experiment, []) == said
+    said = "quant.signed=true: qdq_v2 has no such setting."
+    assert impossible(experiment, ["quant.signed"]) == said
+
+
 @pytest.mark.parametrize(("values", "explicit"), POSSIBLE)
 def test_possible(values: dict[str, Any], explicit: list[str]) -> None:
     assert impossible(examples.experiment(values), explicit) is None

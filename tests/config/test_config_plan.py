@@ -48,6 +48,8 @@ ERRORS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], str]] =
             "device": ("cpu", "gpu"),
             "workers": (1, 2),
             "job": ("a", "b"),
+            "deploy.enabled": (False, True),
+            "design.baseline": (False, True),
         }.items()
     ],
     ("float", {"quant.enabled": False}, {}, (), "nothing is left for a sweep to vary"),
@@ -150,6 +152,15 @@ def test_choices_of_groups_are_known_before_the_plan_is_made(
     assert found == [
         (f"model={model}", f"quant={quant}") for model, quant in map(str.split, expected)
     ]
+
+
+@pytest.mark.parametrize(
+    "group", ["data", "model", "quant", "train", "train/optimizer", "train/schedule"]
+)
+def test_any_group_may_be_chosen_in_a_design(group: str) -> None:
+    values = {"design.factors": [], "design.baseline": False}
+    found = outline(examples.settings(values), {group: ("a", "b"), "quant.bits": (8, 4)}, ())
+    assert found.choices == [(f"{group}=a",), (f"{group}=b",)]
 
 
 def test_a_design_without_groups_needs_no_choice() -> None:

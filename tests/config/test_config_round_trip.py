@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
+from qbench.config.groups import Model
 
 VALUES = st.fixed_dictionaries(
     {
@@ -172,3 +173,25 @@ def test_bits_of_weights_and_activations(
 )
 def test_root_of_the_results(out: str | None, root: Path) -> None:
     assert examples.settings({"out": out}).root == root
+
+
+def test_an_older_or_newer_configuration_is_told_what_it_lacks_or_has() -> None:
+    config = examples.experiment().as_config()
+    del config["eval"]
+    with pytest.raises(QbenchError) as error:
+        Experiment.from_config(config)
+    assert str(error.value) == "eval is missing; give it a value."
+    with pytest.raises(QbenchError) as error:
+        Experiment.from_config(examples.experiment().as_config() | {"thread": 1})
+    assert str(error.value) == (
+        "thread is not a setting; did you mean threads? Allowed: data, model, quant, train, eval,"
+        " threads, deterministic, seed."
+    )
+
+
+def test_a_model_has_one_key_however_its_arguments_are_written() -> None:
+    key = Model(name="mine", arguments={"width": 8, "blocks": [1, 2]}).as_key()
+    assert Model(name="mine", arguments={"blocks": (1, 2), "width": 8}).as_key() == key
+    others = [("yours", {"width": 8, "blocks": [1, 2]}), ("mine", {"width": 8, "blocks": [2, 1]})]
+    for name, arguments in others:
+        assert Model(name=name, arguments=arguments).as_key() != key

@@ -83,6 +83,14 @@ def test_the_papers_sweep_with_enough_workers_is_two_batches():
     assert makespan(jobs, 100) == 10 + 6
 
 
+def test_a_trunk_below_a_trunk_of_another_phase_is_a_batch_later():
+    runs = [(Phase("float", "f", 4), Phase("quantized", which, 8)) for which in "aabb"]
+    (trunk,), shared, ends = batches(Tree(runs))
+    assert [(part.first, part.end) for part in trunk.segments] == [(0, 4)]
+    assert [(job.steps, job.runs) for job in shared] == [(4, []), (4, [])]
+    assert [(job.steps, job.runs) for job in ends] == [(0, [number]) for number in range(4)]
+
+
 @pytest.fixture(scope="module")
 def deep():
     """5,000 runs, each with a delay of its own."""
