@@ -30,11 +30,12 @@ def test_leading_metrics_are_those_whose_place_is_first() -> None:
 ALL_TAKEN = (
     "agreement, configuration, difference, error, export, export_note, largest_difference,"
     " mean_difference, n_deployed, n_seeds, quantized, run, seconds, seed, status, steps_float,"
-    " steps_quantized, and what ends in _std or _mb."
+    " steps_quantized, what ends in _std or _mb, and what starts with float_ or deployed_ or"
+    " xnnpack_ or builtin_ or reference_."
 )
 
 
-@pytest.mark.parametrize("name", [*sorted(TAKEN), "loss_std", "size_mb", "spread"])
+@pytest.mark.parametrize("name", [*sorted(TAKEN), "loss_std", "size_mb", "float_loss", "spread"])
 def test_a_name_that_something_else_has_is_refused(name: str) -> None:
     first = replace(FIRST, name="spread")
     with pytest.raises(QbenchError) as error:
