@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 import unusual_networks as unusual
@@ -10,6 +11,7 @@ from keras import layers, ops
 from unusual_networks import block, head
 
 from qbench.base.errors import QbenchError
+from qbench.tasks import logits
 
 
 def ends_in(tail):
@@ -45,6 +47,20 @@ class Shorter(layers.Layer):
 
     def compute_output_shape(self, shape):
         return shape
+
+
+class Fewer(Shorter):
+    """Gives a row for half of the images."""
+
+    def call(self, x):
+        return x[:4]
+
+
+class SoftmaxAtInference(layers.Layer):
+    """Trains on logits, answers in probabilities."""
+
+    def call(self, x, training=False):
+        return x if training else ops.softmax(x)
 
 
 class Breaks(Shorter):
@@ -84,6 +100,9 @@ SQUASHED = {
     "operation": (ends_in(ops.softmax), SOFTMAX),
     "operation_sigmoid": (ends_in(ops.sigmoid), SIGMOID),
     "sparsemax": (ends_in(ops.sparsemax), SOFTMAX),
+    "sparse_sigmoid": (ends_in(ops.sparse_sigmoid), SIGMOID),
+    "linear": (ends_in(lambda x: layers.Activation("linear")(ops.softmax(x))), SOFTMAX),
+    "at_inference": (ends_in(lambda x: SoftmaxAtInference()(x)), SUMS),
     "reshaped": (ends_in(lambda x: layers.Reshape((10,))(ops.softmax(x))), SOFTMAX),
     "squeezed": (ends_in(lambda x: ops.squeeze(ops.expand_dims(ops.softmax(x), 1), 1)), SOFTMAX),
     "dropped": (ends_in(lambda x: layers.Dropout(0.3)(layers.Softmax()(x))), SOFTMAX),
@@ -150,6 +169,11 @@ def test_an_output_that_is_another_when_it_is_run_is_refused(build):
         build(ends_in(lambda x: Shorter()(x)))
 
 
+def test_a_layer_of_ones_own_inside_is_run_too(build):
+    with pytest.raises(QbenchError, match=r"output of shape \(4, 10\); its layers say"):
+        build(ends_in(lambda x: layers.Dense(10)(Fewer()(x))))
+
+
 def test_a_network_that_cannot_be_run_is_refused(build):
     with pytest.raises(QbenchError) as error:
         build(ends_in(lambda x: Breaks()(x)))
@@ -169,15 +193,43 @@ def pooled_sigmoid(pool):
 
 
 @pytest.mark.parametrize(
-    "builder",
+    ("builder", "says"),
     [
-        ends_in(lambda logits: ops.softmax(logits) + 1e-7),
-        pooled_sigmoid(layers.GlobalMaxPooling2D()),
-        pooled_sigmoid(lambda x: ops.max(x, axis=(1, 2))),
-        pooled_sigmoid(lambda x: layers.Flatten()(layers.MaxPooling2D(8)(x))),
+        (ends_in(lambda logits: ops.softmax(logits) + 1e-7), SUMS),
+        (pooled_sigmoid(layers.GlobalMaxPooling2D()), SIGMOID),
+        (pooled_sigmoid(lambda x: ops.max(x, axis=(1, 2))), SIGMOID),
+        (pooled_sigmoid(lambda x: layers.Flatten()(layers.MaxPooling2D(8)(x))), SIGMOID),
     ],
     ids=["softmax and a little", "pool", "operation", "window"],
 )
-def test_squashing_behind_or_before_something_small_is_seen(builder, build):
-    with pytest.raises(QbenchError, match=r"(softmax|sigmoid)"):
+def test_squashing_behind_or_before_something_small_is_seen(builder, says, build):
+    with pytest.raises(QbenchError, match=says):
         build(builder)
+
+
+# What a network gave under three sets of weights, for two images of two classes.
+SEEN = {
+    "sums and a little": ([[0.2, 0.8009]], SUMS),
+    "sums and more": ([[0.2, 0.84]], None),
+    "sums of two": ([[0.9, 0.95]], None),
+    "a little above 1": ([[0.3, 1.0009]], None),
+    "above 1": ([[0.05, 1.5]], None),
+    "negative": ([[-0.01, 1.01]], None),
+    "at both ends": ([[0.05, 0.95], [0.5, 0.3], [0.6, 0.7]], BOUNDED),
+    "at the lower end": ([[0.05, 0.6]], None),
+    "at the upper end": ([[0.5, 0.95]], None),
+    "zeros at first": ([[0.0, 0.95], [0.5, 0.3], [0.6, 0.7]], None),
+    "zeros later": ([[0.05, 0.95], [0.0, 0.3], [0.6, 0.7]], BOUNDED),
+    "not finite": ([[float("inf"), 0.0]], None),
+    "not finite at once": ([[float("nan"), 2.0], [0.2, 0.8], [0.3, 0.7]], SUMS),
+}
+
+
+@pytest.mark.parametrize(("rows", "says"), SEEN.values(), ids=SEEN.keys())
+def test_values_that_are_taken_for_probabilities(rows, says):
+    outputs = [np.array([row, row], np.float32) for row in rows]
+    if says is None:
+        logits._check_values(outputs)
+        return
+    with pytest.raises(QbenchError, match=says):
+        logits._check_values(outputs)
