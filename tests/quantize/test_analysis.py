@@ -14,7 +14,10 @@ from quantize_plans import DEPLOY, planned, reads, stand_ins
 from qbench.base.errors import QbenchError
 from qbench.quantize.analysis import analyse
 from qbench.quantize.insertion_plan import Fused, Row
+from qbench.quantize.layers import FakeQuantize
 from qbench.quantize.placement import PLACEMENTS, Placement
+from qbench.quantize.quantizer import MOVING, Quantizer
+from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.tensors import graph_of
 
@@ -155,6 +158,28 @@ def test_the_ends_of_the_network(first_last, edge):
     assert plan.last.tensor == plan.last.root == "logits"
     assert (plan.last.quantized is None) == (edge is None)
     assert (stand_ins(plan)["conv_a"] is None) == (edge is None)
+
+
+def test_a_grid_survives_two_ops_that_pass_values_through():
+    def build(image):
+        x = layers.ReLU(name="relu")(image)
+        x = layers.MaxPooling2D(2, name="pool")(layers.ZeroPadding2D(1, name="pad")(x))
+        return layers.Conv2D(2, 1, name="c")(x)
+
+    plan = planned(build, placement=("activation", "conv"))
+    assert reads(plan, "pad") == [("relu", "relu.quantized")]
+    assert reads(plan, "pool") == [("pad", None)]
+    assert reads(plan, "c") == [("pool", None)]
+
+
+def test_a_tensor_shares_both_ends_with_what_it_is_tied_to():
+    averages = RangeAverages(["a", "b"], 0.9)
+    averages.averages.assign([[-1, 3], [-4, 2]])
+    quantizer = Quantizer("fake_quant", 8, True, "half_to_even", MOVING)
+    layer = FakeQuantize(quantizer, averages, Row(0, True, tied=(1,)), "q")
+    x = np.linspace(-9, 9, 1001, dtype=np.float32)
+    got = layer(x, np.float32(-1), np.float32(3)).numpy()
+    np.testing.assert_allclose([got.min(), got.max()], [-4, 3], atol=7 / 255)
 
 
 def flattened(image):

@@ -94,6 +94,19 @@ def test_a_layer_that_is_told_to_train_is_not_held():
     assert found == {"norm": Fused("norm.fused", freeze=False), "noise": None}
 
 
+def test_only_normalization_is_frozen_and_only_the_one_that_is_told():
+    def build(image):
+        x = layers.RandomFlip(name="flip")(image, training=False)
+        x = layers.BatchNormalization(name="norm")(layers.Conv2D(2, 1, name="c")(x))
+        return layers.Dropout(0.5, name="drop")(x)
+
+    model = network(build)
+    folded = stand_ins(analyse(model, scheme(**DEPLOY, fold_batch_norm=True)))
+    assert not folded["c"].freeze and folded["norm"] == FoldedAway("c")
+    frozen = stand_ins(analyse(model, scheme(**DEPLOY, freeze_batch_norm=True)))
+    assert frozen["norm"] == Fused("norm.fused", freeze=True) and frozen["drop"] is None
+
+
 CONVOLUTIONS = [
     (layers.Conv2D(2, 3), {}, (8, 8, 2), True),
     (layers.Conv2D(2, 3), {"axis": 3}, (8, 8, 2), True),

@@ -28,6 +28,11 @@ BUILDS = {
     "no gamma": lambda image: layers.Dense(3)(
         layers.Flatten()(layers.BatchNormalization(scale=False)(layers.Conv2D(4, 3)(image)))
     ),
+    "no beta": lambda image: layers.Dense(3)(
+        layers.Flatten()(
+            layers.BatchNormalization(center=False)(layers.Conv2D(4, 3, use_bias=False)(image))
+        )
+    ),
 }
 EACH = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 
@@ -160,3 +165,44 @@ def stack2(image):
     x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(image)))
     y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x))
     return layers.ReLU()(layers.Add()([x, y]))
+
+
+def test_statistics_of_a_normalization_that_is_not_trained_stay():
+    model, x = trained(BUILDS["conv"]), images()
+    model.get_layer("bn").trainable = False
+    start = model.get_weights()
+    view = quantized(model, ("conv",), fold_batch_norm=True, **FINE)
+    training = view.model([x], training=True)[0].numpy()
+    np.testing.assert_allclose(training, model(x, training=True), rtol=0.02, atol=0.02)
+    for one, other in zip(start, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_penalty_reads_the_convolution_before_it_is_normalized(freeze):
+    def build(image):
+        x = layers.Conv2D(4, 3, activity_regularizer=keras.regularizers.L2(0.1))(image)
+        return layers.Dense(3)(layers.Flatten()(layers.BatchNormalization()(x)))
+
+    model, x = trained(build), images()
+    view = quantized(model, ("conv",), fold_batch_norm=True, freeze_batch_norm=freeze, **FINE)
+    found = []
+    for one, given in ((model, x), (view.model, [x])):
+        one(given, training=True)
+        (loss,) = one.losses
+        found.append(float(loss))
+    assert found[1] == pytest.approx(found[0], rel=1e-5) and found[0] > 0.1
+
+
+def test_the_variance_of_two_values():
+    """The fused op corrects it by 2, which is taken back for the step and of vectors for good."""
+    model = network(BUILDS["dense"])
+    view = quantized(model, ("conv",), fold_batch_norm=True, **FINE)
+    x, norm = images(2), model.get_layer("bn")
+    norm.moving_variance.assign(np.zeros(4))
+    expected = model(x, training=True).numpy()
+    variance = norm.moving_variance.numpy()
+    norm.moving_variance.assign(np.zeros(4))
+    np.testing.assert_allclose(view.model([x], training=True)[0], expected, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
+    assert variance.min() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import layers
@@ -12,7 +13,7 @@ from quantize_calls import constant, qdq_v2
 from quantize_networks import network
 from quantize_strategies import PROFILE, qdq_cases
 
-from qbench.quantize.layers import FakeQuantize, Row
+from qbench.quantize.layers import FakeQuantize, MeasureRange, Row
 from qbench.quantize.ops import OPS
 from qbench.quantize.placement import smallest_output
 from qbench.quantize.quantizer import OWN, Quantizer
@@ -67,17 +68,39 @@ def test_unsigned_codes_would_cut_negatives_off():
     assert np.any(qdq_v2(x, -1, 2, bits=8, signed=False, range_given=True) != alone)
 
 
-@pytest.mark.parametrize("is_root", [True, False])
-def test_a_root_takes_the_range_of_the_step_in_training(is_root):
+@pytest.mark.parametrize(
+    ("is_root", "signed"), [(True, True), (False, True), (True, False), (False, False)]
+)
+def test_a_root_takes_the_range_of_the_step_in_training(is_root, signed):
     # A range that is not x's own shows whether it is used.
     x = constant([-1.0, 0.3, 1.0])
-    quantizer = Quantizer("qdq_v2", 8, True, "half_to_even", OWN)
+    quantizer = Quantizer("qdq_v2", 8, signed, "half_to_even", OWN)
     layer = FakeQuantize(quantizer, RangeAverages(["x"], 0.9), Row(0, is_root), "q")
     ends = constant(-8.0), constant(8.0)
     alone = quantizer(x, 0.0, 0.0)
     np.testing.assert_array_equal(layer(x, *ends, training=False), alone)
-    used = quantizer.given(x, *ends) if is_root else alone
+    used = quantizer.given(x, *ends) if is_root and signed else alone
     np.testing.assert_array_equal(layer(x, *ends, training=True), used)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_fixed_range_is_that_of_the_averages(training):
+    averages = RangeAverages(["other", "x"], 0.0)  # an average is the last measurement
+    averages.averages.assign([[0, 0], [-8, 8]])
+    quantizer = Quantizer("qdq_v2", 4, True, "half_to_even", OWN).with_fixed_range()
+    layer, x = FakeQuantize(quantizer, averages, Row(1, True), "q"), constant([-1.0, 0.3, 1.0])
+    expected = quantizer.given(x, *((-2.0, 2.0) if training else (-8.0, 8.0)))
+    got = layer(x, constant(-2.0), constant(2.0), training=training)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("minimum", [None, 0.0])
+def test_no_gradient_goes_through_a_measured_range(minimum):
+    x = constant([0.0, 1.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = sum(MeasureRange(minimum, "range")(x))
+    assert float(total) == 3 and tape.gradient(total, x) is None
 
 
 RELU = keras.layers.ReLU
