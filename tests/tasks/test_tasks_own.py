@@ -18,6 +18,8 @@ from qbench.data import DATASETS
 from qbench.training import loop
 
 OWN = ["data.name=spots", "data.preprocessing=inception", "model.name=small", "threads=2"]
+# Processes of joblib that other tests have started do not know the task.
+OWN += ["workers=1"]
 SMALL = [*OWN, "train.steps=60", "train.learning_rate=0.02"]
 # Baseline, default and four bits.
 ROWS = ["quant=deploy", "design.factors=[quant.bits]", "quant.bits=8,4", "deploy.enabled=true"]
