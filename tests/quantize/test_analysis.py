@@ -69,6 +69,42 @@ def test_without_a_scheme_nothing_is_quantized():
     assert found == {"bn_b": Fused("bn_b.fused", freeze=False)}
 
 
+def test_an_average_needs_the_range_of_what_it_reads():
+    def build(image):
+        x = layers.AveragePooling2D(2, name="pool")(layers.Conv2D(2, 1, name="c")(image))
+        return layers.GlobalAveragePooling2D(name="mean")(layers.Subtract(name="d")([x, x]))
+
+    assert graph_of(network(build)).gathered == ("image", "c", "d", "mean")
+
+
+def test_numbers_of_classes_are_read_by_no_rule():
+    """They have no range, and lie as deep as the image."""
+
+    def build(image):
+        x = layers.Flatten(name="flat")(keras.ops.cast(image, "int32"))
+        return layers.Dense(2, name="logits")(layers.Embedding(8, 3, name="vectors")(x))
+
+    plan, graph = planned(build, **DEPLOY), graph_of(network(build))
+    assert plan.tensors == ("image", "vectors", "logits")
+    assert reads(plan, "flat") == reads(plan, "vectors") == []
+    assert (graph.tensors["flat"].depth, graph.tensors["logits"].depth) == (0, 1)
+
+
+def test_which_rule_a_kernel_has():
+    plan = planned(residual, **DEPLOY, first_last="float")
+    assert plan.kernel_rule("conv_b") == ("deploy", scheme(**DEPLOY).kernel)
+    assert plan.kernel_rule("conv_a") is None
+
+
+def test_a_model_that_is_no_graph_is_refused():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(QbenchError, match="the model own is or holds own, a model of its own"):
+        analyse(Own(name="own"), None)
+
+
 def test_of_a_scheme_for_kernels_alone_tensors_stay_as_they_are():
     alone = analyse(network(residual), scheme(**DEPLOY).without_activations())
     assert {one.tensor for one in alone.insertions} == {

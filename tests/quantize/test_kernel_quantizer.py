@@ -214,10 +214,10 @@ def test_the_gradient_passes_straight_through(op, per_channel):
 
 @pytest.fixture
 def whole_steps(monkeypatch):
-    """An op of somebody's own with steps of 1 whatever the range, to which it adds its ends."""
+    """An op of somebody's own: steps of 1 whatever the range, and its width is added."""
 
     def apply(x, low, high, **_):
-        return x + tf.stop_gradient(tf.round(x) - x) + (high + low)
+        return x + tf.stop_gradient(tf.round(x) - x) + (high - low)
 
     op = replace(OPS["fake_quant"], apply=apply, grid=None, in_units=False)
     monkeypatch.setitem(OPS._items, "whole_steps", op)
@@ -228,14 +228,17 @@ def test_an_op_that_knows_no_units_is_given_the_channels_as_they_are(whole_steps
     kernel = built(layer, shape)
     made = quantizer("whole_steps", source=CURRENT, symmetric=True, per_channel=True)
     got = made(layer, kernel, kernel.value)
-    np.testing.assert_allclose(got, np.round(kernel), atol=1e-6)
+    width = 2 * np.abs(kernel).max((0, 1, 2))
+    np.testing.assert_allclose(got, np.round(kernel) + width, rtol=1e-6)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_no_gradient_goes_into_the_range(whole_steps, per_channel):
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_no_gradient_goes_into_the_range(whole_steps, symmetric, per_channel):
     layer, shape, *_ = LAYERS[1]
     kernel = built(layer, shape)
-    made = quantizer("whole_steps", source=CURRENT, per_channel=per_channel)
+    settings = {"symmetric": symmetric, "per_channel": per_channel}
+    made = quantizer("whole_steps", source=CURRENT, **settings)
     with tf.GradientTape() as tape:
         value = tf.convert_to_tensor(kernel.value)
         tape.watch(value)

@@ -86,6 +86,7 @@ PASSING_OPS = {
     "flip": ops.flip,
     "item": lambda x: x[:, 1:],
     "max": lambda x: ops.max(x, 1),
+    "max of 0": lambda x: ops.max(x, 1, initial=0),
     "pool": lambda x: ops.max_pool(x, 2),
     "move": lambda x: ops.moveaxis(x, 1, 2),
     "pad": lambda x: ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]),
@@ -101,16 +102,17 @@ PASSING_OPS = {
     "transpose": lambda x: ops.transpose(x, (0, 2, 1, 3)),
     "unstack": lambda x: ops.unstack(x, 6, 1)[0],
 }
+# Classes, since a generator of random numbers is made with the layer.
 IDENTITIES = [
-    layers.Dropout(0.5),
-    layers.SpatialDropout1D(0.5),
-    layers.SpatialDropout2D(0.5),
-    layers.SpatialDropout3D(0.5),
-    layers.AlphaDropout(0.5),
-    layers.GaussianDropout(0.5),
-    layers.GaussianNoise(0.5),
-    layers.ActivityRegularization(0.5),
-    layers.Identity(),
+    layers.Dropout,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    layers.AlphaDropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.ActivityRegularization,
+    layers.Identity,
 ]
 GLOBAL = [
     layers.GlobalAveragePooling1D(),
@@ -178,7 +180,8 @@ def test_layers_that_pass_values_through(layer, shape):
 
 @pytest.mark.parametrize("build", PASSING_OPS.values(), ids=PASSING_OPS)
 def test_operations_that_pass_values_through(build):
-    assert passes_values_through(*last_call(build))
+    op, arguments = last_call(build)
+    assert passes_values_through(op, arguments) and passes_values_through(op)
     x = _values(IMAGE)
     assert set(np.ravel(build(keras.ops.convert_to_tensor(x)))) <= {*np.ravel(x), 0}
 
@@ -194,13 +197,13 @@ def test_what_is_filled_or_compared_with_a_number_is_passed_by_none():
         assert not passes_values_through(*last_call(build))
 
 
-@pytest.mark.parametrize("layer", IDENTITIES, ids=kind)
-def test_layers_that_do_nothing_in_inference(layer):
+@pytest.mark.parametrize("make", IDENTITIES, ids=lambda make: make.__name__)
+def test_layers_that_do_nothing_in_inference(make):
+    layer = make() if make is layers.Identity else make(0.5)
     assert is_identity_in_inference(layer)
-    x = _values({"1": SEQUENCE, "3": VOLUME}.get(kind(layer)[-2], IMAGE))
-    np.testing.assert_array_equal(
-        layer(x, training=False) if layer._call_has_training_arg else x, x
-    )
+    x = _values({"1D": SEQUENCE, "3D": VOLUME}.get(make.__name__[-2:], IMAGE))
+    trains = {"training": False} if layer._call_has_training_arg else {}
+    np.testing.assert_array_equal(layer(x, **trains), x)
 
 
 @pytest.mark.parametrize("layer", [*GLOBAL, *WINDOWS], ids=kind)
