@@ -160,6 +160,7 @@ def _tidy(root: Path) -> None:
     every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
+        Store(root, say).drop_abandoned_locks()
         records.sweep_up(root)
 
 

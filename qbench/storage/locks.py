@@ -106,11 +106,11 @@ def _taken(path: Path, say: Callable[[str], None], pause: Callable[[float], None
     while (lock := _try(path)) is None:
         holder = read_holder(path)
         if holder is None:  # released at this very moment, or emptied by a power failure
-            if not _take_away(path):
+            if not take_away(path):
                 pause(_POLL_SECONDS / 10)
             continue
         if _is_dead(path, holder):
-            if _take_away(path):
+            if take_away(path):
                 say(f"{path.name}: its holder, {_named(holder)}, is gone")
             continue
         if not told:
@@ -222,7 +222,7 @@ def _started(pid: int) -> str:
     return "ended" if facts[0] in "ZX" else facts[19]
 
 
-def _take_away(path: Path) -> bool:
+def take_away(path: Path) -> bool:
     """Remove a dead lock; if several processes try, one succeeds."""
     return _remove(path, _is_abandoned)
 

@@ -51,6 +51,11 @@ class Store:
         files = layout.segment_files(self._root, layout.LOCK)
         return {segment for path, segment in files.items() if locks.is_held(path)}
 
+    def drop_abandoned_locks(self) -> None:
+        """Remove the locks of dead holders; nobody takes one over if its runs are done."""
+        for path in layout.segment_files(self._root, layout.LOCK):
+            locks.take_away(path)
+
     def make_folder(self) -> None:
         """Make the folder for states and locks."""
         with room_for(self.folder):

@@ -1,5 +1,6 @@
 """The states of segments on disk: whole or not there, kept as long as they are needed."""
 
+import json
 import os
 
 import numpy as np
@@ -207,3 +208,14 @@ def test_clean_removes_everything_when_all_is_done(store, tmp_path, said):
     clean(tmp_path)
     assert _names(store) == []
     assert clean(tmp_path) == []
+
+
+def test_locks_of_dead_holders_are_dropped_and_others_stay(tmp_path):
+    store = Store(tmp_path, lambda text: None)
+    store.make_folder()
+    dead, living = store.lock("dead"), store.lock("living")
+    with locked(living, print):
+        holder = json.loads(living.read_text())
+        dead.write_text(json.dumps({**holder, "started": "another"}))
+        store.drop_abandoned_locks()
+        assert (dead.exists(), living.exists()) == (False, True)
