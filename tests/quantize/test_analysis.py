@@ -96,6 +96,13 @@ def test_which_rule_a_kernel_has():
     assert plan.kernel_rule("conv_a") is None
 
 
+def test_a_sequential_model_is_the_functional_one_that_it_is():
+    held = [layers.Conv2D(2, 1, name="c"), layers.ReLU(name="relu"), layers.Flatten(name="flat")]
+    plan = analyse(keras.Sequential([keras.Input((8, 8, 2)), *held], name="one"), None)
+    assert [call.op for call in plan.calls] == held
+    assert plan.tensors == ("image", "relu")
+
+
 def test_a_model_that_is_no_graph_is_refused():
     class Own(keras.Model):
         def call(self, x):

@@ -10,6 +10,7 @@ from quantize_networks import images, network, residual, scheme
 
 from qbench.quantize.analysis import analyse
 from qbench.quantize.construction import construct
+from qbench.quantize.walk import readers
 
 
 class Recorded:
@@ -46,3 +47,14 @@ def test_a_plan_is_of_one_network():
     plan = analyse(network(layers.Conv2D(2, 1, name="first")), None)
     with pytest.raises(ValueError, match="the plan has first where the model has conv_a"):
         construct(network(residual), plan, Recorded())
+
+
+def test_who_reads_what():
+    """A tensor that is read twice, one that is read in a list, and one that nobody reads."""
+
+    def build(image):
+        x = layers.Conv2D(2, 1, name="c")(image)
+        y = layers.Add(name="s")([x, layers.ReLU(name="r")(x)])
+        return layers.Flatten(name="f")(y)
+
+    assert readers(network(build)) == {"c": ["r", "s"], "r": ["s"], "s": ["f"]}

@@ -83,3 +83,31 @@ def test_grid_ends():
 def test_roundings_belong_to_the_setting():
     with pytest.raises(ValueError, match="rounding and its choices belong together"):
         replace(OPS["fake_quant"], roundings=("half_up",))
+
+
+@pytest.mark.parametrize(
+    ("op", "signed"), [("qdq_v2", True), ("qdq_v2", False), ("fake_quant", True)]
+)
+def test_an_op_has_the_bits_that_tensorflow_s_has(op, signed):
+    fewest, most = OPS[op].bits_allowed(signed)
+    x = tf.constant([-1.0, 0.5, 2.0])
+    for bits in (fewest, most):
+        Quantizer(op, bits, signed, "half_to_even", CURRENT)(x, -1.0, 2.0)
+    for bits in (fewest - 1, most + 1):
+        with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
+            Quantizer(op, bits, signed, "half_to_even", CURRENT)(x, -1.0, 2.0)
+
+
+def test_what_can_be_set_of_each_op():
+    assert OPS["qdq_v2"].settings == {"rounding", "signed", "range_given"}
+    assert OPS["fake_quant"].settings == set() == set(OPS["fake_quant"].roundings)
+
+
+@pytest.mark.parametrize("op", OPS.names())
+@pytest.mark.parametrize("factor", [0.25, 3.0])
+def test_on_a_kernel_s_grid_an_op_knows_no_unit(op, factor):
+    assert OPS[op].in_units
+    quantizer = Quantizer(op, 4, True, "half_to_even", CURRENT)
+    x = tf.constant(np.random.default_rng(0).normal(size=100), tf.float32)
+    got = quantizer(factor * x, -factor, factor, narrow=True) / factor
+    np.testing.assert_allclose(got, quantizer(x, -1.0, 1.0, narrow=True), rtol=1e-5)

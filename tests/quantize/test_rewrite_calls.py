@@ -309,3 +309,25 @@ def test_products_with_numbers_are_tensors_like_others(times, chosen):
     view = view_of(model, chosen)
     near = 1e-5 if chosen is None else 0.3
     np.testing.assert_allclose(output(view, images()), model(images()), atol=near)
+
+
+class Told(keras.Layer):
+    """Takes a tensor that has no position, or a factor."""
+
+    def call(self, x, *, other=None, factor=1.0, training=None):
+        x = x if other is None else x + other
+        return x * factor + (100.0 if training else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [({"other": True}, 102), ({"factor": 3.0, "training": False}, 3)],
+    ids=["tensor", "held"],
+)
+def test_arguments_without_a_position_reach_the_layer(arguments, expected):
+    def build(image):
+        return Told()(image, **{k: image if k == "other" else v for k, v in arguments.items()})
+
+    x = np.ones((1, 8, 8, 2), np.float32)
+    got = rewrite(network(build), None).model([x], training=True)[0]
+    np.testing.assert_array_equal(got, expected * x)
