@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,21 +39,12 @@ class Half:
 
 def no_room_for(pattern: str, patch: pytest.MonkeyPatch) -> None:
     """Let files that are written atomically, and whose name matches, find no room."""
-    make, open_ = tempfile.mkstemp, os.fdopen
-    half = set()
+    open_ = Path.open
 
-    def mkstemp(*args: Any, **options: Any) -> tuple[int, str]:
-        handle, path = make(*args, **options)
-        if fnmatch(options.get("prefix", "")[1:-1], pattern):
-            half.add(handle)
-        return handle, path
+    def open_half(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        file = open_(path, mode, *args, **options)
+        beside = path.name.startswith(".") and path.suffix == ".qbench-tmp"
+        name = path.name[1:].removesuffix(".qbench-tmp").rpartition(".")[0]
+        return Half(file) if mode == "wb" and beside and fnmatch(name, pattern) else file
 
-    def fdopen(handle: int, *args: Any, **options: Any) -> Any:
-        file = open_(handle, *args, **options)
-        if handle not in half:
-            return file
-        half.discard(handle)
-        return Half(file)
-
-    patch.setattr(tempfile, "mkstemp", mkstemp)
-    patch.setattr(os, "fdopen", fdopen)
+    patch.setattr(Path, "open", open_half)

@@ -69,7 +69,7 @@ def prepare_folder(folder: Path, key: str) -> None:
     try:
         with room_for(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+            with tempfile.TemporaryFile(dir=folder):  # on Linux a file without a name
                 pass
     except OSError as error:
         raise QbenchError(f"{key}={folder}: cannot be written ({error.strerror}).") from error

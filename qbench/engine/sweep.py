@@ -24,7 +24,7 @@ from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
-from qbench.storage import layout, records
+from qbench.storage import aside, layout, records
 from qbench.storage.store import Store
 
 Launch = Callable[[list[Path], Path], list[Ended]]
@@ -161,7 +161,7 @@ def _tidy(root: Path) -> None:
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
         Store(root, say).drop_abandoned_locks()
-        records.sweep_up(root)
+        aside.sweep_up(layout.folders_of_results(root))
 
 
 def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:

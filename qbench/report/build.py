@@ -14,7 +14,7 @@ from qbench.report.notes import notes, troubles
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
 from qbench.report.texts import counted, in_markdown
-from qbench.storage import layout, records
+from qbench.storage import aside, layout, records
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def build_report(folder: Path) -> Report:
     drawings += deployed.deployed_figure(runs, sweep.metric, sweep.remarks)
     figures_folder = layout.figures_folder(folder)
     figures_folder.mkdir(exist_ok=True)
+    aside.sweep_up([folder, figures_folder])
     forget(figures_folder, _figures(sweep))
     (folder / layout.PAGE).unlink(missing_ok=True)
     for name, text in texts.items():

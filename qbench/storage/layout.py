@@ -106,9 +106,10 @@ def damaged(path: Path) -> Path:
     return path.with_name(f"{path.name}.{_DAMAGED}")
 
 
-def half_written(root: Path) -> list[Path]:
-    """Files and folders that killed processes have left half-written."""
-    return [path for name in (_RUNS, _SEGMENTS) for path in (root / name).glob(".*")]
+def folders_of_results(root: Path) -> list[Path]:
+    """The folders in which runs, states and their files appear."""
+    runs = root / _RUNS
+    return [root, runs, *(folder for folder in runs.glob("*") if folder.is_dir()), root / _SEGMENTS]
 
 
 def jobs_folder(root: Path) -> Path:

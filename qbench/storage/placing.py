@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbench.base.files import alone_in
+from qbench.storage.aside import hidden_name
 
 Look = Callable[[Path], bool]
 """Whether a folder holds what must stay."""
@@ -57,7 +58,7 @@ def _taken_away(folder: Path, is_finished: Look) -> Path | None:
     """
     if not folder.exists() or is_finished(folder):
         return None
-    away = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    away = hidden_name(folder, secrets.token_hex(4))
     try:
         os.rename(folder, away)
     except FileNotFoundError:

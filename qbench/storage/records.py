@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.files import as_csv, as_npz, room_for
-from qbench.storage import placing
+from qbench.storage import aside, placing
 from qbench.storage.layout import (
     CONFIG,
     HISTORY,
@@ -28,7 +26,6 @@ from qbench.storage.layout import (
     RECORD,
     WEIGHTS,
     damaged,
-    half_written,
     run_folder,
     sweeps,
 )
@@ -59,17 +56,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with aside.file_beside(path) as beside:
+        with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+        beside.chmod(0o644)
+        os.replace(beside, path)
 
 
 def write_run(
@@ -115,14 +108,11 @@ def write_run(
 def _put_in_place(root: Path, run: str, files: Mapping[str, bytes]) -> None:
     folder = run_folder(root, run)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{run}.", dir=folder.parent))
-    try:
-        os.chmod(aside, 0o755)
+    with aside.folder_beside(folder) as beside:
+        beside.chmod(0o755)
         for name, content in files.items():
-            _write(aside / name, content)
-        placing.put(aside, folder, _is_finished)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            _write(beside / name, content)
+        placing.put(beside, folder, _is_finished)
 
 
 def _sealed(record: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -139,15 +129,6 @@ def _checksum(record: Mapping[str, Any]) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sweep_up(root: Path) -> None:
-    """Remove half-written files of killed processes; call this only if all runs are done."""
-    for path in half_written(root):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -223,9 +204,9 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
         existing_record(root, run)
     except DamagedRun as error:
         folder = run_folder(root, run)
-        aside = damaged(folder)
-        if placing.set_aside(folder, aside, _is_finished):
-            say(f"{error} Set aside as {aside.name}; the run is made again.")
+        name = damaged(folder)
+        if placing.set_aside(folder, name, _is_finished):
+            say(f"{error} Set aside as {name.name}; the run is made again.")
 
 
 def discard_failed(root: Path, run: str) -> None:

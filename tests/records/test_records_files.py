@@ -152,7 +152,7 @@ def test_a_folder_where_no_file_can_be_made(
     def refuse(**_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(records.tempfile, "NamedTemporaryFile", refuse)
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
     with pytest.raises(QbenchError, match=r"out=.*: cannot be written \(Permission denied\)\."):
         files.prepare_folder(tmp_path / "new", "out")
 

@@ -173,5 +173,7 @@ def test_what_lies_there_is_listed(tmp_path: Path) -> None:
     assert layout.sweeps(tmp_path) == [tmp_path / "one", tmp_path / "two"]
     states = layout.segment_files(tmp_path, layout.STATE)
     assert states == {below / "s.state": "s", below / "t.state.damaged": "t"}
-    assert sorted(layout.half_written(tmp_path)) == [tmp_path / "runs/.a.x2", below / ".s.state.x1"]
+    runs = tmp_path / "runs"
+    folders = [tmp_path, runs, *(runs / name for name in (".a.x2", "a", "b", "c")), below]
+    assert sorted(layout.folders_of_results(tmp_path)) == sorted(folders)
     assert layout.damaged(below / "s.state") == below / "s.state.damaged"

@@ -175,3 +175,12 @@ def test_a_style_of_ones_own_changes_no_figure(
     with matplotlib.rc_context({"text.usetex": True, "lines.linewidth": 9}):
         assert build_report(folder).undrawn == []
     assert (folder / "figures" / "fig3_op.png").read_bytes() == before
+
+
+def test_what_a_killed_report_left_is_removed(folder: Path) -> None:
+    left = [folder / ".table.csv.x1.qbench-tmp", folder / "figures/.fig1_op.png.x1.qbench-tmp"]
+    left[1].parent.mkdir(exist_ok=True)
+    for path in left:
+        path.write_text("")
+    build_report(folder)
+    assert [path for path in left if path.exists()] == []
