@@ -9,18 +9,18 @@ from typing import Any, Protocol
 from qbench.base import checks
 
 Read = Callable[[str, Any], Any]
-"""(key, value) -> the value as it is stored; QbenchError for one that is not allowed."""
+"""(key, value) -> the value in its stored form; QbenchError if the value is not allowed."""
 
 
 class Registered(Protocol):
-    """A registry whose names are the values; names may be added after the declaration."""
+    """A registry whose names are the allowed values; names may be added later."""
 
     def names(self) -> tuple[str, ...]:
         """All names."""
 
 
 Names = Registered | Callable[[], tuple[str, ...]] | tuple[str, ...]
-"""Names as they are, or from what knows them when it is asked."""
+"""A tuple of names, or a registry or a function that returns the names of that moment."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def whole(low: int, high: int | None = None) -> Allowed:
 def number(low: float, high: float | None = None, open_end: bool = False) -> Allowed:
     """A finite number from low to high; with `open_end`, below high.
 
-    It is stored as a float: 0 and 0.0 are one setting with one identity.
+    It is stored as a float, so that 0 and 0.0 give the same identity.
     """
 
     def read(key: str, value: Any) -> float:
@@ -101,7 +101,7 @@ def one_of(names: Names, spelled: Callable[[Any], Any] | None = None) -> Allowed
 
 
 def list_of(names: Names) -> Allowed:
-    """A list without repeats of one or more of a few names; stored as a tuple."""
+    """A list of one or more names without repeats; it is stored as a tuple."""
 
     def read(key: str, value: Any) -> Any:
         checks.list_of(key, value, _names(names))

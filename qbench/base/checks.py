@@ -1,4 +1,4 @@
-"""Checks of single configuration values; each failure is one sentence for a person."""
+"""Checks of single configuration values; each failure is a QbenchError of one sentence."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from qbench.base.registry import nearest
 
 
 def wrong(key: str, value: Any, allowed: str) -> QbenchError:
-    """The sentence for a value that is not allowed."""
+    """The error for a value that is not allowed."""
     return QbenchError(f"{key}={_given(value)} is not allowed: expected {allowed}.")
 
 
 def show(value: Any) -> str:
-    """A value in the form of the command line."""
+    """A value as text, in the form of the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -37,7 +37,7 @@ def _given(value: Any) -> str:
 
 
 def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
-    """A whole number from low to high, both included."""
+    """Check that a value is a whole number from low to high, both included."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low or _above(value, high):
         span = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise wrong(key, value, f"a whole number {span}")
@@ -46,7 +46,7 @@ def whole(key: str, value: Any, low: int, high: int | None = None) -> None:
 def number(
     key: str, value: Any, low: float, high: float | None = None, open_end: bool = False
 ) -> None:
-    """A finite number from low to high; with `open_end`, below high."""
+    """Check that a value is a finite number from low to high; with `open_end`, below high."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if fits and (value < low or _above(value, high) or (open_end and value == high)):
         fits = False
@@ -60,19 +60,19 @@ def _above(value: float, high: float | None) -> bool:
 
 
 def boolean(key: str, value: Any) -> None:
-    """True or False."""
+    """Check that a value is True or False."""
     if not isinstance(value, bool):
         raise wrong(key, value, "true or false")
 
 
 def text_or_null(key: str, value: Any) -> None:
-    """A string or None."""
+    """Check that a value is a string or None."""
     if value is not None and not isinstance(value, str):
         raise wrong(key, value, "a text or null")
 
 
 def one_of(key: str, value: Any, allowed: Iterable[str]) -> None:
-    """One of a few names."""
+    """Check that a value is one of the allowed names."""
     names = list(allowed)
     if value not in names:
         hint = nearest(value, names) if isinstance(value, str) else ""
@@ -84,7 +84,7 @@ def _or(names: list[str]) -> str:
 
 
 def list_of(key: str, value: Any, allowed: Iterable[str]) -> None:
-    """A list without repeats of one or more of a few names."""
+    """Check that a value is a list of one or more of the allowed names, without repeats."""
     names = list(allowed)
     fits = isinstance(value, tuple | list) and value and all(item in names for item in value)
     if not fits or len(set(value)) < len(value):
@@ -92,7 +92,7 @@ def list_of(key: str, value: Any, allowed: Iterable[str]) -> None:
 
 
 def known_keys(group: str, values: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Refuses keys that the group does not have."""
+    """Check that a group has no keys except the allowed ones."""
     names = list(allowed)
     for key in values:
         if key not in names:
@@ -104,14 +104,14 @@ def known_keys(group: str, values: Mapping[str, Any], allowed: Iterable[str]) ->
 
 
 def required_keys(group: str, values: Mapping[str, Any], needed: Iterable[str]) -> None:
-    """Refuses a group that lacks a key."""
+    """Check that a group has all keys that it needs."""
     for key in needed:
         if key not in values:
             raise QbenchError(f"{_dotted(group, key)} is missing; give it a value.")
 
 
 def group_of_settings(key: str, value: Any) -> Mapping[str, Any]:
-    """The value, if it is a group of settings."""
+    """The value, if it is a group of settings, else QbenchError."""
     if not isinstance(value, Mapping):
         raise wrong(key, value, "a group of settings, chosen by its name")
     return value

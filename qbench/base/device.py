@@ -12,13 +12,13 @@ from qbench.base.keras_settings import check_keras_settings
 
 
 def import_tensorflow() -> Any:
-    """TensorFlow, imported without its start-up messages.
+    """Import TensorFlow without its start-up messages, and return it.
 
     TensorFlow writes some messages before it reads its log level. So standard error is redirected
-    until the devices have been listed; if the import fails, it is shown.
+    until the devices have been listed. If the import fails, the messages are shown.
 
     Raises:
-        QbenchError: Keras, which is imported next, has settings that qbench cannot work with.
+        QbenchError: Keras' settings are not the settings that qbench needs.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
@@ -31,7 +31,7 @@ def import_tensorflow() -> Any:
         try:
             import tensorflow as tf
 
-            # Warnings of its Python side, on retracing for one, are about qbench's code.
+            # Warnings of TensorFlow's Python code, as for retracing, do not concern users.
             tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices()
         except BaseException:
@@ -45,14 +45,14 @@ def import_tensorflow() -> Any:
 
 
 def start(threads: int, deterministic: bool = False) -> Any:
-    """TensorFlow, set to compute every op with `threads` threads.
+    """Start TensorFlow with `threads` threads for every op, and return it.
 
-    The number of threads changes how sums are split, and so the last bits of a result.
+    The number of threads changes how sums are split, and so it changes the last bits of a result.
     `deterministic` turns on TensorFlow's op determinism, which GPUs need for repeatable results.
 
     Raises:
         QbenchError: TensorFlow already runs in this process with another number of threads, or
-            Keras' settings are not those that qbench needs.
+            Keras' settings are not the settings that qbench needs.
     """
     tf = import_tensorflow()
     threading = tf.config.threading
@@ -79,7 +79,7 @@ def kind() -> str:
 
 
 def name() -> str:
-    """The device's own name, for records."""
+    """The name of the device, for records."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

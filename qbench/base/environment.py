@@ -1,4 +1,4 @@
-"""Versions and facts about the machine that results depend on or that readers need."""
+"""Versions of software and facts about the machine, for identities and records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import qbench
 
-# Raised whenever a change of qbench changes numbers; CHANGELOG.md says why.
+# Increase this number if a change of qbench alters results. CHANGELOG.md gives the reason.
 NUMERICS = 2
 
 _RECORDED = ("keras", "numpy", "hydra-core", "scikit-learn")
@@ -27,12 +27,12 @@ def _version(*names: str) -> str:
 
 @lru_cache
 def tensorflow_version() -> str:
-    """Version of the installed TensorFlow distribution; does not import it."""
+    """The version of the installed TensorFlow; TensorFlow is not imported."""
     return _version("tensorflow", "tensorflow-cpu", "tensorflow-macos")
 
 
 def versions() -> dict[str, str]:
-    """Versions for records."""
+    """The versions of qbench, Python and libraries, for records."""
     return {
         "qbench": qbench.__version__,
         "python": platform.python_version(),

@@ -26,7 +26,7 @@ class NotConvertible(QbenchError):
 
 
 class WrongFile(NotConvertible):
-    """A file was made and run, and gives wrong answers."""
+    """A file was made, but it gives wrong answers or cannot be run."""
 
     export = "failed"
 
@@ -40,7 +40,7 @@ class Diverged(Exception):
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-# Python's words where none of the folders for temporary files takes one.
+# Python's message if it can write to no folder for temporary files.
 _NO_FOLDER = "No usable temporary directory found"
 
 

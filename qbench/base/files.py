@@ -34,9 +34,10 @@ def room_for(file: Path) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only process on this machine in here at a time, for a folder that exists.
+    """Hold the lock on a folder; only one process on this machine holds it at a time.
 
-    Some network file systems lock no folders, and no lock of this kind reaches another machine.
+    The folder must exist. On some network file systems folders have no locks. The lock does not
+    reach other machines.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -51,7 +52,7 @@ def append_line(path: Path, content: Mapping[str, Any]) -> None:
     """Append plain data as one line of JSON; raises DiskFull if there is no room for all of it."""
     line = json.dumps(content, default=list).encode() + b"\n"
     with room_for(path), path.open("ab", buffering=0) as file:
-        with suppress(OSError):  # some network file systems lock no files
+        with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(file, fcntl.LOCK_EX)
         end = file.seek(0, os.SEEK_END)
         if file.write(line) < len(line):
@@ -62,21 +63,25 @@ def append_line(path: Path, content: Mapping[str, Any]) -> None:
 def prepare_folder(folder: Path, key: str) -> None:
     """Make a folder and check that files can be written there.
 
+    Args:
+        folder: the folder.
+        key: the setting that chose the folder, for the message.
+
     Raises:
-        QbenchError: the folder cannot be made or written; `key` is the setting that chose it.
-        DiskFull: there is no room for it.
+        QbenchError: the folder cannot be made, or files cannot be written there.
+        DiskFull: there is no room for the folder or for a file.
     """
     try:
         with room_for(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):  # on Linux a file without a name
+            with tempfile.TemporaryFile(dir=folder):  # on Linux this file has no name
                 pass
     except OSError as error:
         raise QbenchError(f"{key}={folder}: cannot be written ({error.strerror}).") from error
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows with equal keys as a table."""
+    """Rows with equal keys as the content of a CSV file."""
     table = list(rows)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(table[0]) if table else ["step"], lineterminator="\n")
@@ -86,7 +91,7 @@ def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def as_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays by name as a compressed file of numpy, without pickles."""
+    """Arrays by name as the content of a compressed npz file, without pickles."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

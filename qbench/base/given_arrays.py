@@ -1,4 +1,4 @@
-"""Arrays from other code: a description for a sentence, and their numbers."""
+"""Describes and reads arrays from code outside qbench."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _WORDS = {"U": "text", "S": "bytes", "O": "objects"}
 
 
 def said(array: NDArray[Any]) -> str:
-    """Type and shape, for a person."""
+    """The dtype and the shape of an array, as text for a message."""
     word = _WORDS.get(array.dtype.kind)
     return f"{f'{word} ({array.dtype})' if word else array.dtype} of shape {array.shape}"
 
 
 def real_numbers(array: NDArray[Any]) -> NDArray[Any] | None:
-    """The array if it holds real numbers; types that numpy lacks become float32."""
+    """The array if it holds real numbers, else None; types that numpy lacks become float32."""
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind == "V" and np.can_cast(array.dtype, np.float32):  # bfloat16 and smaller

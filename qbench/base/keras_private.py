@@ -1,7 +1,8 @@
 """Every private interface of Keras that qbench uses because no public one exists.
 
-`tests/models/test_models_keras_private.py` says for each interface what qbench needs, and so what
-to change here when Keras changes it. This module imports Keras only when a function is called.
+`tests/models/test_models_keras_private.py` checks for each interface what qbench needs. If Keras
+changes an interface, these tests say what to change here. This module imports Keras only when a
+function is called.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Any
 
 
 def maker(tensor: Any) -> Any:
-    """The layer or operation that a symbolic tensor comes from."""
+    """The layer or operation that made a symbolic tensor."""
     return tensor._keras_history.operation
 
 
 def layers_within(layer: Any) -> list[Any]:
-    """The layers inside a layer or model, at every depth, each once, without itself."""
+    """All layers inside a layer or model, at every depth, each once; without the layer itself."""
     found: list[Any] = layer._flatten_layers(include_self=False)
     return found
 
@@ -30,16 +31,16 @@ def call_dense(tensor: Any) -> None:
 
 
 def place_of(optimizer: Any, variable: Any) -> int:
-    """The place of a variable among those that an optimizer was built for, and so of its slots."""
+    """The index of a variable in its optimizer; its slots have the same index."""
     place: int = optimizer._get_variable_index(variable)
     return place
 
 
 def number_names_anew() -> None:
-    """Start the numbers in the names of unnamed layers again.
+    """Restart the numbers in the names of unnamed layers.
 
-    Keras counts them through the whole process. `keras.utils.clear_session` restarts the count too,
-    but also forgets the random seed.
+    Keras counts unnamed layers in the whole process. `keras.utils.clear_session` restarts the count
+    too, but it also forgets the random seed.
     """
     with suppress(ImportError):
         from keras.src.utils.naming import reset_uids

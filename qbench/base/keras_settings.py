@@ -1,8 +1,8 @@
 """Checks Keras' settings outside qbench before Keras is imported.
 
-If a backend is not installed, or if Keras does not know a value, its import ends with an error that
-names neither the setting nor its place. Other settings change what layers compute, but run ids do
-not include them. This module does not import Keras.
+If a backend is not installed, or if a value is unknown to Keras, the import of Keras ends with an
+error that names neither the setting nor its place. Other settings change what layers compute, but
+run ids do not include them. This module does not import Keras.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 
-# What qbench needs, as Keras has it where nobody says otherwise.
+# The settings that qbench needs. They are Keras' defaults.
 NEEDED: dict[str, Any] = {
     "backend": "tensorflow",
     "floatx": "float32",
@@ -26,11 +26,11 @@ _BACKEND, _NNX = "KERAS_BACKEND", "KERAS_NNX_ENABLED"
 
 
 def check_keras_settings() -> None:
-    """Check that Keras can be imported and computes as runs expect.
+    """Check that Keras' settings are the settings that qbench needs.
 
     Raises:
-        QbenchError: an environment variable or Keras' own file has another value; the message names
-            the setting, its place and what to change.
+        QbenchError: an environment variable or Keras' own file has another value. The message names
+            the setting, its place and the change that is needed.
     """
     backend = os.environ.get(_BACKEND)
     if backend and backend != NEEDED["backend"]:

@@ -12,13 +12,16 @@ def config_folder() -> Path:
 
 
 def given(path: str) -> Path:
-    """A path that a person typed: `~` is the home folder, `~name` the home folder of that user."""
+    """The path that a person typed: `~` is the home folder, `~name` the home folder of `name`."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody of that name
+    except RuntimeError:  # there is no such user
         return Path(path)
 
 
 def from_anywhere(path: str | None) -> str | None:
-    """A path that means the same whatever folder a process runs in; `~` stays what it is."""
+    """The absolute path, which has the same meaning in every process.
+
+    None and a path that begins with `~` do not change.
+    """
     return path if path is None or path.startswith("~") else str(Path(path).absolute())

@@ -1,7 +1,7 @@
 """Makes text from people safe for output that is read line by line.
 
-Notes, names, levels, paths and messages of other libraries may hold any characters. The results
-here break no line, move no cursor and do not reverse the text around them.
+Notes, names, levels, paths and messages of other libraries may hold any characters. The texts that
+these functions return do not break a line, move the cursor or reverse the text around them.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# White space that would end a line or jump in it, with the blanks around it.
+# White space that ends a line or moves the cursor, with the blanks around it.
 _BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][\\s\x1c-\x1f]*")
 
-_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs: no UTF-8 has them
+_HALVES = re.compile("[\ud800-\udfff]")  # unpaired surrogates: UTF-8 cannot hold them
 
-# Control characters; what turns the direction of the text after it; halves of pairs, and what XML
-# does not know.
+# Control characters; characters that change the direction of text; unpaired surrogates; characters
+# that XML does not allow.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 _ENDS = (".", "!", "?", "\u2026")
@@ -39,7 +39,7 @@ def _escape(found: re.Match[str]) -> str:
     code = ord(character)
     if character == "\n":
         return character
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as Python keeps it
+    if 0xDC80 <= code <= 0xDCFF:  # Python stores a byte that is not UTF-8 in this way
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 

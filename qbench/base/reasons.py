@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 300
-"""Characters of a reason; what is longer lists values."""
+"""The largest number of characters of a reason; longer messages mostly list values."""
 
 
 def summary(error: BaseException) -> str:
@@ -22,8 +22,8 @@ def summary(error: BaseException) -> str:
 def reason(error: BaseException) -> str:
     """Like `summary`, without the type; only the type if the exception has no message.
 
-    If a layer was called, it comes first, as `Dense.call(): ...`. The cause of the exception
-    follows in parentheses, unless the message repeats it.
+    If the error is from a call of a layer, the layer comes first: `Dense.call(): ...`. The cause of
+    the exception follows in parentheses, unless the message repeats it.
     """
     return _with_causes(error) or type(error).__name__
 
@@ -68,14 +68,14 @@ def _text(error: BaseException) -> str:
 
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-# The converter: a place in a file, "error:", and what follows is the program.
+# A message of the converter: a position, "error:" and the reason. The program follows.
 _MLIR = re.compile(r"(?:\S:\d+:\d+|<unknown>:0|\)): error: (.+)")
 _SEVERAL = re.compile(r"\d+ root error\(s\) found\.\s+\(0\) (?:[A-Z_ ]+: *)?")
 _FRAME = re.compile(r'\s*File "[^"]*", line \d+')
 _ANNOUNCES = re.compile(r"(?:\berror\b|\bexception\b)[^.]*:$", re.IGNORECASE)
 _QUOTES = '"""'  # around the traceback of another process
 _CALLING = re.compile(r"Exception encountered when calling (\S+?\(\))\.")
-# What TensorFlow writes before, after and in the middle of a reason.
+# Text that TensorFlow writes before, after and inside a reason, and its replacement.
 _CLUTTER = (
     (re.compile(r"\{\{function_node [^}]*\}\} ?"), ""),
     (re.compile(r" ?\[Op:[^\]]*\](?: name:.*)?$"), ""),
@@ -131,7 +131,7 @@ def _without_frames(lines: list[str]) -> list[str]:
 
 
 def _found(paragraphs: list[str], kind: str) -> tuple[str, str]:
-    """The called layer, or nothing, and the paragraph with the reason."""
+    """The name of the called layer, or an empty text, and the paragraph with the reason."""
     layer = why = ""
     for paragraph in paragraphs:
         why = paragraph.removeprefix(f"{kind}: ")

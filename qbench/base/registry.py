@@ -1,4 +1,4 @@
-"""Named things that a configuration can choose."""
+"""Registries of named objects that a configuration can choose."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """Maps the names written in a configuration to what they stand for.
+    """Maps the names in a configuration to the objects that they stand for.
 
-    If a name is registered twice, this is a programming error. If an unknown name is asked for,
-    this is a mistake of the user.
+    A name that is registered twice is a programming error (ValueError). An unknown name is a
+    mistake of the user (QbenchError).
     """
 
     def __init__(self, key: str) -> None:
-        """`key` is the configuration key whose value is looked up here, for messages."""
+        """`key` is the configuration key whose values are these names, for messages."""
         self.key = key
         self._items: dict[str, T] = {}
 

@@ -17,14 +17,14 @@ from qbench.base.allowed import Allowed, Read
 from qbench.base.checks import show as as_typed
 
 Effect = Literal["from the first step", "quantized phase", "evaluation", "never"]
-"""From when on a setting can change a run; which training steps are shared follows from it."""
+"""When a setting begins to change a run; this decides which training steps runs can share."""
 FIRST_STEP: Final = "from the first step"
 QUANTIZED: Final = "quantized phase"
 EVALUATION: Final = "evaluation"
 NEVER: Final = "never"
 
 UNSET: Final = object()
-"""Stands for no value where None is one."""
+"""Stands for a missing value, because None is a possible value."""
 
 _METADATA = "qbench"
 
@@ -36,17 +36,17 @@ class Setting:
     Attributes:
         key: dotted configuration key.
         check: the values that are allowed.
-        help: what it means, in Markdown, for docs/configuration.md.
+        help: what the setting means, in Markdown, for docs/configuration.md.
         default: the value if no file and no override gives one; UNSET if a file must give it.
-        effect: when it begins to change a run.
+        effect: when the setting begins to change a run.
         neutral: for a setting that is newer than the first records, the value that gives the old
-            behaviour. At this value it is left out of identities, so that records keep their ids.
-            UNSET if there is none.
+            behaviour. At this value the setting is left out of identities, so that records keep
+            their ids. UNSET if there is none.
         column: its column in tables; empty if it has none.
         place: its place among columns and factors; None comes after all places.
         levels: the paper's levels, the default first; empty if the paper does not vary it.
-        show: makes its cell in a table, from the group that holds it; None to show it as it is
-            typed.
+        show: makes the setting's cell in a table, from the group that holds the setting; None to
+            show the value as it is typed.
         figure: file name and title of its loss figure, if the paper has one.
     """
 
@@ -73,7 +73,7 @@ class Setting:
         return self.key.rpartition(".")[2]
 
     def cell(self, group: Any) -> str:
-        """The setting as tables print it, from the group that holds it."""
+        """The setting's value as tables print it, from the group that holds the setting."""
         return self.show(group) if self.show else as_typed(getattr(group, self.name))
 
 
@@ -81,9 +81,9 @@ def setting(default: Any = UNSET, *, check: Allowed, help: str, **more: Any) -> 
     """A dataclass field that is a setting; without a default, a file must give its value.
 
     Args:
-        default: see `Setting`, also for the other arguments.
+        default: the value if no file and no override gives one.
         check: the values that are allowed.
-        help: what it means.
+        help: what the setting means, in Markdown.
         more: other attributes of a `Setting`; `key` only if it differs from the name of the field.
     """
     declared = Setting(check=check, help=help, default=default, **more)
@@ -92,7 +92,7 @@ def setting(default: Any = UNSET, *, check: Allowed, help: str, **more: Any) -> 
 
 
 class Group:
-    """A frozen dataclass of settings. It checks each value when it stores it.
+    """A frozen dataclass of settings, which checks each value when it is stored.
 
     A subclass gives the key of its group: `class Quant(Group, prefix="quant")`.
     """
@@ -100,7 +100,7 @@ class Group:
     prefix: ClassVar[str] = ""
 
     def __init_subclass__(cls, prefix: str = "") -> None:
-        """Keeps the key of the group."""
+        """Stores the key of the group."""
         cls.prefix = prefix
 
     def __post_init__(self) -> None:

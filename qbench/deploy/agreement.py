@@ -1,4 +1,4 @@
-"""Whether what an op computes is what its grid says, and what an int8 file computes."""
+"""Checks whether an op gives the values of its declared grid, and rounds like an int8 file."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from qbench.deploy.grids import FILE_BITS
 from qbench.quantize.ops import OpGrid
 from qbench.quantize.quantizer import Quantizer
 
-# How far float32 may put a value from its code, in steps: 2^16 codes leave it eight bits.
+# The largest allowed distance of a value from its code, in steps. With 2^16 codes, float32 has
+# eight bits left for the fraction.
 _OFF = 0.25
-# Beside a tie, in steps: float32 may fall to either side.
+# If a value is closer to a tie than this, in steps, float32 may round it to either side.
 _TIE = 0.02
-# Values that are tried, from below a range to above it; a prime number, so that they meet no
-# pattern of codes.
+# The number of values to try, from below the range to above it. It is a prime number, so that the
+# values lie at many different positions between codes.
 _TRIED = 1021
-# Ranges that float32 has no room for are not looked at.
+# The smallest scale and the widest range that are checked. Beyond them float32 is not precise.
 _LEAST, _MOST = 1e-30, 1e30
 
 Values = NDArray[np.float64]
 
 
 def check_codes(op: str, codes: Values) -> Values:
-    """The codes of values, whole numbers but for what float32 leaves out.
+    """Round values to their codes; only rounding errors of float32 are allowed between them.
 
     Args:
-        op: the name of what quantized the values.
-        codes: the values in steps of their grid, counted from the code of 0.
+        op: the name of the op that quantized the values.
+        codes: the values divided by the scale of the op's grid; the code of 0 is 0 here.
+
+    Returns:
+        The codes: whole numbers of the same shape.
 
     Raises:
-        QbenchError: they are no codes, so that the op has another grid than it says.
+        QbenchError: a value is not on the grid that the op declares.
     """
     whole: Values = np.rint(codes)
-    counted = np.abs(codes) < 2**17  # of more, float32 has no fractions to compare
+    counted = np.abs(codes) < 2**17  # float32 is too coarse for larger codes
     off = np.abs(codes - whole)[counted]
     if off.size and not float(off.max()) <= _OFF:
         raise QbenchError(
@@ -47,17 +51,17 @@ def check_codes(op: str, codes: Values) -> Values:
 
 
 def check_grid(quantizer: Quantizer, low: float, high: float) -> None:
-    """See that an op gives the values of its grid and no others, once its range is fixed.
+    """Check that an op gives only values of its declared grid when its range is fixed.
 
-    Values that it lets through although it has no code for them are not looked at.
+    If the op does not clamp, values outside its codes are not checked.
 
     Args:
-        quantizer: of a tensor.
+        quantizer: the quantizer of one tensor.
         low: the smaller end of the tensor's range.
-        high: the larger end.
+        high: the larger end of the tensor's range.
 
     Raises:
-        QbenchError: it does not.
+        QbenchError: the op gives a value that is not on its declared grid.
     """
     found = _tried(quantizer, low, high)
     if found is None:
@@ -75,10 +79,10 @@ def check_grid(quantizer: Quantizer, low: float, high: float) -> None:
 
 
 def is_as_in_a_file(quantizer: Quantizer, low: float, high: float) -> bool:
-    """Whether an op rounds and cuts, over a fixed range, as an int8 file does.
+    """Whether an op with a fixed range rounds and clamps like an int8 file.
 
-    A file gives every value the nearest of its 256, and the outermost ones to whatever lies beyond.
-    Arguments as in `check_grid`.
+    A file has 256 codes. It gives each value the nearest code, and each value outside the range the
+    first or the last code. The arguments are the same as in `check_grid`.
     """
     found = _tried(quantizer, low, high)
     if found is None:
@@ -91,9 +95,11 @@ def is_as_in_a_file(quantizer: Quantizer, low: float, high: float) -> bool:
 
 
 def _tried(quantizer: Quantizer, low: float, high: float) -> tuple[OpGrid, Values, Values] | None:
-    """The grid of a range, values in steps of it, and what the op makes of these.
+    """Quantize test values from below a range to above it.
 
-    None where the op has no step for the range, or float32 no room.
+    Returns:
+        The op's grid for the range; the test values and the op's results for them, both divided by
+        the scale of the grid, (n,) float64. None if the scale is too small or the range too wide.
     """
     import tensorflow as tf
 
@@ -108,6 +114,6 @@ def _tried(quantizer: Quantizer, low: float, high: float) -> tuple[OpGrid, Value
 
 
 def _ends(grid: OpGrid) -> tuple[int, int]:
-    """The smallest and the largest code, counted from that of 0."""
+    """The smallest and the largest code, counted from the code of 0."""
     first = grid.lowest - grid.zero_point
     return first, first + grid.count - 1

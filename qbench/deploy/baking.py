@@ -1,4 +1,4 @@
-"""The weights of a layer in an integer file: batch normalization folded, values on a grid."""
+"""Computes the weights of a layer in an integer file, with batch normalization folded in."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Baked:
     Attributes:
         kernel: the kernel in the layer's own shape, float32.
         bias: (channels,) float32.
-        ends: the largest value of the kernel's grid, which is symmetric int8 without the lowest
-            code: (channels,), or () for a dense layer, float32.
+        ends: the largest value of the kernel's grid, float32; (channels,), or () for a dense layer.
+            The grid is symmetric int8 without the lowest code.
     """
 
     kernel: Array
@@ -34,8 +34,8 @@ class FoldedKernel:
     """A layer's kernel in the simulation, and the folded kernel.
 
     Attributes:
-        before: the values that were quantized: the kernel, folded if the simulation folds; float32.
-        quantized: the quantized values in the simulation.
+        before: the kernel before quantization, float32; folded if the simulation folds.
+        quantized: the kernel after quantization in the simulation.
         after: (channels,) float32, the factor of folding that is not yet in `quantized`.
         values: `quantized` times `after`.
         bias: (channels,) float32.
@@ -51,13 +51,13 @@ class FoldedKernel:
 def folded_kernel(
     layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool
 ) -> FoldedKernel:
-    """The weights of `layer` with the normalization behind it.
+    """The weights of `layer`, with the batch normalization behind it folded in.
 
     Args:
         layer: the layer that owns the weights.
-        norm: the normalization to fold in, if any.
+        norm: the batch normalization to fold in, or None.
         quantizer: the quantizer of the kernel in the simulation; None if the kernel was float.
-        folded: whether the simulation folded the normalization before it quantized.
+        folded: whether the simulation folded the batch normalization before it quantized.
     """
     variable = kernels(layer)[0]
     form = channel_form(layer, variable)
@@ -75,13 +75,13 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
     """The weights of `layer` on the grid of an int8 file; arguments as in `folded_kernel`.
 
     A kernel keeps the codes of its training. If the codes of a channel do not fit into -127 .. 127,
-    the channel gets the smallest scale on which they fit; only a single -128 is cut to -127. A
+    the channel gets the smallest scale on which they fit; only a single -128 is clamped to -127. A
     dense kernel has one scale. If folding gave its channels different scales, it gets the smallest
     scale on which all fit.
     """
     kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
-    steps = np.zeros(1)  # without a trained step: the smallest that holds each channel
+    steps = np.zeros(1)  # no trained scale: the smallest scale that fits
     if quantizer and quantizer.quantizer.has_grid:
         inner = quantizer.quantizer
         fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
@@ -109,9 +109,9 @@ def _ends(kernel: Array, form: Any, steps: Any) -> Array:
 
 
 def _fitting(largest: Any, steps: Any) -> Array:
-    """The ends of a grid with these scales, or with the smallest that hold the largest values."""
+    """The ends of grids with these scales; if they do not fit, with the smallest that fit."""
     fits = (largest <= steps * (HIGHEST + 1.5)) & (np.asarray(steps) > 0)
     scales = np.where(fits, steps, largest / HIGHEST)
-    # A channel of zeros has any scale, but its bias is stored in steps of it.
+    # A channel of zeros may have any scale, but its bias is stored in multiples of the scale.
     ends: Array = np.where(scales > 0, scales * HIGHEST, 1.0).astype(np.float32)
     return ends

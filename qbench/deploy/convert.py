@@ -43,8 +43,8 @@ class Exported:
     """A converted run.
 
     Attributes:
-        kind: what kind of file.
-        content: the file.
+        kind: the kind of the file.
+        content: the content of the file.
         report: the measurements as plain data: `kernels` (see `measure`), and `simulation`, the
             task's leading metrics of the simulation on the same `images`.
     """
@@ -60,14 +60,15 @@ def export(
     """Convert a trained network and run the file over the test set, on every kernel path.
 
     Args:
-        network: the `qbench.training.network.Network`, trained.
+        network: the trained `qbench.training.network.Network`.
         experiment: the experiment that trained it.
         data: the data of the experiment.
         calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
         QbenchError: `calibration` is given for a quantized run.
-        NotConvertible: no file can be made of the network; WrongFile: one that gives wrong answers.
+        NotConvertible: the network cannot be converted.
+        WrongFile: the file gives wrong answers.
     """
     if calibration and experiment.quant.enabled:
         raise QbenchError(
@@ -98,7 +99,7 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
     """Convert an untrained network, with ranges measured on real images, and run the file.
 
     Raises:
-        NotConvertible: no file can be made of the network; WrongFile: one that gives wrong answers.
+        NotConvertible, WrongFile: see `export`.
     """
     network.initialise(experiment.seed)
     images, targets = data.train_images[:TRIAL_IMAGES], data.train_labels[:TRIAL_IMAGES]
@@ -110,7 +111,7 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Turns errors of the export into NotConvertible: they depend only on the network."""
+    """Turns errors of the export into NotConvertible, because only the network causes them."""
     try:
         yield
     except (DiskFull, NotConvertible):
@@ -124,8 +125,8 @@ class _Made:
     """A file that has not yet been run.
 
     Attributes:
-        kind: what kind of file.
-        content: the file.
+        kind: the kind of the file.
+        content: the content of the file.
         graph: the Keras model that was converted.
         plain: the same model without grids.
         operators: the number of operators in the file.
@@ -177,12 +178,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
 
 
 def _without(floats: list[str], names: list[str]) -> list[str]:
-    """The names that are not in `floats`, a mapping from names to operators."""
+    """The names without an entry in `floats`; an entry is `<name> (<operators>)`."""
     return [name for name in names if not any(tensor.startswith(f"{name} (") for tensor in floats)]
 
 
 def _listed(names: list[str], most: int = 8) -> str:
-    """The names for a sentence; only the first ones if there are many."""
+    """The names for a sentence; if there are more than `most`, the first ones and a number."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -195,7 +196,7 @@ def _run(
     targets: NDArray[Any],
     task: Task,
 ) -> tuple[Values, dict[str, Any]]:
-    """Run simulation and file on uint8 images (N, H, W, C); the simulation's outputs (N, ...)."""
+    """The simulation's outputs (N, ...) for uint8 images (N, H, W, C), and the file's results."""
     outputs = simulate(network, experiment, images)
     if not np.all(np.isfinite(outputs)):
         raise WrongFile(
@@ -221,13 +222,13 @@ def _run(
 def _check_twin(
     network: Any, quant: Quant, made: _Made, inputs: Values, targets: NDArray[Any], task: Task
 ) -> None:
-    """Check a file of the same network with grids of 8 bits.
+    """Check another file of the same network, with grids of 8 bits.
 
     With few bits, a correct file may differ so much from its graph that a fault is not visible. The
     conversion of the network does not depend on the grids, so 8 bits show the fault.
 
     Raises:
-        WrongFile: it is not.
+        WrongFile: the file with grids of 8 bits gives wrong answers.
     """
     graph, _ = export_model(network.model, network.averages, quant, all_of_8_bits=True)
     near = plausible.of_conversion(made.kind, FILE_BITS, made.operators)
@@ -240,10 +241,10 @@ def _check_twin(
 
 
 def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values, task: Task) -> None:
-    """Check that the exported graph computes the same as the network, except activations' grids.
+    """Check that the exported graph, without grids of activations, agrees with the network.
 
     Raises:
-        WrongFile: it does not.
+        WrongFile: the outputs of graph and network differ too much.
     """
     scheme = scheme_of(quant)
     view = network.view(scheme.without_activations() if scheme else None)
@@ -287,9 +288,9 @@ def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
     """Outputs (N, ...) of the simulation with the fixed ranges of the file.
 
     Args:
-        network: trained.
-        experiment: the run.
-        images: (N, H, W, C) uint8.
+        network: the trained network.
+        experiment: the experiment that trained it.
+        images: the images (N, H, W, C) uint8.
     """
     forward = network.forward(fixed(experiment.quant))
     size = experiment.eval.batch_size

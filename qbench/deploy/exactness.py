@@ -1,4 +1,4 @@
-"""Compares the tensors of a file with the simulation: which have another grid, or stay float."""
+"""Compares the tensors of a file with the simulation: finds float tensors and other grids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qbench.quantize.placement import is_convolution, is_identity_in_inference, 
 from qbench.quantize.tensors import IMAGE
 from qbench.quantize.walk import readers
 
-# Operators whose output values are values that they read, or stand at the end of the same grid.
+# Operators whose output may have the grid of their input.
 _PASSING = frozenset(
     (
         *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
@@ -28,15 +28,15 @@ _PASSING = frozenset(
     )
 )
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
-# Relative: scales are float32 in the file, float64 here.
+# The relative tolerance of scales: they are float32 in the file and float64 here.
 _SAME = 2e-6
 
 
 class Comparer:
     """Finds the network's layers and operations in the file of the network.
 
-    The exporter gives every layer and operation its own scope, and `<name>.grid` and `<name>.baked`
-    to the layers in place of them. TensorFlow numbers the scopes.
+    The exporter gives every layer and operation a scope with its name. The layers that it inserts
+    have the scopes `<name>.grid` and `<name>.baked`. TensorFlow adds numbers to the scopes.
     """
 
     def __init__(self, model: Any, simulation: Simulation, tensors: Iterable[str]) -> None:
@@ -61,7 +61,7 @@ class Comparer:
         return list(found)
 
     def moved(self, graph: FileGraph) -> list[str]:
-        """The names of tensors that have another grid in the file than in the exported graph."""
+        """The names of tensors whose grids in the file and in the exported graph differ."""
         expected = {
             name: tensor_grid(*self._simulation.range_of(name), self._simulation.quantizer_of(name))
             for name in sorted(self._tensors)
@@ -110,10 +110,10 @@ class Comparer:
         yield from sorted(missing)
 
     def _fused(self, model: Any) -> Iterator[tuple[str, str]]:
-        """By name, the only reader whose output can stand in the file in place of a tensor.
+        """Pairs of a layer and its only reader, if the file may fuse the two into one tensor.
 
-        Such a reader does nothing in inference, or it reads a tensor without its own grid: the
-        converter fuses activations, and names the tensor after the first layer.
+        It may if the reader does nothing in inference, or if the layer's output has no gathered
+        range. The converter fuses activations, and names the fused tensor after the first layer.
         """
         idle = {op.name for op in model.operations if is_identity_in_inference(op)}
         for name, reading in readers(model).items():
@@ -121,7 +121,7 @@ class Comparer:
                 yield name, reading[0]
 
     def _names(self, tensor: FileTensor) -> list[str]:
-        """The layers whose output a tensor may be: one, and the layers behind it; see `_fused`."""
+        """The layers whose output a tensor may be: its layer, and the layers fused behind it."""
         names, name = [], self._host(tensor)
         while name and name not in names:
             # Every call of a layer has a tensor: `<layer>`, `<layer>.2` and so on.
@@ -148,7 +148,7 @@ class Comparer:
         )
 
     def _kernels(self, op: Operator) -> Iterator[str]:
-        """The kernels that an operator reads and that differ from the simulation's kernels."""
+        """The names of kernels that an operator reads and that differ from the simulation."""
         for tensor in op.reads:
             if not _is_integer_constant(tensor):
                 continue
@@ -158,7 +158,10 @@ class Comparer:
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
 
     def _layer(self, tensor: FileTensor) -> Any | None:
-        """The layer whose simulated kernel a constant is, by its name, or else by its scales."""
+        """The layer that has this constant as its kernel in the simulation, or None.
+
+        The name of the constant identifies the layer. If it does not, the scales do.
+        """
         named = self._baked.get(self._scope(tensor))
         layers = [named] if named is not None else list(self._baked.values())
         return next((layer for layer in layers if self._has_scales_of(tensor, layer)), None)
@@ -170,7 +173,7 @@ class Comparer:
             return False
         if len(tensor.scales) not in (1, len(steps)) and len(steps) != 1:
             return False
-        # A channel of zeros has any scale.
+        # A channel of zeros may have any scale.
         return bool(np.all(np.isclose(steps, tensor.scales, rtol=_SAME, atol=0) | (steps == 0)))
 
     def _steps(self, layer: Any) -> Any | None:
@@ -187,7 +190,7 @@ class Comparer:
         return self._known_steps[layer.name]
 
     def _grid(self, name: str) -> Grid | None:
-        """The grid of a tensor in the simulation; None if it is float or fits no file."""
+        """The grid of a tensor in the simulation; None if it is float or no file can have it."""
         quantizer = self._simulation.quantizer_of(name)
         if quantizer is None:
             return None
@@ -206,7 +209,7 @@ class Comparer:
         return self._hosts.get(self._scope(tensor))
 
     def _reader(self, op: Operator) -> str:
-        """A name for an operator: the name of its layer."""
+        """The name of an operator's layer, or of the operator if no layer is found."""
         hosts = [self._host(tensor) for tensor in (*op.makes, *op.reads)]
         return next((host for host in hosts if host), op.name)
 
@@ -234,7 +237,7 @@ def _on(tensor: FileTensor, grid: Grid | None) -> bool:
 
 
 def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:
-    """Whether a tensor without quantization in the simulation passes on values and their grid."""
+    """Whether an operator passes on values, and its output `tensor` has the grid of its inputs."""
     if op.name not in _PASSING:
         return False
     data = [read for read in op.reads if not read.is_constant and read.has_grid]

@@ -36,7 +36,8 @@ from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)
-# An int8 file has every gathered tensor on a grid, and kernels with normalization folded in.
+# In an int8 file every tensor with a gathered range has a grid, and batch normalization is folded
+# into the kernels.
 _FILE = Quant(placement=("deploy",), range_given=True, fold_batch_norm=True)
 
 
@@ -53,9 +54,9 @@ def export_model(
         model: the trained float model.
         averages: the range averages of the model.
         quant: the quantization settings of the run.
-        on_grids: put kernels and every gathered tensor on the grids of an int8 file. If false,
-            kernels have their values in the simulation, and everything else is float.
-        all_of_8_bits: put tensors of fewer bits on grids of 8 bits over the same ranges.
+        on_grids: whether kernels and every tensor with a gathered range get the grids of an int8
+            file. If false, kernels have their values of the simulation, and the rest is float.
+        all_of_8_bits: whether tensors with fewer bits get grids of 8 bits over the same ranges.
 
     Returns:
         The model, and the names of tensors (and `kernels`) that are float in the simulation but not
@@ -75,7 +76,7 @@ def export_model(
 
 
 def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
-    """What the plan quantizes but the simulation leaves float, in the order of the graph."""
+    """The tensors and kernels that only the plan quantizes, in the order of the graph."""
     for call in plan.calls:
         yield from _float_roots(call.reads, simulation)
         is_kernel = isinstance(call.stand_in, QuantizedKernel)
@@ -126,10 +127,10 @@ class _FileParts:
 
 
 class Scoped(keras.layers.Layer):
-    """An operation under its own name, so that its output can be found in the file.
+    """Calls an operation in a scope of its name, so that its output can be found in the file.
 
     Attributes:
-        tensors: the tensor arguments of the call; other arguments belong to the operation.
+        tensors: the tensors among the arguments of the call, in order.
     """
 
     def __init__(self, operation: Any, args: Any, kwargs: Any) -> None:
@@ -140,7 +141,7 @@ class Scoped(keras.layers.Layer):
         self._arguments = _Held((args, kwargs))
 
     def call(self, tensors: list[Any]) -> Any:
-        """The tensors in order."""
+        """Call the operation with `tensors`, in the order of the attribute."""
         given = iter(tensors)
 
         def in_place_of(leaf: Any) -> Any:
@@ -165,7 +166,7 @@ class OnGrid(keras.layers.Layer):
         self.grid = grid
 
     def call(self, x: Any) -> Any:
-        """X is float32 of any shape."""
+        """Quantize `x`, float32 of any shape."""
         low, high = self.grid.ends
         return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
 
@@ -174,14 +175,14 @@ class BakedConvolution(keras.layers.Layer):
     """A convolution or dense layer with constant, folded weights."""
 
     def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
-        """With `on_grid` the kernel is put on the int8 grid in `baked`."""
+        """With `on_grid`, the kernel gets the int8 grid in `baked`."""
         super().__init__(name=name)
         self.layer = layer
         self.baked = baked
         self.on_grid = on_grid
 
     def call(self, x: Any) -> Any:
-        """X is the input that the layer takes."""
+        """Apply the layer with its constant weights to its input `x`."""
         kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
         if self.on_grid:
             kernel = self._quantized(kernel)

@@ -17,12 +17,12 @@ class FileTensor:
     """A tensor of a file.
 
     Attributes:
-        index: its number in the file.
+        index: the number of the tensor in the file.
         scopes: the scopes of the last op that the converter fused into the operator that makes it.
-        dtype: the type's name.
-        scales: (1,) or, for a kernel, (channels,) float32; empty if it has no grid.
+        dtype: the name of its dtype.
+        scales: float32, (1,) or, for a kernel, (channels,); empty if the tensor has no grid.
         zero_point: the code of 0.
-        is_constant: whether it is stored in the file.
+        is_constant: whether its values are stored in the file.
     """
 
     index: int
@@ -34,7 +34,7 @@ class FileTensor:
 
     @property
     def has_grid(self) -> bool:
-        """Whether it has a grid."""
+        """Whether the tensor has an integer grid."""
         return len(self.scales) > 0 and self.dtype in ("int8", "uint8", "int16")
 
 
@@ -56,13 +56,17 @@ class FileGraph:
 
     @property
     def tensors(self) -> list[FileTensor]:
-        """Every tensor once."""
+        """All tensors, each one once."""
         every = [tensor for op in self.operators for tensor in (*op.reads, *op.makes)]
         return list({tensor.index: tensor for tensor in [self.image, *every]}.values())
 
 
 def read_graph(content: bytes, interpreter: Any) -> FileGraph:
-    """Read the graph of a file with one input, and of an interpreter of the file.
+    """Read the graph of a file with one input.
+
+    Args:
+        content: the content of the file.
+        interpreter: an interpreter that has opened the file.
 
     Raises:
         QbenchError: the file is damaged.

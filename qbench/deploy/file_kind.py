@@ -18,7 +18,7 @@ class FileKind:
     Attributes:
         name: `int8`, `16x8` or `float`.
         export: how closely the file follows the simulation, as tables print it.
-        note: the differences from the simulation, except tensors that the simulation left float.
+        note: the differences from the simulation, except tensors that are float in the simulation.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """The integer grids of an exported file, from the trained ranges.
 
 A tensor of the file has real values scale * (code - zero point) with codes -128 .. 127. The grid of
-the op is moved onto these codes: an op's codes keep their values if they go below 0; other codes
-begin at -128. Ops with fewer codes keep their scale and use fewer codes of the file.
+the op is moved onto these codes. If the op's codes begin below 0 and fit, they do not change. Other
+codes are shifted, so that they begin at -128. An op with fewer codes keeps its scale and uses fewer
+codes of the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from qbench.quantize.quantizer import Quantizer
 
 FILE_BITS = 8
 LOWEST, HIGHEST = -128, 127
-# The scale of what is always 0. The bias behind it is stored in steps of it: large ones lose it.
+# The scale of a tensor that is always 0. The bias behind it is stored in multiples of this scale; a
+# large scale would round the bias away.
 EMPTY = 2.0**-8
 
 
@@ -27,7 +29,7 @@ class Grid:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
+        """The smallest and the largest value of the grid."""
         return self.scale * (LOWEST - self.zero_point), self.scale * (HIGHEST - self.zero_point)
 
 
@@ -37,10 +39,10 @@ def tensor_grid(
     """The grid of a tensor with this range: the op's grid, or else an affine grid over the range.
 
     Args:
-        low: the smaller end of its range.
-        high: the larger end.
+        low: the smaller end of the tensor's range.
+        high: the larger end of the tensor's range.
         quantizer: the quantizer of the tensor in the run; None if the tensor is float.
-        most_bits: 8, or more if codes of more bits can be stored; n-bit codes then begin at
+        most_bits: the largest number of bits of a stored code, 8 or more. Codes of n bits begin at
             -2^(n-1).
 
     Raises:
@@ -56,7 +58,7 @@ def own_grid(
     """The op's own grid on the stored codes; None if these codes cannot represent it.
 
     They cannot if the op has more codes, if it has no codes for this range, or if it lets values
-    below its lowest code through. Arguments and errors as in `tensor_grid`.
+    below its lowest code through. Arguments and errors are the same as in `tensor_grid`.
     """
     if _is_empty(low, high):
         return Grid(EMPTY, 0)
@@ -79,7 +81,7 @@ def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
 
 
 def _stored_bits(quantizer: Quantizer | None, most_bits: int) -> int:
-    """Bits of a stored code: 8, or the bits of the op if it has more and they can be stored."""
+    """The number of bits of a stored code: the bits of the op, from 8 to `most_bits`."""
     bits = FILE_BITS if quantizer is None else quantizer.bits
     return max(min(bits, most_bits), FILE_BITS)
 
@@ -90,7 +92,7 @@ def _is_empty(low: float, high: float) -> bool:
 
 
 def _moved(grid: OpGrid, bits: int) -> Grid:
-    """The same values on codes of this number of bits, which begin at -2^(bits-1)."""
+    """A grid with the same values whose codes have `bits` bits and begin at -2^(bits-1)."""
     first = -(2 ** (bits - 1))
     stay = first <= grid.lowest < 0 and grid.lowest + grid.count <= first + 2**bits
     return Grid(grid.scale, grid.zero_point + (0 if stay else first - grid.lowest))

@@ -1,4 +1,4 @@
-"""Measures how long converted files take: repeated invocations, contenders interleaved."""
+"""Measures the time of one invocation of converted files; the files are invoked in turn."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class LatencySettings:
         threads: numbers of threads; each is measured in turn.
         kernels: names in `qbench.deploy.lite.KERNELS`.
         batch: images in one invocation.
-        runs: number of rounds; each round invokes every contender.
-        warmup: number of rounds before, which do not count.
+        runs: number of rounds; each round invokes every file.
+        warmup: number of rounds before the measurement, which do not count.
         seconds: for a kernel path and a number of threads, no further round begins after this time.
             At least three rounds are made. Warming up takes at most half of this time.
     """
@@ -66,20 +66,21 @@ def measure(
     """Milliseconds of each file on each kernel path with each number of threads.
 
     Args:
-        files: contents by name. If one is called `float`, the others are compared with it.
+        files: contents by name. If one name is `float`, the other files are compared with it.
         settings: what to measure.
         inputs: network inputs (batch, H, W, C) for files with one input; None for made-up values.
             The time of an invocation does not depend on them.
         clock: returns seconds.
 
     Returns:
-        `batch`, `cores`, `processor`, `bytes` of each file, and `rows`. A row has `kernels`,
-        `threads`, `runs` (number of rounds), `milliseconds` by file (see `spread`) and `ratio` by
-        file: the median over the rounds of its time divided by the time of the file `float` in the
-        same round. If a path cannot run a file, the row has `error` in place of the values.
+        `batch`, `cores`, `processor`, `bytes` by file, and `rows`. A row has `kernels`, `threads`,
+        `runs` (number of rounds), `milliseconds` by file (see `spread`) and `ratio` by file. In
+        each round the time of a file is divided by the time of the file `float`; the ratio is the
+        median over the rounds. If a kernel path cannot run a file, the row has `error` in place of
+        the values.
 
     Raises:
-        QbenchError: no path can run the files.
+        QbenchError: no kernel path can run the files.
     """
     rows = []
     for kernels in settings.kernels:
@@ -120,12 +121,12 @@ def _ready(
 def timed(
     invoke: Mapping[str, Callable[[], None]], settings: LatencySettings, clock: Clock
 ) -> dict[str, list[float]]:
-    """Measure the seconds of every contender's invocation in each round.
+    """Measure the seconds of one invocation of every file in each round.
 
-    A round invokes each contender once. The order rotates from round to round, so that other load
-    on the machine affects all of them. Before each measured invocation comes one that is not
-    counted: it replaces the cache contents of the previous contender, and waits until that
-    contender's threads stop spinning.
+    Every second round goes through the files in reverse order, so that other load on the machine
+    affects all of them. An invocation that is not measured comes before each measured one: it
+    replaces the cache contents of the previous file, and waits until the threads of the previous
+    file stop spinning.
     """
     start = clock()
     for number in range(settings.warmup):

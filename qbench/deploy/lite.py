@@ -18,13 +18,13 @@ from qbench.base.reasons import reason
 from qbench.deploy.file_graph import FileGraph, read_graph
 from qbench.deploy.integer.graph import read_operators
 
-# The kernel paths of the runtime; one file gives different answers on them.
+# The kernel paths of the runtime; a file may give different answers on each.
 KERNELS = {
     "xnnpack": "AUTO",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
     "reference": "BUILTIN_REF",
 }
-# XNNPACK computes without leaving intermediate tensors.
+# The kernel paths whose intermediate tensors can be read; XNNPACK does not keep them.
 TRACEABLE = ("reference", "builtin")
 
 
@@ -33,21 +33,21 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
 
     Args:
         model: the model to convert.
-        kind: `float`; `int8`, with the grids in the model or, with calibration inputs, with ranges
-            found on these inputs; `16x8`, 16-bit activations and 8-bit weights, which needs
+        kind: `float`; `int8`, with the grids in the model, or with ranges measured on the
+            calibration inputs; `16x8`, with 16-bit activations and 8-bit weights, which needs
             calibration inputs.
-        calibration: network inputs (N, H, W, C).
+        calibration: network inputs (N, H, W, C) to measure ranges on, or None.
 
     Raises:
         NotConvertible: the converter refuses the model.
-        MemoryError, OSError, tf.errors.ResourceExhaustedError: there was too little memory or disk.
+        MemoryError, OSError, tf.errors.ResourceExhaustedError: there is too little memory or disk.
     """
     import tensorflow as tf
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     traced = tf.function(lambda image: model([image], training=False))
     function = traced.get_concrete_function(signature)
-    held = tf.Module()  # of a Keras model's variables the converter would not keep the values
+    held = tf.Module()  # with a Keras model, the converter would lose the values of variables
     held.variables_read = list(function.graph.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], held)
     if kind != "float":
@@ -77,7 +77,7 @@ def _operators(kind: str) -> Any:
     return tf.lite.OpsSet.TFLITE_BUILTINS_INT8
 
 
-# It stays open: a logger that is made meanwhile keeps the stream that it found.
+# It stays open: a logger that is made inside `_silenced` keeps this stream.
 _NOTHING = open(os.devnull, "w")  # noqa: SIM115
 
 
@@ -99,7 +99,7 @@ def _silenced() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Detail:
-    """Scale and zero point of a file's input or output; scale 0 for float32."""
+    """Index, grid and dtype of a file's input or output; the scale is 0 for float32."""
 
     index: int
     scale: float
@@ -115,8 +115,8 @@ class FileTensor:
     """The input of a file, or a tensor that one of its operators made.
 
     Attributes:
-        layers: the scopes of the last op that the converter fused into the operator; with INPUT or
-            OUTPUT if it is the input or output of the file.
+        layers: the scopes of the last op that the converter fused into the operator; also INPUT or
+            OUTPUT if the tensor is the input or output of the file.
         scale: the scale of its grid; 0 for float32.
         values: its values (N, ...) float32, dequantized.
     """
@@ -132,9 +132,9 @@ class LiteFile:
     def __init__(
         self, content: bytes, kernels: str = "xnnpack", threads: int = 1, keep_all: bool = False
     ) -> None:
-        """Raises QbenchError if the content is not a LiteRT file.
+        """Open a file; QbenchError if it is not a LiteRT file, or if a kernel for it is missing.
 
-        With `keep_all` the values of all tensors can be read, if the kernel path keeps them.
+        With `keep_all`, the values of all tensors can be read, if the kernel path keeps them.
         """
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -157,7 +157,7 @@ class LiteFile:
         return np.concatenate(parts)
 
     def tensors(self, images: NDArray[np.float32]) -> list[FileTensor]:
-        """The input and the outputs of operators for inputs (N, H, W, C); no shape tensors."""
+        """The input and the operators' outputs for inputs (N, H, W, C), without shape tensors."""
         self._run(images)
         interpreter = self._interpreter
         details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
@@ -192,7 +192,7 @@ class LiteFile:
         return {np.dtype(t["dtype"]).name for t in self._interpreter.get_tensor_details()}
 
     def activation_grids(self) -> list[tuple[float, int]]:
-        """(scale, zero point) of every tensor of the file's graph that is no weight or bias."""
+        """(scale, zero point) of all tensors of the graph except weights and biases."""
         interpreter = self._interpreter
         interpreter.allocate_tensors()
         found = {t["index"]: t["quantization"] for t in interpreter.get_tensor_details()}
@@ -219,7 +219,7 @@ class LiteFile:
         return Detail(one["index"], float(scale), int(zero_point), one["dtype"])
 
     def codes(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """Network inputs (N, H, W, C) as the file takes them: codes of its grid, or floats."""
+        """Network inputs (N, H, W, C) in the form of the file: codes of its grid, or floats."""
         entry = self._detail(self._interpreter.get_input_details())
         if not entry.scale:
             return images
@@ -239,10 +239,10 @@ class LiteFile:
         interpreter.set_tensor(entry.index, codes)
 
     def fill(self, batch: int = 1) -> None:
-        """Fill every input of any file: noise for small types, zeros for other types.
+        """Fill every input: random numbers in floats and small integers, zeros in other types.
 
         Raises:
-            QbenchError: an input is not made of numbers, or has another fixed batch.
+            QbenchError: an input does not hold numbers, or its batch is fixed at another size.
             RuntimeError: the runtime lacks an operator of the file on this kernel path.
         """
         interpreter = self._interpreter
@@ -279,13 +279,13 @@ class LiteFile:
 
 
 def _cannot_run(error: ValueError) -> str:
-    """One sentence with the runtime's reason for not running a file."""
+    """The reason why the runtime cannot run a file, in one sentence."""
     missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", str(error))
     return f"no kernel for {missing.group(1)}" if missing else f"not a LiteRT file: {reason(error)}"
 
 
 def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
-    """The same values each time; wide integers are 0, because they may be indices."""
+    """Random numbers, equal in each call; wide integers are 0, because they may be indices."""
     if dtype.kind not in "iufb":
         raise QbenchError(f"an input of {dtype.name} values: only numbers can be made up.")
     generator = np.random.default_rng(0)

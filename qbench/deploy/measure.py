@@ -27,7 +27,7 @@ class Expected:
         outputs: outputs (N, ...) of the simulation with the file's ranges.
         most: the largest allowed distance of the file from `outputs`; None if it depends on the
             run.
-        graph: outputs (n, ...) of the converted graph for the first images.
+        graph: outputs (n, ...) of the converted graph for the first n images.
         near: the largest allowed distance of the file from `graph`.
         largest: the largest magnitude of any of the network's tensors.
     """
@@ -51,10 +51,10 @@ def measure(
     Args:
         content: the file.
         expected: the expected answers.
-        inputs: returns the network inputs from the first on, in batches (B, H, W, C). It is called
+        inputs: a function that returns all network inputs in batches (B, H, W, C). It is called
             for each kernel path, so the inputs need not all be in memory.
-        targets: (N, ...).
-        task: knows the meaning of outputs.
+        targets: the targets (N, ...) of the inputs.
+        task: the task of the data set.
 
     Returns:
         By kernel path: the task's leading metrics; `agreement`, the percentage of images with the
@@ -63,7 +63,8 @@ def measure(
         run the file, it has only `error`.
 
     Raises:
-        WrongFile: no path runs the file, or its answers on a path differ more than its kind allows.
+        WrongFile: no kernel path can run the file, or its answers on a path differ more than its
+            kind allows.
     """
     found: dict[str, Any] = {}
     for path in KERNELS:
@@ -90,7 +91,7 @@ def measure(
 
 
 def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]:
-    """The outputs of all batches, and those of the first batch when it runs again at the end."""
+    """The outputs of all batches, and the outputs of a second run of the first batch."""
     parts, first = [], None
     for batch in batches:
         first = batch if first is None else first
@@ -102,7 +103,7 @@ def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]
 def _fault(
     file: LiteFile, outputs: Values, again: Values, expected: Expected, task: Task
 ) -> str | None:
-    """The fault in a file's answers to all images, and to the first images again."""
+    """The fault in a file's answers, or None; `again` are second answers to the first images."""
     if not np.array_equal(outputs[: len(again)], again, equal_nan=True):
         return f"gives other {task.output_name} when it is run again"
     leave = file.output()
@@ -126,7 +127,7 @@ def leading(task: Task, outputs: Values, targets: NDArray[Any]) -> dict[str, flo
 
 
 def graph_of(content: bytes) -> FileGraph:
-    """The operators of a file, opened with any kernel path that can open it.
+    """The graph of a file, read with the first kernel path that can open it.
 
     Raises:
         WrongFile: no kernel path can open it.

@@ -1,4 +1,4 @@
-"""A network's codes, bit by bit, with their grids: as small as the bits allow.
+"""Writes and reads the codes of a network bit by bit, with their grids.
 
 All numbers are little-endian; an array is its number of axes (u8), its axes (u32 each) and its
 values. A file holds, in this order:
@@ -10,9 +10,9 @@ values. A file holds, in this order:
               lowest bits of the first byte; or 0 (u8) and an array of f32
               bias: 1 (u8) and an array of i32, or 0 (u8) and an array of f32
     others    arrays of f32
-    CRC-32 of all before it (u32)
+    CRC-32 of everything before it (u32)
 
-There are no names: layers and tensors stand in the order of the network's graph.
+There are no names: layers and tensors are in the order of the network's graph.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_BITS = 16
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-# Values that are spread to bits at once; a multiple of 8, so that each block fills whole bytes.
+# Number of values that are handled at once; a multiple of 8, so that each block fills whole bytes.
 _BLOCK = 1 << 16
 _HEAD = "<4sHIII"
 
@@ -48,7 +48,7 @@ class Codes:
 
     Attributes:
         codes: int32 of any shape, output channels last; from `lowest` to lowest + 2^bits - 1.
-        bits: bits of a stored code, 1 to 16.
+        bits: number of bits of a stored code, 1 to 16.
         lowest: the smallest code that can be stored.
         zero_point: the code of 0.
         scales: (1,) or (channels,) float32; a folded normalization may make them negative.
@@ -66,7 +66,7 @@ class Layer:
     """A convolution or dense layer with batch normalization folded in.
 
     Attributes:
-        kernel: its codes, or its float32 values.
+        kernel: the codes of the kernel, or its float32 values.
         bias: (channels,) int32 with the scale of the input times the scale of the kernel (Jacob et
             al. 2018, eq. 11), or float32.
     """
@@ -104,7 +104,7 @@ def to_bits(values: NDArray[Any], bits: int) -> bytes:
 
 
 def from_bits(content: bytes, count: int, bits: int) -> NDArray[np.uint16]:
-    """The `count` values that `to_bits` put into `content`."""
+    """Read the `count` values that `to_bits` wrote into `content`."""
     values = np.empty(count, "<u2")
     for start in range(0, count, _BLOCK):
         number = min(_BLOCK, count - start)

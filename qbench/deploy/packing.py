@@ -25,7 +25,7 @@ from qbench.quantize.walk import functional
 
 
 def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
-    """The packed form of a trained network, read back before it is returned.
+    """The packed form of a trained network; it is read back and checked.
 
     Raises:
         ValueError: the form read back differs from the written form.
@@ -40,14 +40,15 @@ def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
 def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
     """The contents of a network's packed form.
 
-    Kernels have their trained bits, 1 to 16. A kernel with more bits, or a float kernel, has
-    float32 values. Codes are on the op's grid. An op that measures its range may let values outside
-    its codes through; such a kernel gets as many bits as hold all values. The same holds for
-    channels with different zero points: their codes are counted from the zero points.
+    Kernels have their trained bits, 1 to 16. A kernel with more bits, or a float kernel, is stored
+    as float32 values. Codes are on the op's grid. An op that measures its range may let values
+    outside its codes through; then the kernel gets the number of bits that all its values need. A
+    kernel whose channels have different zero points gets this number too: its codes are counted
+    from the zero points.
 
     Float activations have the 8-bit grid that an int8 file gives them. If activations have more
-    than 16 bits, the network has no grids. A bias is int32 if its layer has codes, reads one tensor
-    with a grid, and all its channels fit. If not, it is float32, which has the same size.
+    than 16 bits, no grids are stored. A bias is int32 if its layer has codes, reads one tensor with
+    a grid, and all its channels fit. If not, it is float32, which has the same size.
 
     Args:
         model: the trained float model.
@@ -80,7 +81,7 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
 
 
 def _roots(model: Any) -> dict[str, list[str]]:
-    """The gathered tensors that each layer reads, over all its calls."""
+    """By layer, the tensors with a gathered range that it reads in all its calls."""
     found: dict[str, list[str]] = {}
     for call in graph_of(model).calls:
         found.setdefault(call.op.name, []).extend(tensor.root for tensor in call.reads)
@@ -88,7 +89,7 @@ def _roots(model: Any) -> dict[str, list[str]]:
 
 
 def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dict[str, Grid]:
-    """The grid of every gathered tensor, with a scale that float32 holds."""
+    """The grid of every tensor with a gathered range; its scale is a float32 value."""
     scheme = scheme_of(quant)
     if scheme is None or scheme.activation_bits > MOST_BITS:
         return {}
@@ -112,9 +113,10 @@ def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | No
 
 
 def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Codes | None:
-    """The codes of a kernel on its trained grid; None where 16 bits cannot hold them.
+    """The codes of a kernel on its trained grid.
 
-    The codes of a depthwise kernel have the shape (height, width, channels).
+    None if 16 bits cannot hold them, or if the grid of a channel has no scale. The codes of a
+    depthwise kernel have the shape (height, width, channels).
     """
     inner = quantizer.quantizer
     bits, kernel = inner.bits, folded.quantized
@@ -138,9 +140,9 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
 
 
 def _lowest_code(grids: list[OpGrid]) -> tuple[int, int]:
-    """The smallest code of a kernel's channels, and the code of 0.
+    """The smallest code of a kernel, and the code of 0.
 
-    If these differ between channels, codes are counted from the code of 0.
+    If they differ between channels, the codes of each channel are counted from its code of 0.
     """
     found = {(grid.lowest, grid.zero_point) for grid in grids}
     return found.pop() if len(found) == 1 else (0, 0)
@@ -155,7 +157,7 @@ def _in_channels(layer: Any, codes: Any) -> Any:
 
 
 def _bias(bias: Floats, codes: Codes, grid: Grid | None) -> Any:
-    """The bias in codes with the scale of input times kernel; else in float32."""
+    """The bias in int32 codes, with the scale of input times kernel; else in float32."""
     steps = codes.scales * np.float64(grid.scale) if grid else np.zeros(1)
     if not steps.all():
         return bias

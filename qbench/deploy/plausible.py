@@ -1,4 +1,4 @@
-"""Checks whether a converted file's answers are explained by its kind (docs/deployment.md).
+"""Checks whether a converted file's answers are plausible for its kind (docs/deployment.md).
 
 Distances are in 255ths of the range of the output's grid: one step of an 8-bit grid, 257 steps of a
 16-bit grid. The output of a float file has no grid; its range is the range of the simulation's
@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from qbench.deploy.file_kind import FileKind
 from qbench.tasks.task import Task
 
-# Float arithmetic in another order; codes that fall to the other side of a tie, for an operator;
-# grids that the converter chose.
+# Allowed distances: for float arithmetic in another order; for an operator that rounds to the other
+# side of a tie; for grids that the converter chose.
 _FLOAT, _TIES, _CALIBRATED = 1.0, 3.0, 64.0
-# How many times as wide as the largest value an output's grid may be.
+# An output's grid may be at most this many times as wide as the largest output.
 _WIDEST = 100.0
-# The share of the clear images that must keep their prediction, and how many make a verdict.
+# The smallest allowed share of images that keep a clear prediction, and the smallest number of such
+# images that is checked.
 _AGREEING, _ENOUGH = 0.9, 20
 
 Values = NDArray[np.float32]
 
 
 def of_export() -> float:
-    """The largest allowed distance of graph and simulation, both without activation grids."""
+    """The largest allowed distance between graph and simulation, both without activation grids."""
     return _FLOAT
 
 
@@ -35,13 +36,13 @@ def of_conversion(kind: FileKind, bits: int, operators: int) -> float:
     """The largest allowed distance of a file from its converted graph.
 
     Args:
-        kind: of the file.
-        bits: of the tensors that the simulation quantized.
+        kind: the kind of the file.
+        bits: the number of bits of the tensors that the simulation quantized.
         operators: the number of operators in the file.
 
-    A value near a tie may be rounded to the other side, which is a step of 2^(8 - bits). Such
-    errors add up as the square root of the number of operators; docs/deployment.md has the
-    measurements.
+    A value near a tie may be rounded to the other side. This changes it by 2^(8 - bits) steps of an
+    8-bit grid. The sum of such changes grows with the square root of the number of operators;
+    docs/deployment.md has the measurements.
     """
     if kind.name == "float":
         return _FLOAT
@@ -54,9 +55,9 @@ def of_conversion(kind: FileKind, bits: int, operators: int) -> float:
 def of_simulation(kind: FileKind, near: float) -> float | None:
     """The largest allowed distance of a file from the simulation; None if it depends on the run.
 
-    An exact file may have the same distance from the simulation as from its graph, `near`. The
-    differences of an approximate file (tensors that only it quantizes, values that it does not
-    clamp) are in its graph too.
+    An exact file may be as far from the simulation as from its graph, `near`. An approximate file
+    quantizes more tensors or clamps fewer values than the simulation. Its graph does so too, so
+    only the distance from the graph has a limit.
     """
     return near if kind.export == "exact" else None
 
@@ -69,7 +70,7 @@ def unit(scale: float, dtype: Any, expected: Values, largest: float = 0.0) -> fl
         dtype: the dtype of the output.
         expected: outputs (N, ...) of the simulation.
         largest: the largest magnitude of any of the network's tensors. float32 keeps about seven
-            digits of it, so an output that is a small difference of large values has fewer digits.
+            digits of it, so an output that is a small difference of large values is less precise.
     """
     if scale:
         return _width(scale, dtype) / 255
@@ -82,9 +83,9 @@ def _width(scale: float, dtype: Any) -> float:
 
 
 def too_wide(scale: float, dtype: Any, expected: Values, task: Task) -> str | None:
-    """The fault of an output's grid that is far too wide for the outputs; None if it is not.
+    """The fault if the output's grid is far too wide for the outputs, else None.
 
-    The steps of such a grid measure nothing: every answer would be less than one step away.
+    The steps of such a grid are useless here: every answer would be less than one step away.
     """
     most = float(np.abs(expected).max())
     if not scale or most == 0 or _width(scale, dtype) <= _WIDEST * most:
@@ -101,10 +102,10 @@ def fault(
     """The reason why outputs cannot be a file's answer to these images; None if they can.
 
     Args:
-        task: knows the meaning of outputs.
+        task: the task of the data set.
         got: outputs (N, ...) of the file.
         expected: the outputs that they are compared with.
-        unit: see `unit`.
+        unit: the unit of distances, as `unit` returns it.
         most: the largest allowed distance.
         what: a name for the expected outputs.
     """

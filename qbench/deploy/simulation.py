@@ -1,4 +1,4 @@
-"""What the simulation of a run did to each tensor and kernel, with fixed ranges."""
+"""Describes how the simulation of a run quantizes each tensor and kernel, with fixed ranges."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Simulation:
     """
 
     def __init__(self, model: Any, averages: RangeAverages, quant: Quant) -> None:
-        """`model` is the trained float model, functional.
+        """`model` is the trained, functional float model.
 
         Raises:
             QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, or an
-                op gives values that are not on its grid.
+                op gives values that are not on its declared grid.
         """
         scheme = scheme_of(quant)
         self._plan = analyse(model, scheme)
@@ -45,7 +45,7 @@ class Simulation:
                 check_grid(quantizer, *self.range_of(name))
 
     def other_than_files(self) -> list[str]:
-        """The tensors whose values an int8 file rounds or cuts otherwise, on the same grid."""
+        """The tensors that an int8 file rounds or clamps in another way, on the same grid."""
         return [
             name
             for name, quantizer in self._quantizers.items()
@@ -53,14 +53,14 @@ class Simulation:
         ]
 
     def quantizer_of(self, name: str) -> Quantizer | None:
-        """The quantizer of a gathered tensor; None if the tensor is float."""
+        """The quantizer of a tensor with a gathered range; None if the tensor is float."""
         return self._quantizers.get(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """The averaged range of a gathered tensor, or the range of all tensors tied to it.
+        """The averaged range of a tensor, or of all tensors that share a range with it.
 
         Raises:
-            QbenchError: it is not finite.
+            QbenchError: the range is not finite.
         """
         names = self._plan.shared_ranges.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]

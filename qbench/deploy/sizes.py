@@ -12,8 +12,8 @@ FLOAT_BITS = 32
 def folded_values(model: Any) -> int:
     """Number of values after batch normalization is folded into the convolutions.
 
-    These are every kernel of a convolution or dense layer, and one bias for each of its output
-    channels. For ResNet-50 v1 with 10 classes this is 23,501,962.
+    The values are the kernels of all convolutions and dense layers, and one bias for each of their
+    output channels. For ResNet-50 v1 with 10 classes the number is 23,501,962.
     """
     total = 0
     for layer in model.layers:
@@ -25,7 +25,7 @@ def folded_values(model: Any) -> int:
 
 def float_values(model: Any) -> int:
     """Number of values that stay float32 in every configuration; see `kept_float`."""
-    from qbench.quantize.kept_float import kept_float  # Keras, which sizes alone do not need
+    from qbench.quantize.kept_float import kept_float  # imports Keras
 
     return sum(kept.values for kept in kept_float(model))
 

@@ -20,7 +20,7 @@ from qbench.quantize.tensors import IMAGE
 
 Values = NDArray[np.float32]
 Simulation = Callable[[Values], dict[str, Values]]
-_NOISE = 0.01  # of float32, in steps
+_NOISE = 0.01  # rounding noise of float32, in steps
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A file beside its simulation.
+    """The comparison of a file with its simulation.
 
     Attributes:
         rows: the tensors that both have, in the order of the network.
         missing: names of tensors of the simulation that are not in the file.
         tensors: the number of tensors in the file: its input and the outputs of its operators.
-        unmatched: the number of these without a counterpart in the simulation: tensors inside a
-            group of layers that the file computes in parts, or tensors with the grid of their
+        unmatched: the number of tensors in the file without a counterpart in the simulation. They
+            lie inside a group of layers that the file computes in parts, or have the grid of their
             input.
     """
 
@@ -75,7 +75,7 @@ def simulation(
 
     Returns:
         A function from network inputs (N, H, W, C) to values (N, ...) by the name of the tensor, in
-        the order of the averages; quantized if the simulation quantizes the tensor.
+        the order of the averages. Values are quantized if the simulation quantizes the tensor.
     """
     view = rewrite(model, scheme, averages)
     every = keras.Model(view.model.inputs, list(view.values))
@@ -96,8 +96,8 @@ def compare(
     """Compare all tensors that file and simulation both have.
 
     Args:
-        simulated: see `simulation`.
-        file: opened with all its tensors (`LiteFile(..., keep_all=True)`).
+        simulated: the function that `simulation` returns.
+        file: the file, opened with all its tensors (`LiteFile(..., keep_all=True)`).
         batches: network inputs (B, H, W, C); the tensors of one batch at a time are in memory.
         made_by: the layers that may make a tensor in the file; see `names_in_file`.
     """
@@ -121,7 +121,7 @@ def _pairs(
     found: Sequence[FileTensor],
     made_by: Mapping[str, Sequence[str]],
 ) -> dict[str, int]:
-    """Pairs the tensors of the file with the tensors of the simulation."""
+    """By tensor of the simulation, the index of its counterpart in `found`."""
     pairs = {}
     for name, values in expected.items():
         at = _index(found, made_by[name]) if name in made_by else _call(found, name, made_by)
@@ -132,7 +132,7 @@ def _pairs(
 
 @dataclass
 class _Differences:
-    """The differences of a tensor for its row, added up batch by batch."""
+    """The differences of one tensor, added up batch by batch."""
 
     step: float
     largest: float = 0.0
@@ -155,9 +155,9 @@ class _Differences:
 
 
 def names_in_file(model: Any) -> dict[str, list[str]]:
-    """The layers of the exported graph that may make each tensor, the likeliest first, by tensor.
+    """By tensor, the layers of the exported graph that may make it, the most probable one first.
 
-    If an operator of its own puts a tensor on its grid, that operator is the likeliest.
+    If a separate operator puts a tensor on its grid, this operator is the most probable one.
     """
     folds = foldable(model)
     found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
@@ -171,7 +171,7 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
 def _call(
     tensors: Sequence[FileTensor], name: str, made_by: Mapping[str, Sequence[str]]
 ) -> int | None:
-    """The tensor of the file that a later call of a layer makes, `<layer>.<number>`."""
+    """The index of the tensor that a later call of a layer makes, named `<layer>.<number>`."""
     layer, _, number = name.rpartition(".")
     found = [
         at
@@ -182,7 +182,7 @@ def _call(
 
 
 def _index(tensors: Sequence[FileTensor], names: Sequence[str]) -> int | None:
-    """The tensor of the file that one of these layers makes."""
+    """The index of the first tensor of the file that one of these layers makes."""
     for name in names:
         for at, tensor in enumerate(tensors):
             if any(_is_scope(scope, name) for scope in tensor.layers):

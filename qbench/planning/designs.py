@@ -18,7 +18,7 @@ Changes = dict[str, Any]
 
 BASELINE = "baseline"
 DEFAULT = "default"
-EACH = "each"  # a float row for each network
+EACH = "each"  # one float row for each network
 FLOAT: Changes = {"quant.enabled": False}
 
 DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
@@ -26,9 +26,10 @@ DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
 
 @DESIGNS.register("ofat")
 def one_factor_at_a_time(levels: Levels) -> list[Changes]:
-    """The default row, then one row for each further level of each factor, the rest at default.
+    """The default row, then one row for each further level of each factor.
 
-    The first level of every factor is its default. Kwasniewska et al. 2019, section III-A.
+    All other factors of a row have their default level, which is the first one. Kwasniewska et al.
+    2019, section III-A.
     """
     changes: list[Changes] = [{}]
     for key, values in levels.items():
@@ -58,7 +59,7 @@ def levels_of(
         base: the default configuration.
         chosen: `design.factors`; None for no restriction.
         given: levels from comma lists; they replace the paper's levels and always take part.
-        use_paper: whether other factors take part with the paper's levels.
+        use_paper: whether the other factors take part with the paper's levels.
 
     Raises:
         QbenchError: a chosen factor is neither in the table nor in `given`.
@@ -84,7 +85,7 @@ def levels_of(
 
 
 def _unique(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The values without repeats, in order; lists as tuples; 1 and true are different values."""
+    """The values without repeats, in order. Lists become tuples; 1 and true stay different."""
     kept: dict[str, Any] = {}
     for value in values:
         kept.setdefault(show(value), tuple(value) if isinstance(value, list) else value)
@@ -105,9 +106,8 @@ class Row:
     Attributes:
         label: `baseline`, `default`, or the settings that differ from the default.
         changes: keys and values that differ from the default.
-        experiment: the configuration, with the first seed; None if no configuration has these
-            changes.
-        reason: why the row is not applicable, or None.
+        experiment: the configuration, with the first seed.
+        reason: the reason why the row is not applicable, or None.
     """
 
     label: str
@@ -120,10 +120,10 @@ def changes_of(design: str, levels: Levels, baseline: bool | str) -> list[Change
     """The changes of each configuration of a design, in the order of its table.
 
     Args:
-        design: name in DESIGNS.
+        design: a name in DESIGNS.
         levels: the levels of each factor, the default first.
-        baseline: whether a float row stands at the top; EACH for one float row above the rows of
-            each network.
+        baseline: whether a float row comes first; EACH for one float row before the rows of each
+            network.
     """
     changes = DESIGNS[design](levels)
     if baseline == EACH:
@@ -136,7 +136,7 @@ def rows(table: Sequence[Changes], at_changes: Callable[[Changes], Experiment]) 
 
     Args:
         table: the changes of each configuration.
-        at_changes: returns the experiment with these changes from the default.
+        at_changes: a function that returns the experiment with these changes from the default.
     """
     result: list[Row] = []
     for changes in table:
@@ -146,12 +146,12 @@ def rows(table: Sequence[Changes], at_changes: Callable[[Changes], Experiment]) 
 
 
 def network_part(changes: Mapping[str, Any]) -> Changes:
-    """The changes outside quantization; the float row with these changes is the baseline."""
+    """The changes outside `quant`; the float row with these changes is the baseline."""
     return {key: value for key, value in changes.items() if key.partition(".")[0] != "quant"}
 
 
 def _with_floats(table: Sequence[Changes]) -> list[Changes]:
-    """The rows of each network together, below its float row."""
+    """The table in groups, one for each network; each group begins with a float row."""
     networks: dict[str, list[Changes]] = {}
     for changes in table:
         network = network_part(changes)
@@ -162,14 +162,14 @@ def _with_floats(table: Sequence[Changes]) -> list[Changes]:
 
 
 def label(changes: Changes) -> str:
-    """`quant.bits=4`, several separated by blanks, `default` or `baseline`."""
+    """The label of a row: `baseline`, `default`, or its changes, such as `quant.bits=4`."""
     if changes == FLOAT:
         return BASELINE
     return " ".join(f"{key}={_written(value)}" for key, value in changes.items()) or DEFAULT
 
 
 def _written(value: Any) -> str:
-    """A level in a label, on one line; in quotes if blanks would make it look like several."""
+    """A level as text for a label: one line, in quotes if it has blanks or hidden characters."""
     text = show(value)
     plain = text.isprintable() and not any(character.isspace() for character in text)
     return text if plain or isinstance(value, Mapping) else repr(text)

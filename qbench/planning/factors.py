@@ -26,10 +26,10 @@ def _place(setting: Setting) -> float:
 
 
 COLUMNS: tuple[Setting, ...] = tuple(sorted((s for s in SETTINGS if s.column), key=_place))
-"""The settings that tables have a column for, in its order."""
+"""The settings that have a column in tables, in the order of the columns."""
 
 FACTORS: tuple[Setting, ...] = tuple(setting for setting in COLUMNS if setting.levels)
-"""Those that the paper varies."""
+"""The settings that the paper varies, in the order of the columns."""
 
 
 @cache
@@ -57,7 +57,7 @@ OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
 
 
 def cells(experiment: Experiment) -> dict[str, str]:
-    """The cells of settings in a table row; empty if the setting has no effect there."""
+    """By column, the cell of a table row; empty if the setting has no effect in the experiment."""
     return {
         str(setting.column): setting.cell(_group_of(experiment, setting))
         if experiment.quant.enabled and has_setting(experiment, setting.key)
@@ -76,7 +76,7 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
     Args:
         experiment: the combination.
         explicit: the keys that the user set. If an op lacks a setting, an inherited value is left
-            out of the experiment's identity, but a value that the user set is a mistake.
+            out of the experiment's identity. A value that the user set is an error.
     """
     quant = experiment.quant
     if not quant.enabled:
@@ -102,7 +102,10 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
 
 
 def _impossible_bits(quant: Quant) -> str | None:
-    """Why the op cannot have these bits; the scheme says which kernels have signed codes."""
+    """The reason why an op does not support its number of bits, or None.
+
+    The allowed numbers of bits depend on the sign of the codes, which the scheme decides.
+    """
     scheme = scheme_of(quant)
     assert scheme is not None
     edge = "quant.first_last"
@@ -123,7 +126,7 @@ def _impossible_bits(quant: Quant) -> str | None:
 
 
 def _averaging(op: Op) -> str:
-    """The settings that use moving averages in place of ranges that an op measures."""
+    """The settings that give moving averages in place of ranges that the op measures."""
     given = ["quant.range_given=true"] if "range_given" in op.settings else []
     others = [f"quant.op={name}" for name in OPS.names() if not OPS[name].own_range]
     return " or ".join(given + others)

@@ -13,7 +13,7 @@ from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.storage import layout, records
 
-_MANY = 60  # more lines than this are cut in text
+_MANY = 60  # the text shows at most this many lines of a list
 
 
 def print_forecast(plan: Plan, workers: int, step_seconds: float | None, as_json: bool) -> None:
@@ -27,8 +27,8 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
     Args:
         plan: the plan.
-        workers: jobs that run at the same time.
-        step_seconds: seconds of one step; None reads them from the study's records, if any.
+        workers: number of jobs that run at the same time.
+        step_seconds: seconds of one step. None: they are read from the study's records, if any.
 
     Returns:
         `runs` and `not_applicable` (rows), `segments` of the tree (steps and users),
@@ -75,7 +75,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
 
 def _apart(plan: Plan) -> list[str] | None:
-    """A name for each run, so that no runs share steps when sharing is off."""
+    """A different name for each run if sharing is off, so that no runs share steps; else None."""
     if plan.settings.engine.share:
         return None
     return [str(number) for number in range(len(plan.runs))]
@@ -94,7 +94,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 
 def _measured(root: Path) -> dict[str, float]:
-    """Seconds of a step and bytes of a state, from the study's files on disk."""
+    """The seconds of a step and the bytes of a state, from the study's records on disk."""
     seconds: list[float] = []
     values = 0
     for path in layout.record_files(root)[:200]:
@@ -104,7 +104,7 @@ def _measured(root: Path) -> dict[str, float]:
                 seconds += record["step_seconds"].values()
                 values = max(values, record["size"]["values"])
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a plan is only an estimate; whoever reads results is told of damage
+            continue  # this is only an estimate; other commands report damaged records
     measured: dict[str, float] = {"step_seconds": statistics.median(seconds)} if seconds else {}
     if values:
         measured["state_bytes"] = 8 * values  # weights and one optimizer slot, float32

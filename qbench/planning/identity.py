@@ -1,4 +1,4 @@
-"""What the result of a run, and of each of its phases, depends on, as plain data."""
+"""Everything that the result of a run, or of one of its phases, depends on, as plain data."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from qbench.planning.factors import effects, has_setting
 from qbench.planning.segments import Phase
 from qbench.quantize.ops import OPS
 
-# Settings that came after the first records: group, name and the value that does what was done
-# before them. It is left out, so that a record keeps its id when qbench learns something new. The
-# arguments of a model are declared by its builder; where it has an activation, that was relu.
+# Settings that are newer than the first records: group, name, neutral value. The neutral value
+# gives the old behaviour. It is left out of identities, so that old records keep their ids. The
+# arguments of a model are not in SETTINGS, because its builder declares them.
 _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
     *((s.group, s.name, plain(s.neutral)) for s in SETTINGS if s.neutral is not UNSET),
     ("model", "activation", "relu"),
 )
 
-# What computes the same in another way since the first records, and gives other last bits: the
-# statistics of folded layers, and symmetric kernels with a range for each channel.
+# Computations that have changed since the first records, and now give other last bits: the
+# statistics of folded layers, and symmetric kernels with one range for each channel. These texts in
+# an identity distinguish new results from old ones.
 _STATISTICS = "statistics in one pass"
 _UNITS = "in units"
-# XLA did not compile evaluation at first; it always compiled training, whose states stay the same.
+# At first XLA compiled training only; now it compiles evaluation too. This text is in the identity
+# of runs, but not of phases: states of training have not changed.
 _EVALUATED = "steps and evaluation"
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
-    """The settings that a result depends on, for given data; plain and canonical.
+    """The settings that a result depends on besides the data, as plain data in a canonical form.
 
-    The place of the data, notes on them, the interval of checkpoints, and every setting without
-    effect here are not in it.
+    The folder of the data, notes on the data, the interval of checkpoints, and settings without an
+    effect in this experiment are left out.
     """
     config = _settings(experiment)
     if experiment.train.compiles:
@@ -51,11 +53,12 @@ def identity(experiment: Experiment) -> dict[str, Any]:
 
 
 def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
-    """The float and the quantized steps of a run, and everything that influences them.
+    """The float phase and the quantized phase of a run, with everything that influences them.
 
     Args:
-        experiment: the run.
-        common: what all steps depend on beside the experiment: the hash of the data, the machine.
+        experiment: the experiment of the run.
+        common: plain data for everything else that all steps depend on: the hash of the data, the
+            machine.
     """
     config = _settings(experiment)
     start, end = experiment.quantization_start, experiment.train.steps
@@ -68,9 +71,9 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
-    """The settings with an effect; bit widths, optimizer and schedule are spelled out.
+    """The settings with an effect; bits, optimizer and schedule are written out with defaults.
 
-    `quant` always has `ema_decay`, because float steps gather ranges, in a float run too.
+    `quant` always has `ema_decay`, because float steps gather ranges, also in float runs.
     """
     config = _until(experiment.as_config(), (FIRST_STEP, QUANTIZED, EVALUATION))
     for group, name, neutral in _NEUTRAL:
@@ -78,7 +81,7 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
         if values.get(name, UNSET) == neutral:
             del values[name]
     del config["train"]["jit"]
-    if experiment.train.compiles:  # changes last bits, whoever chose it
+    if experiment.train.compiles:  # XLA changes the last bits
         config["train"]["jit"] = True
     for key, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
         choice = getattr(experiment.train, key)
@@ -105,13 +108,13 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
 def graph_settings(experiment: Experiment) -> dict[str, Any]:
     """The settings that the graph of a training step can depend on, as plain data.
 
-    These are all settings except those that take effect in evaluation or never.
+    The settings that take effect in evaluation or never are left out.
     """
     return _until(experiment.as_config(), (FIRST_STEP, QUANTIZED))
 
 
 def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]:
-    """A copy of the settings that have taken effect in one of these phases. Every group stays."""
+    """A copy with only the settings that take effect in one of these phases. All groups stay."""
     other = _outside(phases)
     return {
         group: {name: value for name, value in values.items() if name not in other[group]}
@@ -124,7 +127,7 @@ def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]
 
 @cache
 def _outside(phases: tuple[Effect, ...]) -> Mapping[str, set[str]]:
-    """The names of the settings that take effect in none of these phases, by group."""
+    """By group, the names of the settings that take effect in none of these phases."""
     found: dict[str, set[str]] = defaultdict(set)
     for key, effect in effects().items():
         group, _, name = key.rpartition(".")

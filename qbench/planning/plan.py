@@ -18,13 +18,13 @@ from qbench.planning.settings import SETTINGS, Settings
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
 
-# Configuration groups that a comma list may go over, as a factor of its own.
+# Configuration groups that can be factors: a comma list gives their levels.
 GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule")
-# What is of the whole command, or at the top of every run: no factor.
+# Keys of the whole command, and keys at the top level of a run. They are not factors.
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 
 Choices = tuple[str, ...]
-"""Choices of groups, each as `model=resnet20`."""
+"""Choices of groups, each in the form `model=resnet20`."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Plan:
     """A design with all its configurations.
 
     Attributes:
-        settings: of the command.
-        levels: of every factor that varies, the default first.
+        settings: the settings of the command.
+        levels: the levels of every factor that varies, the default first.
         rows: the rows of the table, in order.
     """
 
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """Every different network of its runs: model name, arguments, data set, resolution."""
+        """The different networks of the runs: model name, arguments, data set, resolution."""
         found: list[list[Any]] = []
         for run in self.runs:
             model, data = run.experiment.model, run.experiment.data
@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Folder name of the sweep: its design and a hash of what it runs."""
+        """The folder name of the sweep: its design and a hash of its rows and seeds."""
         content = [[identity(row.experiment), row.reason] for row in self.rows]
         return f"{self.settings.design.name}-{content_id([content, self.settings.seeds])[:8]}"
 
@@ -94,9 +94,9 @@ class Outline:
     """A design with its levels, before Hydra has composed its configurations.
 
     Attributes:
-        settings: of the command, composed without the comma lists.
-        fixed: keys that were set to one value.
-        levels: of every factor that varies, the default first.
+        settings: the settings of the command, composed without the comma lists.
+        fixed: the keys that were set to one value.
+        levels: the levels of every factor that varies, the default first.
         table: the changes of each row.
     """
 
@@ -112,7 +112,7 @@ class Outline:
 
     @property
     def choices(self) -> list[Choices]:
-        """Every combination of group choices in it; each has its own default experiment."""
+        """All combinations of group choices in the table; each has its own default experiment."""
         of_rows = (choices_in(self.first | changes) for changes in self.table)
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
 
@@ -127,12 +127,12 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
 
     Args:
         settings: the settings, composed without the comma lists.
-        given: the comma lists, by key.
-        fixed: keys that were set to one value. For these keys, and for the comma lists,
+        given: the levels from comma lists, by key.
+        fixed: the keys that were set to one value. For these keys and for the keys of `given`,
             `design.levels` has no effect.
 
     Raises:
-        QbenchError: a key is no factor, or there is nothing to vary.
+        QbenchError: a key cannot be a factor, or there is nothing to vary.
     """
     design = settings.design
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
@@ -153,13 +153,12 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     """The plan of a sweep.
 
     Args:
-        outline: its design with its levels.
-        composed: for each of the outline's choices of groups, the default experiment with this
-            choice.
+        outline: the outline of the sweep.
+        composed: the default experiment for each combination in `outline.choices`.
 
     Raises:
-        QbenchError: a level, or the default configuration, that cannot be run; data sets whose
-            metrics do not fit one table.
+        QbenchError: a level is not allowed, the default configuration cannot be run, or the metrics
+            of the data sets do not fit into one table.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}

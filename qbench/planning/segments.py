@@ -36,10 +36,10 @@ class Segment:
 
     Attributes:
         id: a hash of everything that can influence the state at the segment's end.
-        parent: the segment before it, None at the root.
+        parent: the segment before this one; None at the root.
         phase: `float` or `quantized`.
-        runs: the runs that end with this segment, by number.
-        uses: number of runs that pass through it or end with it.
+        runs: the numbers of the runs that end with this segment.
+        uses: the number of runs that pass through this segment or end with it.
     """
 
     id: str
@@ -71,8 +71,8 @@ class Tree:
     """The segments of a set of runs.
 
     Attributes:
-        segments: all of them, each after its parent.
-        last: the last segment of every run, by number.
+        segments: all segments, each after its parent.
+        last: the last segment of every run, by the number of the run.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Tree:
         """Make the tree of runs from their phases.
 
         Args:
-            schedules: the phases of each run, in order from step 0. The content must include what
-                all runs depend on (data, machine, software).
+            schedules: the phases of each run, in order from step 0. Their content must include
+                everything that all runs depend on (data, machine, software).
             apart: a name for each run, so that no runs share segments; None to share.
         """
         self.segments: list[Segment] = []
@@ -128,10 +128,10 @@ class Tree:
         content: str,
         members: list[tuple[int, tuple[Phase, ...]]],
     ) -> None:
-        """One phase of several runs, cut where a run leaves it.
+        """Add one phase of several runs, cut into segments where a run leaves the phase.
 
-        An id says where the phase began and how far it has come, not where it was cut: the same
-        state has the same id in every sweep.
+        The id of a segment depends on the start of the phase and on the end of the segment, not on
+        earlier cuts. So the same state has the same id in every sweep.
         """
         origin = parent.id if parent else origin
         members.sort(key=lambda member: member[1][0].end)

@@ -67,8 +67,8 @@ def _study(key: str, value: Any) -> Any:
 class Design(Group, prefix="design"):
     """`design`: how factors vary.
 
-    `factors` None means all factors of the paper with `ofat`, and no further factors with other
-    designs. The first value of each of `levels` is the default level.
+    If `factors` is None, all factors of the paper vary with `ofat`; with other designs only factors
+    with levels vary. The first level of each factor in `levels` is its default.
     """
 
     name: str = setting(
@@ -213,7 +213,7 @@ class Settings(Group):
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:
-        """Settings from the composed configuration as plain nested data.
+        """Make the settings from the composed configuration, which is plain nested data.
 
         Raises:
             QbenchError: a key or a value is not allowed.
@@ -245,7 +245,7 @@ _KEYS = ("study", "design", "seeds", "out", "job", "deploy", *_OF_EXPERIMENT, *_
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
-    *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds`
+    *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
     *(found for group in (Deploy, Design, Engine) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""

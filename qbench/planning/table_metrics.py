@@ -1,4 +1,4 @@
-"""Whether one table can hold the metrics of a plan's rows: said before anything trains."""
+"""Checks, before anything trains, that one table can hold the metrics of a plan's rows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from qbench.planning.settings import SETTINGS
 from qbench.tasks.metric import check_alike, check_metrics
 from qbench.tasks.task import Task
 
-# Settings without a dot are called in tables of differences what a metric could be called.
+# Names of other columns. Tables of differences have columns for settings without a dot, too.
 _TAKEN = {s.column for s in COLUMNS} | {s.key for s in SETTINGS if not s.group}
 
 
 def check_table(names: Iterable[str]) -> None:
-    """See that one table can hold the metrics of these data sets.
+    """Check that one table can hold the metrics of these data sets.
 
     Args:
-        names: of the data sets, as registered.
+        names: the registered names of the data sets.
 
     Raises:
-        QbenchError: one is not known, their metrics differ, or a metric is called what a column or
-            a setting is.
+        QbenchError: a name is not registered, the data sets have different metrics, or a metric
+            has the name of a column or of a setting.
     """
     tasks = {name: DATASETS[name].make_task() for name in dict.fromkeys(names)}
     for task in tasks.values():
@@ -34,10 +34,11 @@ def check_table(names: Iterable[str]) -> None:
 
 
 def check_columns(task: Task) -> None:
-    """See that tables have columns for all metrics of a task beside those of settings.
+    """Check that tables can have a column for each metric of a task.
 
     Raises:
-        QbenchError: a metric is called what something else in them is.
+        QbenchError: `check_metrics` refuses a metric, or a metric has the name of a column or of a
+            setting.
     """
     check_metrics(task.name, task.metrics)
     for metric in task.metrics:

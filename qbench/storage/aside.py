@@ -1,7 +1,7 @@
-"""Files and folders that are written under a hidden name, and appear complete under their own.
+"""Writes files and folders under a hidden name until they are complete.
 
-While a process writes one, it holds a lock on it. So another process on this machine can tell
-what is being written from what a killed process has left.
+While a process writes such a file or folder, it holds a lock on it. So other processes on this
+machine can distinguish it from an incomplete one that a killed process has left.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _SUFFIX = ".qbench-tmp"
 
 
 def hidden_name(path: Path, distinct: str) -> Path:
-    """The name that `path` has until it is complete, or while it is taken away.
+    """The name of `path` until it is complete, and while it is removed.
 
     Args:
         path: the file or folder.
-        distinct: a text that no other process uses for it.
+        distinct: a text that no other process uses for this path.
     """
     return path.with_name(f".{path.name}.{distinct}{_SUFFIX}")
 
@@ -44,9 +44,10 @@ def folder_beside(folder: Path) -> Iterator[Path]:
 
 
 def sweep_up(folders: Iterable[Path]) -> None:
-    """Remove from these folders what killed processes have left half-written.
+    """Remove incomplete files and folders of killed processes from these folders.
 
-    What a process on this machine is writing stays. On a file system without locks all stays.
+    A file or folder that a process on this machine is writing stays. On a file system without locks
+    everything stays.
     """
     for folder in folders:
         if any(_hidden(folder)):
@@ -71,12 +72,12 @@ def _new_folder(path: Path) -> Path:
 
 @contextmanager
 def _kept(make: Callable[[], Path]) -> Iterator[Path]:
-    """What `make` gives, with a lock on it; made again if it is swept up before it has its lock."""
+    """Make a file or folder and lock it; if another process removes it first, make a new one."""
     while True:
         beside = make()
         with suppress(FileNotFoundError):
             handle = os.open(beside, os.O_RDONLY)
-            with suppress(OSError):  # some network file systems lock nothing
+            with suppress(OSError):  # some network file systems have no locks
                 fcntl.flock(handle, fcntl.LOCK_EX)
             if beside.exists():
                 break

@@ -12,7 +12,7 @@ from qbench.base.errors import NotConvertible, WrongFile
 from qbench.storage import layout, records
 
 WITHOUT_FILE = tuple(kind.export for kind in (NotConvertible, WrongFile))
-"""`export` of a run that could not be converted, or whose file gave wrong answers."""
+"""Values of `export` for a run that could not be converted, or whose file gave wrong answers."""
 
 _DIFFERENCES = ("largest_difference", "mean_difference")
 
@@ -27,8 +27,8 @@ def write(
 
     Args:
         folder: the folder of the run.
-        report: plain data; with `content`, its `file` is the file's name.
-        content: the file.
+        report: the report as plain data. If there is a file, its `file` is the name of the file.
+        content: the content of the file, or None.
         calibration: see `qbench.storage.layout.conversion_report`.
     """
     measured = records.as_json(report)
@@ -67,7 +67,7 @@ def is_conversion(report: Any) -> bool:
 
 
 def _is_measured(row: Any) -> bool:
-    """Whether this is the measurement on one kernel path, or the reason why there is none."""
+    """Whether `row` is the measurement on one kernel path, or the reason why there is none."""
     if not isinstance(row, dict):
         return False
     if "error" in row:

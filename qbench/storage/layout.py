@@ -3,7 +3,7 @@
     <root>/runs/<id>/   config.json        the whole configuration of one run
                         record.json        the run record; written last
                         history.csv        training loss
-                        predictions.npz    what the task keeps of the outputs
+                        predictions.npz    the predictions of the task for the test set
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
@@ -11,17 +11,17 @@
                         latency.json       milliseconds, from `qbench latency`
     <root>/segments/    <id>.state         the state at the end of a segment that several runs share
                         <id>.partial       the last checkpoint within a segment
-                        <id>.lock          while a process trains the segment
-                        <id>.error         why it could not be trained in the running sweep
+                        <id>.lock          exists while a process trains the segment
+                        <id>.error         why the segment could not be trained in the running sweep
     <root>/jobs/        <id>.json          a job of the running sweep
-                        stop               no further job begins
-    <root>/jobs.jsonl   a line for every finished job: steps, seconds
-    <sweep>/            manifest.json      which runs belong to this table, and as which rows
+                        stop               while it exists, no further job begins
+    <root>/jobs.jsonl   one line for every finished job: steps, seconds
+    <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
 
 A root is the folder of a study, and a sweep's folder lies in it; with `out` both are the same
 folder. A damaged file or folder is renamed to <name>.damaged. A hidden name means that the file or
-folder is still being written.
+folder is not complete yet.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run_folder(root: Path, run: str) -> Path:
 
 
 def record_files(root: Path) -> list[Path]:
-    """The records of all runs below a root, by id."""
+    """The record files of all runs below a root, sorted by run id."""
     return sorted(root.glob(f"{_RUNS}/*/{RECORD}"))
 
 
@@ -67,18 +67,18 @@ def conversion_report(calibration: str | None) -> str:
     """The file with the report of a run's converted file.
 
     Args:
-        calibration: how its ranges were found, if training did not gather them.
+        calibration: the calibration that found the ranges; None if training gathered them.
     """
     return f"deploy_{calibration}.json" if calibration else "deploy.json"
 
 
 def converted(kind: str) -> str:
-    """The converted file of a kind, such as `int8`."""
+    """The name of the converted file of a kind, such as `int8`."""
     return f"{_MODEL}{kind}.tflite"
 
 
 def kind_of_converted(file: str) -> str:
-    """The kind of a converted file, by its name."""
+    """The kind of a converted file, from the name of the file."""
     return Path(file).stem.removeprefix(_MODEL)
 
 
@@ -93,7 +93,7 @@ def segment_file(root: Path, segment: str, kind: str) -> Path:
 
 
 def segment_files(root: Path, kind: str) -> dict[Path, str]:
-    """All files of a kind, also damaged ones, with their segments."""
+    """All files of a kind, also damaged ones, each with the id of its segment."""
     files = [
         *segments_folder(root).glob(f"*.{kind}"),
         *segments_folder(root).glob(f"*.{kind}.{_DAMAGED}"),
@@ -123,27 +123,27 @@ def job_file(root: Path, job: str) -> Path:
 
 
 def root_of_job(path: Path) -> Path:
-    """The root that a job's file lies below."""
+    """The root of a job, from the path of the job's file."""
     return path.parent.parent
 
 
 def stop_file(root: Path) -> Path:
-    """While this is there, no further job is begun."""
+    """The file that stops a sweep: while it exists, no further job begins."""
     return jobs_folder(root) / _STOP
 
 
 def jobs_log(root: Path) -> Path:
-    """A line of JSON for every job that was done."""
+    """The file with one line of JSON for every finished job."""
     return root / _JOBS_LOG
 
 
 def runs_seen_from(sweep: Path, root: Path) -> str:
-    """The folder of all runs as a sweep's manifest names it: a relative path, so both can move."""
+    """The folder of all runs, relative to a sweep's folder, so that both can be moved together."""
     return _RUNS if sweep == root else f"../{_RUNS}"
 
 
 def root_of_sweep(sweep: Path, manifest: Mapping[str, Any]) -> Path:
-    """The root that holds the runs of a sweep, by its manifest."""
+    """The root that holds the runs of a sweep, from the sweep's manifest."""
     runs: str = manifest["runs"]
     return (sweep / runs).parent
 

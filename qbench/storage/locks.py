@@ -1,10 +1,10 @@
 """Locks on files: one process trains a segment; others wait or take over a dead lock.
 
 A lock of another machine counts as dead if it has not been renewed for a minute. But its holder may
-only have been stopped, and continue later. Then it finds another token in the lock file: it renews
-and removes nothing, and `Lock.check` stops it before it writes. A write that was checked just
-before does no harm: the file of a segment or a run has the same content from every writer, it
-appears complete, and a finished run is never replaced.
+only be stopped, and continue later. Then it finds another token in the lock file: it does not renew
+or remove the lock, and `Lock.check` stops it before it writes. A write that was checked just before
+does no harm: every writer writes the same content for a segment or a run, the file appears
+complete, and a finished run is never replaced.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from qbench.base.errors import QbenchError
 from qbench.base.files import alone_in, room_for
 
 HEARTBEAT_SECONDS = 10.0
-STALE_SECONDS = 60.0  # a lock of another machine that has not been renewed for so long is dead
+STALE_SECONDS = 60.0  # a lock of another machine is dead after this time without renewal
 _POLL_SECONDS = 0.2
 
 _now = time.time
 
 
 class LockLost(QbenchError):
-    """Another process has taken over this process' lock; a new attempt waits for it."""
+    """Another process has taken over this process' lock; a new attempt waits for the lock."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,28 @@ class Lock:
 
     Attributes:
         path: the lock file.
-        token: a name in the lock file that only this lock has.
+        token: a text in the lock file that only this lock has.
     """
 
     path: Path
     token: str
 
     def is_in(self, path: Path) -> bool:
-        """Whether a file at `path` is this lock's."""
+        """Whether the lock file at `path` belongs to this lock."""
         holder = read_holder(path)
         return holder is not None and holder.get("token") == self.token
 
     def check(self) -> None:
-        """Call this before writing anything that the lock protects.
+        """Check that this process still has the lock; call it before each protected write.
 
         Raises:
-            LockLost: another process has the lock now, or had it and is finished.
+            LockLost: another process has the lock now, or had it and has finished.
         """
         if not self.is_in(self.path):
             raise LockLost(self.loss())
 
     def loss(self) -> str:
-        """The message if the lock is lost."""
+        """The message that the lock is lost."""
         holder = read_holder(self.path)
         other = _named(holder) if holder else "another process"
         return (
@@ -79,12 +79,12 @@ def locked(
 
     Args:
         path: the lock file; it exists while the lock is held, and names its holder.
-        say: called with a line when the lock must be waited for, when a lock is taken over, and
-            when this lock was taken over.
-        pause: waits for this number of seconds before the next look at the lock.
+        say: called with a line of text when this process waits for the lock, when it takes over a
+            dead lock, and when it has lost its own lock.
+        pause: called with the number of seconds to wait before the lock is read again.
 
     Yields:
-        The lock; check it before writing.
+        The lock; check it before each write.
     """
     lock = _taken(path, say, pause)
     stop = threading.Event()
@@ -144,7 +144,7 @@ def _try(path: Path) -> Lock | None:
             aside.write_text(json.dumps(me))
             os.link(aside, path)
     except FileExistsError:
-        # A network file system may have made it, and not have heard its own answer.
+        # A network file system may report an error although it has made the link.
         return lock if lock.is_in(path) else None
     finally:
         aside.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def _aside(path: Path) -> Path:
 
 
 def read_holder(path: Path) -> Holder | None:
-    """The holder of the lock, or None if nobody holds it."""
+    """The holder of the lock; None if the lock file is missing or names no holder."""
     try:
         holder: Holder = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -177,8 +177,8 @@ def is_held(path: Path) -> bool:
 def _is_dead(path: Path, holder: Holder) -> bool:
     """Whether the holder is dead.
 
-    Where its number is of this very process table, that tells; a process that got a dead one's
-    number has another starting time. For other machines, and containers, the lock's age does.
+    A holder in this process table is dead if no process has its number, or if the process with its
+    number started at another time. For other machines and containers the age of the lock decides.
     """
     here = socket.gethostname(), process_table()
     if (holder["host"], holder.get("processes")) == here:
@@ -189,9 +189,10 @@ def _is_dead(path: Path, holder: Holder) -> bool:
 
 @cache
 def process_table() -> str:
-    """Names the processes that this one sees: of the machine since its start, or a container.
+    """A name for the set of processes that this process sees: a machine's or a container's.
 
-    Machines and containers may share their host's name. Empty where it is not known.
+    The host name is not enough, because machines and containers may share it. The name changes when
+    the machine restarts. It is empty if the system does not tell it.
     """
     try:
         start = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -211,9 +212,9 @@ def _exists(pid: int) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's clock; empty if this is unknown.
+    """The time when a process started, in the kernel's clock; empty if it is unknown.
 
-    A process that has ended and only waits for its parent counts as not started.
+    It is `ended` for a process that has ended and waits for its parent.
     """
     try:
         facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -228,19 +229,19 @@ def take_away(path: Path) -> bool:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether a file is the lock of a dead holder, or is old and names no holder."""
+    """Whether a lock file names a dead holder, or names no holder and is old."""
     holder = read_holder(path)
     return _is_stale(path) if holder is None else _is_dead(path, holder)
 
 
 def _remove(path: Path, is_meant: Callable[[Path], bool]) -> bool:
-    """Remove the lock file if it is the expected one.
+    """Remove the lock file if `is_meant` returns true for it.
 
-    Between the check and the removal another process may put its own lock there. Processes of this
+    Between the check and the removal, another process may put its own lock there. Processes of this
     machine cannot, because a process that removes a lock has locked the folder. But some network
-    file systems lock no folders. So the file first gets a name that no other process uses. Then it
-    is checked again, and gets its old name back if it is another lock. If a third process has made
-    its lock in the meantime, that lock stays, and the owner of the other lock finds it lost.
+    file systems have no locks on folders. So the file first gets a name that no other process uses.
+    Then it is checked again. If it is another lock, it gets its old name back. If a third process
+    has made its lock in the meantime, that lock stays, and the owner of the other lock has lost it.
     """
     if not is_meant(path):
         return False
@@ -277,10 +278,10 @@ def _beat(lock: Lock, wait: Callable[[float], bool]) -> None:
 
     Args:
         lock: the lock.
-        wait: waits for this number of seconds, or until the lock is released; returns whether it is
-            released.
+        wait: waits for a number of seconds, or until the lock is released; returns whether the lock
+            is released.
     """
     while not wait(HEARTBEAT_SECONDS):
-        with suppress(OSError):  # a network file system may be back at the next beat
+        with suppress(OSError):  # a network file system may work again at the next beat
             if lock.is_in(lock.path):
                 os.utime(lock.path)

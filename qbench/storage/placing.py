@@ -1,4 +1,4 @@
-"""Folders that appear complete, under a name that a finished one never leaves again."""
+"""Puts complete folders in place, and never replaces or removes a finished one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from qbench.base.files import alone_in
 from qbench.storage.aside import hidden_name
 
 Look = Callable[[Path], bool]
-"""Whether a folder holds what must stay."""
+"""A function that says whether a folder is finished; a finished folder must stay."""
 
 
 def put(aside: Path, folder: Path, is_finished: Look) -> None:
-    """Give a folder beside it the name `folder`, unless what has that name is finished."""
+    """Rename the folder `aside`, which lies beside `folder`, to `folder`.
+
+    An unfinished `folder` is removed first. If `folder` is finished, nothing is done.
+    """
     with alone_in(folder.parent):
         while not is_finished(folder):
             if away := _taken_away(folder, is_finished):
@@ -28,7 +31,7 @@ def put(aside: Path, folder: Path, is_finished: Look) -> None:
 
 
 def remove(folder: Path, is_finished: Look) -> None:
-    """Remove a folder, unless it is finished or not there."""
+    """Remove a folder, unless it is finished or does not exist."""
     if folder.exists():
         with alone_in(folder.parent):
             if away := _taken_away(folder, is_finished):
@@ -36,10 +39,10 @@ def remove(folder: Path, is_finished: Look) -> None:
 
 
 def set_aside(folder: Path, name: Path, is_finished: Look) -> bool:
-    """Give a folder another name, in place of what has that, unless it is finished.
+    """Rename a folder to `name`, unless it is finished; a folder of this name is replaced.
 
     Returns:
-        Whether it has the other name now.
+        Whether the folder was renamed.
     """
     with alone_in(folder.parent):
         away = _taken_away(folder, is_finished)
@@ -50,11 +53,14 @@ def set_aside(folder: Path, name: Path, is_finished: Look) -> bool:
 
 
 def _taken_away(folder: Path, is_finished: Look) -> Path | None:
-    """The hidden name that a folder has got; None if it is finished or not there.
+    """Rename a folder to a hidden name, unless it is finished or does not exist.
 
-    Another machine, which no lock on a folder may reach, may put a finished one there between the
-    look and the renaming. So it is looked at again under a name that nobody else uses, and goes
-    back.
+    The lock on the parent folder may not reach another machine, which may put a finished folder
+    there between the check and the renaming. So the folder is checked again under its hidden
+    name. If it is finished, it gets its old name back.
+
+    Returns:
+        The hidden name; None if the folder is finished or does not exist.
     """
     if not folder.exists() or is_finished(folder):
         return None
@@ -72,7 +78,7 @@ def _taken_away(folder: Path, is_finished: Look) -> Path | None:
 
 @contextmanager
 def _unless_there(folder: Path) -> Iterator[None]:
-    """Pass over that nothing can be put where another machine's folder has just appeared."""
+    """Ignore the error if another machine has just put a folder at this place."""
     try:
         yield
     except OSError:

@@ -1,6 +1,6 @@
-"""Runs and manifests of sweeps on disk.
+"""Writes and reads the folders of runs and the manifests of sweeps.
 
-A run's folder appears at once and complete, or not at all. `qbench.storage.layout` has its place.
+A run's folder appears complete, or it does not appear. `qbench.storage.layout` defines its place.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def content_id(content: Any) -> str:
 
 
 def as_json(content: Any) -> bytes:
-    """Plain data as readable JSON; NaN is refused."""
+    """Plain data as indented JSON; ValueError if there is a NaN or infinity."""
     return (json.dumps(content, indent=2, allow_nan=False, default=list) + "\n").encode()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside, flush to the disk, rename: a reader sees the old file or the new one.
+    """Write a file so that a reader sees either the old content or the complete new content.
 
     Raises:
-        DiskFull: there is no room; the old file has not changed.
+        DiskFull: there is no room; the old file does not change.
     """
     with room_for(path):
         _write(path, content)
@@ -81,14 +81,14 @@ def write_run(
     It replaces a failed attempt, but never a finished run.
 
     Args:
-        root: holds `runs/`.
-        run: the run's id.
+        root: the root folder, which holds `runs/`.
+        run: the id of the run.
         config: the whole configuration.
         record: the run record.
-        history: rows of the training history, with equal keys.
-        predictions: arrays by name, or None for no file.
+        history: the rows of the training history, with equal keys.
+        predictions: the arrays by name, or None for no file.
         ranges: (minimum, maximum) by tensor, or None for no file.
-        weights: content of the file of weights, or None for no file.
+        weights: the content of the file of weights, or None for no file.
 
     Raises:
         DiskFull: there is no room; no part of the folder stays.
@@ -149,8 +149,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder.
 
     Raises:
-        QbenchError: there is none; DamagedRun if the record, or a file with a checksum in it, has
-            changed. Only weights may be missing: committed records have none.
+        QbenchError: there is no record.
+        DamagedRun: the record has changed, or a file with a checksum in the record has changed or
+            is missing. Only the file of weights may be missing, because committed records have no
+            weights.
     """
     path = folder / RECORD
     try:
@@ -173,7 +175,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def existing_record(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run, or None where it has left none; see `read_record`."""
+    """The record of a run; None if the run has no record. DamagedRun as in `read_record`."""
     return _existing(run_folder(root, run))
 
 
@@ -182,7 +184,7 @@ def _existing(folder: Path) -> dict[str, Any] | None:
 
 
 def finished(root: Path, run: str) -> dict[str, Any] | None:
-    """The record of a run that need not be run again, or None; damaged ones do not count."""
+    """The record of a finished run; None if the run has failed, is damaged or does not exist."""
     return _finished(run_folder(root, run))
 
 
@@ -199,7 +201,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
-    """Rename a damaged run's folder, so that the run is done again."""
+    """Rename the folder of a damaged run, so that the run is done again; tell it with `say`."""
     try:
         existing_record(root, run)
     except DamagedRun as error:
@@ -210,12 +212,12 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
 
 
 def discard_failed(root: Path, run: str) -> None:
-    """Clear a failed attempt away, so that the next one is seen when it arrives."""
+    """Remove the folder of a failed attempt, so that a new folder means a new attempt."""
     placing.remove(run_folder(root, run), _is_finished)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep; QbenchError if there is none or it has another schema."""
+    """The manifest of a sweep; QbenchError if it is missing, damaged or has another schema."""
     path = folder / MANIFEST
     if not path.is_file() and folder.is_dir():
         inside = [str(sweep) for sweep in sweeps(folder)]
@@ -231,8 +233,8 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a sweep's table.
 
     Raises:
-        QbenchError: the folder holds the table of another sweep with runs that this sweep lacks;
-            they would vanish from the table.
+        QbenchError: the folder holds the table of another sweep with runs that this sweep lacks.
+            The new table would lose them.
     """
     if (folder / MANIFEST).is_file():
         lost = runs_in(read_manifest(folder)) - runs_in(manifest)

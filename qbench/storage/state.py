@@ -26,7 +26,7 @@ class State:
 
     Attributes:
         arrays: weights, batch-norm statistics, optimizer slots and range averages, by name.
-        losses: (steps,) float32, from the first step on; the length is the number of steps.
+        losses: (steps,) float32, one for each step so far.
         diverged: the step whose loss was not finite, or None.
     """
 
@@ -51,10 +51,10 @@ def pack(state: State) -> bytes:
 
 
 def unpack(content: bytes) -> State:
-    """The state in bytes that `pack` made.
+    """Read the state from the bytes that `pack` made.
 
     Raises:
-        Damaged: the checksum or the form is wrong; nothing of the content is used.
+        Damaged: the checksum or the form is wrong; no part of the content is used.
     """
     expected, _, rest = content.partition(b"\n")
     if hashlib.sha256(rest).hexdigest().encode() != expected:

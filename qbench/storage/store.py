@@ -33,7 +33,7 @@ class Store:
 
     @contextmanager
     def locked(self, segment: str) -> Iterator[None]:
-        """Hold a segment's lock; every write for the segment checks it meanwhile."""
+        """Hold a segment's lock; meanwhile every write for the segment checks the lock."""
         with locks.locked(self.lock(segment), self._say) as lock:
             self._held[segment] = lock
             try:
@@ -52,7 +52,7 @@ class Store:
         return {segment for path, segment in files.items() if locks.is_held(path)}
 
     def drop_abandoned_locks(self) -> None:
-        """Remove the locks of dead holders; nobody takes one over if its runs are done."""
+        """Remove the locks of dead processes; if their runs are done, no other process does it."""
         for path in layout.segment_files(self._root, layout.LOCK):
             locks.take_away(path)
 
@@ -62,7 +62,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, segment: str) -> bool:
-        """Whether there is a state file; it may turn out to be damaged."""
+        """Whether there is a state file; the file may be damaged."""
         return self._path(segment, layout.STATE).is_file()
 
     def load(self, segment: str) -> State | None:
@@ -95,12 +95,12 @@ class Store:
         self.drop_partial(segment)
 
     def save_partial(self, segment: str, state: State) -> None:
-        """Store a checkpoint within a segment; LockLost as for `check`."""
+        """Store a checkpoint within a segment; LockLost as in `check`."""
         self.check(segment)
         records.write_atomically(self._path(segment, layout.PARTIAL), pack(state))
 
     def drop_partial(self, segment: str) -> None:
-        """Remove the checkpoint within a segment; LockLost as for `check`."""
+        """Remove the checkpoint within a segment; LockLost as in `check`."""
         self.check(segment)
         self._path(segment, layout.PARTIAL).unlink(missing_ok=True)
 
@@ -110,7 +110,7 @@ class Store:
         records.write_atomically(self._path(segment, layout.ERROR), records.as_json(error))
 
     def failure(self, segment: str) -> dict[str, str] | None:
-        """The failure that `mark_failed` recorded for a segment."""
+        """The failure that `mark_failed` recorded for a segment, or None."""
         path = self._path(segment, layout.ERROR)
         if not path.is_file():
             return None
@@ -118,12 +118,12 @@ class Store:
         return error
 
     def forget_failures(self) -> None:
-        """Remove all failures, because a new sweep tries everything again."""
+        """Remove all recorded failures, because a new sweep tries all segments again."""
         for path in layout.segment_files(self._root, layout.ERROR):
             path.unlink(missing_ok=True)
 
     def clean(self, needed: set[str]) -> list[Path]:
-        """Remove states and checkpoints of segments that are not needed; returns the files."""
+        """Remove states and checkpoints of segments that are not needed; return their files."""
         removed = []
         for kind in (layout.STATE, layout.PARTIAL):
             for path, segment in layout.segment_files(self._root, kind).items():

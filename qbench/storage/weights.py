@@ -11,7 +11,7 @@ from typing import Any
 
 
 class _Memory(io.BytesIO):
-    """A file in memory with a name like a file of weights: Keras checks the ending of the name."""
+    """A file in memory with the name of a weights file: Keras checks the ending of the name."""
 
     def __str__(self) -> str:
         return "memory.weights.h5"

@@ -1,1 +1,1 @@
-"""What depends on the kind of target: predictions and metrics."""
+"""Everything that depends on the kind of target: predictions and metrics."""

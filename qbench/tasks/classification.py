@@ -29,8 +29,8 @@ class Classification(Task):
     """One class for each image; targets (N,) int64, outputs (N, classes) logits.
 
     Attributes:
-        k: the k of recall@k: five, or one less than the classes if there are fewer than six; at
-            least 1.
+        k: the k of recall@k. It is 5; with fewer than six classes it is the number of classes
+            minus 1, but at least 1.
     """
 
     name = "classification"
@@ -110,11 +110,11 @@ class Classification(Task):
 
 
 def label_ranks(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes have a larger logit than the label; 0 is a correct prediction.
+    """The number of classes with a larger logit than the label; 0 is a correct prediction.
 
     Args:
-        logits: (N, classes).
-        labels: (N,).
+        logits: the logits (N, classes).
+        labels: the labels (N,).
 
     Returns:
         (N,) ranks. Ties count in the label's favour, as in TensorFlow's `in_top_k`.
@@ -144,8 +144,8 @@ def figures(
     Args:
         labels: (N,) true classes.
         predicted: (N,) classes with the largest logit.
-        ranks: (N,) see `label_ranks`.
-        classes: number of classes.
+        ranks: (N,) ranks of the labels; see `label_ranks`.
+        classes: the number of classes.
         k: the k of recall@k.
 
     Returns:

@@ -1,6 +1,6 @@
 """Turns labels in the forms that readers return into indices of classes.
 
-No value is changed or guessed; one sentence refuses everything else.
+No value is changed or guessed. Labels in other forms are refused in one sentence.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from qbench.base.given_arrays import real_numbers, said
 
 
 def class_indices(name: str, which: str, labels: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """Labels (N,) int64 in [0, classes).
+    """Turn labels into class indices (N,) int64 in [0, classes).
 
     Args:
-        name: the data set, for messages.
+        name: the name of the data set, for messages.
         which: `training` or `test`.
         labels: whole numbers of any type, 0 to classes - 1, of shape (N,) or (N, 1); or one-hot
-            rows (N, classes). Shape (N, 1) means one label per image, also with one class. With two
-            classes, truth values are labels too.
-        classes: number of classes.
+            rows (N, classes). The shape (N, 1) means one label for each image, also if there is one
+            class. With two classes, truth values are labels too.
+        classes: the number of classes.
 
     Raises:
-        QbenchError: anything else.
+        QbenchError: the labels have another form, or a label is not in the range.
     """
     what = f"{name}: the {which} labels are {said(labels)}"
     count = len(labels)

@@ -1,4 +1,4 @@
-"""Checks that a network returns logits: the loss applies a softmax, and must not do so twice.
+"""Checks that a network returns logits: the loss applies a softmax, so the network must not.
 
 A log-softmax is accepted: its softmax is the softmax of the logits, so loss, gradients and ranks
 are the same.
@@ -19,7 +19,7 @@ from qbench.tasks.calls import Call
 
 
 def check_shape(logits: Any, classes: int) -> None:
-    """One logit for each class: (None, classes) float32."""
+    """Check that the output has one logit for each class, in the shape (None, classes)."""
     shape = logits.shape
     if len(shape) != 2:
         raise QbenchError(
@@ -40,20 +40,21 @@ def check_shape(logits: Any, classes: int) -> None:
 def check_logits(
     model: Any, calls: Sequence[Call], end: Any, shape: tuple[int, int, int], classes: int
 ) -> None:
-    """Check that the outputs are logits, however a softmax or sigmoid was written.
+    """Check that the outputs are logits, and not the result of any kind of softmax or sigmoid.
 
-    The first check is the name of the last operation. If it is no linear layer, or if some layers
-    are not Keras' own, the second check runs the network.
+    The first check reads the name of the last operation. If this operation is not a linear layer,
+    or if a layer is not from Keras, the second check runs the network.
 
     Args:
-        model: functional; it runs with other weights and then gets its own weights back.
-        calls: the calls of its graph.
+        model: the functional model. It runs with other weights, and then gets its own weights back.
+        calls: the calls of the model's graph.
         end: the model's output, as a tensor of these calls.
         shape: (height, width, channels) of an image.
-        classes: number of classes.
+        classes: the number of classes.
 
     Raises:
-        QbenchError: the model returns probabilities, or other values than its graph says.
+        QbenchError: the model returns probabilities, or an output of another shape than its graph
+            says.
     """
     last = _last(calls, end)
     found = last and _squashes(last)
@@ -68,7 +69,7 @@ def check_logits(
         _check_values(outputs)
 
 
-# What an operation at the end is called, in lower case without underscores.
+# Names of operations, in lower case without underscores, and the function that they compute.
 _SQUASHING = {
     "softmax": "softmax",
     "sigmoid": "sigmoid",
@@ -76,7 +77,7 @@ _SQUASHING = {
     "sparsesigmoid": "sigmoid",
     "sparsemax": "softmax",
 }
-# Behind these, values between 0 and 1 still are, and those of a row sum to 1 as before.
+# Layers that pass values on: behind them, the outputs of a softmax or sigmoid are still no logits.
 _PASSING = (
     *(layers.Flatten, layers.Reshape, layers.Identity, layers.Permute),
     *(layers.ActivityRegularization, layers.Dropout),
@@ -97,7 +98,7 @@ _LINEAR = (
 
 
 def _last(calls: Sequence[Call], end: Any) -> Any:
-    """The only operation that gives the output its values; None if there are several."""
+    """The last operation that changes values, or None; layers that only pass values are skipped."""
     made_by = {id(tensor): call for call in calls for tensor in keras.tree.flatten(call.output)}
     while id(end) in made_by:
         call = made_by[id(end)]
@@ -115,9 +116,9 @@ def _passes(op: Any) -> bool:
 
 
 def _squashes(op: Any) -> str | None:
-    """`softmax` or `sigmoid`, if an operation of Keras is one or ends in one.
+    """`softmax` or `sigmoid` if an operation of Keras is this function or ends with it, else None.
 
-    For layers of other code this is unknown.
+    It is None for layers from other code, because their functions are unknown.
     """
     if not _is_keras(op):
         return None
@@ -135,8 +136,8 @@ def _is_keras(op: Any) -> bool:
     return type(op).__module__.startswith("keras.") and not isinstance(op, layers.Lambda)
 
 
-# Deviations of noise in the images and, of sums, in the weights. Large ones make a sigmoid's ends
-# show, small ones are for an exponential that would overflow.
+# Standard deviations: of the noise in the images, and of sums with noisy weights. Large ones drive
+# a sigmoid to its ends. With small ones an exponential does not overflow.
 _NOISE = ((1.0, 1.0), (8.0, 1.0), (64.0, 8.0))
 _IMAGES = 8
 
@@ -144,7 +145,7 @@ _IMAGES = 8
 def _outputs(model: Any, shape: tuple[int, int, int]) -> list[NDArray[np.float32]]:
     """The outputs of the network for a few images of noise, with weights of noise.
 
-    Initial weights would not do: the last layer may start with zeros.
+    Initial weights are not enough, because the last layer may start with zeros.
     """
     random = np.random.default_rng(0)
     kept = [(variable, variable.numpy()) for variable in model.variables]
@@ -172,7 +173,7 @@ def _check_shapes(outputs: Sequence[NDArray[np.float32]], classes: int) -> None:
 
 
 def _check_values(outputs: Sequence[NDArray[np.float32]]) -> None:
-    """Refuse probabilities; values that are not finite say nothing."""
+    """Refuse probabilities; outputs that are not finite are not checked."""
     finite = [output for output in outputs if np.isfinite(output).all()]
     if not finite:
         return
@@ -181,12 +182,12 @@ def _check_values(outputs: Sequence[NDArray[np.float32]]) -> None:
         return
     if np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
         raise QbenchError(
-            "its outputs are probabilities, no logits: none is negative and they sum to 1, whatever"
-            " its weights are; leave the softmax at its end out, since the loss applies it."
+            "its outputs are probabilities, no logits: none is negative and they sum to 1 with any"
+            " weights; leave the softmax at its end out, since the loss applies it."
         )
-    # A rectifier that is normalized stays there too, but gives zeros.
+    # The outputs of a normalized ReLU stay between 0 and 1 too, but some of them are 0.
     if values[0].min() > 0.0 and values.min() < 0.1 and values.max() > 0.9:
         raise QbenchError(
-            "its outputs are no logits: they stay between 0 and 1 as a sigmoid's do, whatever its"
-            " weights are; leave that at its end out, since the loss applies a softmax."
+            "its outputs are no logits: they stay between 0 and 1 with any weights, as a sigmoid's"
+            " outputs do; leave the sigmoid at its end out, since the loss applies a softmax."
         )

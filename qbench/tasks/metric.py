@@ -13,7 +13,7 @@ from qbench.base.plain import one_line
 Place = Literal["first", "table", "file"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-# What stands beside metrics in tables and in reports of conversions, and so names no metric.
+# Other names in tables and in reports of conversions. A metric must not have such a name.
 TAKEN = frozenset(
     {
         *("configuration", "seed", "run", "status", "error", "quantized", "n_seeds", "n_deployed"),
@@ -23,7 +23,7 @@ TAKEN = frozenset(
 )
 _TAKEN_ENDINGS = ("_std", "_mb")
 _LONGEST_LABEL, _LONGEST_UNIT = 40, 20
-# What tables put before the name of the first metric: where it was measured.
+# Prefixes that tables put before the name of the first metric. They say where it was measured.
 TAKEN_STARTS = ("float_", "deployed_", "xnnpack_", "builtin_", "reference_")
 
 
@@ -32,13 +32,13 @@ class Metric:
     """The description of a metric, without its values.
 
     Attributes:
-        name: its key in records, its column in CSV files, and a part of file names: lower-case
-            letters, digits and underscores. No other column may have this name.
+        name: its key in records, its column in CSV files, and a part of file names. It has
+            lower-case letters, digits and underscores. No other column may have this name.
         label: its name in headings and sentences, one short line. No two metrics of a task have
             the same label and unit.
         unit: `%` for shares, the unit of a quantity, or empty; one short line.
         digits: number of printed decimal places.
-        higher_is_better: whether larger values are better.
+        higher_is_better: whether higher values are better.
         place: `first`: a leading column, also measured on converted files; `table`: a later column;
             `file`: a later column, only in tables that are written to files, not on a terminal.
         note: sentences that a reader of the values needs; may be empty.
@@ -84,8 +84,8 @@ def check_metrics(task: str, metrics: Iterable[Metric]) -> None:
         metrics: the metrics of the task.
 
     Raises:
-        QbenchError: there is none that leads, one is called what it cannot be, or what is said of
-            one cannot be shown.
+        QbenchError: the first metric does not have the place `first`; the name of a metric is not
+            allowed or is already used; or tables cannot show its label, unit, place or digits.
     """
     listed = tuple(metrics)
     if not listed or listed[0].place != "first":
@@ -113,7 +113,7 @@ def _has_taken_part(name: str) -> bool:
 
 
 def _check_shown(task: str, metric: Metric, headings: list[str]) -> None:
-    """What tables show of a metric; a place of another name would hide it without a word."""
+    """Check the label, unit, place and digits; tables would silently omit an unknown place."""
     start = f"task {task}: metric {metric.name}"
     for what, text, least, most in (
         ("label", metric.label, 1, _LONGEST_LABEL),

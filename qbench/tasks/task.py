@@ -1,4 +1,4 @@
-"""What depends on the kind of target: the contract of a task.
+"""The contract of a task: a task has everything that depends on the kind of target.
 
 Only a task knows what a target is, what a network's output means, and which metrics there are.
 Everything else reads `Task.metrics` and knows no metric by name.
@@ -23,8 +23,9 @@ Values = NDArray[Any]
 class Task(ABC):
     """A kind of target, for a data set with a number of outputs.
 
-    Instances are equal if their class, number of outputs and whatever else they hold are. A module
-    of a task imports TensorFlow and Keras inside its functions alone: reports read its metrics.
+    Two instances are equal if they have the same class and equal attributes. The module of a task
+    imports TensorFlow and Keras only inside functions: commands that work without TensorFlow import
+    the module too.
 
     Attributes:
         name: its name in records. It is part of a run's identity, unless it is `classification`.
@@ -33,8 +34,8 @@ class Task(ABC):
         output_name: the name of the output values, in the plural.
         prediction_name: the name of the prediction, in the singular.
         loss_name: the name of the training loss on the axis of a figure.
-        decided: describes the images with a clear prediction, with {} for a number of steps; see
-            `margins`.
+        decided: a text that describes images with a clear prediction; {} stands for a number of
+            steps. See `margins`.
         targets_are_images: whether targets may have the shape of images.
     """
 
@@ -46,7 +47,7 @@ class Task(ABC):
     targets_are_images: ClassVar[bool] = False
 
     def __init__(self, outputs: int) -> None:
-        """`outputs` is the data set's number of classes or, for other targets, its counterpart."""
+        """`outputs` is the data set's number of classes, or of output values for other targets."""
         self.outputs = outputs
 
     def __eq__(self, other: object) -> bool:
@@ -54,14 +55,14 @@ class Task(ABC):
         return type(other) is type(self) and vars(other) == vars(self)
 
     def __hash__(self) -> int:
-        """The hash of the values that make tasks equal."""
+        """A hash of the class and the number of outputs; equal tasks have equal hashes."""
         return hash((type(self).__name__, self.outputs))
 
     @property
     def identity(self) -> str:
-        """What of it the results of a run depend on: its name, outputs and whatever else it holds.
+        """The part of a run's identity that belongs to the task: name, outputs, other attributes.
 
-        Whoever holds what does not read the same in every process says it here in another way.
+        It must be the same text in every process. Override it if the `repr` of an attribute is not.
         """
         others = {key: value for key, value in sorted(vars(self).items()) if key != "outputs"}
         return f"{self.name} {self.outputs}" + (f" {others!r}" if others else "")
@@ -76,15 +77,15 @@ class Task(ABC):
         """Check the targets of one part of a data set, and return them in the form for training.
 
         Args:
-            name: the data set, for messages.
+            name: the name of the data set, for messages.
             which: `training` or `test`.
             values: the reader's values (N, ...), one for each image.
 
         Returns:
-            (N, ...), one row for each image.
+            The targets (N, ...), one row for each image.
 
         Raises:
-            QbenchError: they are no targets of this task; the sentence says what was found.
+            QbenchError: the values are not targets of this task; the message says what was found.
         """
 
     @abstractmethod
@@ -95,7 +96,7 @@ class Task(ABC):
             output: the network's output, a KerasTensor.
 
         Raises:
-            QbenchError: it has another shape; the sentence says what to change.
+            QbenchError: the output has another shape; the message says what to change.
         """
 
     @abstractmethod
@@ -103,22 +104,25 @@ class Task(ABC):
         """Check that a network's output has the meaning that the loss needs.
 
         Args:
-            model: functional, with one input and one output.
-            calls: the calls of its graph, see `qbench.tasks.calls.Call`.
+            model: the functional model, with one input and one output.
+            calls: the calls of the model's graph, see `qbench.tasks.calls.Call`.
             end: the model's output, as a tensor of these calls.
             shape: (height, width, channels) of an image.
 
         Raises:
-            QbenchError: it has another meaning; the sentence says what to change.
+            QbenchError: the output has another meaning; the message says what to change.
         """
 
     def augmented(self, images: Any, targets: Any, augment: Any) -> tuple[Any, Any]:
         """Augment a batch of images and targets together.
 
         Args:
-            images: (B, H, W, C) uint8.
-            targets: (B, ...).
-            augment: the function that augments images of these shapes.
+            images: the images (B, H, W, C) uint8.
+            targets: the targets (B, ...) of the images.
+            augment: the function that augments images of this shape.
+
+        Returns:
+            The augmented images and their targets, with the same shapes and dtypes.
         """
         return augment(images), targets
 
@@ -135,10 +139,10 @@ class Task(ABC):
         """The value of every metric, by name, for finite outputs (N, ...)."""
 
     def checked_score(self, outputs: Values, targets: Values) -> dict[str, float]:
-        """What `score` says, by metric and in their order, as records can hold it.
+        """The result of `score`, checked, in the order of the metrics.
 
         Raises:
-            QbenchError: a metric has no finite number.
+            QbenchError: the value of a metric is missing or not finite.
         """
         found = self.score(outputs, targets)
         values: dict[str, float] = {}
@@ -154,17 +158,17 @@ class Task(ABC):
 
     @abstractmethod
     def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:
-        """Whether two outputs (N, ...) mean the same prediction, (N,) bool."""
+        """For each pair of outputs (N, ...): whether their predictions are equal, (N,) bool."""
 
     def margins(self, outputs: Values) -> NDArray[Any] | None:
-        """How clearly each prediction is decided, in output units, (N,); None if it cannot say."""
+        """How clear each prediction is, (N,), in units of the outputs; None if undefined."""
         return None
 
     def as_record(self) -> dict[str, Any]:
         """The task as records store it, so that reports do not need its code; see `recorded`.
 
         Raises:
-            QbenchError: no table can hold its metrics.
+            QbenchError: tables cannot hold the task's metrics; see `check_metrics`.
         """
         check_metrics(self.name, self.metrics)
         return {

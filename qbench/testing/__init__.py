@@ -1,4 +1,4 @@
-"""Contracts that you can test your own implementation against."""
+"""Checks for your own code: each one tests whether it keeps a contract of qbench."""
 
 from qbench.testing.task import check_task
 

@@ -1,4 +1,4 @@
-"""The contract of a task, checked on a few images with their targets."""
+"""Checks that a task keeps its contract, on a few images with their targets."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
     """Check that a task keeps the contract of `qbench.tasks.task.Task`.
 
     Args:
-        task: an instance, for as many outputs as the targets need.
-        images: (N, H, W, C) or (N, H, W) uint8, at least two.
-        targets: (N, ...) in the form that a reader returns.
-        outputs: (N, ...) float32, possible outputs of a network; None for normal random numbers of
-            shape (N, task.outputs).
+        task: an instance of the task, with the number of outputs that the targets need.
+        images: at least two images, (N, H, W, C) or (N, H, W) uint8.
+        targets: their targets (N, ...), in the form that a reader returns.
+        outputs: possible outputs (N, ...) of a network, float32; None for normally distributed
+            random numbers of shape (N, task.outputs).
 
     Raises:
         AssertionError: the task breaks the contract; the message says what was found and what is
@@ -53,7 +53,7 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
 
 
 def _see(holds: Any, message: str) -> None:
-    """Like `assert`, but it also works with `python -O`."""
+    """Raise AssertionError if `holds` is false, also with `python -O`."""
     if not holds:
         raise AssertionError(message)
 
@@ -70,7 +70,7 @@ def _refuses(what: str, function: Any, *arguments: Any) -> None:
 
 
 def _check_equality(task: Task) -> None:
-    """Check equality: networks and compiled steps are kept by their task."""
+    """Check equality: qbench looks up networks and compiled steps by their task."""
     twin = type(task)(task.outputs)
     _see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
     _see(hash(twin) == hash(task), "two equal instances have different hashes.")
@@ -88,7 +88,7 @@ def _check_words(task: Task) -> None:
 
 
 def _check_metrics(task: Task) -> None:
-    """Check that tables can hold the metrics, and that records give them back."""
+    """Check that tables can hold the metrics, and that records store them without change."""
     try:
         check_columns(task)
         record = json.loads(json.dumps(task.as_record()))
@@ -100,7 +100,7 @@ def _check_metrics(task: Task) -> None:
 
 @lru_cache
 def _check_import(module: str) -> None:
-    """Check that the import of the task imports no TensorFlow."""
+    """Check that the task's module can be imported without TensorFlow and Keras."""
     if module == "__main__":
         return
     code = f"import sys, {module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
@@ -207,7 +207,7 @@ def _check_predictions(task: Task, outputs: Values, targets: Values) -> None:
     for name, array in found.items():
         _see(
             isinstance(array, np.ndarray) and len(array) == len(outputs),
-            f"the prediction {name} has not one row for each of {len(outputs)} images.",
+            f"the prediction {name} does not have one row for each of {len(outputs)} images.",
         )
         _see(
             array.dtype.kind in "biuf" and array.dtype.itemsize <= 4,
@@ -229,4 +229,4 @@ def _check_agreement(task: Task, outputs: Values) -> None:
     if margins is None:
         return
     _see(margins.shape == (count,), f"margins have shape {margins.shape}; expected ({count},).")
-    _see(np.all(margins >= 0), "margins are negative or no numbers; expected 0 or more.")
+    _see(np.all(margins >= 0), "margins are negative or not numbers; expected 0 or more.")

@@ -109,7 +109,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "half": (
         {"predictions": lambda self, o, t: {"position": o[::2]}},
-        "not one row for each of 40",
+        "does not have one row for each of 40",
     ),
     "wide": ({"predictions": lambda self, o, t: {"position": o + 0j}}, "is complex64"),
     "double": ({"predictions": lambda self, o, t: {"p": o.astype("f8")}}, "is float64; expected"),
