@@ -6,6 +6,7 @@ to another moves no weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -155,15 +156,19 @@ class FusedBatchNormalization(keras.layers.Layer):
 class InInference(keras.layers.Layer):
     """Runs a layer as in inference, also in training."""
 
-    def __init__(self, layer: Any, name: str) -> None:
-        """`layer` keeps its variables."""
+    def __init__(self, layer: Any, name: str, constants: Mapping[str, Any]) -> None:
+        """`layer` keeps its variables; `constants` are keyword arguments without tensors.
+
+        Keras refuses a call of this layer with tensors and other values among its `**kwargs`.
+        """
         super().__init__(name=name)
         self.supports_masking = layer.supports_masking
         self.layer = layer
+        self.constants = dict(constants)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The arguments that the layer takes, without `training`."""
-        return self.layer(*args, training=False, **kwargs)
+        """Call the layer with these tensors, with the constants, and with `training=False`."""
+        return self.layer(*args, training=False, **kwargs, **self.constants)
 
 
 def move_statistics(norm: Any, mean: Any, variance: Any) -> None:
