@@ -72,7 +72,7 @@ def convert_folder(
         return Conversion(report, None)
     if conversion_status.has_file(folder, known):
         return Conversion(report, known)
-    # The known file is missing. The same file is written again; another one needs its own report.
+    # The file of the known report is missing: restore this file, or replace the report too.
     same = known["sha256"] == report["sha256"]
     conversions.write(folder, known if same else report, exported.content, calibration)
     return Conversion(report, known if same else None)
