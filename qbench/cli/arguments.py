@@ -7,12 +7,12 @@ from qbench.base.paths import given
 from qbench.base.registry import nearest
 from qbench.cli.overrides import as_hydra_takes_it
 
-# Hydra's own flags, which are handed on to it; those of the first line take a value.
+# Hydra's own flags; qbench passes them on to Hydra. The flags in _WITH_VALUE need a value.
 _WITH_VALUE = (
     *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"),
     *("--package", "-p", "--experimental-rerun"),
 )
-_INFO = ("--info", "-i")  # takes a value or none
+_INFO = ("--info", "-i")  # the value is optional
 _ALONE = (
     *("--resolve", "--multirun", "-m", "--run", "-r", "--hydra-help", "--shell-completion", "-sc"),
     *_INFO,
@@ -33,8 +33,8 @@ def understood(arguments: list[str], *, several: bool) -> list[str]:
         several: whether overrides may give several levels of a factor.
 
     Raises:
-        QbenchError: an argument is neither; Hydra would print its whole usage, or an error in the
-            words of its grammar.
+        QbenchError: an argument is neither a flag nor an override. Without this check, Hydra prints
+            its whole usage text, or an error about its grammar.
     """
     flags: list[str] = []
     overrides: list[str] = []

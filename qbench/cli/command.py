@@ -1,4 +1,4 @@
-"""What a verb does with a plan, as a value; and the function that launchers run."""
+"""The command of a verb as a value, and the function that launchers run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qbench.planning.plan import Plan
 
 Command = Callable[["Plan", "Launch"], None]
-"""Called with the plan, and with what hands jobs to the configured launcher."""
+"""Called with the plan, and with a function that gives jobs to the configured launcher."""
 
 
 OTHER_SWEEPER = "hydra/sweeper: designs are expanded by qbench alone; leave it out."
@@ -23,12 +23,20 @@ OTHER_SWEEPER = "hydra/sweeper: designs are expanded by qbench alone; leave it o
 
 @dataclass(frozen=True)
 class CommandTask:
-    """A command as a task function, the form in which Hydra passes it to the sweeper."""
+    """Carries a command through Hydra to qbench's sweeper.
+
+    Hydra passes only a task function to a sweeper, so this class is callable. qbench's sweeper
+    reads `command` and never calls the object. Launchers call `run_job`.
+    """
 
     command: Command
 
     def __call__(self, config: Any) -> NoReturn:
-        """Called by other sweepers than qbench's, which hands `run_job` to launchers."""
+        """Called only by a sweeper that is not qbench's.
+
+        Raises:
+            QbenchError: always, because only qbench's sweeper expands designs.
+        """
         raise QbenchError(OTHER_SWEEPER)
 
 

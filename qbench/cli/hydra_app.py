@@ -46,7 +46,7 @@ def sweep(command: Command, arguments: list[str]) -> None:
 
 
 def _with_hydra(task: Callable[[Any], Any], arguments: list[str]) -> None:
-    """Hydra's program for a task function."""
+    """Run a task function as Hydra's program."""
     import hydra
 
     _silence()
@@ -62,7 +62,7 @@ def _with_hydra(task: Callable[[Any], Any], arguments: list[str]) -> None:
 
 
 def _keeping(task: Callable[[Any], Any], raised: list[Exception]) -> Callable[[Any], Any]:
-    """The task; its exception is stored in `raised`, because Hydra would print its own line."""
+    """Wrap the task: store its exception in `raised`, because Hydra prints its own message."""
 
     def keeping(config: Any) -> None:
         try:
@@ -88,7 +88,7 @@ def settings_of(config: Any) -> Settings:
 
 
 def task_overrides() -> list[str]:
-    """The overrides that the running command was given."""
+    """The overrides of the running command."""
     from hydra.core.hydra_config import HydraConfig
 
     return list(HydraConfig.get().overrides.task)
@@ -108,7 +108,7 @@ def _silence() -> None:
 
 @contextmanager
 def _as_program(arguments: list[str]) -> Iterator[None]:
-    """Set sys.argv, which Hydra reads, and Hydra's full-error mode, in which it raises errors."""
+    """Set sys.argv, which Hydra reads, and Hydra's full-error mode, so that Hydra raises errors."""
     argv, full = sys.argv, os.environ.get(FULL_ERROR)
     sys.argv = ["qbench", *arguments]
     os.environ[FULL_ERROR] = "1"
@@ -123,7 +123,7 @@ def _as_program(arguments: list[str]) -> Iterator[None]:
 
 
 def _from_hydra(error: Exception) -> bool:
-    """Whether Hydra or OmegaConf raised it, also if it is one of Python's own exceptions."""
+    """Whether Hydra or OmegaConf raised this error, which may be one of Python's exceptions."""
     frame = error.__traceback__
     while frame and frame.tb_next:
         frame = frame.tb_next
@@ -132,7 +132,7 @@ def _from_hydra(error: Exception) -> bool:
 
 
 def explain(error: Exception) -> str:
-    """One sentence for an error of Hydra's."""
+    """The error message for an error that Hydra raised, in one sentence."""
     text = str(error).strip()
     options = getattr(error, "options", None)
     missing = getattr(error, "missing_cfg_file", None)

@@ -1,4 +1,4 @@
-"""All settings of the shipped configuration, and the sentence for an unknown key."""
+"""All settings of the shipped configuration, and the error message for an unknown key."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _dotted(prefix: str, value: Any) -> Iterator[str]:
 
 
 def groups() -> dict[str, list[str]]:
-    """The names to choose from, by group: `train/optimizer` as well as `data`."""
+    """The names to choose from, by group; a group is for example `data` or `train/schedule`."""
     folder = config_folder()
     found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("*.yaml")):
@@ -57,7 +57,7 @@ def groups() -> dict[str, list[str]]:
 
 
 def unknown(key: str) -> str:
-    """The sentence for a key that is no setting."""
+    """The error message for a key that is not a setting."""
     known = sorted(known_keys() | set(groups()))
     group = key.rpartition(".")[0]
     siblings = [name for name in known if name.startswith(f"{group}.")] if group else []

@@ -28,8 +28,8 @@ class Found:
     """A fake-quantization op in a graph, and the insertion that it comes from.
 
     Attributes:
-        insertion: see there.
-        op: TensorFlow's op type, or the name of an op that is made of several.
+        insertion: the insertion in the plan.
+        op: TensorFlow's op type; or the name of the op, if it consists of several TensorFlow ops.
         bits: number of bits of its codes.
     """
 
@@ -54,11 +54,11 @@ class Listing:
 
 
 def list_graph(experiment: Experiment) -> Listing:
-    """Trace the network of an experiment as it is evaluated and read its graph.
+    """Trace the network of an experiment in evaluation, and read its graph.
 
-    Everything comes from the graph's own ops. The rewriter's list only says which tensor and
-    placement an op belongs to. An op that is made of several TensorFlow ops is listed from the
-    rewriter's list.
+    The ops are read from the graph itself. The insertion plan only says to which tensor and
+    placement an op belongs. A fake-quantization op that consists of several TensorFlow ops is
+    listed from the insertion plan.
     """
     source = DATASETS[experiment.data.name]
     shape = input_shape(source.shape, experiment.data.resolution)
@@ -89,7 +89,7 @@ def _typed(graph: tf.Graph, plan: InsertionPlan, types: Collection[str]) -> tupl
 
 
 def _planned(plan: InsertionPlan) -> tuple[Found, ...]:
-    """The insertions of a plan, with the name of their op."""
+    """The insertions of a plan, each with the name of its op."""
     quantizers = {one.layer: one.quantizer for one in plan.quantized_tensors}
     for call in plan.calls:
         if isinstance(call.stand_in, QuantizedKernel):
@@ -104,7 +104,15 @@ def _layer(name: str) -> str:
 
 
 def _is_of(scopes: list[str], adds: set[str]) -> bool:
-    """Whether an op belongs to an addition: in its scope, or without a scope for an operation."""
+    """Whether an op belongs to one of these additions.
+
+    The ops of a layer are in the scope of the layer. The op of a Keras operation has no scope of
+    its own; it is directly in the scope of the model.
+
+    Args:
+        scopes: the name of the op, split at `/`.
+        adds: the names of the additions.
+    """
     *outer, last = scopes
     if len(outer) == 1 and _layer(last).lower() in adds:
         return True

@@ -15,7 +15,7 @@ from qbench.base.errors import QbenchError, disk_full
 from qbench.base.plain import one_line
 from qbench.base.registry import nearest
 
-# Verb: (module under qbench.cli.commands, arguments, what it does)
+# Verb: (its arguments, its description). Its module is in qbench.cli.commands.
 VERBS = {
     "sweep": ("[overrides]", "run a study's design: one table, four figures"),
     "train": ("[overrides]", "run one configuration"),
@@ -31,7 +31,7 @@ VERBS = {
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
 }
 
-# What the machine refuses and a person can mend.
+# Errors of the operating system that the user can correct.
 _OUTSIDE = (errno.EROFS, errno.EIO, errno.EACCES, errno.EISDIR)
 
 _USAGE = """usage: qbench VERB [arguments]
@@ -52,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Whatever a terminal's encoding lacks is no reason to lose a table.
+            # A table is printed even if the encoding of the terminal lacks a character.
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()  # here an error of it can be said
+        sys.stdout.flush()  # here an error can still be reported
         return code
     except QbenchError as error:
         said, code = str(error), 1 if type(error) is not QbenchError else 2
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave_stdout() -> None:
-    """If standard output accepts no more, discard its buffer, so that no error comes at exit."""
+    """If standard output cannot be written, discard its buffer to avoid an error at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -26,11 +26,11 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.planning.settings import SETTINGS
 
 TEXTS = tuple(s.key for s in SETTINGS if s.check.kind in ("text", "folder"))
-"""Settings whose value is a text of the user's: one value, whatever signs are in it."""
+"""Settings whose value is free text. It is always one value and may contain any character."""
 _PATHS = tuple(s.key for s in SETTINGS if s.check.kind == "folder")
-# Lists that are no factors: what looks like levels can only be meant as the list.
+# Settings that are lists but not factors. A comma list is then the list itself, not its levels.
 _LISTS = tuple(s.key for s in SETTINGS if s.check.kind == "list" and s not in OF_RUNS)
-_MOST = 10_000
+_MOST = 10_000  # values in one override
 _KEY = re.compile(r"(~|\+\+?)?(?P<key>[A-Za-z_$][\w$-]*([./][\w$-]+)*)(@[\w.$:/-]*)?", re.ASCII)
 
 
@@ -42,7 +42,7 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
         several: whether several levels of a factor are allowed.
 
     Raises:
-        QbenchError: it cannot be read, or its value is not of the kind that its key needs.
+        QbenchError: the override cannot be read, or its value has the wrong kind for its key.
     """
     key, value = split(text)
     if key in _PATHS and value.startswith("~"):
@@ -62,20 +62,20 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
             f"{hint}"
         )
     if isinstance(found, Glob) and (key in groups() or "/" in key):
-        return text  # Hydra knows the files it chooses among
+        return text  # Hydra finds the files that match
     levels = _levels(text, found)
-    if "null" in levels and len(levels) > 1:  # which Hydra takes in a comma list alone
+    if "null" in levels and len(levels) > 1:  # Hydra accepts null in a comma list, not in choice
         return f"{override.get_key_element()}={','.join(levels)}"
     return f"{override.get_key_element()}=choice({','.join(levels)})"
 
 
 def read(text: str) -> tuple[str, Any]:
-    """The key and the value, as plain data, of an override that does not go to Hydra.
+    """The key of an override and its value as plain data, for verbs that do not use Hydra.
 
-    A comma list or a range is a list.
+    A comma list or a range becomes a list.
 
     Raises:
-        QbenchError: it cannot be read.
+        QbenchError: the override cannot be read.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -98,10 +98,10 @@ def read(text: str) -> tuple[str, Any]:
 
 
 def split(text: str) -> tuple[str, str]:
-    """Key, without prefix and package, and value of an override.
+    """The key of an override, without prefix and package, and its value.
 
     Raises:
-        QbenchError: there is no key, or no value although one is needed.
+        QbenchError: the key is missing, or a value is missing that the override needs.
     """
     typed, equals, value = text.partition("=")
     found = _KEY.fullmatch(typed)
@@ -113,7 +113,7 @@ def split(text: str) -> tuple[str, str]:
 def _parsed(text: str, key: str, value: str) -> Override:
     try:
         override = OverridesParser.create().parse_override(text)
-    except Exception as error:  # also what a function in it raises
+    except Exception as error:  # a function in the override may raise any exception
         if key in TEXTS:
             raise QbenchError(not_one_text(key, value)) from error
         raise QbenchError(bad_value(key, value)) from error
@@ -125,7 +125,7 @@ def _parsed(text: str, key: str, value: str) -> Override:
 
 
 def _levels(text: str, value: Any) -> list[str]:
-    """The values of a comma list, a range or a function, as values of overrides."""
+    """The values of a comma list, a range or a function, each as text for an override."""
     try:
         found = list(islice(_flat(value), _MOST + 1))
     except _NoLevels as error:

@@ -16,12 +16,12 @@ def in_shell(key: str, text: str, literal: bool = False) -> str:
 
     Args:
         key: the key of the setting.
-        text: its value; `${...}` in it is the value of another setting, as in Hydra.
-        literal: whether `${...}` means these characters themselves.
+        text: its value; `${...}` in it stands for the value of another setting, as in Hydra.
+        literal: whether `${...}` stands for these characters themselves.
     """
     forms = [f"{key}={in_hydra(text, quote, literal)}" for quote in (Quote.double, Quote.single)]
     typed = [shlex.quote(form) for form in forms]
-    # In double quotes "$" and "`" have a meaning, and at a terminal "!" is an earlier command.
+    # In double quotes a shell interprets "$" and "`", and an interactive shell also "!".
     typed += [_in_double_quotes(form) for form in forms if not set("!$`") & set(form)]
     return min(typed, key=len)
 
@@ -34,7 +34,7 @@ def in_hydra(text: str, quote: Quote = Quote.double, literal: bool = False) -> s
 
 
 def in_configuration(text: str) -> str:
-    """A text as a configuration's value that means itself, with every `${...}` in it."""
+    """A text as a value of a configuration, with `${...}` escaped so that OmegaConf keeps it."""
     return _REFERENCE.sub(r"\1\1\\${", text)
 
 

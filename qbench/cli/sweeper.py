@@ -29,11 +29,11 @@ from qbench.planning.plan import make_plan, outline
 if TYPE_CHECKING:
     from qbench.engine.client import Ended
 
-_BASIC = "basic"  # the launcher that Hydra brings, where none was chosen
+_BASIC = "basic"  # Hydra's default launcher
 
 
 class LauncherFailed(QbenchError):
-    """A launcher raised something; what its jobs have done is kept."""
+    """A launcher raised an error; the results of its jobs are kept."""
 
 
 class DesignSweeper(Sweeper):
@@ -52,7 +52,8 @@ class DesignSweeper(Sweeper):
         """Called by Hydra before `sweep`.
 
         Raises:
-            QbenchError: the task function is no `CommandTask`: the verb takes one configuration.
+            QbenchError: the task function is not a `CommandTask`, because the verb takes only one
+                configuration.
         """
         if not isinstance(task_function, CommandTask):
             raise QbenchError("--multirun: only qbench sweep and qbench plan take a design.")
@@ -123,14 +124,14 @@ class DesignSweeper(Sweeper):
         except ImportError:
             say(
                 f"workers={engine.workers}: several at once need joblib (pip install"
-                " 'qbench-qat[joblib]'); one job after the other it is, with the same results."
+                " 'qbench-qat[joblib]'); jobs run one after the other, with the same results."
             )
             return chosen
         return OmegaConf.structured(JobLibLauncherConf(n_jobs=at_once))
 
 
 def _end_of(job: JobReturn) -> Ended:
-    """How a job ended; one that failed before it was begun, wherever it was to run, is lost."""
+    """How a job ended; a job whose launcher failed before the job began is lost."""
     from qbench.engine.client import Ended
 
     try:
@@ -141,7 +142,7 @@ def _end_of(job: JobReturn) -> Ended:
 
 
 def _chosen(job: Path) -> str:
-    """A job as an override, the form that launchers pass on."""
+    """A job as an override, because launchers pass on only overrides."""
     return f"job={in_hydra(str(job), literal=True)}"
 
 

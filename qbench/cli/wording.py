@@ -1,4 +1,4 @@
-"""Says in the user's words what is wrong with an override that cannot be read."""
+"""Error messages, in the user's words, for overrides that cannot be read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from qbench.cli.known import known_keys, unknown
 from qbench.cli.quoting import in_shell
 
 FUNCTIONS = ("choice", "range", "sort", "glob", "int", "float", "str", "bool")
-"""What may be called in a value, as far as it is of use here."""
+"""The functions of Hydra's grammar that are useful in a value."""
 
-# What documents and chats make of plain signs.
+# Characters that documents and chats put in place of plain characters.
 _PASTED = {
     **dict.fromkeys("\u00a0\u2007\u202f\u3000", " "),
     **dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", ""),
@@ -26,12 +26,12 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def shown(text: str) -> str:
-    """A text for use within a sentence of one line."""
+    """A text on one line, with characters escaped that cannot be printed."""
     return "".join(c if c.isprintable() or c == "\u00a0" else repr(c)[1:-1] for c in text)
 
 
 def bad_key(text: str) -> str:
-    """The sentence for an override with a wrong key or a wrong equals sign."""
+    """The error message for an override with a wrong key or a wrong equals sign."""
     key, equals, value = text.partition("=")
     if not text.strip():
         return "an argument is empty; expected key=value."
@@ -49,7 +49,7 @@ def bad_key(text: str) -> str:
 
 
 def bad_value(key: str, value: str) -> str:
-    """The sentence for an override whose value cannot be read."""
+    """The error message for an override whose value cannot be read."""
     text = shown(f"{key}={value}")
     if key not in known_keys():
         return not_one_text(key, value)
@@ -59,13 +59,13 @@ def bad_value(key: str, value: str) -> str:
 
 
 def not_one_text(key: str, value: str) -> str:
-    """The sentence for a text with characters that have a meaning in Hydra's grammar."""
+    """The error message for a text with characters that have a meaning in Hydra's grammar."""
     text = shown(f"{key}={value}")
     return f"{text}: not read as one text without quotes; type {in_shell(key, value)}"
 
 
 def _pasted(text: str) -> str:
-    """The first character in a text that a keyboard does not have."""
+    """The first character in a text that comes from a document; empty if there is none."""
     return next((sign for sign in text if sign in _PASTED and not sign.isascii()), "")
 
 
@@ -83,7 +83,7 @@ _QUOTES = ("'", '"')
 
 
 def _fault(value: str) -> str:
-    """The fault in a value that is no text."""
+    """The reason why a value cannot be read."""
     if value.startswith("="):
         return "one '=' too many"
     if open_ := _unbalanced(value):
@@ -101,7 +101,7 @@ def _fault(value: str) -> str:
 
 
 def _unbalanced(value: str) -> str:
-    """The quote or bracket without a counterpart, if there is one."""
+    """The reason if a quote or a bracket has no counterpart; else empty."""
     awaited: list[str] = []
     bare = re.sub(r"\\.|'(\\.|[^'\\])*'|\"(\\.|[^\"\\])*\"", "", value)
     if quote := re.search(r"['\"]", bare):
@@ -120,7 +120,7 @@ _VARIABLE = re.compile(r"Environment variable '([^']+)' not found")
 
 
 def bad_reference(message: str) -> str:
-    """The sentence for a `${...}` without a value; empty for OmegaConf's other messages."""
+    """The error message for a `${...}` without a value; empty for OmegaConf's other messages."""
     if missing := _MISSING.search(message):
         name = missing[1] or missing[2]
         why = f"${{{name}}} stands for another setting, and there is no {name}"

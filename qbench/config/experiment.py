@@ -1,4 +1,4 @@
-"""The configuration of a run as frozen, checked dataclasses; the core knows no other form.
+"""The configuration of a run as frozen, checked dataclasses; other modules use no other form.
 
 Each group of the configuration is one dataclass. A setting is declared at its field and checked
 when its value is stored. So every `Experiment` that exists is valid. `qbench.planning.factors` says
@@ -22,7 +22,7 @@ from qbench.quantize.settings import Quant
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Group):
-    """One run: everything that its result depends on, given the data."""
+    """The description of one run: everything that its result depends on, except the data."""
 
     data: Data
     model: Model
@@ -47,7 +47,7 @@ class Experiment(Group):
     def quantization_start(self) -> int:
         """The first quantized step, ceil(delay x steps); the number of steps for a float run.
 
-        Computed with the decimal number as written, so that 0.07 x 100 is 7.
+        It is computed with decimal numbers, so that 0.07 x 100 is exactly 7.
         """
         if not self.quant.enabled:
             return self.train.steps
@@ -96,7 +96,7 @@ def plain(value: Any) -> Any:
 
 
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
-    """`node`, a dataclass of this module, with the value at `path` replaced; `key` names it."""
+    """A copy of a dataclass with the value at `path` replaced; error messages name `key`."""
     name, *rest = path
     if isinstance(node, Model | Choice) and name in node.arguments and not rest:
         return replace(node, arguments={**node.arguments, name: value})

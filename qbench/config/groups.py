@@ -20,7 +20,7 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, kw_only=True)
 class Data(Group, prefix="data"):
-    """`data`: which images, and how they are prepared. A null resolution means their own."""
+    """`data`: the images and their preparation. Without a resolution they keep their size."""
 
     name: str = setting(
         check=allowed.anything("name"),
@@ -76,7 +76,7 @@ class Model(Group, prefix="model"):
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def as_key(self) -> str:
-        """The same text for the same model."""
+        """A text that is equal for equal models."""
         return json.dumps([self.name, self.arguments], sort_keys=True, default=list)
 
 
@@ -105,13 +105,13 @@ def _chosen_from(table: Any) -> Allowed:
 
 
 def _switch_as_text(value: Any) -> Any:
-    """YAML reads on and off as truth values."""
+    """`on` or `off` for a truth value, because YAML reads these words as truth values."""
     return value if not isinstance(value, bool) else "on" if value else "off"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Group, prefix="train"):
-    """`train`: how long, with what optimizer and schedule."""
+    """`train`: the number of steps, the optimizer, the schedule and how steps are run."""
 
     steps: int = setting(check=allowed.whole(1), help="number of training steps")
     batch_size: int = setting(check=allowed.whole(1), help="images in a training step")
@@ -155,17 +155,17 @@ class Train(Group, prefix="train"):
 
     @property
     def compiles(self) -> bool:
-        """Whether steps are compiled by XLA; `auto` where it has been measured to be faster.
+        """Whether XLA compiles the steps. `auto` means: only where XLA was measured to be faster.
 
-        So far it is nowhere faster: on a CPU a step takes 2.2 times as long (docs/benchmarks.md),
-        and no GPU has been measured.
+        So far this is nowhere: on a CPU a step takes 2.2 times as long (docs/benchmarks.md), and
+        no GPU has been measured.
         """
         return self.jit == "on"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Group, prefix="eval"):
-    """`eval`: how the test set is run. A null limit means all of it."""
+    """`eval`: the evaluation on the test set. Without a limit it uses all test images."""
 
     batch_size: int = setting(
         100,
@@ -187,12 +187,12 @@ def group_from(group: type[G], value: Any, needed: Iterable[str] | None = None) 
     """A group of settings from plain data.
 
     Args:
-        group: its dataclass.
+        group: the dataclass of the group.
         value: the plain data.
         needed: the required keys; None for the keys without a default.
 
     Raises:
-        QbenchError: the value is no group, or one of its keys or values is not allowed.
+        QbenchError: the value is not a group, or one of its keys or values is not allowed.
     """
     values = checks.group_of_settings(group.prefix, value)
     known = declared(group)

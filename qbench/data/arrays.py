@@ -1,8 +1,8 @@
-"""Turns images and targets in the forms that readers return into the form for training.
+"""Turns the images and targets that a reader returns into the form for training.
 
 This form is uint8 (N, height, width, channels) for images; for targets the task defines it. No
-value is changed, scaled, rounded or guessed. Everything else is refused in one sentence that says
-what was found.
+value is changed, scaled, rounded or guessed. Any other form is an error, and its message says what
+was found.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def part(
     """Check the images and targets of one part of a data set; return them in the form for training.
 
     Args:
-        name: the data set, for messages.
+        name: the name of the data set, for error messages.
         which: `training` or `test`.
         images: array-like, (N, height, width, channels), or (N, height, width) with one channel;
             whole numbers from 0 to 255 of any type except truth values. Floats of at most 1 are
             refused, even if they are only 0 and 1, because they look like scaled images.
-        labels: array-like, targets that the task accepts.
+        labels: array-like, in any form that the task accepts.
         shape: (height, width, channels) of an image.
         task: checks the targets.
 
     Raises:
-        QbenchError: anything else.
+        QbenchError: the images or the targets have another form.
     """
     seen = f"{name}: the {which} images"
     pixels = _array(seen, images)
@@ -48,16 +48,16 @@ def part(
     if len(pixels) == 0 or len(given) != len(pixels):
         raise QbenchError(
             f"{name}: {len(pixels)} {which} images and {len(given)} labels, {said(pixels)} and"
-            f" {said(given)}; expected as many of one as of the other, and at least one."
+            f" {said(given)}; expected the same number of both, and at least one."
         )
     return _uint8(seen, pixels).reshape(-1, *shape), task.targets(name, which, given)
 
 
 def _array(what: str, value: Any) -> NDArray[Any]:
-    """An array of anything that numpy accepts; at least one dimension."""
+    """Any value that numpy accepts, as an array with at least one dimension."""
     try:
         array = np.asarray(value)
-    except Exception as error:  # numpy asks the object itself, which may raise anything
+    except Exception as error:  # numpy calls methods of the object; they may raise any exception
         message = " ".join(str(error).split())
         raise QbenchError(
             f"{what} are of type {type(value).__name__}, of which numpy makes no array"
@@ -117,7 +117,7 @@ def _uint8(what: str, images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _advice(numbers: NDArray[Any], low: Any, high: Any) -> str:
-    """The advice for images whose range is not that of 8 bits; empty if it is."""
+    """The advice for images with values outside the range of 8 bits; empty if all are inside."""
     fits = low >= 0 and high <= 255
     if numbers.dtype.kind != "f":
         scale = "images have 8 bits a channel here: scale them to 0 to 255, as uint8"

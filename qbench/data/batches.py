@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Batches:
-    """Shuffled epochs laid end to end and cut into batches.
+    """Shuffled epochs, one after the other, that are cut into batches.
 
     A batch may cross the end of an epoch. So every batch is full and, over whole epochs, every
     image is used equally often.
@@ -32,7 +32,7 @@ class Batches:
         return result
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """The shuffled order of one epoch; the last two are kept."""
+        """The shuffled order of one epoch; the orders of the last two epochs are kept."""
         if epoch not in self._epochs:
             generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
             self._epochs = {e: o for e, o in self._epochs.items() if e == epoch - 1}

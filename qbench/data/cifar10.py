@@ -47,14 +47,14 @@ def read_binary(path: Path, records: int = RECORDS) -> Part:
 
 
 def read_python(path: Path, records: int = RECORDS) -> Part:
-    """Images and labels of one pickled file, read by an unpickler that makes arrays only."""
+    """Images and labels of one pickled file, read by an unpickler that only makes arrays."""
     try:
         batch = _ArraysOnly(io.BytesIO(_bytes(path)), encoding="bytes").load()
         pixels = np.asarray(batch[b"data"])
         labels = np.atleast_1d(np.asarray(batch[b"labels"]))
     except _Refused as error:
         raise QbenchError(f"{path}: {error}") from error
-    except Exception as error:  # a damaged pickle can raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly any exception
         raise QbenchError(
             f"{path}: cannot be read ({type(error).__name__}: {error}); expected a batch of"
             " CIFAR-10's Python version."
@@ -74,7 +74,7 @@ class _Refused(Exception):
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Refuses every class but those that a pickled numpy array is made of."""
+    """An unpickler that loads only the classes that a pickled numpy array needs."""
 
     _ALLOWED = frozenset(
         {
@@ -110,13 +110,13 @@ def _images(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
-# What the names of a version's files end with, and what reads them.
+# For each version: the end of its file names, and the function that reads such a file.
 VERSIONS = ((".bin", read_binary), ("", read_python))
 PUBLISHED = ("cifar-10-batches-bin", "cifar-10-batches-py")
 
 
 def read(folder: Path | None, records: int = RECORDS) -> Any:
-    """Images and labels of both parts, from `folder` or a folder in it if one is given."""
+    """Images and labels of both parts, from `folder` or a folder in it; None: Keras' download."""
     if folder is None:
         return through_keras("cifar10")
     place = _place(folder)
@@ -131,7 +131,7 @@ def _holds(place: Path, suffix: str) -> bool:
 
 
 def _place(folder: Path) -> Path:
-    """The place of the files: the folder, a published folder in it, or else another one in it."""
+    """The folder of the files: `folder`, a folder in it with a published name, or any in it."""
     published = [[folder / name] for name in PUBLISHED]
     for level in ([folder], *published, folders.below(folder)):
         found = [place for place in level if any(_holds(place, suffix) for suffix, _ in VERSIONS)]

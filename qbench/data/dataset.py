@@ -1,4 +1,4 @@
-"""Data sets: their description, and how one is loaded and checked."""
+"""Describes data sets, loads them and checks them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class Source:
         classes: number of classes; for other tasks the number of values that a network returns for
             an image.
         flip: whether a mirrored image has the same target.
-        read: takes the folder, or None if there is none; returns training images, training targets,
-            test images, test targets, in any form that `arrays.part` takes; or two pairs of these.
-        known: notes on the exact pixels, by the data's hash.
-        task: the class of its task, which is called with `classes`.
+        read: the reader. It takes the folder, or None if there is none. It returns training images,
+            training targets, test images and test targets, or two pairs of images and targets, in
+            any form that `arrays.part` accepts.
+        known: notes on the exact pixels, by the hash of the data.
+        task: the class of its task; `classes` is its only argument.
     """
 
     shape: tuple[int, int, int]
@@ -43,7 +44,7 @@ class Source:
     task: Callable[[int], Task] = Classification
 
     def make_task(self) -> Task:
-        """The task of these data, for as many outputs as they need."""
+        """The task of these data."""
         return self.task(self.classes)
 
 
@@ -60,9 +61,9 @@ class Dataset:
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
-        hash: SHA-256 over the four arrays, their shapes and dtypes; of another task than
-            classification, also over its `identity`.
-        provenance: what is known of these very pixels, for reports; may be empty.
+        hash: SHA-256 over the four arrays, their shapes and dtypes. For any task except
+            classification it includes the task's `identity`.
+        provenance: the note in `Source.known` on these exact pixels; may be empty.
     """
 
     name: str

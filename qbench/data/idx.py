@@ -28,7 +28,7 @@ GZIP = b"\x1f\x8b"
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file, gzipped or not under any name; QbenchError if it is incomplete."""
+    """The array in an IDX file, which may be gzipped; QbenchError if the file is damaged."""
     try:
         raw = path.read_bytes()
         if raw.startswith(GZIP):
@@ -50,7 +50,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _agreed(paths: list[Path], dimensions: int) -> NDArray[np.uint8]:
-    """The array of a file that may exist in several forms, such as plain and gzipped."""
+    """The array of a file. If it exists in several forms (plain, gzipped), all must be equal."""
     first = read_idx(paths[0], dimensions)
     for other in paths[1:]:
         if not np.array_equal(read_idx(other, dimensions), first):

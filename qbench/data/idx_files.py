@@ -1,10 +1,10 @@
 """Finds MNIST-like sets of four IDX files under the usual names and in the usual layouts.
 
-Names: `train-images-idx3-ubyte` as published, with a dot or an underscore in place of any dash,
-`test` for `t10k`, `.gz` or not, and EMNIST's, where the name of the set comes first.
+Names: the published names, such as `train-images-idx3-ubyte`. A dash may be a dot or an underscore,
+`t10k` may be `test`, and `.gz` may follow. In EMNIST's names the name of the set comes first.
 
-Layouts: the four files in the given folder or in one folder of it, of any name; in `MNIST/raw` or
-`FashionMNIST/raw`, as torchvision puts them; each file, or each part, in a folder of its own.
+Layouts: all four files in the given folder or in any folder in it; torchvision's `MNIST/raw` and
+`FashionMNIST/raw`; a separate folder for each file or for each part (training, test).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Files:
     Attributes:
         place: the folder.
         label: the text before `train` and `t10k` in their names; mostly empty.
-        paths: the files of each role that exist, perhaps in several forms.
+        paths: the existing files of each role; there may be several forms of one file.
     """
 
     place: Path
@@ -75,17 +75,17 @@ class Files:
         return f"{self.label}-" if self.label else ""
 
     def __str__(self) -> str:
-        """Where it is, for a person."""
+        """The place of the files, for error messages."""
         return f"{self.place / self._before}..." if self.label else str(self.place)
 
 
 def find(folder: Path, name: str) -> Files:
-    """The files of the data set `name`: the folder's own before those of a folder in it.
+    """Find the files of the data set `name`: first in the folder itself, then in folders in it.
 
     Folders and files with the name of the other data set are ignored.
 
     Returns:
-        A complete set, or else the set with the most files.
+        A complete set; if there is none, the set with the most files.
 
     Raises:
         QbenchError: there is no file, or more than one set.
@@ -119,7 +119,7 @@ def _one_down(folder: Path, name: str) -> list[Path]:
 
 
 def _sets(places: Iterable[Path], name: str) -> list[Files]:
-    """The files in these places of any set that may be `name`."""
+    """The sets of files in these places that may belong to the data set `name`."""
     found: dict[tuple[Path, str], Files] = {}
     for place in places:
         for path in _members(place):
@@ -134,7 +134,7 @@ def _sets(places: Iterable[Path], name: str) -> list[Files]:
 
 
 def _members(place: Path) -> list[Path]:
-    """The files of a folder, and of folders in it with the name of a part or a file."""
+    """The files in a folder, and in its folders that have the name of a part or a file."""
     inside = folders.entries(place)
     named = [path for path in inside if _PART.fullmatch(path.name) or _NAME.fullmatch(path.name)]
     nested = [path for path in named if path.is_dir()]
@@ -148,5 +148,5 @@ def _plain(name: str) -> str:
 
 
 def _of_another(label: str, name: str) -> bool:
-    """Whether a folder's or a set's name is that of another data set."""
+    """Whether the name of a folder or of a set is a name of another data set."""
     return any(_plain(label) in own for other, own in OWN_NAMES.items() if other != name)

@@ -1,10 +1,10 @@
-"""Preprocessing and augmentation, at the images' native size unless a resolution is asked for.
+"""Preprocessing and augmentation, at the images' own size unless `data.resolution` is set.
 
 Each function works on a whole batch inside the training step's graph. Random values come from
 `draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
 
-Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used; the
-224-pixel originals differ (docs/protocol.md).
+Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used. The
+originals for 224 pixels differ (docs/protocol.md).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Preprocessing:
     """A way to turn uint8 images into the network's input.
 
     Attributes:
-        augment: (images (B, H, W, C) uint8, draws (B, DRAWS) float32, flip) -> images as
-            `scale` takes them.
+        augment: (images (B, H, W, C) uint8, draws (B, DRAWS) float32, flip) -> images in a form
+            that `scale` accepts.
         scale: images (B, H, W, C), uint8 or float32 in [0, 255] -> float32 network input.
     """
 
@@ -56,10 +56,10 @@ def input_shape(shape: Sequence[int], resolution: int | None) -> tuple[int, int,
 
 
 def resized(images: Any, side: int) -> Any:
-    """Images (B, H, W, C) -> (B, side, side, C) float32, bilinear; reduced ones are smoothed.
+    """Resize images (B, H, W, C) to (B, side, side, C) float32, bilinear with antialiasing.
 
-    As `tf.image.resize(antialias=True)`, but as two matrix products, which every device and XLA
-    can do.
+    The method is that of `tf.image.resize(antialias=True)`, but computed with two matrix products,
+    which every device and XLA support.
     """
     import tensorflow as tf
 
@@ -69,7 +69,7 @@ def resized(images: Any, side: int) -> Any:
 
 
 def _mixing(old: int, new: int) -> NDArray[np.float64]:
-    """(new, old) shares of the old pixels in the new ones: triangles around their centres."""
+    """(new, old) weights of the old pixels in each new pixel: a triangle around its centre."""
     scale = old / new
     centres = (np.arange(new) + 0.5) * scale
     distances = np.abs(np.arange(old) + 0.5 - centres[:, np.newaxis])
@@ -111,7 +111,7 @@ def _vgg_scale(images: Any) -> Any:
 
 
 def _inception_augment(images: Any, draws: Any, flip: bool) -> Any:
-    """Crop 25..100 % of the area, aspect 3/4..4/3, resized back; mirror; colours if any."""
+    """Crop 25..100 % of the area, aspect 3/4..4/3, and resize; mirror; recolour RGB images."""
     import tensorflow as tf
 
     height, width = images.shape[1:3]
@@ -140,7 +140,7 @@ def _inception_augment(images: Any, draws: Any, flip: bool) -> Any:
 
 
 def _boxes(draws: Any, height: int, width: int) -> Any:
-    """(B, 4) crops top, left, bottom, right as fractions between the outer pixels' centres."""
+    """(B, 4) crops: top, left, bottom, right; 0 and 1 are the centres of the outer pixels."""
     import tensorflow as tf
 
     area = (0.25 + 0.75 * draws[:, 0]) * float(height * width)
@@ -155,9 +155,10 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
 
 
 def _inside(first: Any, last: Any) -> tuple[Any, Any]:
-    """Ends of a crop inside the image even after rounding in crop_and_resize, which paints black.
+    """The ends of a crop, moved inside the image by a small margin.
 
-    A crop of the whole side keeps its ends: their arithmetic is exact.
+    Without the margin, rounding in crop_and_resize may put an end outside, where it paints black. A
+    crop of the whole side keeps its ends, because their arithmetic is exact.
     """
     import tensorflow as tf
 

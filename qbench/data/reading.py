@@ -17,14 +17,14 @@ def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None)
     """Training images, training labels, test images and test labels from the reader.
 
     Args:
-        name: the data set, for messages.
-        read: returns the four in this order, or as Keras does, ((training images, labels), (test
-            images, labels)).
+        name: the name of the data set, for error messages.
+        read: the reader. It returns the four in this order, or in Keras' form ((training images,
+            labels), (test images, labels)).
         folder: the argument of `read`.
 
     Raises:
-        QbenchError: the reader raised it, or any other exception, whose message and place are
-            given; or the reader returned another form.
+        QbenchError: the reader raised an exception, or returned another form. For an exception that
+            is not a QbenchError, the message gives its text and its place in the code.
     """
     try:
         result = read(folder)

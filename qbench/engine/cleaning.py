@@ -16,7 +16,7 @@ def clean(root: Path) -> list[Path]:
     checkpoint stays if its segment is on the path of an unfinished run.
 
     Returns:
-        The files removed.
+        The removed files.
     """
     store = Store(root, lambda text: None)
     needed: set[str] = set()

@@ -59,7 +59,7 @@ def do_job(path: Path) -> str:
     if stop.exists():
         return "stopped"
     if not path.exists():
-        return "done"  # by another sweep in this folder, which has cleared up
+        return "done"  # another sweep in this folder has done it and removed its file
     spec = JobSpec.from_config(records.read_json(path, "a job"))
     try:
         failure = _failed_trunk(spec) or _tried(spec, path)
@@ -87,7 +87,7 @@ def _tried(spec: JobSpec, path: Path) -> Failure | None:
 
 
 def _failed_trunk(spec: JobSpec) -> Failure | None:
-    """The reason not to try the job: a segment before it has failed in this sweep."""
+    """The failure if the trunk of the job has failed in this sweep; else None."""
     store = Store(spec.root, say)
     for segment in spec.segments:
         failure = store.failure(segment.id)
@@ -113,7 +113,7 @@ def _attempt(spec: JobSpec, path: Path) -> Failure | None:
 
 
 def _record_failure(spec: JobSpec, failure: Failure) -> None:
-    """Write the failure in place of the runs' records, or on the segments of the trunk."""
+    """Record the failure for each run of the job; for a trunk, for each of its segments."""
     store = Store(spec.root, say)
     error = {"message": failure.message, "traceback": failure.traceback}
     if not spec.runs:

@@ -28,16 +28,16 @@ Say = Callable[[str], None]
 
 
 def execute(spec: JobSpec, report: Report, say: Say) -> None:
-    """Do a job; then the states of its segments and the records of its runs are on disk.
+    """Do a job. Afterwards the states of its segments and the records of its runs are on disk.
 
     Args:
         spec: the job.
-        report: called with (new steps, last loss) while it trains.
-        say: called with a line for a person.
+        report: called with (new steps, last loss) during training.
+        say: called with a line of text for the user.
 
     Raises:
-        QbenchError: the job was planned for another device or other data; DiskFull if there is no
-            room for the results.
+        QbenchError: the job was planned for another device or other data.
+        DiskFull: there is no room for the results.
     """
     experiment = spec.experiment
     device.start(experiment.threads, experiment.deterministic)
@@ -55,7 +55,11 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
 
 
 def _folder_of_data(spec: JobSpec) -> str | None:
-    """As it was typed, where that is the same folder here: this process may have loaded it."""
+    """The folder of the data, as `data.load` gets it.
+
+    It is `data.dir` as the user typed it, if this is the same folder here. Then `data.load` may
+    return data that this process has already loaded under this name.
+    """
     typed = spec.experiment.data.dir
     return typed if from_anywhere(typed) == spec.data_folder else spec.data_folder
 
@@ -76,7 +80,7 @@ class _Execution:
         self.step_seconds: dict[str, float] = {}
         self.losses: list[float] = []
         self.taken = 0  # steps taken over from stored states
-        self.held = ""  # the segment whose lock is held throughout
+        self.held = ""  # the segment whose lock is held during the whole job
 
     def run(self) -> None:
         """Train and evaluate, under the lock of the last segment if there are runs."""
@@ -181,7 +185,10 @@ class _Execution:
             self.store.save(segment.id, self.network.state(self.losses))
 
     def _diverged(self, step: int) -> None:
-        """Record that every run on the path has diverged; a trunk tells the runs that share it."""
+        """Record that every run of the job has diverged.
+
+        The states of shared segments store the step, so that the other runs on them diverge too.
+        """
         for segment in self.spec.segments:
             if segment.keep and segment.end > step:
                 losses = np.asarray(self.losses, np.float32)

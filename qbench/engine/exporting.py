@@ -43,14 +43,14 @@ def convert_folder(
     Values for fewer images do not replace values for the run's own test images.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         changes: new values for its configuration, by dotted key.
         calibration: None, or `representative` to quantize a float run after training.
 
     Raises:
-        QbenchError: the run did not end well, or its folder is damaged; NotConvertible: no file can
-            be made of its network; WrongFile: the file gives wrong answers. This is recorded in
-            place of an earlier report.
+        QbenchError: the run did not end well, or its folder is damaged.
+        NotConvertible: no file can be made of its network.
+        WrongFile: the file gives wrong answers. This is recorded in place of an earlier report.
     """
     status = records.read_record(folder)["status"]
     if status != "ok":
@@ -72,7 +72,7 @@ def convert_folder(
         return Conversion(report, None)
     if conversion_status.has_file(folder, known):
         return Conversion(report, known)
-    # Its file is gone: the same one comes back, or the figures are of no file any more.
+    # The file of the known report is missing: restore this file, or replace the report too.
     same = known["sha256"] == report["sha256"]
     conversions.write(folder, known if same else report, exported.content, calibration)
     return Conversion(report, known if same else None)
@@ -81,11 +81,11 @@ def convert_folder(
 def refused(
     folder: Path, record: Mapping[str, Any], export: str, reason: str, calibration: str | None
 ) -> None:
-    """Record that a run has no file, and the reason; removes the file of an earlier conversion.
+    """Record that a run has no file, and the reason; remove the file of an earlier conversion.
 
     Args:
-        folder: of the run.
-        record: of the run.
+        folder: the folder of the run.
+        record: the run record.
         export: the text for the column `export`.
         reason: one sentence.
         calibration: see `convert_folder`.
@@ -102,10 +102,11 @@ def refused(
 
 
 def try_conversion(experiment: Experiment) -> None:
-    """Convert an untrained network of this kind and run the file.
+    """Convert the untrained network of an experiment and run the file.
 
     Raises:
-        NotConvertible: no file can be made of it; WrongFile: the file gives wrong answers.
+        NotConvertible: no file can be made of the network.
+        WrongFile: the file gives wrong answers.
     """
     from qbench.base import device
 
@@ -119,7 +120,7 @@ def try_conversion(experiment: Experiment) -> None:
 
 
 def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
-    """Say before training what cannot be converted; raises nothing.
+    """Print before training which networks cannot be converted; raise nothing.
 
     One conversion for each file kind and network is enough: a refusal depends only on the layers.
 
@@ -223,7 +224,7 @@ def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: 
 
 
 def _asked(run: Experiment, isolate: bool, kind: str, **arguments: Any) -> Failure | None:
-    """Send a run to the worker; returns the failure, or None."""
+    """Send a request about a run to the worker; return the failure, or None."""
     try:
         return worker_for(run, isolate).ask(kind, Listener(), **arguments)
     except WorkerDied as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-_held: dict[str, IO[str]] = {}  # a restarted worker gets the GPU of the one before
+_held: dict[str, IO[str]] = {}  # a restarted worker gets the same GPU again
 
 
 def present() -> list[str]:
@@ -33,7 +33,7 @@ def visible_gpu(folder: Path | None = None) -> dict[str, str]:
     gpus = present()
     environment = dict(os.environ)
     if gpus:
-        # TensorFlow would take all memory of a GPU that processes may have to share.
+        # By default TensorFlow takes all memory of a GPU, but processes may have to share it.
         environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if len(gpus) < 2:
         return environment

@@ -12,8 +12,8 @@ from qbench.data import Dataset
 from qbench.planning.identity import graph_settings
 from qbench.tasks.task import Task
 
-# What takes no part in a network's variables and compiled steps, beside what takes effect later.
-# Views that quantize are added to a network as they are asked for.
+# Settings that change neither the variables nor the compiled steps of a network.
+# Of `quant` only `ema_decay` counts: a network makes its quantized views when they are needed.
 _NO_PART = ("eval", "threads", "deterministic", "seed")
 
 
@@ -52,15 +52,15 @@ class NetworkDescription:
 
 
 class NetworkCache:
-    """The last used networks."""
+    """The networks that were used last."""
 
     def __init__(self, size: int) -> None:
         """Keeps at most `size` networks."""
         self._size = size
-        self._kept: dict[NetworkDescription, Any] = {}  # the one used last is the last
+        self._kept: dict[NetworkDescription, Any] = {}  # in the order of their last use
 
     def get(self, description: NetworkDescription, build: Callable[[], Any]) -> Any:
-        """The network with this description; builds it if it is not kept, after making room."""
+        """The network with this description; if it is not kept, make room and build it."""
         network = self._kept.pop(description, None)
         if network is None:
             while len(self._kept) >= self._size:
@@ -70,7 +70,7 @@ class NetworkCache:
         return network
 
     def clear(self) -> None:
-        """Keep none."""
+        """Remove all networks."""
         self._kept.clear()
 
 

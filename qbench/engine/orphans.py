@@ -13,7 +13,7 @@ _SWEEP = "QBENCH_SWEEP_PID"
 
 
 def announce() -> None:
-    """Tell the processes that this process will start which process started them."""
+    """Store the id of this process in the environment of the processes that it will start."""
     os.environ[_SWEEP] = str(os.getpid())
 
 

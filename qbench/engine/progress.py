@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.3
 
 
 def say(line: str) -> None:
-    """Print a line on standard error without tearing the bars."""
+    """Print a line on standard error without damage to the progress bars."""
     import sys
 
     tqdm.write(one_line(line), file=sys.stderr)
@@ -41,7 +41,7 @@ def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int,
 
 
 def figures_line(record: Mapping[str, Any], every: bool = False) -> str:
-    """The result of a run in one line: the metrics of tables, or every metric."""
+    """The result of a run in one line: the metrics of tables, or with `every` all metrics."""
     seconds = sum(record["seconds"].values())
     if record["status"] != "ok":
         return one_line(f"{record['status']}: {record['error']['message']}")
@@ -58,17 +58,17 @@ def _figure(metric: Metric, values: Mapping[str, float]) -> str:
 
 
 def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The notes for every output with values of these data: one sentence for each data set.
+    """The notes on these data, one sentence for each data set; every output with values has them.
 
     Args:
-        data: the part of each record about its data.
+        data: the facts about the data in each record.
     """
     noted = [one for one in data if one["note"].strip()]
     return sorted({sentence(f"Note on {one['name']}: {one['note']}") for one in noted})
 
 
 class SweepProgress:
-    """Follows the runs of a sweep through their records, on whatever machine they run."""
+    """Follows the runs of a sweep through their records; the runs may be on any machine."""
 
     def __init__(self, root: Path, runs: Mapping[str, str]) -> None:
         """`runs` maps the ids of the runs to their labels."""
@@ -99,7 +99,7 @@ class SweepProgress:
         for run, label in self._arrived():
             try:
                 record = records.read_record(layout.run_folder(self._root, run))
-            except QbenchError:  # replaced at this very moment
+            except QbenchError:  # another process replaces it at this moment
                 continue
             del self._waiting[run]
             number = self._total - len(self._waiting)

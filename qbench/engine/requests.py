@@ -3,7 +3,7 @@
 A request is a kind and arguments. Both are plain data that can pass through a pipe:
 
     job       path                          does the job of this file
-    check     models                        builds models to see whether they can be built
+    check     models                        builds models and checks that qbench can train them
     convert   folder, changes, calibration  converts a finished run
     trial     experiment                    converts an untrained network of its kind
 """
@@ -34,8 +34,8 @@ class Listener:
     """Receives progress while a request is carried out.
 
     Attributes:
-        report: called with (new steps, last loss) while a network is trained.
-        say: called with a line for a person.
+        report: called with (new steps, last loss) during training.
+        say: called with a line of text for the user.
     """
 
     report: Callable[[int, float], None] = unheard
@@ -49,7 +49,7 @@ class Failure:
     Attributes:
         message: one sentence.
         traceback: as Python prints it; empty if there is none.
-        final: whether trying again cannot help.
+        final: whether another attempt would fail too.
         export: the text for the column `export`, if no file can be made of the run in any attempt.
     """
 

@@ -30,7 +30,7 @@ class ResolvedPlan:
         plan: the plan.
         device: kind of device.
         ids: the id of each run of the plan, in order; equal runs have equal ids.
-        data: the facts about each run's data for its record.
+        data: for each run, the facts about its data for its record.
         tree: the segments of all runs.
     """
 
@@ -71,12 +71,20 @@ def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
         loaded = load(*place)
         for number in numbers:
             found[number] = run_record.data_facts(runs[number].experiment, loaded)
-        del loaded  # the next one is read while at most the loader holds this one
+        del loaded  # frees memory for the next data set; the loader keeps at most one
     return tuple(found)
 
 
 def by_data(items: Iterable[Item], experiment: Callable[[Item], Experiment]) -> list[Item]:
-    """Items put together by their data, of which a worker keeps one set; else in their order."""
+    """Sort items so that items with the same data follow each other.
+
+    A worker keeps only one data set, so in this order it loads each data set once. Data sets, and
+    items with the same data, keep their order.
+
+    Args:
+        items: the items.
+        experiment: returns the experiment of an item.
+    """
     places: dict[tuple[str, str | None], int] = {}
 
     def place(item: Item) -> int:

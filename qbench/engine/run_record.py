@@ -24,7 +24,7 @@ def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
     """The id of a run: a hash of everything that can influence its result.
 
     Args:
-        experiment: the run.
+        experiment: the experiment of the run.
         data_hash: the hash of its data.
         device: kind of device, `CPU` or `GPU`.
     """
@@ -34,7 +34,7 @@ def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
 
 
 def common_content(data_hash: str, device: str) -> dict[str, Any]:
-    """What every result depends on beside the experiment."""
+    """The facts on which every result depends in addition to the experiment."""
     return {"data": data_hash, "device": device, "software": environment.numerics()}
 
 
@@ -57,10 +57,10 @@ def header(
     """The part of a run record that is known before training.
 
     Args:
-        experiment: the run.
+        experiment: the experiment of the run.
         run: the id of the run.
         data: see `data_facts`.
-        device: its `kind` and `name`.
+        device: `kind` and `name` of the device.
     """
     start, steps = experiment.quantization_start, experiment.train.steps
     return {
@@ -105,7 +105,7 @@ def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
     Args:
         values: number of values of kernels and biases, with batch normalization folded in.
         floats: number of values that stay float32 in every configuration.
-        experiment: the run.
+        experiment: the experiment of the run.
     """
     bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS
     size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
@@ -113,7 +113,10 @@ def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
 
 
 def possible_reason(experiment: Experiment) -> str:
-    """What to add to a sentence on values that are not finite: what the op makes of finite ones."""
+    """A text to add to a message about values that are not finite; empty if there is no reason.
+
+    It names the finite values for which the op of this experiment gives infinities.
+    """
     quant = experiment.quant
     infinities = OPS[quant.op].infinities(quant) if quant.enabled else None
     return f". A possible reason: {infinities}" if infinities else ""
@@ -128,7 +131,7 @@ class Clock:
     """Seconds between laps."""
 
     def __init__(self) -> None:
-        """Starts the first lap."""
+        """Start the first lap."""
         self._last = time.perf_counter()
 
     def lap(self) -> float:

@@ -27,15 +27,15 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     Args:
         experiment: the experiment.
         root: holds `runs/`.
-        report: called with (new steps, last loss) while it trains.
+        report: called with (new steps, last loss) during training.
 
     Returns:
         The run record, with the current note on the data; a run that finished earlier may have
         recorded another note. A run that fails or diverges has a record too and raises nothing.
 
     Raises:
-        QbenchError: the data or the configuration cannot be used; nothing was trained. DiskFull if
-            there was no room for the results.
+        QbenchError: the data or the configuration cannot be used; nothing was trained.
+        DiskFull: there was no room for the results.
     """
     device.start(experiment.threads, experiment.deterministic)
     spec = single_job(experiment, root, device.kind())

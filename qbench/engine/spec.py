@@ -50,14 +50,15 @@ class JobSpec:
     Attributes:
         root: absolute path of the folder that holds `runs/` and `segments/`.
         id: the name of the job's file.
-        label: a label for people.
+        label: the name of the job in messages.
         experiment: a configuration that all segments of the path belong to.
         segments: the whole path from step 0; stored segments are not trained again.
         runs: empty for a trunk.
         device: kind of device that the ids are valid for.
-        data: what records say of the data.
-        data_folder: the experiment's `data.dir`, for whatever folder the worker runs in.
-        policy: how it is done.
+        data: the facts about the data for records.
+        data_folder: the experiment's `data.dir` as a path that does not depend on the current
+            folder of the worker.
+        policy: how the job is done.
     """
 
     root: Path

@@ -28,8 +28,10 @@ from qbench.storage import aside, layout, records
 from qbench.storage.store import Store
 
 Launch = Callable[[list[Path], Path], list[Ended]]
-"""Runs jobs, given by the absolute paths of their files, with a folder for a launcher's own files;
-returns how each ended, in their order."""
+"""A function that runs jobs.
+
+It gets the absolute paths of the job files, and a folder for the launcher's own files. It returns
+how each job ended, in the same order."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Outcome:
     """The result of a sweep.
 
     Attributes:
-        folder: the folder of its manifest, for its report.
+        folder: the folder of the manifest and of the report.
         incomplete: sentences about everything that is not complete.
     """
 
@@ -53,7 +55,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
         launch: the function that runs jobs.
 
     Raises:
-        QbenchError: nothing was trained: the folder or the data cannot be used.
+        QbenchError: the folder or the data cannot be used; nothing was trained.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
@@ -85,7 +87,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
 
 
 def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
-    """One sentence that names the runs that did not end well; nothing if all did."""
+    """One sentence about the runs that did not end well; empty if all runs ended well."""
     statuses = [_status(root, name) for name in dict.fromkeys(resolved.ids)]
     bad = [status for status in statuses if status != "ok"]
     if not bad:
@@ -136,7 +138,7 @@ def _carry_out(
 
 @contextmanager
 def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
-    """A context after which the files of these jobs are gone, also if the disk is full.
+    """A context that removes the files of these jobs at its end, even if the disk is full.
 
     An interrupted sweep leaves the files, because another sweep in this folder may use jobs with
     the same names. Jobs with equal names have equal contents.
@@ -178,7 +180,7 @@ def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
 
 
 def _check_models(plan: Plan) -> None:
-    """Build every different network once, to find those that cannot be trained before training."""
+    """Before training, build every different network once and check that qbench can train it."""
     worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
     try:
         failure = worker.ask("check", Listener(), models=plan.networks)
@@ -214,8 +216,8 @@ def _row(
 ) -> dict[str, Any]:
     """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
 
-    The facts about its data and the user's note are the current ones. The record of a finished run
-    has those of its own time, and it is not written again.
+    The note on the data is the current one. The record of a finished run keeps the note of its
+    training, because it is not written again.
     """
     mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {

@@ -25,7 +25,7 @@ class SharingDiffers(QbenchError):
 
 
 def verify(plan: Plan) -> None:
-    """Train every run of a plan both ways and print whether the weights are equal.
+    """Train every run of a plan with and without sharing; print whether the weights are equal.
 
     Raises:
         QbenchError: a network or the data cannot be used; nothing was trained.

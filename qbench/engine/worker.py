@@ -28,11 +28,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--deterministic", action="store_true")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     told = _keep_stdout()
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
-    # Kernels are launched from threads of their own, wherever there is a GPU.
+    # If there is a GPU, TensorFlow launches its kernels from separate threads.
     os.environ.setdefault("TF_GPU_THREAD_MODE", "gpu_private")
     try:
         device.start(arguments.threads, arguments.deterministic)

@@ -1,4 +1,4 @@
-"""Workers: a process of its own, or this process, behind one interface."""
+"""Workers: separate processes, or this process, behind one interface."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Worker(Protocol):
         """Kind and name of the device that the worker computes on.
 
         Raises:
-            WorkerDied: it could not start.
-            DiskFull: there was no room for it to start.
+            WorkerDied: the worker could not start.
+            DiskFull: there was no room to start the worker.
         """
 
     def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-        """Carry out a request; returns when it is done.
+        """Carry out a request and wait for its end.
 
         Args:
             kind: the kind of the request.
@@ -45,14 +45,15 @@ class Worker(Protocol):
             The failure, or None if the request is done.
 
         Raises:
-            WorkerDied: the worker ended.
-            DiskFull: there was no room for the worker's results.
-            QbenchError: the settings of this process do not allow the worker to compute.
+            WorkerDied: the worker ended during the request.
+            DiskFull: there was no room for the results.
+            QbenchError: the worker is this process, and `qbench.base.device.start` refuses its
+                settings.
         """
 
 
 class InPlaceWorker:
-    """This process itself, for debuggers; it lives as long as its caller."""
+    """This process as a worker, for debuggers."""
 
     def __init__(self, threads: int, deterministic: bool) -> None:
         """See `qbench.base.device.start` for the arguments."""
@@ -83,7 +84,7 @@ class ProcessWorker:
         Raises:
             QbenchError: Keras' settings are not those that qbench needs.
         """
-        check_keras_settings()  # here, where it can still be said in a sentence
+        check_keras_settings()  # here the error is one sentence; in the worker it is a traceback
         command = [sys.executable, "-m", "qbench.engine.worker", "--threads", str(threads)]
         self._process = subprocess.Popen(
             command + ["--deterministic"] * deterministic,
@@ -108,7 +109,7 @@ class ProcessWorker:
         return self._process.poll() is None
 
     def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-        """See `Worker`; a process that was left in the middle of a request is ended."""
+        """See `Worker`. If an exception interrupts the request, the process is ended."""
         try:
             return self._asked(kind, listener, **arguments)
         except DiskFull:
@@ -137,18 +138,23 @@ class ProcessWorker:
                 return Failure(**event) if happened == "failed" else None
 
     def _event(self) -> dict[str, Any]:
-        """The next thing that the process tells.
+        """The next event that the process reports.
 
-        What Python prints before the process has its standard output for itself is passed over.
+        Other lines are skipped: Python may print them before the process takes over its standard
+        output.
+
+        Raises:
+            WorkerDied: the process has ended.
+            DiskFull: the process reports a full disk.
         """
         assert self._process.stdout is not None
         while (line := self._process.stdout.readline()).endswith("\n"):
-            event = _told(line)
+            event = _event_in(line)
             if event.get("event") == "full":
                 raise DiskFull(event["message"])
             if "event" in event:
                 return event
-        code = self._process.wait()  # nothing, or what it was about to say
+        code = self._process.wait()  # the output has ended, perhaps within a line
         raise WorkerDied(f"by signal {-code}" if code < 0 else f"with exit code {code}")
 
     def close(self) -> None:
@@ -162,13 +168,13 @@ class ProcessWorker:
             self._process.stdout.close()
 
 
-def _told(line: str) -> dict[str, Any]:
-    """What a line says; nothing where it is no worker's."""
+def _event_in(line: str) -> dict[str, Any]:
+    """The event in a line of output; empty if the line is not an event."""
     try:
-        told = json.loads(line)
+        event = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return event if isinstance(event, dict) else {}
 
 
 _processes: dict[tuple[int, bool], ProcessWorker] = {}
@@ -196,7 +202,7 @@ def worker_for(experiment: Experiment, isolate: bool) -> Worker:
 
 
 def jobs_at_once(engine: Engine) -> int:
-    """How many jobs may run at the same time; in place this is one."""
+    """The number of jobs that may run at the same time; without worker processes it is 1."""
     return engine.workers if engine.isolate else 1
 
 

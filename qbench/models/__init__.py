@@ -1,4 +1,4 @@
-"""Models: plain functional Keras networks that know nothing of quantization.
+"""Models: plain functional Keras networks, without quantization.
 
 Importing this package registers them all; it imports Keras.
 """

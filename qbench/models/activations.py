@@ -8,15 +8,15 @@ from keras import layers
 
 from qbench.base import checks
 
-# The largest output; relu6 is that of MobileNets and of table 4.3 in Jacob et al. 2018.
+# The largest output; MobileNets and table 4.3 of Jacob et al. 2018 use relu6.
 LARGEST = {"relu": None, "relu6": 6.0}
 
 
 def activate(x: Any, activation: str, name: str) -> Any:
-    """A layer called `name` that computes max(x, 0), for `relu6` min(max(x, 0), 6).
+    """Apply a ReLU layer with this name: max(x, 0), or min(max(x, 0), 6) for `relu6`.
 
     Raises:
-        QbenchError: an activation of another name.
+        QbenchError: the activation is neither `relu` nor `relu6`.
     """
     checks.one_of("model.activation", activation, LARGEST)
     return layers.ReLU(max_value=LARGEST[activation], name=name)(x)

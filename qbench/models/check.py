@@ -104,13 +104,13 @@ def _check_saved(model: Any) -> None:
 # TensorFlow's rules for the name of a scope, in a graph's root and inside another scope.
 _ROOT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _INNER = re.compile(r"[A-Za-z0-9_.\\/>-]+")
-# What qbench calls the layers that it puts behind or in the place of others.
+# The names that qbench gives to layers that it inserts after other layers or in their place.
 _OURS = re.compile(r".+\.(quantized|range|fused|frozen|baked|grid)(\.\d+)?")
 _IMAGE = "image"
 
 
 def _check_names(model: Any) -> None:
-    """Check that TensorFlow accepts every name and that qbench uses none of them itself."""
+    """Check that TensorFlow accepts every name, and that no name is one of qbench's own names."""
     if not _ROOT.fullmatch(model.name):
         raise QbenchError(
             f"its name {model.name!r} is one that TensorFlow refuses; call it"
@@ -126,7 +126,7 @@ def _check_names(model: Any) -> None:
         is_input = isinstance(op, keras.layers.InputLayer)
         if _OURS.fullmatch(op.name) or (op.name == _IMAGE and not is_input):
             raise QbenchError(
-                f"{_called(op)} has a name that qbench gives to what it puts in; call it"
+                f"{_called(op)} has a name that qbench gives to the layers it inserts; call it"
                 f" {op.name.replace('.', '_') + '_layer'!r}, for instance."
             )
 
@@ -172,7 +172,7 @@ def _is_other_float(dtype: str) -> bool:
 
 
 def _check_types(model: Any) -> None:
-    """Check that all computation with fractions is in float32."""
+    """Check that all floating-point computation is in float32."""
     for op in _parts(model):
         policy = getattr(op, "dtype_policy", None)
         if policy is None:
@@ -204,7 +204,7 @@ def _check_formats(model: Any) -> None:
 
 
 def _calls(model: Any) -> tuple[list[Call], Any]:
-    """Every call of an operation, in the order of the graph, and the output of the last."""
+    """Every call of an operation, in the order of the graph, and the output of the model."""
     calls: list[Call] = []
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:

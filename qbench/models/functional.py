@@ -1,4 +1,4 @@
-"""Turns a function's result into a plain functional Keras model over the same layers."""
+"""Turns the result of a builder into a plain functional Keras model over the same layers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qbench.base.keras_private import maker
 
 
 def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
-    """The model as a functional model with one input and one output, not inside another model.
+    """The model as a functional model with one input and one output, over the same layers.
 
     A sequential model without an Input is built on images (N, *shape). A subclass of a functional
     model is accepted if it does not define its own `call`.
 
     Raises:
-        QbenchError: it is no Keras model, a subclassed one, or has several inputs or outputs; the
-            message begins with what was found.
+        QbenchError: it is not a Keras model, it is a subclassed model, or it has several inputs or
+            outputs. The message begins with what was found.
     """
     if not isinstance(model, keras.Model):
         raise QbenchError(_no_model(model))
@@ -52,7 +52,7 @@ def _article(noun: str) -> str:
 
 
 def _build(model: Any, shape: tuple[int, int, int]) -> None:
-    """Build a sequential model on its input, unless it has one."""
+    """Build a sequential model on images (N, *shape), unless it has an input."""
     if not hasattr(model, "inputs"):
         model.build((None, *shape))
     if not hasattr(model, "inputs"):
@@ -63,7 +63,7 @@ def _build(model: Any, shape: tuple[int, int, int]) -> None:
 
 
 def _is_graph(model: Any) -> bool:
-    """Whether calling the model does what its graph says."""
+    """Whether a call of the model computes exactly its graph."""
     return hasattr(model, "operations") and type(model).call is _functional().call
 
 

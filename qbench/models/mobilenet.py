@@ -19,7 +19,7 @@ BLOCKS = (
     *((1024, 2), (1024, 1)),
 )
 HALVINGS = 1 + sum(stride == 2 for _, stride in BLOCKS)  # the first convolution has stride 2 too
-FEWEST = 8  # channels that a small depth multiplier leaves
+FEWEST = 8  # smallest number of channels, for any depth multiplier
 
 
 @MODELS.register("mobilenet_v1")
@@ -31,14 +31,14 @@ def mobilenet_v1(
     batch_norm_momentum: float = 0.99,
     activation: str = "relu",
 ) -> Any:
-    """A convolution and 13 depthwise separable ones, each 3x3 and 1x1; batch norms throughout.
+    """A convolution, then 13 depthwise separable convolutions (3x3, 1x1), batch-normalized.
 
     With depth multiplier 1 and 1,000 classes it has 4,253,864 parameters, moving statistics
     included. There is no dropout before the logits.
 
     Args:
-        shape: (height, width, channels) of an image; the multiplier for resolution of Howard et
-            al. is `data.resolution`.
+        shape: (height, width, channels) of an image; `data.resolution` takes the place of Howard et
+            al.'s resolution multiplier.
         classes: number of logits.
         depth_multiplier: factor on the channels of every layer, with a minimum of 8 channels
             (Howard et al. call it width multiplier).
@@ -101,7 +101,8 @@ class _Parts:
             strides=stride,
             padding="same",
             use_bias=False,
-            # He et al. for the 9 values that an output reads; Keras would count all channels.
+            # He et al. with a fan-in of 9, because an output reads 9 values; the fan-in of Keras'
+            # initializer is larger.
             depthwise_initializer=keras.initializers.RandomNormal(stddev=math.sqrt(2 / 9)),
             name=name,
         )(x)

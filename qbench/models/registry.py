@@ -1,4 +1,4 @@
-"""Building a model by name."""
+"""Builds a model by name."""
 
 from __future__ import annotations
 

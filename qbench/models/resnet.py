@@ -15,7 +15,7 @@ Shape = tuple[int, int, int]
 
 
 class _Parts:
-    """The layers of one residual network, with names that say where they stand."""
+    """The layers of one residual network, with names that say where they are."""
 
     def __init__(self, bias: bool, momentum: float, activation: str) -> None:
         self._bias = bias
@@ -123,8 +123,9 @@ def resnet8(
 ) -> Any:
     """The image-classification network of MLPerf Tiny: 78,666 parameters on 32x32x3, 10 classes.
 
-    As `resnet_v1` with one block a stage, but every convolution has a bias and the shortcuts'
-    1x1 convolutions have no batch normalization. Source: Banbury et al. 2021, arXiv:2106.07597.
+    It is `resnet_v1` with one block in each stage, with two differences: every convolution has a
+    bias, and the 1x1 convolutions of the shortcuts have no batch normalization. Source: Banbury et
+    al. 2021, arXiv:2106.07597.
     """
     parts = _Parts(True, batch_norm_momentum, activation)
     image = keras.Input(shape, name="image")

@@ -1,4 +1,4 @@
-"""ResNet v1 as TensorFlow-Slim builds it; that of 50 layers is Kwasniewska et al. 2019's."""
+"""ResNet v1 as TensorFlow-Slim builds it. Kwasniewska et al. 2019 used the one with 50 layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qbench.models.registry import MODELS
 
 # Units of the four blocks, by depth (He et al. 2016, table 1).
 UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-# Channels of their 3x3 convolutions; a unit's output has 4 times as many.
+# Channels of the 3x3 convolutions in each block; the output of a unit has 4 times as many.
 CHANNELS = (64, 128, 256, 512)
 
 Shape = tuple[int, int, int]
@@ -23,9 +23,10 @@ Shape = tuple[int, int, int]
 def resnet50_v1(
     shape: Shape, classes: int, batch_norm_momentum: float = 0.997, activation: str = "relu"
 ) -> Any:
-    """`resnet_slim` of 50 layers; with 10 classes 54 convolutions, 49 ReLUs, 16 residual adds.
+    """`resnet_slim` with 50 layers.
 
-    Of its parameters 23,528,522 are trained then.
+    With 10 classes it has 54 convolutions, 49 ReLUs, 16 residual adds and 23,528,522 trainable
+    parameters.
     """
     return resnet_slim(shape, classes, 50, batch_norm_momentum, activation)
 
@@ -40,9 +41,9 @@ def resnet_slim(
 ) -> Any:
     """ResNet v1 of bottleneck units (He et al. 2016), with slim's strides and padding.
 
-    Unlike torchvision's, the last unit of the first three blocks has the stride, in its 3x3
-    convolution, and its shortcut is a subsampling 1x1 max pool; projection shortcuts stand in
-    every block's first unit and have stride 1.
+    It differs from torchvision's network. In the first three blocks the last unit has the stride,
+    in its 3x3 convolution, and its shortcut is a 1x1 max pool with this stride. In every block the
+    first unit has a projection shortcut, with stride 1.
 
     Args:
         shape: (height, width, channels) of an image.
@@ -74,7 +75,7 @@ class _Slim:
         self._activation = activation
 
     def normalised(self, x: Any, name: str, channels: int, size: int, stride: int = 1) -> Any:
-        """Convolution and batch normalization; strided ones are padded alike on all sides."""
+        """Convolution and batch normalization; with a stride, all sides are padded equally."""
         if stride > 1:
             x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
         x = layers.Conv2D(

@@ -27,7 +27,7 @@ class FusedSGD(keras.optimizers.SGD):
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
+        """Update one variable."""
         if not self.momentum:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -45,8 +45,8 @@ class TensorFlow1RMSprop(keras.optimizers.Optimizer):
     """RMSProp with the mean square starting at 1 and epsilon inside the square root.
 
     ms <- rho ms + (1 - rho) g^2;  mom <- momentum mom + rate g / sqrt(ms + epsilon);  w <- w - mom.
-    Keras' RMSprop starts ms at 0 and adds epsilon outside the root; with epsilon = 1, as in
-    TensorFlow-Slim's training script, that is another optimizer. Source: TensorFlow's op
+    Keras' RMSprop starts ms at 0 and adds epsilon outside the root. With epsilon = 1, as in
+    TensorFlow-Slim's training script, the two updates differ much. Source: TensorFlow's op
     ResourceApplyRMSProp, which does the update.
     """
 
@@ -58,7 +58,7 @@ class TensorFlow1RMSprop(keras.optimizers.Optimizer):
         self.epsilon = epsilon
 
     def build(self, variables: list[Any]) -> None:
-        """Makes the slots."""
+        """Make the slot variables."""
         if self.built:
             return
         super().build(variables)
@@ -69,7 +69,7 @@ class TensorFlow1RMSprop(keras.optimizers.Optimizer):
         self._momenta = [self.add_variable_from_reference(v, "momentum") for v in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
+        """Update one variable."""
         index = place_of(self, variable)
         tf.raw_ops.ResourceApplyRMSProp(
             var=_handle(variable),

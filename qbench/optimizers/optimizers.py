@@ -13,12 +13,12 @@ from qbench.base.registry import Registry
 
 @dataclass(frozen=True)
 class Buildable:
-    """Something built from numbers and switches with known names.
+    """An optimizer or a schedule that is built from named numbers and switches.
 
     Attributes:
-        build: makes the Keras object.
-        defaults: the arguments and their values when the configuration leaves them out.
-        limits: (low, high) of a numeric argument; high None for no limit.
+        build: the function that makes the Keras object.
+        defaults: by argument, its value if the configuration does not set it.
+        limits: by numeric argument, its smallest and largest value; None means no largest value.
     """
 
     build: Callable[..., Any]
@@ -26,7 +26,7 @@ class Buildable:
     limits: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
 
     def check(self, group: str, choice: str, arguments: Mapping[str, Any]) -> None:
-        """Checks all arguments of `choice` in `group`, such as sgd in train.optimizer."""
+        """Check all arguments of `choice` in `group`, for example of sgd in train.optimizer."""
         for name, value in arguments.items():
             if name not in self.defaults:
                 raise QbenchError(
@@ -47,7 +47,7 @@ class Buildable:
             checks.number(key, value, low, high)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The given arguments over the defaults, and of their types."""
+        """The given arguments, else the defaults; each value has the type of its default."""
         return {name: type(old)(given.get(name, old)) for name, old in self.defaults.items()}
 
 
@@ -96,7 +96,7 @@ OPTIMIZERS.add(
 
 
 def _constant(learning_rate: float, steps: int) -> Any:
-    """The initial rate throughout."""
+    """The initial rate in every step."""
     return learning_rate
 
 
@@ -108,7 +108,7 @@ def _cosine(learning_rate: float, steps: int, end_fraction: float) -> Any:
 
 
 def _exponential(learning_rate: float, steps: int, factor: float, every: int) -> Any:
-    """The rate is multiplied by `factor` after every `every` steps, in stairs."""
+    """After every `every` steps the rate is multiplied by `factor`; it is constant in between."""
     import keras
 
     return keras.optimizers.schedules.ExponentialDecay(

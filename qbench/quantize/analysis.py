@@ -1,4 +1,4 @@
-"""The analysis decides from a network and a scheme what is inserted where, before a build."""
+"""Decides from a network and a scheme what is inserted where, before anything is built."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def analyse(model: Any, scheme: QuantizationScheme | None) -> InsertionPlan:
     that passes its values through, it is not quantized again.
 
     Raises:
-        QbenchError: the model is of another kind, or a placement quantizes a tensor whose range is
+        QbenchError: the model has another form, or a placement quantizes a tensor whose range is
             not gathered.
     """
     model = functional(model)
@@ -68,11 +68,11 @@ class _Analysis:
         self._rows = {name: row for row, name in enumerate(graph.gathered)}
         self._ranges: dict[str, Range] = {}
         self._quantized: dict[str, QuantizedTensor] = {}
-        self._on_grid: set[str] = set()  # tensors whose values passing ops have from a grid
+        self._on_grid: set[str] = set()  # tensors that passing ops made from quantized tensors
         self._insertions: list[Insertion] = []
 
     def plan(self) -> InsertionPlan:
-        """The whole pass."""
+        """Analyse the whole graph."""
         graph, rules = self._graph, self._rules
         calls = tuple(self._call(call) for call in graph.calls)
         self._gather(graph.output)

@@ -44,9 +44,9 @@ class WithFoldedKernel(keras.layers.Layer):
         self.activity = penalty and keras.layers.Identity(activity_regularizer=penalty)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """X is the input that the wrapped layer takes."""
+        """Call the wrapped layer on x, an input that it accepts."""
         norm, kernel = self.norm, kernels(self.layer)[0]
-        # One explicit read: what is derived from it must not race with the step's update.
+        # One explicit read, so that all values computed from it are older than the step's update.
         value = tf.convert_to_tensor(kernel.value)
         gamma = norm.gamma.value if norm.scale else 1.0
         beta = norm.beta.value if norm.center else 0.0
@@ -81,10 +81,10 @@ class WithFoldedKernel(keras.layers.Layer):
 def _moments(y: Any) -> Any:
     """Mean and variance of y (..., channels) by channel, and the variance for the moving average.
 
-    For images the third value is the Bessel-corrected variance, as in float steps: TensorFlow's
-    fused op normalizes images and corrects their variance. Keras normalizes the rest and does not
-    correct. The fused op computes mean and variance in one pass, much faster than `tf.nn.moments`,
-    but without a gradient.
+    For images the third value is the Bessel-corrected variance. In float steps too, TensorFlow's
+    fused op normalizes images and corrects their variance; Keras normalizes other tensors and does
+    not correct. The fused op computes mean and variance in one pass, much faster than
+    `tf.nn.moments`, but without a gradient.
     """
     channels = y.shape[-1]
     empty = tf.constant([], y.dtype)

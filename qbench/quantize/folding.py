@@ -23,7 +23,7 @@ def foldable(model: Any) -> dict[str, Any]:
 
 
 def foldable_in(graph: Graph) -> dict[str, Any]:
-    """The same for a graph.
+    """The batch normalization that can be folded into each convolution of a graph.
 
     The normalization must be the only reader of the output of a linear convolution, and normalize
     its last axis. Both must be called only once, and both must be Keras' own layers. A

@@ -1,4 +1,4 @@
-"""What quantization inserts into a network, and where: the analysis' result, as plain data."""
+"""The insertion plan: the result of the analysis, as plain data."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Range:
     """The range of a tensor, gathered in every step.
 
     Attributes:
-        tensor: its name.
-        layer: name of the layer that measures it.
+        tensor: the name of the tensor.
+        layer: name of the layer that measures its range.
         smallest: the minimum of the tensor, if it is known without measuring; else None.
     """
 
@@ -53,7 +53,7 @@ class Row:
 
     Attributes:
         own: the row of the tensor itself, or of its root if `is_root` is false.
-        is_root: whether the range was measured of this very tensor.
+        is_root: whether the range is the range of this tensor itself.
         tied: the rows of the other tensors that share the range; `own` is not among them.
     """
 
@@ -67,9 +67,9 @@ class QuantizedTensor:
     """A tensor that is quantized once, for all its readers that need it quantized.
 
     Attributes:
-        tensor: its name.
+        tensor: the name of the tensor.
         layer: name of the layer that quantizes it.
-        root: the tensor whose range counts.
+        root: the name of the tensor whose range is used.
         quantizer: the quantizer of the tensor.
         row: the rows that hold its range.
     """
@@ -86,7 +86,7 @@ class Read:
     """A float tensor that a call reads, or the output of the network.
 
     Attributes:
-        tensor: its name.
+        tensor: the name of the tensor.
         root: the name of the tensor whose values it passes on.
         quantized: the quantized tensor that is read in its place; None if the tensor itself is
             read.
@@ -103,7 +103,7 @@ class QuantizedKernel:
 
     Attributes:
         layer: name of the layer that stands in for it.
-        quantizer: of its kernels.
+        quantizer: the quantizer of the kernels.
         norm: the normalization that is folded into the kernel first, if any.
         freeze: whether `norm` uses its moving statistics in training too.
     """

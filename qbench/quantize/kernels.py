@@ -22,8 +22,8 @@ class KernelQuantizer:
             the lowest one, as LiteRT needs it. If false, the op chooses the range.
         narrow: the op's own range also leaves out the lowest code (Jacob et al. 2018, section 3.1:
             weights never have the code -128).
-        per_channel: one range for each output channel of a convolution. An op that measures ranges
-            then measures them for every source, unless `symmetric`. A dense kernel has only one
+        per_channel: one range for each output channel of a convolution. Then an op that measures
+            ranges always measures them, unless `symmetric` is true. A dense kernel always has one
             range, because TensorFlow's converter supports no more.
     """
 
@@ -34,7 +34,7 @@ class KernelQuantizer:
 
     @property
     def applied(self) -> Quantizer:
-        """What quantizes values: on a symmetric grid codes are signed, and the range is given."""
+        """The quantizer of the values; on a symmetric grid it is signed and gets its range."""
         if not self.symmetric:
             return self.quantizer
         return replace(self.quantizer, signed=True, source=CURRENT)
@@ -58,7 +58,7 @@ class KernelQuantizer:
             return self._on_symmetric_grid(x, name, per_channel)
         options = {"narrow": self.narrow, "per_channel": per_channel, "name": name}
         if per_channel and OPS[self.quantizer.op].own_range:
-            # The op refuses to be given a range for each channel.
+            # The op does not accept a range for each channel.
             unused = [0.0] * x.shape[-1]
             return replace(self.quantizer, source=OWN)(x, unused, unused, **options)
         low, high = self._ends(x, per_channel)

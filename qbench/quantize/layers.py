@@ -6,6 +6,7 @@ to another moves no weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -28,13 +29,13 @@ class MeasureRange(keras.layers.Layer):
         self.minimum = minimum
 
     def call(self, x: Any) -> Any:
-        """X is float32 of any shape."""
+        """Measure x, float32 of any shape."""
         if self.minimum is None:
             return minimum_and_maximum(x)
         return tf.constant(self.minimum, x.dtype), tf.reduce_max(tf.stop_gradient(x))
 
     def compute_output_spec(self, x: Any) -> Any:
-        """Two scalars. Keras must not take a known minimum for a value computed while building."""
+        """Two scalars; Keras must not use a known minimum as a constant while it builds a model."""
         return keras.KerasTensor((), x.dtype), keras.KerasTensor((), x.dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
@@ -72,14 +73,14 @@ class FakeQuantize(keras.layers.Layer):
         """See the class."""
         source = self.quantizer.source
         if source == OWN and training and self.row.is_root and self.quantizer.takes_own_range:
-            # The step has measured this very tensor for the averages: twice would be for nothing.
+            # The step has measured this tensor for the averages; the op need not measure it again.
             return self.quantizer.given(x, low, high, name=self.name)
         if source in (MOVING, FIXED):
             low, high = self._moving(low, high, training)
         elif source == CURRENT:
             low, high = minimum_and_maximum(x)
         else:
-            low = high = 0.0  # without a use, so that nothing is measured for them
+            low = high = 0.0  # the op ignores them, so nothing is measured
         return self.quantizer(x, low, high, name=self.name)
 
     def _moving(self, low: Any, high: Any, training: bool) -> tuple[Any, Any]:
@@ -108,11 +109,11 @@ class WithQuantizedKernel(keras.layers.Layer):
         self.quantizer = quantizer
 
     def _quantized(self, kernel: Any) -> Any:
-        # One explicit read: what is derived from it must not race with the step's update.
+        # One explicit read, so that all values computed from it are older than the step's update.
         return self.quantizer(self.layer, kernel, tf.convert_to_tensor(kernel.value), self.name)
 
     def call(self, x: Any) -> Any:
-        """X is the input that the wrapped layer takes."""
+        """Call the wrapped layer on x, an input that it accepts."""
         mapping = [(kernel, self._quantized(kernel)) for kernel in kernels(self.layer)]
         return call_with(self, self.layer, mapping, x)
 
@@ -134,7 +135,7 @@ class FusedBatchNormalization(keras.layers.Layer):
         self.freeze = freeze
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """X is (N, H, W, C) float32."""
+        """Normalize x, (N, H, W, C) float32."""
         layer = self.layer
         training = training and layer.trainable and not self.freeze
         empty = tf.constant([], tf.float32)
@@ -155,15 +156,19 @@ class FusedBatchNormalization(keras.layers.Layer):
 class InInference(keras.layers.Layer):
     """Runs a layer as in inference, also in training."""
 
-    def __init__(self, layer: Any, name: str) -> None:
-        """`layer` keeps its variables."""
+    def __init__(self, layer: Any, name: str, constants: Mapping[str, Any]) -> None:
+        """`layer` keeps its variables; `constants` are keyword arguments without tensors.
+
+        Keras refuses a call of this layer with tensors and other values among its `**kwargs`.
+        """
         super().__init__(name=name)
         self.supports_masking = layer.supports_masking
         self.layer = layer
+        self.constants = dict(constants)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The arguments that the layer takes, without `training`."""
-        return self.layer(*args, training=False, **kwargs)
+        """Call the layer with these tensors, with the constants, and with `training=False`."""
+        return self.layer(*args, training=False, **kwargs, **self.constants)
 
 
 def move_statistics(norm: Any, mean: Any, variance: Any) -> None:

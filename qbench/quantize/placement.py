@@ -1,4 +1,4 @@
-"""Where fake quantization goes: named rules over the layers of a functional Keras model."""
+"""Named rules that say which tensors of a functional Keras model are quantized."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def kernels(op: Any) -> list[Any]:
     return [kernel for kernel in found if kernel is not None]
 
 
-# Class names of operations (keras.ops), which do what layers of other names do.
+# Class names of operations (keras.ops) that compute the same as layers with other names.
 _ACTIVATION_OPS = frozenset(
     {
         "Celu",
@@ -133,7 +133,7 @@ def is_add(op: Any) -> bool:
 
 
 def is_concatenation(op: Any) -> bool:
-    """Whether `op` is a concatenation or a stack of tensors, which have one grid in a file."""
+    """Whether `op` concatenates or stacks tensors; in a file they all have one grid."""
     import keras
 
     return isinstance(op, keras.layers.Concatenate) or _is_operation(op, *_JOINING_OPS)
@@ -182,7 +182,7 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
 
     Args:
         op: the layer or operation.
-        arguments: the arguments of the call beside tensors, by keyword.
+        arguments: the keyword arguments of the call.
     """
     import keras
 
@@ -190,7 +190,7 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
     if isinstance(op, layers.UpSampling2D):
         return bool(op.interpolation == "nearest")
     if _is_operation(op, *_PASSING_OPS):
-        # What is padded with another number, or compared with one, may lie off the grid.
+        # Another number that pads a tensor, or that is compared with it, may not be on the grid.
         padded = (arguments or {}).get("constant_values")
         return padded in (None, 0) and getattr(op, "initial", None) in (None, 0)
     return isinstance(
@@ -244,11 +244,13 @@ class Placement:
     """A rule that says which tensors are quantized.
 
     Attributes:
-        inputs_of: says of an op, and the number of tensors that it reads, whether its data inputs
+        inputs_of: a function (op, number of tensors that it reads) -> whether the inputs of the op
             are quantized.
-        outputs_of: says of an op whether its outputs are quantized, for every reader.
-        shortcuts_of: says of an op, and the number of tensors that it reads, whether its shortcut
-            inputs are quantized: all inputs behind fewer convolutions than the deepest input.
+        outputs_of: a function (op) -> whether the outputs of the op are quantized, for every
+            reader.
+        shortcuts_of: a function (op, number of tensors that it reads) -> whether the shortcut
+            inputs of the op are quantized. These are all inputs with fewer convolutions before them
+            than the deepest input.
         kernels: whether the kernels of convolutions and dense layers are quantized.
         gathered: whether every tensor whose range is gathered is quantized, for every reader: the
             image, the output, and every tensor that another placement could quantize.

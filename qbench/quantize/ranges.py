@@ -15,10 +15,10 @@ class RangeAverages:
 
     With decay d and measurements m_1, m_2, ... the average after t of them is a_t = a_(t-1) + w_t
     (m_t - a_(t-1)), w_t = (1 - d) / (1 - d^t). This is the zero-debiased average of TensorFlow 1's
-    `assign_moving_average(zero_debias=True)`. In this form a_1 = m_1 (to the last place or two),
-    and no difference of nearly equal numbers is divided. Each measurement is first widened until it
-    includes 0, as in TensorFlow 1's `contrib.quantize`. Every grid includes 0, so an average of
-    minima on both sides of 0 would have no meaning.
+    `assign_moving_average(zero_debias=True)`. In this form a_1 = m_1 (except for the last bit or
+    two), and no difference of nearly equal numbers is divided. Each measurement is first widened
+    until it includes 0, as in TensorFlow 1's `contrib.quantize`. Every grid includes 0, so an
+    average of minima on both sides of 0 would have no meaning.
 
     Attributes:
         tensors: the names of the tensors, in the order of the rows.

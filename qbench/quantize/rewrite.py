@@ -27,6 +27,7 @@ from qbench.quantize.layers import (
 )
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.tensors import keras_tensors
 from qbench.quantize.view import View
 
 
@@ -84,8 +85,7 @@ class _ViewParts:
         if isinstance(planned, Fused):
             return FusedBatchNormalization(op, planned.layer, planned.freeze)(args[0])
         if isinstance(planned, HeldInInference):
-            rest = {name: value for name, value in kwargs.items() if name != "training"}
-            return InInference(op, planned.layer)(*args, **rest)
+            return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)
 
 
@@ -93,3 +93,13 @@ def _with_kernel(op: Any, planned: QuantizedKernel) -> Any:
     if planned.norm is None:
         return WithQuantizedKernel(op, planned.quantizer, planned.layer)
     return WithFoldedKernel(op, planned.norm, planned.quantizer, planned.freeze, planned.layer)
+
+
+def _in_inference(
+    op: Any, planned: HeldInInference, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The result of a call that computes as in inference."""
+    rest = {name: value for name, value in kwargs.items() if name != "training"}
+    tensors = {name: value for name, value in rest.items() if keras_tensors(value)}
+    constants = {name: value for name, value in rest.items() if name not in tensors}
+    return InInference(op, planned.layer, constants)(*args, **tensors)

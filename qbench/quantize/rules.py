@@ -30,12 +30,12 @@ class Rules:
         if self.graph.root(tensor).producer is None:
             return self.wanted_end()
         placement = self._placement(call, tensor)
-        is_edge = tensor.root == self.graph.output.root  # behind it ops only pass its values on
+        is_edge = tensor.root == self.graph.output.root  # later ops only pass its values on
         quantizer = self.scheme.edge if is_edge else self.scheme.activation
         return (placement, quantizer) if placement and quantizer else None
 
     def wanted_end(self) -> tuple[str, Quantizer] | None:
-        """The same for the image and for the output, which has no reader."""
+        """The placement that quantizes the image and the network's output, and the quantizer."""
         wanting = [name for name, rule in self._placements if rule.gathered]
         edge = self.scheme.edge if self.scheme else None
         return (wanting[0], edge) if wanting and edge else None

@@ -1,4 +1,4 @@
-"""The part of a configuration that the analysis needs."""
+"""The quantization scheme: the part of a configuration that the analysis needs."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class QuantizationScheme:
 
     @property
     def weight_bits(self) -> int:
-        """Bits of kernels that are no edge."""
+        """Bits of all kernels except the first and the last."""
         return self.kernel.applied.bits
 
     @property
     def activation_bits(self) -> int:
-        """Bits of every other tensor that is no edge; those of float32 where these stay float."""
+        """Bits of all other tensors except image and output; 32 if these tensors stay float."""
         return self.activation.bits if self.activation else FLOAT_BITS
 
     @property
     def quantizers(self) -> tuple[Quantizer, ...]:
-        """Every quantizer of kernels and other tensors, once."""
+        """All different quantizers of kernels and other tensors."""
         kernels = [one.quantizer for one in (self.kernel, self.edge_kernel) if one]
         tensors = [one for one in (self.activation, self.edge) if one]
         return tuple(dict.fromkeys(kernels + tensors))

@@ -21,7 +21,7 @@ def _cell_of_bits(quant: Any) -> str:
 
 
 def _number_as_text(value: Any) -> Any:
-    """YAML reads 8 as a number."""
+    """`8` as text, because YAML reads it as a number."""
     return str(value) if isinstance(value, int) else value
 
 

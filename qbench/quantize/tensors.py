@@ -75,7 +75,7 @@ class Call:
 
     @property
     def is_masked(self) -> bool:
-        """Whether it gets a mask, also one that Keras passes on automatically."""
+        """Whether it gets a mask, even if Keras passes the mask on automatically."""
         return self.kwargs.get("mask") is not None
 
     @property
@@ -135,7 +135,7 @@ def graph_of(model: Any) -> Graph:
     image = Tensor(IMAGE, None, IMAGE, 0)
     names, calls = {IMAGE}, []
     known: dict[int, Tensor] = {}
-    held = []  # what is symbolic, so that its ids stay its own
+    held = []  # keeps the symbolic tensors alive, so that no two of them have one id
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
         output = op(*args, **kwargs)

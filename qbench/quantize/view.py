@@ -15,7 +15,7 @@ class View:
     Attributes:
         model: Keras model from the image to [network output, ranges (n, 2)], where n is the
             number of tensors whose range is gathered.
-        tensors: the names of those n tensors; they depend on the network alone.
+        tensors: the names of these n tensors; they depend only on the network.
         insertions: the fake-quantization ops of this view, in the order of the graph.
         values: the Keras tensors of the n tensors, quantized where the view quantizes them.
     """

@@ -43,10 +43,10 @@ def walk(model: Any, call: Any) -> Any:
 
 
 def readers(model: Any) -> dict[str, list[str]]:
-    """The names of the readers of each layer's or operation's outputs, by its name."""
+    """By layer or operation: the names of the layers and operations that read its outputs."""
     found: dict[str, list[str]] = {}
     producers: dict[int, str] = {}
-    held = []  # the tensors, so that their ids stay their own
+    held = []  # keeps the symbolic tensors alive, so that no two of them have one id
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
         for tensor in filter(keras.utils.is_keras_tensor, keras.tree.flatten((args, kwargs))):

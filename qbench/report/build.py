@@ -44,7 +44,7 @@ def build_report(folder: Path) -> Report:
     """Write runs.csv, table.csv, table.md, figures/ and report.html of a sweep.
 
     The tables come first. A figure that cannot be drawn does not stop the others. Figures of an
-    earlier report are removed before, so that they never stand beside tables of another report.
+    earlier report are removed first, so the folder never holds them together with new tables.
     Some designs add further files, see `extras.write_extras`.
 
     Raises:
@@ -54,7 +54,7 @@ def build_report(folder: Path) -> Report:
     runs, table = runs_frame(sweep), table_frame(sweep)
     said, wrong = notes(sweep), troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
-    # Three lines a row are too much for a terminal.
+    # Only on the page and in Markdown: a terminal has no room for three lines per row.
     files = kernel_paths(sweep)
     texts = {
         layout.RUNS_TABLE: tables.csv_text(runs),

@@ -27,9 +27,9 @@ class Sweep:
 
     Attributes:
         folder: the sweep's own folder.
-        manifest: as stored.
+        manifest: the manifest of the sweep.
         records: the run records by run id; runs without a record are missing.
-        task: the task in all its records.
+        task: the task of all records.
         exports: the reports of converted files, by the id of runs with metrics; see
             `deployed.comparable`.
         references: the reports of float runs that were quantized after training.

@@ -1,4 +1,4 @@
-"""The tables' columns about converted files, and the figure that compares with the simulation."""
+"""The columns about converted files, and the figure that compares files with the simulation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from qbench.storage.conversions import WITHOUT_FILE
 from qbench.tasks.metric import Metric, leading
 from qbench.tasks.task import Recorded
 
-# Of the file on XNNPACK, the runtime's own choice of kernels; runs.csv has every path.
+# The kernel path in the tables: XNNPACK, the runtime's own choice. runs.csv has every path.
 PATH = "xnnpack"
 AGREEMENT = Metric("agreement", "agreement", "%", 2, higher_is_better=True)
 TEXTS = ["export", "export_note"]
 NAME = "deployed"
-_WIDTH = 7.2  # of the figure, in inches
+_WIDTH = 7.2  # width of the figure, in inches
 
 _NOTE = (
     "Deployed figures are those of the converted file on the same test images as the simulation,"
@@ -95,7 +95,7 @@ def comparable(report: Report, images: int, calibration: str | None = None) -> R
 
 
 def lacking(report: Report | None) -> str | None:
-    """Why a conversion gave no deployed values; None if it did, or was not tried."""
+    """Why a conversion gave no deployed values; None if it gave values or was not tried."""
     if report is None:
         return None
     if report["export"] in WITHOUT_FILE:
@@ -104,7 +104,7 @@ def lacking(report: Report | None) -> str | None:
 
 
 def _unmeasured(report: Report) -> str | None:
-    """Why a file has no values on XNNPACK; None if it has."""
+    """Why a file has no values on XNNPACK; None if it has values."""
     if "left_out" in report:
         return str(report["left_out"])
     error = report["kernels"].get(PATH, {}).get("error")
@@ -162,12 +162,12 @@ def deployed_figure(runs: pd.DataFrame, metric: Metric, remarks: list[str]) -> l
     Both are means over the seeds that have both values.
 
     Args:
-        runs: as `qbench.report.collect.runs_frame` gives it.
-        metric: the sweep's first.
+        runs: the result of `qbench.report.collect.runs_frame`.
+        metric: the first metric of the sweep.
         remarks: the notes on the data.
 
     Returns:
-        The figure; nothing if no row has both values.
+        The figure; empty if no row has both values.
     """
     rows = _pairs(runs, metric)[::-1]
     if rows.empty:
@@ -195,7 +195,7 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
     axes.set_xlabel(along)
     axes.grid(alpha=0.25, linewidth=0.5, axis="x")
     axes.spines[["top", "right"]].set_visible(False)
-    # Above the axes: what must be said of the data stands below them.
+    # Above the axes, because the notes on the data are below them.
     place_of = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}
     entries = [("simulation", circle), ("converted file", diamond)]
     legend(axes, entries, **place_of, frameon=False, fontsize="small")

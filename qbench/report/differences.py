@@ -30,7 +30,7 @@ def explained(metric: Metric) -> str:
 
 
 def figures(metric: Metric) -> list[str]:
-    """The columns beside those of factors."""
+    """The columns after the columns of the factors."""
     own = [f"float_{metric.name}", metric.name]
     return [*own, "difference", "difference_std", "size_mb", "n_seeds"]
 
@@ -39,11 +39,11 @@ def differences(sweep: Sweep) -> pd.DataFrame:
     """One line for each quantized row of the table.
 
     Returns:
-        A column for each factor that varies, factors of the network first, with its level as on the
-        command line; the sweep's first metric, `float_<name>` and `<name>`, in its unit;
-        `difference`, quantized minus float, the mean over the `n_seeds` seeds with both values, and
-        `difference_std`, its sample standard deviation; `size_mb`. NaN if there are no values, or
-        no float row of the network.
+        A column for each factor of the design, factors of the network first, with the level as on
+        the command line. Then, for the first metric of the sweep: `float_<name>` and `<name>`, the
+        values in its unit; `difference`, quantized minus float; `difference_std`, its sample
+        standard deviation. These are means over the `n_seeds` seeds with both values. Last,
+        `size_mb`. A cell is NaN if there are no values, or no float row of the network.
     """
     name = sweep.metric.name
     levels = sweep.manifest["design"]["levels"]

@@ -1,4 +1,4 @@
-"""Draws and writes figures, each separately: one that fails does not stop the others."""
+"""Draws and writes each figure separately, so that a figure that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from qbench.storage import layout, records
 
 KINDS = ("png", "svg")
 
-_NAME = 60  # columns of a row's name in a figure
-_REASON = 200  # and of the reason why there is none
-_WIDTH, _INCHES = 110, 7.2  # columns of what stands below axes of that width
+_NAME = 60  # most columns of a name in a figure
+_REASON = 200  # most columns of the reason why a figure is missing
+_WIDTH, _INCHES = 110, 7.2  # columns of a note below a figure, and the width of this figure
 _MOST_LINES, _FREE_LINES = 30, 2
 _LINE_INCHES = 0.12
-_LETTERS = 135.0  # of one point, along an inch
+_LETTERS = 135.0  # letters per inch, for letters of one point
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,22 @@ def name_of(text: str) -> str:
 
 
 def fitted(text: str, inches: float, points: float = 10.0) -> str:
-    """A title or a label in as many lines as it needs along so many inches, in so large letters."""
+    """Wrap a title or a label into lines that fit.
+
+    Args:
+        text: the title or label.
+        inches: the available length of a line.
+        points: the size of the letters.
+    """
     return textwrap.fill(one_line(text), int(inches * _LETTERS / points))
 
 
 def legend(owner: Any, entries: Iterable[tuple[str, Artist]], **options: Any) -> None:
-    """A legend of these names; matplotlib by itself leaves out what begins with an underscore.
+    """Add a legend that also has names with an underscore at the start; matplotlib omits these.
 
     Args:
         owner: an Axes or a Figure.
-        entries: a name and what is drawn like it.
+        entries: (name, artist) for each entry; the artist has the line or marker of the entry.
         options: the options of matplotlib's `legend`.
     """
     named = list(entries)
@@ -101,10 +107,10 @@ def draw(drawings: Iterable[Drawing], folder: Path) -> list[Drawn]:
 def _draw(drawing: Drawing, folder: Path) -> Drawn:
     stem = folder / drawing.name
     try:
-        # Not with what a person set for figures of their own, such as LaTeX for every text.
+        # Without the user's own settings of matplotlib, such as LaTeX for every text.
         with style.context("default"):
             files = save_figure(drawing.make(), stem, drawing.remarks)
-    except Exception as error:  # whatever a figure stumbles over is its own affair
+    except Exception as error:  # no error of one figure may stop the others
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         forget(folder, [drawing.name])
@@ -129,7 +135,7 @@ def save_figure(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path
     Args:
         figure: the figure.
         stem: the path without a suffix.
-        remarks: the notes on the data, below the axes; of a long note only the start.
+        remarks: the notes on the data, below the axes; a long note is cut.
     """
     if remarks:
         fitting = int(_WIDTH * min(1, figure.get_figwidth() / _INCHES))
@@ -158,7 +164,7 @@ def save_figure(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path
 def _wrapped(remark: str, width: int) -> list[str]:
     """A note in lines of at most this number of columns."""
     text = one_line(remark)
-    if columns(text) > len(text):  # some letters take two
+    if columns(text) > len(text):  # some letters take two columns
         width //= 2
     return textwrap.wrap(text, width, max_lines=_MOST_LINES, placeholder=" ...")
 

@@ -68,7 +68,7 @@ def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
 
 
 def _level(row: dict[str, Any], factor: Setting) -> str:
-    """The row's level of the factor, in words that need no context."""
+    """The row's level of the factor, as a text that is clear without the factor's name."""
     level = row["factors"][factor.column] or "-"
     if level in ("yes", "no"):
         return f"{factor.column.replace('_', ' ')}: {level}"
@@ -104,7 +104,7 @@ def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
     colours = iter(COLOURS * 3)
     baseline = next((history for label, history in curves if label == FLOAT), None)
     entries: list[tuple[str, Artist]] = []
-    # Thick to thin, so that curves which coincide show as a striped one.
+    # From thick to thin, so that all curves stay visible where they are equal.
     widths = np.linspace(4.5, 1.2, len(curves))
     for (label, history), width in zip(curves, widths, strict=True):
         colour = "black" if label == FLOAT else next(colours)

@@ -13,15 +13,15 @@ from qbench.report.bits_grid import BitsGrid
 from qbench.report.drawing import Drawing, fitted, name_of
 
 NAME = "bits_grid"
-# Colours end here at least, in steps of the last digit that is printed (2 percentage points), so
-# that noise alone does not look like much.
+# The smallest end of the colour scale, in steps of the last printed digit (for accuracy 2
+# percentage points), so that differences by chance have pale colours.
 _LEAST_STEPS = 200
-_DARK = 0.6  # of the span: from here on the text is white
-_SIDE = 0.85  # of a cell, in inches
+_DARK = 0.6  # share of the colour scale; above it the text is white
+_SIDE = 0.85  # side of a cell, in inches
 
 
 def heatmap(grids: list[BitsGrid], remarks: list[str]) -> list[Drawing]:
-    """The matrices as one figure, side by side; nothing if there is none.
+    """The matrices as one figure, side by side; empty if there is no matrix.
 
     Args:
         grids: the matrices.

@@ -46,7 +46,7 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
                 body.append([row["label"], path, *_figures(measured, sweep.metric, several)])
     if not body:
         return []
-    # A column for what only few sweeps have.
+    # Few sweeps have errors, so the column of errors is there only if it has one.
     if any(line[-1] for line in body):
         head.append(_ERROR)
     else:

@@ -15,7 +15,7 @@ from qbench.tasks.metric import Metric
 
 _KINDS = {"float": "black", "int8": COLOURS[0], "16x8": COLOURS[1]}
 _MARKERS = "osD^v<>pPX*hd8H123+x"
-_NAMED = 20  # so many rows have a legend each
+_NAMED = 20  # with more entries than this, the legend names only the kinds
 
 
 def name(metric: Metric) -> str:
@@ -24,7 +24,7 @@ def name(metric: Metric) -> str:
 
 
 def latency_figure(sweep: Sweep) -> list[Drawing]:
-    """The figure, if latencies were measured.
+    """The figure; empty if no latencies were measured.
 
     Each kernel path has a panel. A note below names the rows that were timed differently from most
     rows, see `points`.
@@ -67,7 +67,7 @@ def _draw(found: list[Point], metric: Metric) -> Figure:
 
 
 def _legend(figure: Figure, entries: dict[tuple[str, str], Artist]) -> None:
-    """Every row in a panel, or only the kinds if there are too many rows."""
+    """Add a legend of rows and kinds, or only of kinds if there are too many entries."""
     named = [(f"{label} ({kind})", drawn) for (label, kind), drawn in entries.items()]
     if len(entries) > _NAMED:
         named = list({kind: drawn for (_, kind), drawn in entries.items()}.items())

@@ -1,4 +1,4 @@
-"""`report.html`: one page that needs nothing else."""
+"""`report.html`: one page that needs no other file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def page(
 
     Args:
         title: the title of the page.
-        table: as `qbench.report.collect.table_frame` gives it.
+        table: the result of `qbench.report.collect.table_frame`.
         metrics: the metrics of the sweep.
         notes: sentences below the table.
         troubles: runs without values, and the reasons.
@@ -129,5 +129,5 @@ def _figure(drawn: Drawn) -> str:
 
 
 def missing(drawn: Drawn) -> str:
-    """One sentence that a figure is missing, and why."""
+    """One sentence that says which figure is missing, and why."""
     return sentence(f"The figure {drawn.title} could not be drawn. {drawn.error}")

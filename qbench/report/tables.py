@@ -12,8 +12,8 @@ from qbench.report.texts import markdown as in_markdown
 from qbench.report.values import column_of
 from qbench.tasks.metric import Metric, leading
 
-_DECIMALS = 6  # of CSV
-_DECIMAL_PLACES = 4  # that are printed where nothing says how many
+_DECIMALS = 6  # decimal places in CSV files
+_DECIMAL_PLACES = 4  # printed decimal places of a column that sets no number
 _HEADINGS = {
     "delay_pct": "delay %",
     "size_mb": "size MB",
@@ -30,7 +30,7 @@ Metrics = tuple[Metric, ...]
 
 
 def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
-    """The table as texts for a reader: rounded, with spreads, `-` if nothing applies.
+    """The table as texts for a reader: rounded, with spreads, `-` for a missing value.
 
     `configuration`, the last column of table.csv, comes first.
     """
@@ -48,7 +48,7 @@ def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
             ]
         heads.append(headings.get(column, column))
         columns.append(texts)
-    # A metric may have the heading of another column, so that no heading is a key.
+    # Two columns may have the same heading, so headings cannot be keys.
     return pd.DataFrame(list(zip(*columns, strict=True)), table.index, heads)
 
 
@@ -111,7 +111,7 @@ def markdown(table: pd.DataFrame, metrics: Metrics) -> str:
 def csv_text(frame: pd.DataFrame) -> str:
     """A table as CSV, for programs: numbers to six decimals, texts exactly as they are."""
     texts = [value for column in frame for value in frame[column] if isinstance(value, str)]
-    # Python before 3.13 quotes no carriage return, which would end the line for whoever reads it.
+    # Python before 3.13 does not quote a carriage return; a reader then sees the end of the line.
     returns = any("\r" in text for text in texts)
     return frame.round(_DECIMALS).to_csv(
         index=False,

@@ -15,10 +15,10 @@ Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""
 
 _LONGEST = 80  # columns of a name on a terminal
-_LONG = 100  # letters of a cell of the page that are more than a line
+_LONG = 100  # letters of a cell on the page; a longer text gets several lines
 
-# Where Markdown, as GitHub reads it, would see more than text. An underscore inside a word, a
-# dollar or a bracket alone and the like are left as they are where they mean nothing.
+# Characters that GitHub's Markdown reads as markup. Where a character has no meaning, such as an
+# underscore inside a word or a single bracket, it is not escaped.
 _MARKUP = re.compile(
     r"""
       \\(?=[!-/:-@\[-`{-~]|$)           # a backslash that would escape something
@@ -26,8 +26,8 @@ _MARKUP = re.compile(
     | (?<![^\W_])_ | _(?![^\W_])        # emphasis by underscores
     | &(?=[#\w])                        # an entity
     | \](?=[\[(])                       # a link
-    | ^(?: >|\#(?=\#*\s)|[-+](?=\s) )   # what begins a block
-    | (?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)   # and a numbered list
+    | ^(?: >|\#(?=\#*\s)|[-+](?=\s) )   # the start of a block
+    | (?:(?<=^\d)|(?<=^\d\d))[.)](?=\s)   # the start of a numbered list
     """,
     re.VERBOSE,
 )
@@ -87,7 +87,7 @@ def _start(text: str, longest: int) -> str:
 
 
 def aligned(lines: Lines, last_is_text: bool = False) -> str:
-    """For a terminal: the first column and a last text to the left, all others to the right."""
+    """A table for a terminal, aligned right, except the first column and a last column of text."""
     shown = [[short(line[0]), *map(one_line, line[1:])] for line in lines]
     numbers = range(len(shown[0]))
     widths = [max(columns(line[k]) for line in shown) for k in numbers]
@@ -107,14 +107,14 @@ def _padded(text: str, width: int, left: bool) -> str:
 
 
 def markdown(lines: Lines, numbers: bool = True) -> str:
-    """In Markdown, with `numbers` to the right."""
+    """A table in Markdown; with `numbers`, all columns except the first are aligned right."""
     rule = ["---", *("--:" if numbers else "---" for _ in lines[0][1:])]
     shown = [list(map(in_markdown, line)) for line in lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in [shown[0], rule, *shown[1:]])
 
 
 def html(lines: Lines) -> str:
-    """As an HTML table."""
+    """A table in HTML."""
     head = "".join(f"<th>{in_html(text)}</th>" for text in lines[0])
     body = "".join(
         f"<tr>{html_cell(line[0], False)}{''.join(html_cell(text, True) for text in line[1:])}</tr>"

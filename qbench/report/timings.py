@@ -1,4 +1,4 @@
-"""Selects the latencies of a sweep that one figure can show: those that were timed alike."""
+"""Selects the latencies of a sweep that one figure can show: they were timed in the same way."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Timing(Point):
-    """The same for one run; a point is the mean of all seeds. `run` is its name in sentences."""
+    """A point of one run, before the mean over the seeds; `run` is its name in sentences."""
 
     run: str
 

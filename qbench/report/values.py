@@ -42,7 +42,7 @@ def axis(metric: Metric) -> str:
 
 
 def axis_of_files(metric: Metric) -> str:
-    """The same for converted files: `error of the file, px`."""
+    """The label of an axis of the metric for converted files, `error of the file, px`."""
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.label} of the file{unit}{direction(metric)}"
 

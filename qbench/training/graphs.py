@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Ops that draw random numbers from a state of the process, or of a tf.random.Generator. All others
-# of TensorFlow's random ops are stateless: they draw from a seed that they are given.
+# Ops that draw random numbers from a state of the process or of a tf.random.Generator. All other
+# random ops of TensorFlow are stateless: their seed is an input.
 RANDOM = frozenset(
     {
         "AllCandidateSampler",
@@ -87,10 +87,11 @@ def op_types(graph: Any) -> set[str]:
 
 
 def content(graph: Any) -> Counter[bytes]:
-    """What a graph computes, without the names of its ops and functions.
+    """The contents of a graph, without the names of its ops and functions.
 
-    Every op with its type and attributes (including the values of constants), and every tensor from
-    outside that is not a variable. Two traces of code that does the same both times are equal.
+    The contents are every op with its type and attributes (including the values of constants), and
+    every tensor from outside that is not a variable. If code computes the same in two traces, the
+    contents of both graphs are equal.
     """
     found: Counter[bytes] = Counter()
     for node in _nodes(graph):
@@ -120,7 +121,7 @@ def resources(graph: Any) -> list[Resource]:
     leading, assigned = _leading_to_outputs(graph), _assigned(graph)
     found = []
     for outside, inside in captured:
-        # The variable itself may be gone, when it was made while tracing.
+        # A variable that was made during tracing may not exist any more.
         name = re.search(r'name="([^"]*?)(/\d+)?"', str(outside))
         found.append(
             Resource(
@@ -150,7 +151,10 @@ def _leading_to_outputs(graph: Any) -> set[str]:
 
 
 def _assigned(graph: Any) -> list[Any]:
-    """The resources that a graph assigns; if a function of an op assigns, all inputs of the op."""
+    """The resources that a graph assigns.
+
+    If a function assigns, all resources count that are inputs of an op that calls functions.
+    """
     found = []
     functions = graph.as_graph_def().library.function
     inner = any(_ASSIGNS.match(node.op) for function in functions for node in function.node_def)

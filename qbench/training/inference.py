@@ -1,4 +1,4 @@
-"""Running a trained network over the test set."""
+"""Runs a trained network over the test set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run_test_set(
     """Outputs (N, ...) and targets (N, ...) of the test images, in order.
 
     Batches have `eval.batch_size` images. The last batch has the remaining images, without padding.
-    If ops measure ranges in each batch, its ranges come from its own images only.
+    If ops measure ranges, the ranges of each batch come only from its own images.
     """
     limit, size = experiment.eval.limit, experiment.eval.batch_size
     images, targets = data.test_images[:limit], data.test_labels[:limit]

@@ -17,10 +17,10 @@ from qbench.data.dataset import Dataset
 from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 
-# Losses are fetched in blocks, so that a GPU is not waited for in every step.
+# Losses are fetched in blocks of steps, so that training does not wait for a GPU in every step.
 _BLOCK = 50
 
-# What TensorFlow's ops say of a range that they are given and that is none any more.
+# The error of TensorFlow's ops for a given range with an end that is not finite.
 _NO_RANGE = re.compile(r"Invalid range: input_min \S+ > input_max -?(nan|inf)|input_min -?nan")
 
 Report = Callable[[int, float], None]
@@ -32,10 +32,10 @@ def train(
     """Train an initialised network for all steps of an experiment, without interruption.
 
     Args:
-        network: set to the experiment's seed.
-        experiment: what to train.
-        data: its data.
-        report: called with (number of new steps, last loss) now and then.
+        network: a network that was initialised with the experiment's seed.
+        experiment: the experiment to train.
+        data: the data of the experiment.
+        report: called with (number of new steps, last loss) after each block of steps.
 
     Returns:
         The training history, see `history`.
@@ -63,18 +63,18 @@ def train_phase(
     """Train the steps from span[0] to span[1], without span[1], in one phase.
 
     Args:
-        network: in the state after span[0] steps.
-        experiment: what to train.
-        data: its data.
+        network: the network, in the state after span[0] steps.
+        experiment: the experiment to train.
+        data: the data of the experiment.
         phase: `float` or `quantized`.
         span: the first step and the step after the last.
         losses: the losses so far; this function appends the losses of the new steps.
-        report: called with (number of new steps, last loss) now and then.
+        report: called with (number of new steps, last loss) after each block of steps.
         checkpoint: called after every `train.checkpoint_every` steps, when `losses` is complete.
 
     Returns:
-        Seconds of a step, without the first block of steps, in which the step is compiled; None if
-        there was no other block.
+        The mean seconds of a step. The first block of steps does not count, because the step is
+        compiled in it. None if there was no other block.
 
     Raises:
         Diverged: a loss was not finite.

@@ -48,7 +48,7 @@ class Network:
         """
         self._experiment = experiment
         self._data = data
-        keras.utils.set_random_seed(0)  # for what a builder draws that is no weight
+        keras.utils.set_random_seed(0)  # for random numbers of the builder that are not weights
         self.model = self._build()
         float_view = rewrite(self.model, None)
         check_repeatable(experiment.model.name, self.model, self._build)
@@ -88,7 +88,7 @@ class Network:
 
     @property
     def _variables(self) -> dict[str, Any]:
-        """Everything that the next step depends on, by name."""
+        """All variables that the next step depends on, by name."""
         groups = {
             "model": _kept(self.model),
             "optimizer": self.optimizer.variables,
@@ -101,7 +101,7 @@ class Network:
         }
 
     def state(self, losses: Sequence[float]) -> State:
-        """The whole state after this number of steps, with their losses."""
+        """The whole state after training steps with these losses."""
         arrays = {name: variable.numpy() for name, variable in self._variables.items()}
         return State(arrays, np.asarray(losses, np.float32))
 
@@ -206,7 +206,7 @@ class Network:
                 loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
                 total = tf.add_n([loss, *self._penalties(), *_added_losses(view)])
             gradients = tape.gradient(total, variables)
-            # A convolution's own bias has no effect where its normalization is folded.
+            # If its normalization is folded, a convolution's own bias has no gradient.
             known = [
                 tf.zeros_like(variable.value) if gradient is None else gradient
                 for gradient, variable in zip(gradients, variables, strict=True)
@@ -263,7 +263,7 @@ def _kept(model: Any) -> list[Any]:
 def _added_losses(view: Any) -> list[Any]:
     """The losses that the layers of a view add in a training step; () float32 each.
 
-    The view must have been called last for this step. Regularizers of weights read the float
+    The last call of the view must be the call in this step. Regularizers of weights read the float
     weights in every view. Regularizers of activities and losses of the layers themselves read the
     values of the view.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# Keras takes a state modulo this number, so that larger ones would come twice.
+# Keras takes a state modulo this number, so larger states would repeat smaller ones.
 _STATES = tf.int32.max - 1
 
 
@@ -22,19 +22,19 @@ def generator_states(model: Any) -> list[Any]:
     """
     weights = {id(variable) for variable in model.weights}
     states = {id(v): v for v in model.variables if id(v) not in weights}
-    return list(states.values())  # a generator that two layers share comes once
+    return list(states.values())  # a generator that two layers share counts once
 
 
 def set_states(states: list[Any], seed: Any, step: Any) -> None:
     """Set generator states to their values at the start of a step.
 
+    A state follows from seed, step and the generator's place in the list. Its key differs from the
+    key for the augmentation of images, because the first number of that key is not negative.
+
     Args:
         states: the states of the generators, see `generator_states`.
         seed: () int64, not negative.
         step: () int64.
-
-    A state follows from seed, step and the generator's place in the list. Its key differs from the
-    key for the augmentation of images, whose first number is not negative.
     """
     if not states:
         return

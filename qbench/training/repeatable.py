@@ -53,8 +53,8 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
             have changed.
 
     Raises:
-        QbenchError: nothing in it is trainable, or a layer draws random numbers or keeps values
-            that neither a seed nor a saved state restores.
+        QbenchError: the model has no trainable variable, or a layer draws random numbers or keeps
+            values that neither a seed nor a saved state restores.
     """
     if not model.trainable_variables:
         raise QbenchError(
@@ -65,7 +65,7 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
         calls = _calls(model)
         if calls:
             once = [_checked(call, model) for call in calls]
-            # One that is not the one the model was built with, whichever that was.
+            # A random seed, so that it differs from the seed of the first build.
             keras.utils.set_random_seed(random.SystemRandom().randrange(2**31))
             _compare(calls, once, _calls(build()))
     except QbenchError as error:
@@ -73,15 +73,18 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
 
 
 def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
-    """Check that a function builds the same network for every seed, with the same initial values.
+    """Check that a function always builds the same network, and the same weights from one seed.
 
-    Arguments and errors are the same as for `check_repeatable`.
+    The arguments are those of `check_repeatable`.
+
+    Raises:
+        QbenchError: the layers, their settings or the initial weights differ.
     """
     twins = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
         twins.append(build())
-    # What is built next must not be another twin.
+    # A later build must not start from the seed of the twins.
     keras.utils.set_random_seed(random.SystemRandom().randrange(2**31))
     first, second = twins
     if _settings(model) != _settings(first):
@@ -98,7 +101,7 @@ def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
 
 
 def _settings(model: Any) -> list[tuple[str, str, str]]:
-    """Class, shapes and settings of every layer and operation that is Keras' own."""
+    """Class and weight shapes of every layer and operation; settings of Keras' own layers."""
     found = []
     for op in functional(model).operations:
         shapes = [tuple(weight.shape) for weight in getattr(op, "weights", ())]
@@ -110,7 +113,7 @@ def _settings(model: Any) -> list[tuple[str, str, str]]:
 
 
 def _nameless(settings: Any) -> Any:
-    """Settings without names, because Keras continues their numbers."""
+    """Settings without names, because Keras gives a new number to the name of each new layer."""
     if isinstance(settings, dict):
         return {str(k): _nameless(v) for k, v in settings.items() if k != "name"}
     if isinstance(settings, list | tuple):
@@ -119,7 +122,7 @@ def _nameless(settings: Any) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """A setting that JSON cannot express; if it is no number, its kind stands for it."""
+    """Text for a setting that JSON cannot express: the value of a number or array, else a type."""
     is_number = isinstance(value, np.generic | np.ndarray)
     return repr(value.tolist()) if is_number else type(value).__name__
 
@@ -157,7 +160,7 @@ def _calls(model: Any) -> list[Call]:
         if _runs_foreign_code(one):
             chosen.append(one)
         elif isinstance(one.op, keras.Layer) and generator_states(one.op):
-            if type(one.op) not in kinds:  # one of each kind of Keras' own is enough
+            if type(one.op) not in kinds:  # one layer of each class of Keras is enough
                 chosen.append(one)
             kinds.add(type(one.op))
     return chosen
@@ -204,7 +207,7 @@ def _traced(call: Call, training: bool) -> Any:
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in alone.inputs]
     try:
         return run.get_concrete_function(*specs).graph
-    except Exception as error:  # whatever the code of a layer raises
+    except Exception as error:  # the code of a layer may raise any exception
         if "singleton tf.Variable" in str(error):
             raise QbenchError(
                 f"{call} makes variables whenever it is called; make them, and generators of"
@@ -214,7 +217,7 @@ def _traced(call: Call, training: bool) -> Any:
 
 
 def _alone(call: Call) -> Any:
-    """A model with only this call, because a model tells its layers whether they train."""
+    """A model with only this call; the model tells its layers whether they are in training."""
     inputs: dict[int, Any] = {}
 
     def fresh(leaf: Any) -> Any:
@@ -230,7 +233,7 @@ def _alone(call: Call) -> Any:
 
 
 def _checked(call: Call, model: Any) -> Contents:
-    """What a call computes, after a check of its graphs."""
+    """Check the graphs of a call; return their contents."""
     found = []
     for training in (True, False):
         before = _python_seeds()
@@ -264,7 +267,7 @@ def _check_ops(call: Call, graph: Any) -> None:
 
 
 def _check_variables(call: Call, graph: Any, model: Any) -> None:
-    """Check that Keras tracks every variable, because only these are initialised and saved."""
+    """Check that Keras tracks every variable: only tracked ones are initialised and saved."""
     for resource in graphs.resources(graph):
         if _is_one_of(resource, [*model.variables, *model.metrics_variables]):
             continue

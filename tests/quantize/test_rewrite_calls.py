@@ -312,7 +312,7 @@ def test_products_with_numbers_are_tensors_like_others(times, chosen):
 
 
 class Told(keras.Layer):
-    """Takes a tensor that has no position, or a factor."""
+    """Takes a tensor that has no position, and a factor."""
 
     def call(self, x, *, other=None, factor=1.0, training=None):
         x = x if other is None else x + other
@@ -321,8 +321,12 @@ class Told(keras.Layer):
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [({"other": True}, 102), ({"factor": 3.0, "training": False}, 3)],
-    ids=["tensor", "held"],
+    [
+        ({"other": True}, 102),
+        ({"factor": 3.0, "training": False}, 3),
+        ({"other": True, "factor": 3.0, "training": False}, 6),
+    ],
+    ids=["tensor", "held", "held with both"],
 )
 def test_arguments_without_a_position_reach_the_layer(arguments, expected):
     def build(image):

@@ -34,7 +34,7 @@ wrong answers; this is recorded.
 
 CALIBRATION = "deploy.calibration"
 _CHANGEABLE = ("eval.limit", "data.dir", CALIBRATION)
-_WIDTH = 16  # of a column, at least
+_WIDTH = 16  # smallest width of a column, in characters
 
 
 def main(arguments: list[str]) -> int:
@@ -57,8 +57,8 @@ def main(arguments: list[str]) -> int:
 def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
     """The calibrations for a run; None means the trained ranges.
 
-    The setting `deploy.calibration` is removed from the changes; it means the same as in a sweep.
-    If the user typed it for a quantized run, this is a mistake, and the conversion names it.
+    This function removes `deploy.calibration` from `changes`; the setting means the same as in a
+    sweep. If the user typed it for a quantized run, the conversion reports an error.
     """
     deploy = Deploy(calibration=changes[CALIBRATION]) if CALIBRATION in changes else Deploy()
     typed = changes.pop(CALIBRATION, None)
@@ -70,7 +70,7 @@ def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
 
 
 def describe(report: dict[str, Any], record: dict[str, Any]) -> str:
-    """The report as text, with the simulation with the file's ranges on the same images."""
+    """The report as text; it includes the simulation with the file's ranges on the same images."""
     lines = [f"{report['file']}: {report['bytes']:,} bytes, {report['export']}"]
     sizes = [report["packed_bytes"] / 1e6, report["bytes"] / 1e6]
     if record["size"]:

@@ -11,10 +11,10 @@ from qbench.storage import conversions, records
 
 
 def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """The report and the unchanged file of a converted run.
+    """Read the report and the file of a converted run, and check that the file has not changed.
 
     Returns:
-        The report and the file.
+        The report, and the content of the file.
 
     Raises:
         QbenchError: the run was not converted, could not be converted, or its file has changed.

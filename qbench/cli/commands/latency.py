@@ -69,7 +69,7 @@ def measure_file(path: Path, settings: LatencySettings) -> dict[str, Any]:
     """The report of a single file.
 
     Raises:
-        QbenchError: it cannot be read or run.
+        QbenchError: the file cannot be read or run.
     """
     from qbench.deploy.lite import LiteFile
     from qbench.deploy.trial import try_apart
@@ -88,8 +88,8 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
     """Measure a run's file against the float32 file of its network, and write latency.json.
 
     Raises:
-        QbenchError: the run has not been converted, its file is not what was converted, or its
-            weights are missing.
+        QbenchError: the run has not been converted, its file has changed since the conversion, or
+            its weights are missing.
     """
     report, content = converted_file(folder)
     from qbench.engine.finished import bring_back
@@ -118,7 +118,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
 
 
 def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, Any]) -> None:
-    """Measure every converted run of a sweep in turn; print why others are left out."""
+    """Measure every converted run of a sweep; for any other run, print why it is not measured."""
     manifest = records.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     done, label = 0, ""

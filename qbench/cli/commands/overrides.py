@@ -1,4 +1,4 @@
-"""Overrides of verbs that do not use Hydra: the configuration of a finished run is fixed."""
+"""Reads the overrides of verbs that work on a finished run; these verbs do not use Hydra."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qbench.cli.overrides import read
 
 
 def values_of(overrides: Sequence[str], allowed: Sequence[str]) -> dict[str, Any]:
-    """Values by key from `key=value` arguments, in the grammar of the other verbs.
+    """The values of `key=value` arguments, by key; the grammar is the same as for other verbs.
 
     Raises:
         QbenchError: an argument cannot be read, or its key is not allowed.

@@ -59,7 +59,7 @@ class Forecast:
     as_json: bool
 
     def __call__(self, plan: Plan, launch: Launch) -> None:
-        """Launches nothing."""
+        """Print the forecast; no job is launched."""
         from qbench.planning.forecast import print_forecast
 
         workers = self.workers or plan.settings.engine.workers

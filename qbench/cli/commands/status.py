@@ -36,7 +36,7 @@ _KINDS = (DONE, RUNNING, FAILED, WAITING)
 def run_states(folder: Path) -> list[tuple[str, str]]:
     """(label, state) of every run of the sweep in `folder`, in the order of its table.
 
-    A run is done if it has a record, also if it diverged. It is running while a living process
+    A run is done if it has a record, even if it diverged. It is running while a living process
     trains a segment on its path.
     """
     manifest = records.read_manifest(folder)

@@ -53,7 +53,7 @@ def grid(low: float, high: float, *, bits: int, narrow: bool = False, **_absent:
 
 
 def _zero_point(low: float, high: float, first: int, last: int) -> int:
-    """The code of 0, in float32 as in the op: a tie in float32 may be no tie in float64."""
+    """The code of 0, computed in float32 as in the op, because ties differ in float64."""
     step = (np.float32(high) - np.float32(low)) / np.float32(last - first)
     if step <= 0:
         return first

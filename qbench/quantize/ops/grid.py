@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OpGrid:
-    """The values scale * (code - zero_point) of a range's codes.
+    """The values that the codes of a range stand for: scale * (code - zero_point).
 
     Attributes:
-        scale: the distance of two neighbouring values, in their own unit; 0 if the range gives no
-            scale, because it has only 0 or no value on the side of the codes.
+        scale: the distance between two neighbouring values, in the unit of the values. It is 0 if
+            the range gives no scale: the range holds only 0, or no value with the sign of a code.
         zero_point: the code of 0.
         lowest: the smallest code.
         count: the number of codes.
-        clamps: whether values beyond the codes are clamped. If not, the op gives them the values
-            scale * (code - zero_point) of codes outside its range.
+        clamps: whether values beyond the codes are clamped. If not, the op rounds them to values
+            scale * (code - zero_point) with codes beyond the lowest or the largest code.
     """
 
     scale: float

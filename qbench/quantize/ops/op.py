@@ -45,16 +45,18 @@ class Op:
         takes_own_range: (bits, signed) -> whether the op computes the same bits if it is given
             exactly the range of its input. Then a range that is already measured is not measured
             again.
-        apply_fixed: like `apply`, in inference, over given ends: it computes what the op computes
-            when it measures the range. None: the same as with a given range.
-        in_units: whether apply(c x, c low, c high) is c apply(x, low, high) for every c > 0, with a
-            gradient of 1 within the range. Then each channel is divided by its range before it is
-            quantized.
-        refuses: a sentence on what the op cannot do in a configuration; None if it can do
-            everything.
-        infinities: a sentence on the values of which the op makes infinities in a configuration,
-            which ends in what to set instead; None if it makes none of finite values.
-        lacks: for messages: why the op lacks a setting.
+        apply_fixed: like `apply`, for inference with fixed ends: it gives the values that the op
+            gives when it measures the range. None: `apply` with a given range gives them.
+        in_units: whether apply(c x, -c, c, narrow=True) is c apply(x, -1, 1, narrow=True) for every
+            c > 0, up to rounding in float32, and its gradient is 1 within the range. Then each
+            channel of a symmetric kernel is divided by its largest magnitude before it is
+            quantized. It need not hold for other ranges: without `narrow`, the zero point of
+            fake_quant for -c .. c is a tie between two codes, and its rounding depends on c.
+        refuses: a function of `quant`. It returns a sentence about what the op cannot do in this
+            configuration, or None.
+        infinities: a function of `quant`. It returns a sentence about the finite values for which
+            the op gives infinities in this configuration, and about what to set instead; or None.
+        lacks: by setting, for error messages: the reason why the op does not have it.
         graph_ops: TensorFlow's op types, to find the op in a traced graph; each has the attribute
             `num_bits`, and there is one for each quantized value. Empty for an op that is made of
             several TensorFlow ops.

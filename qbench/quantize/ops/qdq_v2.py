@@ -58,11 +58,11 @@ def apply_fixed(
     name: str | None = None,
     **_given: Any,
 ) -> Any:
-    """What the op computes when it measures the range, clamped to these ends.
+    """The values that the op gives when it measures the range, clamped to these ends.
 
-    Unsigned codes then let negative values through, rounded with the same scale. If a range has no
-    positive values, the op has no scale for it, and its values do not change. Arguments as in
-    `Op.apply`.
+    With unsigned codes, negative values are not cut off but rounded with the same scale. If a range
+    has no positive values, the op has no scale for it, and its values do not change. Arguments as
+    in `Op.apply`.
     """
     import tensorflow as tf
 
@@ -79,7 +79,7 @@ def apply_fixed(
         )
     high = tf.maximum(high, 0.0)
     inside = tf.clip_by_value(x, tf.minimum(low, 0.0), high)
-    # As the op's own kernel does it, to the last bit: values times a scale, codes times a step.
+    # To the last bit as in the op's own kernel: values times a scale, then codes times a step.
     codes = tf.constant(2.0**bits - 1, tf.float32)
     scaled = inside * tf.math.divide_no_nan(codes, high)
     rounded = tf.round(scaled) if rounding == "half_to_even" else tf.floor(scaled + 0.5)
@@ -102,7 +102,7 @@ def grid(
 
 
 def _refuses(quant: Quant) -> str | None:
-    """In two cases unsigned codes are no grid for kernels; see the messages."""
+    """The two cases in which kernels cannot have unsigned codes; see the messages."""
     if quant.signed:
         return None
     if quant.weight_range == "narrow":
@@ -120,7 +120,7 @@ def _refuses(quant: Quant) -> str | None:
 
 
 def _infinities(quant: Quant) -> str | None:
-    """Where a tensor has values of a sign for which there is no code, and so no step."""
+    """The tensors for which the op has no step: all their values have a sign without a code."""
     if quant.signed:
         if min(quant.bits_of_weights, quant.bits_of_activations) > 1:
             return None
