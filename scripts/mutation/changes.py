@@ -26,7 +26,6 @@ ARITHMETIC = {
     ast.FloorDiv: "*",
     ast.Mod: "*",
     ast.Pow: "*",
-    ast.MatMult: "*",
 }
 SWAPPED = {
     "min": "max",
@@ -50,7 +49,7 @@ def changes(tree: ast.AST) -> Iterator[Change]:
         return
     yield from _changes_of(tree)
     for name, value in ast.iter_fields(tree):
-        if name in ("annotation", "returns", "type_params"):
+        if name in ("annotation", "returns"):
             continue
         for child in value if isinstance(value, list) else [value]:
             is_text = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
