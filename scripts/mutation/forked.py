@@ -18,6 +18,7 @@ import pytest
 from mutation.mutant import Mutant
 
 HANGS_AFTER_S = 120
+OWN = ("qbench", "hydra_plugins", "tests")  # folders of what is imported anew
 
 
 def try_out(mutant: Mutant, tests: list[str], session: Any) -> str:
@@ -85,10 +86,10 @@ def _key(code: CodeType) -> tuple[str, int]:
 
 
 def _anew(text: str, path: str, tests: list[str]) -> bool:
-    """Whether a test fails once everything has been imported anew: the change is in no function."""
-    here = os.getcwd() + os.sep
+    """Whether a test fails once own code is imported anew: the change is in no function."""
+    own = tuple(os.path.abspath(folder) + os.sep for folder in OWN)
     for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(here) and name != "__main__":
+        if (getattr(module, "__file__", None) or "").startswith(own):
             del sys.modules[name]
     loader = importlib.machinery.SourceFileLoader
     get_code = loader.get_code
