@@ -14,22 +14,12 @@ from qbench.training.loop import history, train_phase
 
 QUANTIZED: list[tuple[str, dict[str, Any]]] = [
     ("measured", {}),
-    ("moving averages", {"quant.range_given": True}),
-    ("rmsprop", {"train.optimizer": {"name": "rmsprop"}}),
     ("augmented", {"data.augment": True}),
 ]
 
 
 def _ignore(new: int, loss: float) -> None:
     """What a report is told matters not."""
-
-
-def _changed(values: dict[str, Any]) -> Any:
-    config = examples.experiment().as_config()
-    for key, value in values.items():
-        group, name = key.split(".")
-        config[group][name] = value
-    return type(examples.experiment()).from_config(config)
 
 
 def _pieces(chosen: Any, used: Any, cuts: list[int]) -> tuple[Any, list[float]]:
@@ -53,7 +43,7 @@ def _pieces(chosen: Any, used: Any, cuts: list[int]) -> tuple[Any, list[float]]:
 
 @pytest.mark.parametrize("values", [q[1] for q in QUANTIZED], ids=[q[0] for q in QUANTIZED])
 def test_pieces_give_the_bits_of_the_whole(values: dict[str, Any]) -> None:
-    chosen = _changed(values)
+    chosen = examples.experiment(values)
     whole = examples.fresh(chosen)
     rows = examples.trained(whole, chosen)
     one, weights = whole.state([float(row["loss"]) for row in rows]), whole.weights_hash()
