@@ -91,13 +91,14 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
     counts = np.bincount(strata)
     shares = largest_remainders(counts, number)
     if np.any(shares == counts):
-        emptied = ", ".join(map(str, names[shares == counts][:_NAMED]))
+        emptied = list(map(str, names[shares == counts]))
+        more = f" and {len(emptied) - _NAMED} more" if len(emptied) > _NAMED else ""
         what = data.task.prediction_name
         raise checks.wrong(
             KEY,
             part,
             f"a part that leaves {data.name} a training image of each {what} (none would be left of"
-            f" {what} {emptied})",
+            f" {what} {', '.join(emptied[:_NAMED])}{more})",
         )
     numbers = np.random.Philox(key=[seed, _STREAM]).random_raw(len(strata))
     order = np.lexsort((numbers, strata))  # stratum by stratum
