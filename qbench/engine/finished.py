@@ -22,7 +22,7 @@ class FinishedRun:
         folder: its folder.
         experiment: its configuration, with the requested changes.
         record: its run record.
-        data: its data.
+        data: its data; validation images are apart from the training images, as in training.
         network: a network with the run's weights and range averages.
     """
 

@@ -69,7 +69,7 @@ _CONDITIONS = {s.key: found for s in SETTINGS if (found := _condition(s))}
 
 def without_effect(experiment: Experiment) -> list[str]:
     """The keys whose declaration says that they have no effect in this experiment."""
-    return [key for key, applies in _CONDITIONS.items() if not applies(experiment)]
+    return [key for key in _CONDITIONS if not has_setting(experiment, key)]
 
 
 def cells(experiment: Experiment) -> dict[str, str]:
