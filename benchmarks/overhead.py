@@ -21,7 +21,7 @@ from common import save, spread
 from qbench.base import device
 from qbench.cli.hydra_app import settings_of
 from qbench.config.experiment import Experiment
-from qbench.data import load
+from qbench.data import load, split
 from qbench.engine.execute import _Execution
 from qbench.engine.networks import network_for
 from qbench.engine.single import single_job
@@ -50,7 +50,7 @@ def main() -> None:
 
     experiment = experiment_of(sys.argv[1:])
     device.start(experiment.threads)
-    data = load(experiment.data.name, experiment.data.dir)
+    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
     network = network_for(experiment, data)
     job = single_job(experiment, Path(), device.kind())
     kept = tuple(replace(segment, keep=True) for segment in job.segments)

@@ -70,6 +70,16 @@ def number(low: float, high: float | None = None, open_end: bool = False) -> All
     return Allowed(read, lambda: _span(low, high) + (f", without {high}" if open_end else ""))
 
 
+def share_or_count() -> Allowed:
+    """A share, a float between 0 and 1, or a number of things, a whole number from 1."""
+
+    def read(key: str, value: Any) -> Any:
+        checks.share_or_count(key, value)
+        return value
+
+    return Allowed(read, lambda: "share between 0 and 1, or number from 1")
+
+
 def _span(low: float, high: float | None) -> str:
     return f"{low} and up" if high is None else f"{low} to {high}"
 

@@ -55,6 +55,14 @@ def number(
         raise wrong(key, value, f"a number {span}{' (not included)' if open_end else ''}")
 
 
+def share_or_count(key: str, value: Any) -> None:
+    """Check that a value is a float between 0 and 1 or a whole number of at least 1."""
+    share = isinstance(value, float) and 0 < value < 1
+    count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not share and not count:
+        raise wrong(key, value, "a share above 0 and below 1, or a whole number of at least 1")
+
+
 def _above(value: float, high: float | None) -> bool:
     return high is not None and value > high
 

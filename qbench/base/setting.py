@@ -42,6 +42,8 @@ class Setting:
         neutral: for a setting that is newer than the first records, the value that gives the old
             behaviour. At this value the setting is left out of identities, so that records keep
             their ids. UNSET if there is none.
+        applies: says whether the setting has an effect, from the group that holds it; None if it
+            always has one. Without an effect it is left out of identities.
         column: its column in tables; empty if it has none.
         place: its place among columns and factors; None comes after all places.
         levels: the paper's levels, the default first; empty if the paper does not vary it.
@@ -56,6 +58,7 @@ class Setting:
     default: Any = UNSET
     effect: Effect = FIRST_STEP
     neutral: Any = UNSET
+    applies: Callable[[Any], bool] | None = None
     column: str = ""
     place: int | None = None
     levels: tuple[Any, ...] = ()

@@ -54,6 +54,22 @@ class Data(Group, prefix="data"):
         help="side of the square images that the network reads; qbench resizes images after"
         " augmentation. Null: images keep their size",
     )
+    validation: float | None = setting(
+        None,
+        check=allowed.share_or_count().or_null,
+        neutral=None,
+        help="[validation images](#validation-images): a share of the training images, or a number"
+        " of them. The network is not trained on them, and every run reports its metrics on them."
+        " Null: no such part",
+    )
+    validation_seed: int = setting(
+        0,
+        check=allowed.whole(0, 2**31 - 1),
+        neutral=0,
+        applies=lambda data: data.validation is not None,
+        help="the seed that chooses the validation images; the same images for every row and for"
+        " all `seeds`",
+    )
     note: str | None = setting(
         None,
         check=allowed.text_or_null(),

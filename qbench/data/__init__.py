@@ -2,5 +2,6 @@
 
 from qbench.data import cifar10, digits, idx
 from qbench.data.dataset import DATASETS, Dataset, Source, load
+from qbench.data.validation import split
 
-__all__ = ["DATASETS", "Dataset", "Source", "cifar10", "digits", "idx", "load"]
+__all__ = ["DATASETS", "Dataset", "Source", "cifar10", "digits", "idx", "load", "split"]

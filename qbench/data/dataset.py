@@ -51,9 +51,9 @@ class Source:
 DATASETS: Registry[Source] = Registry("data.name")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """A loaded data set.
+    """A loaded data set. Two data sets are equal only if they are the same object.
 
     Attributes:
         name: its name in the configuration.
@@ -64,6 +64,8 @@ class Dataset:
         hash: SHA-256 over the four arrays, their shapes and dtypes. For any task except
             classification it includes the task's `identity`.
         provenance: the note in `Source.known` on these exact pixels; may be empty.
+        validation: validation images and targets, in the forms of the training data; None if there
+            is no such part. See `qbench.data.validation.split`.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Dataset:
     flip: bool
     hash: str
     provenance: str
+    validation: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
 from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
-from qbench.data import Dataset, load
+from qbench.data import Dataset, load, split
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.networks import network_for
@@ -51,7 +51,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     data = load(experiment.data.name, _folder_of_data(spec))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
-    _Execution(spec, data, report, say).run()
+    _Execution(spec, split(data, experiment.data), report, say).run()
 
 
 def _folder_of_data(spec: JobSpec) -> str | None:
@@ -208,11 +208,12 @@ class _Execution:
         return record
 
     def _evaluate(self, run: str, experiment: Experiment) -> None:
-        """Run the test set and write the run's record."""
-        from qbench.training.inference import run_test_set
+        """Run the test set and the validation images, and write the run's record."""
+        from qbench.training.inference import run_test_set, run_validation
 
         record = self._header(run, experiment)
         outputs, targets = run_test_set(self.network, experiment, self.data)
+        held_out = run_validation(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
         record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
@@ -221,13 +222,17 @@ class _Execution:
             "ranges": self.network.ranges(),
             "weights": weights_file(model),
         }
-        if np.all(np.isfinite(outputs)):
-            record["metrics"] = self.data.task.checked_score(outputs, targets)
-            files["predictions"] = self.data.task.predictions(outputs, targets)
+        task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))
+        if finite and (held_out is None or np.all(np.isfinite(held_out[0]))):
+            record["metrics"] = task.checked_score(outputs, targets)
+            files["predictions"] = task.predictions(outputs, targets)
+            if held_out is not None:
+                record["validation"]["metrics"] = task.checked_score(*held_out)
         else:
             record["status"] = "diverged"
+            where = " on the validation images" if finite else ""
             record["error"] = {
-                "message": f"the evaluation gave {self.data.task.output_name} that are not finite"
+                "message": f"the evaluation{where} gave {task.output_name} that are not finite"
                 + run_record.possible_reason(experiment)
             }
         self._write(run, experiment, record, **files)

@@ -111,11 +111,11 @@ def try_conversion(experiment: Experiment) -> None:
     from qbench.base import device
 
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load
+    from qbench.data import load, split
     from qbench.deploy.convert import attempt
     from qbench.engine.networks import network_for
 
-    data = load(experiment.data.name, experiment.data.dir)
+    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
     attempt(network_for(experiment, data), experiment, data)
 
 

@@ -22,7 +22,7 @@ class FinishedRun:
         folder: its folder.
         experiment: its configuration, with the requested changes.
         record: its run record.
-        data: its data.
+        data: its data; validation images are apart from the training images, as in training.
         network: a network with the run's weights and range averages.
     """
 
@@ -54,7 +54,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             " records: train the run again."
         )
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load
+    from qbench.data import load, split
     from qbench.engine.networks import network_for
 
     data = load(experiment.data.name, experiment.data.dir)
@@ -63,6 +63,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"
             f" recorded {record['data']['hash'][:12]})."
         )
+    data = split(data, experiment.data)
     network = network_for(experiment, data)
     network.restore(
         folder / layout.WEIGHTS, records.read_json(folder / layout.RANGES, "range averages")

@@ -41,12 +41,22 @@ def run_bar(steps: int, name: str, position: int = 0) -> Iterator[Callable[[int,
 
 
 def figures_line(record: Mapping[str, Any], every: bool = False) -> str:
-    """The result of a run in one line: the metrics of tables, or with `every` all metrics."""
+    """The result of a run in one line.
+
+    Args:
+        record: the record of the run.
+        every: whether to show all metrics, not only those of tables, and on the validation images
+            not only the first.
+    """
     seconds = sum(record["seconds"].values())
     if record["status"] != "ok":
         return one_line(f"{record['status']}: {record['error']['message']}")
     metrics = [one for one in metrics_of(record["data"]) if every or one.place != "file"]
     shown = [_figure(metric, record["metrics"]) for metric in metrics]
+    if "validation" in record:
+        values = record["validation"]["metrics"]
+        own = metrics if every else metrics[:1]
+        shown += [f"validation {_figure(metric, values)}" for metric in own]
     return "  ".join([*shown, f"{seconds:.1f} s"])
 
 

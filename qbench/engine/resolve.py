@@ -141,7 +141,7 @@ def _spec(
 ) -> JobSpec:
     """A job as plain data. A trunk is trained with the configuration of one of its runs."""
     last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
-    user = next(iter(tree.users(last)))
+    user = job.runs[0] if job.runs else next(iter(tree.users(last)))
     run: Run = resolved.plan.runs[numbers[user]]
     runs = tuple(
         RunSpec(resolved.ids[numbers[k]], resolved.plan.runs[numbers[k]].experiment)

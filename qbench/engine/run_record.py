@@ -11,6 +11,7 @@ from typing import Any
 from qbench.base import environment
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.data.validation import validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells
 from qbench.planning.identity import identity
@@ -39,9 +40,22 @@ def common_content(data_hash: str, device: str) -> dict[str, Any]:
 
 
 def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
-    """The facts about the data for a record."""
+    """The facts about the data for a record.
+
+    Args:
+        experiment: the experiment of a run.
+        data: its data as they were loaded.
+
+    Returns:
+        Plain data. `train_images` counts all training images, validation images among them.
+        `validation_images` is there only if the experiment has such a part.
+
+    Raises:
+        QbenchError: the data do not allow the validation part.
+    """
+    chosen = experiment.data
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
-    return {
+    facts = {
         "name": data.name,
         "hash": data.hash,
         "note": note,
@@ -49,6 +63,10 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
         "test_images": len(data.test_images[: experiment.eval.limit]),
         "task": data.task.as_record(),
     }
+    if chosen.validation is not None:
+        part = validation_indices(data, chosen.validation, chosen.validation_seed)
+        facts["validation_images"] = len(part)
+    return facts
 
 
 def header(
@@ -63,7 +81,7 @@ def header(
         device: `kind` and `name` of the device.
     """
     start, steps = experiment.quantization_start, experiment.train.steps
-    return {
+    record = {
         "schema": records.SCHEMA,
         "run": run,
         "status": "ok",
@@ -83,6 +101,13 @@ def header(
         "versions": environment.versions(),
         "finished": None,
     }
+    if "validation_images" in data:
+        record["validation"] = {
+            "images": data["validation_images"],
+            "seed": experiment.data.validation_seed,
+            "metrics": None,
+        }
+    return record
 
 
 def write_failure(

@@ -8,7 +8,7 @@ by name. A setting is declared at its field, in `qbench.config.experiment` or
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
@@ -42,8 +42,10 @@ def has_setting(experiment: Experiment, key: str) -> bool:
     """Whether the key has an effect in this experiment.
 
     Without quantization no key under `quant` has an effect. Rounding, signedness and the choice of
-    range belong only to some ops.
+    range belong only to some ops. Other settings say it in their declaration.
     """
+    if key in _CONDITIONS and not _CONDITIONS[key](experiment):
+        return False
     group, _, setting = key.partition(".")
     if group != "quant":
         return True
@@ -54,6 +56,20 @@ def has_setting(experiment: Experiment, key: str) -> bool:
 
 
 OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
+
+
+def _condition(setting: Setting) -> Callable[[Experiment], bool] | None:
+    """Whether a setting has an effect in an experiment, as its declaration says; None: always."""
+    applies = setting.applies
+    return None if applies is None else lambda experiment: applies(_group_of(experiment, setting))
+
+
+_CONDITIONS = {s.key: found for s in SETTINGS if (found := _condition(s))}
+
+
+def without_effect(experiment: Experiment) -> list[str]:
+    """The keys whose declaration says that they have no effect in this experiment."""
+    return [key for key in _CONDITIONS if not has_setting(experiment, key)]
 
 
 def cells(experiment: Experiment) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
-from qbench.planning.factors import effects, has_setting
+from qbench.planning.factors import effects, has_setting, without_effect
 from qbench.planning.segments import Phase
 from qbench.quantize.ops import OPS
 
@@ -80,6 +80,9 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
         values = config[group] if group else config
         if values.get(name, UNSET) == neutral:
             del values[name]
+    for key in without_effect(experiment):
+        group, _, name = key.rpartition(".")
+        (config[group] if group else config).pop(name, None)
     del config["train"]["jit"]
     if experiment.train.compiles:  # XLA changes the last bits
         config["train"]["jit"] = True

@@ -15,7 +15,7 @@ from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
 from qbench.storage import conversions, layout, records
-from qbench.tasks.metric import Metric, check_alike, leading
+from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
 from qbench.tasks.task import Recorded, recorded
 
 COLUMNS = [setting.column for setting in factors.COLUMNS]
@@ -51,6 +51,12 @@ class Sweep:
     def metric(self) -> Metric:
         """The first metric, which differences and figures show."""
         return self.metrics[0]
+
+    @property
+    def validation(self) -> tuple[Metric, ...]:
+        """The metrics with columns for validation images; none if no run has such images."""
+        has_part = any("validation" in record for record in self.records.values())
+        return leading(self.metrics) if has_part else ()
 
     @property
     def remarks(self) -> list[str]:
@@ -158,14 +164,20 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
                     **deployed.cells(sweep.exports.get(run["id"]), sweep.metrics),
                 }
             )
-    columns = ["configuration", "seed", "run", "status", *_names(sweep.metrics), "size_mb"]
-    columns += ["quantized", *COLUMNS, "steps_float", "steps_quantized", "seconds", "error"]
+    columns = ["configuration", "seed", "run", "status", *_names(sweep.metrics)]
+    columns += [*_validation_names(sweep.validation), "size_mb", "quantized", *COLUMNS]
+    columns += ["steps_float", "steps_quantized", "seconds", "error"]
     columns += deployed.of_runs(sweep.metrics) if sweep.exports else []
     return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
 
 
 def _names(metrics: Iterable[Metric]) -> list[str]:
     return [metric.name for metric in metrics]
+
+
+def _validation_names(metrics: Iterable[Metric]) -> list[str]:
+    """The columns of metrics on validation images."""
+    return list(validation_columns(dict.fromkeys(_names(metrics))))
 
 
 def _yes(value: bool) -> str:
@@ -180,6 +192,7 @@ def _outcome(record: dict[str, Any] | None) -> dict[str, Any]:
         "status": record["status"],
         "error": (record["error"] or {}).get("message"),
         **(record["metrics"] or {}),
+        **validation_columns(record.get("validation", {}).get("metrics") or {}),
         "size_mb": (record["size"] or {}).get("megabytes"),
         "steps_float": record["steps"]["float"],
         "steps_quantized": record["steps"]["quantized"],
@@ -192,7 +205,8 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
 
     With several seeds, `<metric>_std` columns hold the sample standard deviation.
     """
-    runs, names = runs_frame(sweep), _names(sweep.metrics)
+    runs = runs_frame(sweep)
+    names = [*_names(sweep.metrics), *_validation_names(sweep.validation)]
     several = len(sweep.manifest["seeds"]) > 1
     lines = []
     for row in sweep.manifest["rows"]:
@@ -207,17 +221,18 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
         if several:
             line |= {f"{key}_std": mine[key].std() for key in names}
         lines.append(line)
-    return pd.DataFrame(lines)[table_columns(sweep.metrics, several, bool(sweep.exports))]
+    return pd.DataFrame(lines)[_table_columns(sweep, several)]
 
 
-def table_columns(metrics: tuple[Metric, ...], several: bool, exported: bool) -> list[str]:
+def _table_columns(sweep: Sweep, several: bool) -> list[str]:
     """Columns of table.csv; the last one, `configuration`, names differences from the default."""
+    metrics, validation = sweep.metrics, _validation_names(sweep.validation)
     first = _names(leading(metrics))
     later = [name for name in _names(metrics) if name not in first]
-    columns = [*first, "quantized", *COLUMNS, "size_mb", *later, "status", "n_seeds"]
+    columns = [*first, *validation, "quantized", *COLUMNS, "size_mb", *later, "status", "n_seeds"]
     if several:
-        columns += [f"{name}_std" for name in _names(metrics)]
-    if exported:
+        columns += [f"{name}_std" for name in [*_names(metrics), *validation]]
+    if sweep.exports:
         columns += deployed.columns(metrics)
         columns += deployed.of_seeds(metrics) if several else []
     return [*columns, "configuration"]

@@ -42,6 +42,7 @@ def notes(sweep: Sweep) -> list[str]:
             f" {', '.join(sorted(hashes))}...)."
             + (f" Note: {sentence(note)}" if note.strip() else "")
         )
+    lines += validation(sweep)
     seeds = len(sweep.manifest["seeds"])
     lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
@@ -55,6 +56,25 @@ def notes(sweep: Sweep) -> list[str]:
     }
     lines.append(f"Run on: {'; '.join(sorted(machines)) or '-'}.")
     return lines
+
+
+def validation(sweep: Sweep) -> list[str]:
+    """A sentence for each set of validation images in a sweep; none if no run has such images."""
+    parts = {
+        (
+            record["data"]["name"],
+            record["validation"]["images"],
+            record["data"]["train_images"],
+            record["validation"]["seed"],
+        )
+        for record in sweep.records.values()
+        if "validation" in record
+    }
+    return [
+        f"Validation: {images:,} of {all_images:,} training images of {name}, seed {seed}; runs"
+        " with this part train on the others."
+        for name, images, all_images, seed in sorted(parts)
+    ]
 
 
 def troubles(sweep: Sweep) -> list[str]:

@@ -10,7 +10,7 @@ from qbench.report.deployed import AGREEMENT, measured_columns
 from qbench.report.texts import aligned
 from qbench.report.texts import markdown as in_markdown
 from qbench.report.values import column_of
-from qbench.tasks.metric import Metric, leading
+from qbench.tasks.metric import Metric, leading, validation_columns
 
 _DECIMALS = 6  # decimal places in CSV files
 _DECIMAL_PLACES = 4  # printed decimal places of a column that sets no number
@@ -55,12 +55,15 @@ def printable(table: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:
 def _digits(metrics: Metrics) -> dict[str, int]:
     """Decimal places by column."""
     own = {metric.name: metric for metric in metrics}
-    return {name: one.digits for name, one in (own | measured_columns(metrics)).items()}
+    every = own | validation_columns(own) | measured_columns(metrics)
+    return {name: one.digits for name, one in every.items()}
 
 
 def _headings(metrics: Metrics) -> dict[str, str]:
     """Headings by column, if they differ from the column's name."""
-    found = _HEADINGS | {metric.name: metric.heading for metric in metrics}
+    own = {metric.name: metric.heading for metric in metrics}
+    validation = {name: f"validation {heading}" for name, heading in own.items()}
+    found = _HEADINGS | own | validation_columns(validation)
     for name, metric in measured_columns(metrics).items():
         deployed = "" if metric is AGREEMENT else "deployed "
         found[name] = f"{deployed}{metric.heading}"
@@ -85,16 +88,18 @@ def cell(column: str, value: object, digits: int | None = None) -> str:
 
 def terminal(table: pd.DataFrame, metrics: Metrics) -> str:
     """The columns that fit a terminal, aligned."""
-    wanted = _for_terminal(metrics, "export" in table.columns)
+    wanted = _for_terminal(metrics, table)
     spreads = [f"{column}_std" for column in wanted if f"{column}_std" in table.columns]
     shown = printable(table[[*wanted, *spreads, "status"]], metrics)
     return aligned([list(shown.columns), *shown.to_numpy().tolist()], last_is_text=True)
 
 
-def _for_terminal(metrics: Metrics, exported: bool) -> list[str]:
+def _for_terminal(metrics: Metrics, table: pd.DataFrame) -> list[str]:
     """The columns that fit, for a sweep with converted runs and for any other sweep."""
     first = [metric.name for metric in leading(metrics)]
-    if exported:
+    # Of the metrics on validation images only the first one fits.
+    first += [name for name in validation_columns({first[0]: ""}) if name in table.columns]
+    if "export" in table.columns:
         sizes = ["size_mb", "packed_mb", "tflite_mb"]
         measured = [f"deployed_{metrics[0].name}", AGREEMENT.name, "export"]
         return ["configuration", *first, *sizes, *measured]

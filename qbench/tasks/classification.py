@@ -66,6 +66,10 @@ class Classification(Task):
         """The labels (N,) int64 in [0, classes); see `qbench.tasks.labels.class_indices`."""
         return class_indices(name, which, values, self.outputs)
 
+    def strata(self, targets: Values) -> Values | None:
+        """The classes."""
+        return targets
+
     def check_shape(self, output: Any) -> None:
         """Check that an output is (None, classes); see `qbench.tasks.logits`."""
         from qbench.tasks.logits import check_shape

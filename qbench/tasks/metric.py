@@ -23,8 +23,9 @@ TAKEN = frozenset(
 )
 _TAKEN_ENDINGS = ("_std", "_mb")
 _LONGEST_LABEL, _LONGEST_UNIT = 40, 20
-# Prefixes that tables put before the name of the first metric. They say where it was measured.
-TAKEN_STARTS = ("float_", "deployed_", "xnnpack_", "builtin_", "reference_")
+VALIDATION = "validation_"
+# Prefixes that tables put before the name of a metric. They say where it was measured.
+TAKEN_STARTS = ("float_", "deployed_", "xnnpack_", "builtin_", "reference_", VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Metric:
     def from_config(config: Mapping[str, Any]) -> Metric:
         """The metric that plain data describe."""
         return Metric(**config)
+
+
+def validation_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values or descriptions of metrics by the names of their columns for validation images."""
+    return {f"{VALIDATION}{name}": value for name, value in values.items()}
 
 
 def leading(metrics: Iterable[Metric]) -> tuple[Metric, ...]:

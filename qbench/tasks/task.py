@@ -88,6 +88,18 @@ class Task(ABC):
             QbenchError: the values are not targets of this task; the message says what was found.
         """
 
+    def strata(self, targets: Values) -> Values | None:
+        """The groups that a part of the training images gets in proportion.
+
+        Args:
+            targets: the targets (N, ...), in the form for training.
+
+        Returns:
+            A label for each image, (N,), of any dtype that numpy sorts; None if there are no
+            groups. No group loses all of its training images to the part.
+        """
+        return None
+
     @abstractmethod
     def check_shape(self, output: Any) -> None:
         """Check that a network's output has the shape that the loss takes.

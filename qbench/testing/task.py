@@ -41,6 +41,7 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
     pixels = np.asarray(images)
     pixels = pixels[..., np.newaxis] if pixels.ndim == 3 else pixels
     wanted = _check_targets(task, pixels, targets)
+    _check_strata(task, wanted)
     if outputs is None:
         outputs = np.random.default_rng(0).normal(size=(len(wanted), task.outputs))
     given = np.asarray(outputs, np.float32)
@@ -136,6 +137,20 @@ def _check_targets(task: Task, images: Values, targets: Any) -> Values:
     _refuses("fewer targets than images", read, found[:-1])
     _refuses("targets with one axis more", read, np.stack([found, found], axis=-1))
     return found
+
+
+def _check_strata(task: Task, targets: Values) -> None:
+    labels = task.strata(targets.copy())
+    if labels is None:
+        return
+    count = len(targets)
+    _see(
+        isinstance(labels, np.ndarray) and labels.shape == (count,) and labels.dtype != object,
+        f"strata gives {getattr(labels, 'dtype', type(labels).__name__)} of shape"
+        f" {np.shape(labels)}; expected an array of shape ({count},).",
+    )
+    again: Any = task.strata(targets.copy())
+    _see(np.array_equal(labels, again), "strata gives other labels for the same targets.")
 
 
 def _check_shape(task: Task, outputs: Values) -> None:

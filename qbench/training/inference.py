@@ -1,4 +1,4 @@
-"""Runs a trained network over the test set."""
+"""Runs a trained network over the test set and the validation images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,31 @@ from qbench.training.network import Network
 def run_test_set(
     network: Network, experiment: Experiment, data: Dataset
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Outputs (N, ...) and targets (N, ...) of the test images, in order.
+    """Outputs (N, ...) and targets (N, ...) of the test images up to `eval.limit`, in order."""
+    limit = experiment.eval.limit
+    images, targets = data.test_images[:limit], data.test_labels[:limit]
+    return run_images(network, experiment, images), targets
+
+
+def run_validation(
+    network: Network, experiment: Experiment, data: Dataset
+) -> tuple[NDArray[np.float32], NDArray[Any]] | None:
+    """Outputs and targets of all validation images, in order; None if there are none."""
+    if data.validation is None:
+        return None
+    images, targets = data.validation
+    return run_images(network, experiment, images), targets
+
+
+def run_images(
+    network: Network, experiment: Experiment, images: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Outputs (N, ...) of images (N, H, W, C), in order.
 
     Batches have `eval.batch_size` images. The last batch has the remaining images, without padding.
     If ops measure ranges, the ranges of each batch come only from its own images.
     """
-    limit, size = experiment.eval.limit, experiment.eval.batch_size
-    images, targets = data.test_images[:limit], data.test_labels[:limit]
+    size = experiment.eval.batch_size
     forward = network.forward(scheme_of(experiment.quant))
     parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
-    return np.concatenate(parts), targets
+    return np.concatenate(parts)

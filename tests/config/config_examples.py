@@ -16,6 +16,8 @@ PLAIN: dict[str, Any] = {
         "preprocessing": "vgg",
         "augment": False,
         "resolution": None,
+        "validation": None,
+        "validation_seed": 0,
         "note": None,
     },
     "model": {"name": "resnet_v1", "blocks": 1, "width": 16, "batch_norm_momentum": 0.9},

@@ -33,6 +33,11 @@ DESCRIBED: dict[str, tuple[Allowed, str, str]] = {
     "number": (allowed.number(0.5, 2), "0.5 to 2", "value"),
     "number below": (allowed.number(0, 1, open_end=True), "0 to 1, without 1", "value"),
     "number and up": (allowed.number(0), "0 and up", "value"),
+    "share or number": (
+        allowed.share_or_count(),
+        "share between 0 and 1, or number from 1",
+        "value",
+    ),
     "switch": (allowed.switch(), "true, false", "value"),
     "one of": (allowed.one_of(("a", "b")), "`a`, `b`", "value"),
     "one of a registry": (allowed.one_of(REGISTRY), "`first`, `second`", "value"),
@@ -58,6 +63,7 @@ TAKEN: list[tuple[str, list[tuple[Any, Any]]]] = [
     ("number", [(0.5, 0.5), (2, 2.0)]),
     ("number below", [(0, 0.0), (0.999, 0.999)]),
     ("number and up", [(1e300, 1e300)]),
+    ("share or number", [(0.5, 0.5), (1e-9, 1e-9), (1, 1), (500, 500)]),
     ("switch", [(True, True), (False, False)]),
     ("one of a registry", [("second", "second")]),
     ("one of what is asked", [("a", "a")]),
@@ -85,6 +91,12 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("number", 2.1, "some.key=2.1 is not allowed: expected a number from 0.5 to 2."),
     ("number below", 1, "some.key=1 is not allowed: expected a number from 0 to 1 (not included)."),
     ("number and up", -1, "some.key=-1 is not allowed: expected a number of at least 0."),
+    (
+        "share or number",
+        1.0,
+        "some.key=1.0 is not allowed: expected a share above 0 and below 1, or a whole number of at"
+        " least 1.",
+    ),
     ("switch", 1, "some.key=1 is not allowed: expected true or false."),
     ("one of", "c", "some.key=c is not allowed: expected a or b."),
     ("one of a registry", "a", "some.key=a is not allowed: expected first or second."),

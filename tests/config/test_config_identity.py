@@ -19,6 +19,7 @@ from qbench.storage.records import content_id
 RANGE_GIVEN = {"quant.range_given": True}
 FAKE_QUANT = {"quant.op": "fake_quant"}
 FLOAT = {"quant.enabled": False}
+VALIDATION = {"data.validation": 0.1}
 
 # Came after the first records; see test_records_keep_their_ids.
 LATER_SETTINGS = {
@@ -34,6 +35,12 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "data.preprocessing", "inception"),
     ({}, "data.augment", True),
     ({}, "data.resolution", 16),
+    ({}, "data.validation", 0.1),
+    ({}, "data.validation", 150),
+    (VALIDATION, "data.validation", 0.2),
+    (VALIDATION, "data.validation", 1),
+    (VALIDATION, "data.validation_seed", 1),
+    (FLOAT | VALIDATION, "data.validation_seed", 1),
     ({}, "model.name", "resnet8"),
     ({}, "model.activation", "relu6"),
     ({}, "model.width", 8),
@@ -75,6 +82,9 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
 MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "data.dir", "elsewhere"),
     ({}, "data.note", "a remark"),
+    ({}, "data.validation", None),
+    ({}, "data.validation_seed", 1),
+    (VALIDATION, "data.validation_seed", 0),
     ({}, "quant.ema_decay", 0.5),
     ({}, "quant.weight_bits", 8),
     ({}, "quant.activation_bits", 8),
@@ -199,6 +209,23 @@ def test_identity_leaves_the_experiment_alone() -> None:
     experiment = examples.experiment()
     identity(experiment)
     assert experiment == examples.experiment()
+
+
+@pytest.mark.parametrize("phase", [0, 1], ids=["float", "quantized"])
+@pytest.mark.parametrize("key", ["data.validation", "data.validation_seed"])
+def test_no_step_is_shared_by_runs_with_other_training_images(key: str, phase: int) -> None:
+    one, two = examples.experiment(VALIDATION), examples.experiment(VALIDATION | {key: 7})
+    assert phases(one, None)[phase].content != phases(two, None)[phase].content
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_without_a_validation_part_ids_are_those_from_before_it(seed: int) -> None:
+    found = examples.experiment({"data.validation_seed": seed})
+    config = examples.experiment().as_config()
+    del config["data"]["validation"], config["data"]["validation_seed"]
+    assert identity(found) == identity(Experiment.from_config(config))
+    assert not {"validation", "validation_seed"} & set(identity(found)["data"])
+    assert phases(found, None) == phases(Experiment.from_config(config), None)
 
 
 @pytest.mark.parametrize("name", sorted(LATER_SETTINGS))

@@ -25,6 +25,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("data.preprocessing", "inception", FIRST),
     ("data.augment", True, FIRST),
     ("data.resolution", 16, FIRST),
+    ("data.validation", 0.1, FIRST),
+    ("data.validation_seed", 1, NOTHING),  # without a validation part
     ("data.note", "a remark", NOTHING),
     ("model.name", "resnet8", FIRST),
     ("model.blocks", 2, FIRST),

@@ -11,7 +11,10 @@ from qbench.planning.settings import Settings
 
 UNKNOWN = [
     ("data.dirr", "did you mean data.dir?"),
-    ("data.colour", "Allowed: name, dir, preprocessing, augment, resolution, note."),
+    (
+        "data.colour",
+        "Allowed: name, dir, preprocessing, augment, resolution, validation, validation_seed, note.",
+    ),
     ("quant.bit", "did you mean quant.bits?"),
     ("quant.zzz", "Allowed: enabled, op, rounding, bits"),
     ("train.learning_rat", "did you mean train.learning_rate?"),

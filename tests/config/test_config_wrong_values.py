@@ -21,6 +21,7 @@ UP_TO_62 = "a whole number from 1 to 62"
 PLACEMENT = "a list, without repeats, of conv, activation, add, shortcut or deploy"
 FROM_0 = "a number of at least 0"
 FROM_1 = "a whole number of at least 1"
+SHARE = "a share above 0 and below 1, or a whole number of at least 1"
 UP_TO_1 = "a number from 0 to 1"
 SGD, COSINE = examples.OPTIMIZER_EXAMPLES["sgd"], examples.SCHEDULE_EXAMPLES["cosine"]
 
@@ -36,6 +37,17 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.augment", 1, "1", SWITCH),
     ("data.resolution", 0, "0", "a whole number from 1 to 1024"),
     ("data.resolution", "224px", "224px", "a whole number from 1 to 1024"),
+    ("data.validation", 0, "0", SHARE),
+    ("data.validation", -1, "-1", SHARE),
+    ("data.validation", 0.0, "0.0", SHARE),
+    ("data.validation", 1.0, "1.0", SHARE),
+    ("data.validation", 500.0, "500.0", SHARE),
+    ("data.validation", NAN, "nan", SHARE),
+    ("data.validation", True, "true", SHARE),
+    ("data.validation", "10%", "10%", SHARE),
+    ("data.validation", "0.1", "'0.1'", SHARE),
+    ("data.validation_seed", -1, "-1", f"{WHOLE} from 0 to 2147483647"),
+    ("data.validation_seed", None, "null", f"{WHOLE} from 0 to 2147483647"),
     ("data.note", 3.5, "3.5", "a text or null"),
     ("model.name", None, "null", "a name"),
     ("model.name", 20, "20", "a name"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from engine_examples import digits, experiment
 
+from qbench.data import split
 from qbench.engine.networks import NetworkCache, NetworkDescription, network_for
 from qbench.tasks.classification import Classification
 
@@ -30,6 +31,7 @@ OTHER: dict[str, Any] = {
     "data.preprocessing": "inception",
     "data.augment": True,
     "data.resolution": 12,
+    "data.validation": 0.1,
     "train.learning_rate": 0.1,
     "train.steps": 20,
     "train.weight_decay": 0.1,
@@ -57,6 +59,15 @@ def test_other_data_make_another_network(change: dict[str, Any]) -> None:
     data = digits()
     plain = NetworkDescription.of(experiment(), data)
     assert NetworkDescription.of(experiment(), replace(data, **change)) != plain
+
+
+@pytest.mark.parametrize("values", [{"data.validation": 0.2}, {"data.validation_seed": 1}], ids=str)
+def test_another_validation_part_makes_another_network(values: dict[str, Any]) -> None:
+    """Training images are constants of a network's graph."""
+    base = {"data.validation": 0.1}
+    one, two = (experiment(base | more) for more in ({}, values))
+    found = {NetworkDescription.of(each, split(digits(), each.data)) for each in (one, two)}
+    assert len(found) == 2
 
 
 def test_the_networks_used_last_are_kept() -> None:

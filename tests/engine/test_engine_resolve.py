@@ -14,7 +14,7 @@ import pytest
 from engine_examples import do, jobs, resolved
 
 from qbench.data import DATASETS, Source, load
-from qbench.storage import layout
+from qbench.storage import layout, records
 
 NAMES = ("first", "second", "third")
 
@@ -82,6 +82,14 @@ def test_jobs_of_one_length_come_data_set_by_data_set(
         ("third", 8),
         *((name, bits) for name in NAMES for bits in (8, 4)),
     ]
+
+
+def test_runs_that_share_all_steps_record_their_own_test_images(tmp_path: Path) -> None:
+    work = resolved({"eval.limit": 60}, {"eval.limit": 40})
+    for job in jobs(work, tmp_path):
+        do(job)
+    found = [records.read_record(layout.run_folder(tmp_path, name))["data"] for name in work.ids]
+    assert [data["test_images"] for data in found] == [60, 40]
 
 
 def test_a_job_finds_its_data_from_whatever_folder_it_is_done_in(

@@ -30,7 +30,8 @@ NOTE = "made-up data; <not> for comparison"
 class Row:
     """A row of the table and, for each seed, how its run ended (None: no record).
 
-    `task` is what its records say of their task, if anything.
+    `task` is what its records say of their task, if anything; `validation` is the number of
+    validation images, if there are any, and their seed.
     """
 
     label: str
@@ -39,6 +40,7 @@ class Row:
     statuses: list[str | None] = field(default_factory=lambda: ["ok"])
     reason: str | None = None
     task: dict[str, Any] | None = None
+    validation: tuple[int, int] | None = None
 
 
 def rows(seeds: int = 1) -> list[Row]:
@@ -77,6 +79,11 @@ def metrics(row: int, seed: int, task: dict[str, Any] | None = None) -> dict[str
 def record(row: Row, number: int, seed: int, status: str) -> dict[str, Any]:
     """As the runner writes it."""
     good = status == "ok"
+    more: dict[str, Any] = {}
+    if row.validation:
+        images, chosen = row.validation
+        found = metrics(number, seed + 1000, row.task) if good else None
+        more = {"validation": {"images": images, "seed": chosen, "metrics": found}}
     error = None if good else {"message": f"what went wrong & <why> in {row.label}"}
     return {
         "schema": records.SCHEMA,
@@ -102,6 +109,7 @@ def record(row: Row, number: int, seed: int, status: str) -> dict[str, Any]:
         "threads": 2,
         "versions": {"qbench": "0.1", "tensorflow": "2.21.0", "keras": "3.13"},
         "finished": "2030-01-01T00:00:00+00:00" if good else None,
+        **more,
     }
 
 

@@ -39,6 +39,12 @@ def test_a_task_of_ones_own_keeps_it() -> None:
     check_task(Regression(1), IMAGES, POSITIONS, outputs=POSITIONS[:, np.newaxis] + 0.5)
 
 
+def test_strata_of_a_task_of_ones_own_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    check_task(changed(strata=lambda self, targets: targets > 3), IMAGES, POSITIONS)
+    check_task(changed(strata=lambda self, targets: np.rint(targets)), IMAGES, POSITIONS)
+
+
 def changed(**parts: Any) -> Any:
     """The regression with parts of another kind, in this module."""
     return type("Changed", (Regression,), {"__module__": __name__, **parts})(1)
@@ -46,6 +52,7 @@ def changed(**parts: Any) -> Any:
 
 ERROR, LOSS = Regression.metrics
 WHOLE = Regression(1)
+RANDOM = np.random.default_rng(0)
 
 
 def own(task: Any) -> int:
@@ -81,6 +88,15 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"targets": lambda *given: WHOLE.targets(*given[1:]) + 1},
         "what it returned itself",
     ),
+    "strata": (
+        {"strata": lambda self, targets: targets[1:]},
+        r"of shape \(39,\); expected an array",
+    ),
+    "a stratum": (
+        {"strata": lambda *given: 1},
+        r"strata gives int of shape \(\); expected an array",
+    ),
+    "random strata": ({"strata": lambda self, t: RANDOM.integers(9, size=len(t))}, "other labels"),
     "shape": ({"check_shape": lambda *_: None}, r"outputs of shape \(None, 1, 3\) are taken"),
     "augmented": (
         {"augmented": lambda self, x, y, a: (x[:, :-1], y)},

@@ -148,3 +148,21 @@ def test_its_networks_are_checked_by_its_own_rules(
     assert main(["graph", *OWN]) == 2
     said = "qbench: model=small: its output has shape (None, 2), expected (None, 1)."
     assert said in capsys.readouterr().err
+
+
+def test_validation_images_are_drawn_without_strata(
+    spots: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["design.factors=[]", "data.validation=0.25,7", "design.baseline=false"]
+    assert main(["sweep", *OWN, *rows, "train.steps=4", "isolate=false", f"out={tmp_path}"]) == 0
+    assert "validation mean absolute error px" in capsys.readouterr().out
+    with (tmp_path / "table.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    for label, images, line in zip(("default", "data.validation=7"), (50, 7), lines, strict=True):
+        found = read(run_of(tmp_path, label) / "record.json")
+        assert found["validation"]["images"] == found["data"]["validation_images"] == images
+        assert set(found["validation"]["metrics"]) == set(found["metrics"])
+        error = found["validation"]["metrics"]["mean_absolute_error"]
+        assert float(line["validation_mean_absolute_error"]) == pytest.approx(error, abs=1e-6)
+        assert main(["evaluate", str(run_of(tmp_path, label))]) == 0
+        assert "same as recorded" in capsys.readouterr().out

@@ -1,0 +1,149 @@
+"""Divides the training images of a data set into validation images and the rest.
+
+The division is a function of the data, the size of the part and `data.validation_seed`. It does not
+depend on the seed of a run, so all rows and seeds of a sweep are compared on the same images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.base import checks
+from qbench.base.errors import QbenchError
+from qbench.data.dataset import Dataset
+
+KEY = "data.validation"
+# The second word of the generator's key. The order of batches has the number of an epoch there.
+_STREAM = 2**62
+_NAMED = 5  # strata that a message names
+
+
+class Chosen(Protocol):
+    """The settings of the validation part, as the group `data` has them."""
+
+    @property
+    def validation(self) -> float | None:
+        """A share of the training images (float), a number of images (int), or None."""
+
+    @property
+    def validation_seed(self) -> int:
+        """Another seed chooses other images."""
+
+
+def split(data: Dataset, chosen: Chosen) -> Dataset:
+    """The data with the validation images taken out of the training images.
+
+    Args:
+        data: the data as they were loaded.
+        chosen: the settings of the validation part.
+
+    Returns:
+        The same data if there is no such part. Otherwise `validation` holds the images and targets
+        of the part, and the training images are the others. Both keep their order. `hash` stays the
+        hash of the whole data.
+
+    Raises:
+        QbenchError: see `validation_indices`.
+    """
+    return _split(data, chosen.validation, chosen.validation_seed)
+
+
+@lru_cache(maxsize=1)
+def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
+    if part is None:
+        return data
+    taken = np.zeros(len(data.train_images), bool)
+    taken[validation_indices(data, part, seed)] = True
+    return replace(
+        data,
+        train_images=data.train_images[~taken],
+        train_labels=data.train_labels[~taken],
+        validation=(data.train_images[taken], data.train_labels[taken]),
+    )
+
+
+def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int64]:
+    """The validation images, as ascending indices of training images.
+
+    Every training image has a random number, the raw output of Philox for the key (seed, constant).
+    numpy guarantees this output for all versions. Each stratum gives the images with its smallest
+    numbers. The sizes of the strata's parts follow from the method of largest remainders, so each
+    stratum gives its exact share, rounded up or down.
+
+    Args:
+        data: the data as they were loaded.
+        part: a share of the training images as a float, rounded to whole images, half up; or a
+            number of images as an int.
+        seed: the seed of the division.
+
+    Raises:
+        QbenchError: the part has no image, no training image is left, or no training image is left
+            of a stratum.
+    """
+    number = _number(data.name, part, len(data.train_images))
+    names, strata = _strata(data)
+    counts = np.bincount(strata)
+    shares = largest_remainders(counts, number)
+    if np.any(shares == counts):
+        emptied = list(map(str, names[shares == counts]))
+        more = f" and {len(emptied) - _NAMED} more" if len(emptied) > _NAMED else ""
+        what = data.task.prediction_name
+        raise checks.wrong(
+            KEY,
+            part,
+            f"a part that leaves {data.name} a training image of each {what} (none would be left of"
+            f" {what} {', '.join(emptied[:_NAMED])}{more})",
+        )
+    numbers = np.random.Philox(key=[seed, _STREAM]).random_raw(len(strata))
+    order = np.lexsort((numbers, strata))  # stratum by stratum
+    places = np.arange(len(order)) - (np.cumsum(counts) - counts)[strata[order]]
+    return np.sort(order[places < shares[strata[order]]])
+
+
+def largest_remainders(counts: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Divide a number among strata in proportion to their sizes, by largest remainders.
+
+    Args:
+        counts: (S,) sizes of the strata.
+        number: the number to divide, at most the sum of the sizes.
+
+    Returns:
+        (S,) whole numbers with this sum. Each is its exact share, rounded up or down. If two
+        remainders are equal, the first stratum comes first.
+    """
+    shares, remainders = np.divmod(counts * number, counts.sum())
+    shares[np.argsort(-remainders, kind="stable")[: number - shares.sum()]] += 1
+    return shares
+
+
+def _number(name: str, part: float, images: int) -> int:
+    """The number of validation images among this number of training images."""
+    number = Decimal(str(part))
+    if isinstance(part, float):
+        number = (number * images).to_integral_value(ROUND_HALF_UP)
+    if number < 1:
+        raise checks.wrong(KEY, part, f"at least one of the {images:,} training images of {name}")
+    if number >= images:
+        raise checks.wrong(KEY, part, f"fewer than the {images:,} training images of {name}")
+    return int(number)
+
+
+def _strata(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    """The names of the strata, and the stratum (N,) of each training image, counted from 0."""
+    images = len(data.train_images)
+    labels = data.task.strata(data.train_labels)
+    if labels is None:
+        labels = np.zeros(images, np.int64)
+    if labels.shape != (images,):
+        raise QbenchError(
+            f"task {data.task.name}: strata gives shape {labels.shape}; expected one label for each"
+            f" of {images:,} images."
+        )
+    names, strata = np.unique(labels, return_inverse=True)
+    return names, strata.astype(np.int64)
