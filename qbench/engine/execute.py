@@ -19,6 +19,7 @@ from qbench.engine import run_record
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec
 from qbench.storage import layout, records
+from qbench.storage.outputs import outputs_file
 from qbench.storage.state import State
 from qbench.storage.store import Store
 from qbench.storage.weights import weights_file
@@ -224,6 +225,8 @@ class _Execution:
         if np.all(np.isfinite(outputs)):
             record["metrics"] = self.data.task.checked_score(outputs, targets)
             files["predictions"] = self.data.task.predictions(outputs, targets)
+            kept = self.data.task.kept_outputs(outputs)
+            files["outputs"] = None if kept is None else outputs_file(kept)
         else:
             record["status"] = "diverged"
             record["error"] = {

@@ -4,6 +4,7 @@
                         record.json        the run record; written last
                         history.csv        training loss
                         predictions.npz    the predictions of the task for the test set
+                        outputs.npz        the outputs of the network for the test set
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
@@ -34,6 +35,7 @@ CONFIG = "config.json"
 RECORD = "record.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
+OUTPUTS = "outputs.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"
