@@ -272,3 +272,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 def runs_in(manifest: Mapping[str, Any]) -> set[str]:
     """The ids of all runs of a sweep."""
     return {run["id"] for row in manifest["rows"] for run in row["runs"]}
+
+
+def trained_in(manifest: Mapping[str, Any]) -> set[str]:
+    """The ids of all runs of a sweep except derived runs, which are computed from other runs."""
+    rows = (row for row in manifest["rows"] if "derived" not in row)
+    return {run["id"] for row in rows for run in row["runs"]}

@@ -107,6 +107,12 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("design.baseline", "all", "all", "true or false, or each"),
     ("design.factors", [1], "[1]", "null or a list of keys"),
     ("design.factors", 5, "5", "null or a list of keys"),
+    ("design.ensembles", "all", "all", "a list of whole numbers such as [2,3,5]"),
+    ("design.ensembles", None, "null", "a list of whole numbers such as [2,3,5]"),
+    ("design.ensembles", [2, 1], "1", "a whole number of at least 2"),
+    ("design.ensembles", [2, 2.5], "2.5", "a whole number of at least 2"),
+    ("design.ensembles", [True], "true", "a whole number of at least 2"),
+    ("design.ensembles", [2, 3, 2], "[2,3,2]", "a list without repeats"),
     ("design.levels", [8, 4], "[8,4]", "null or keys with a list of levels each"),
     ("seeds", [], "[]", "a list of whole numbers"),
     ("seeds", None, "null", "a list of whole numbers"),
@@ -264,6 +270,7 @@ REQUIRED = [
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors", "design.levels"),
+    "design.ensembles",
 ]
 
 
