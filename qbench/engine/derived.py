@@ -115,6 +115,8 @@ def _check(kind: Kind, names: list[str], members: list[Member]) -> None:
         if status != "ok":
             reason = member.record["error"]["message"]
             raise QbenchError(f"its member {name} {status}: {reason}")
+        if layout.OUTPUTS in kind.needs and not member.record.get("keeps_outputs", True):
+            raise QbenchError(f"its member {name} has no {layout.OUTPUTS}: its task keeps none.")
     for file in kind.needs:
         lacking = [
             name

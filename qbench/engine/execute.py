@@ -226,7 +226,10 @@ class _Execution:
             record["metrics"] = self.data.task.checked_score(outputs, targets)
             files["predictions"] = self.data.task.predictions(outputs, targets)
             kept = self.data.task.kept_outputs(outputs)
-            files["outputs"] = None if kept is None else outputs_file(kept)
+            if kept is None:
+                record["keeps_outputs"] = False
+            else:
+                files["outputs"] = outputs_file(kept)
         else:
             record["status"] = "diverged"
             record["error"] = {

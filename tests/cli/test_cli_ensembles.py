@@ -315,6 +315,32 @@ def test_verbs_of_one_network_say_that_it_has_none(
     assert {path.name for path in folder.iterdir()} == before
 
 
+def test_latency_of_a_sweep_passes_them_over(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["latency", str(sweep)]) == 2
+    printed = capsys.readouterr().out
+    assert printed.count("not measured: ") == 8
+    assert "ensemble" not in printed
+
+
+@pytest.mark.slow
+def test_a_sweep_converts_their_members_only(
+    tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["seeds=[0,1]", "design.factors=[]", "design.baseline=false", "train.steps=2"]
+    few += ["quant=deploy", "design.ensembles=[2]", "deploy.enabled=true", f"out={tmp_path}"]
+    assert main(["sweep", *tiny, *few]) == 0
+    table, runs = _table(tmp_path), _runs(tmp_path)
+    assert list(table["n_deployed"]) == [2, 0]
+    assert table.loc[LABEL, ["export", "deployed_accuracy", "tflite_mb"]].isna().all()
+    (ensemble,) = runs[LABEL]
+    made = {path.parent.name for path in tmp_path.glob("runs/*/deploy.json")}
+    assert made == set(ensemble["members"])
+    said = capsys.readouterr()
+    assert "!" not in said.out
+
+
 def test_clean_and_status_know_them(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = _files(sweep)
     assert main(["clean", str(sweep)]) == 0

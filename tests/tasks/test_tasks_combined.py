@@ -76,6 +76,13 @@ def test_two_networks_sure_of_a_class_each_decide_by_the_surer() -> None:
     assert Classification(2).combined([first, second]).argmax() == 1
 
 
+def test_no_bit_depends_on_the_order_where_a_double_rounds() -> None:
+    outputs = [np.array([[value]], np.float32) for value in (2.0**60, 1.0, -(2.0**60), 3.0)]
+    task = Regression(1)
+    found = {task.combined(order).tobytes() for order in itertools.permutations(outputs)}
+    assert len(found) == 1
+
+
 def test_numbers_have_their_mean_in_double_precision() -> None:
     outputs = [np.array([[value]], np.float32) for value in (1e8, 1.0, -1e8, 5.0)]
     assert Regression(1).combined(outputs) == np.float32(1.5)
