@@ -20,6 +20,9 @@
     <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
 
+A derived run, such as an ensemble, has no weights, ranges and history. Its config.json
+has its kind and members.
+
 A root is the folder of a study, and a sweep's folder lies in it; with `out` both are the same
 folder. A damaged file or folder is renamed to <name>.damaged. A hidden name means that the file or
 folder is not complete yet.

@@ -15,7 +15,9 @@ import pytest
 
 from qbench.base.errors import Diverged
 from qbench.cli.main import main
+from qbench.planning.derived import DERIVED, DerivedRow, DerivedRun, Kind
 from qbench.storage import layout, records
+from qbench.storage import outputs as stored
 from qbench.training import loop
 
 SEEDS = ["seeds=[0,1,2,3]", "design.factors=[]", "train.steps=6"]
@@ -339,6 +341,57 @@ def test_a_sweep_converts_their_members_only(
     assert made == set(ensemble["members"])
     said = capsys.readouterr()
     assert "!" not in said.out
+
+
+class Best(Kind):
+    """Another kind: of all runs of the plan, the one with the smallest loss."""
+
+    name = "best"
+    needs = (layout.OUTPUTS, layout.WEIGHTS)
+
+    def check(self, settings: Any) -> None:
+        """No setting of its own."""
+
+    def rows(self, rows: Any, settings: Any) -> list[DerivedRow]:
+        """One row with one run."""
+        members = tuple((row.label, seed) for row in rows for seed in settings.seeds)
+        run = DerivedRun("best of all", members)
+        return [DerivedRow(self.name, "best of all", rows[0], {}, (run,))]
+
+    def outputs(self, members: Any, task: Any) -> Any:
+        """Those of the best member."""
+        return stored.read(min(members, key=lambda one: one.record["metrics"]["loss"]).folder)
+
+    def size(self, sizes: Any) -> dict[str, Any]:
+        """That of one network."""
+        return dict(sizes[0])
+
+    def note(self) -> str:
+        """A sentence."""
+        return "The best of all has the smallest loss."
+
+
+def test_another_kind_needs_its_class_only(
+    copy: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With members of several rows."""
+    monkeypatch.setattr(DERIVED, "_items", {**DERIVED._items, "best": Best()})
+    assert main(["sweep", *_arguments(tiny, copy)]) == 0
+    runs = _runs(copy)
+    (best,) = runs["best of all"]
+    members = [run["id"] for label in ("baseline", "default") for run in runs[label]]
+    assert best["members"] == members
+    expected = min((_record(copy, run)["metrics"] for run in members), key=lambda m: m["loss"])
+    assert _record(copy, best["id"])["metrics"] == expected
+    assert _table(copy).loc["best of all", "loss"] == pytest.approx(expected["loss"], abs=1e-6)
+    assert "The best of all has the smallest loss." in (copy / "table.md").read_text()
+    shutil.rmtree(copy / "runs" / best["id"])
+    (copy / "runs" / members[0] / layout.WEIGHTS).unlink()
+    assert main(["sweep", *_arguments(tiny, copy)]) == 1
+    assert _record(copy, best["id"])["error"]["message"] == (
+        f"model.weights.h5 is missing in its members baseline seed 0 (run {members[0]}); train"
+        " again."
+    )
 
 
 def test_clean_and_status_know_them(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
