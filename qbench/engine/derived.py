@@ -19,8 +19,9 @@ from qbench.planning.derived import DERIVED, Kind, Member
 from qbench.storage import layout, records
 from qbench.storage.outputs import outputs_file
 
-# What to do if a file of a member is missing, by its name.
-_REMEDY = {layout.OUTPUTS: "`qbench evaluate RUN` writes it"}
+# What to do first if a file of a member is missing, by its name.
+_REMEDY = {layout.OUTPUTS: "`qbench evaluate RUN` writes it if the weights are there; else "}
+_AGAIN = "remove the folder of such a run, and the same sweep trains it again"
 
 
 def evaluate_derived(resolved: ResolvedPlan, root: Path) -> None:
@@ -124,8 +125,10 @@ def _check(kind: Kind, names: list[str], members: list[Member]) -> None:
             if file not in member.record["files"] or not (member.folder / file).is_file()
         ]
         if lacking:
-            remedy = f"{_REMEDY[file]}, or train again" if file in _REMEDY else "train again"
-            raise QbenchError(f"{file} is missing in its members {', '.join(lacking)}; {remedy}.")
+            raise QbenchError(
+                f"{file} is missing in its members {', '.join(lacking)};"
+                f" {_REMEDY.get(file, '')}{_AGAIN}."
+            )
 
 
 def _results(
@@ -136,7 +139,7 @@ def _results(
     if any(member.record["data"]["hash"] != data.hash for member in members):
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those of its members.")
     targets = data.test_labels[: experiment.eval.limit]
-    outputs = kind.outputs(members, data.task)
+    outputs = kind.outputs(members, data)
     if len(outputs) != len(targets):
         raise QbenchError(
             f"it has {data.task.output_name} of {len(outputs)} test images; expected"

@@ -282,7 +282,8 @@ def test_members_without_outputs_are_named_and_evaluate_makes_them(
     first, second = ensemble["members"]
     assert _record(copy, ensemble["id"])["error"]["message"] == (
         f"outputs.npz is missing in its members default seed 0 (run {first}), default seed 1 (run"
-        f" {second}); `qbench evaluate RUN` writes it, or train again."
+        f" {second}); `qbench evaluate RUN` writes it if the weights are there; else remove the"
+        " folder of such a run, and the same sweep trains it again."
     )
     for member in ensemble["members"]:
         assert main(["evaluate", str(copy / "runs" / member)]) == 0
@@ -358,7 +359,7 @@ class Best(Kind):
         run = DerivedRun("best of all", members)
         return [DerivedRow(self.name, "best of all", rows[0], {}, (run,))]
 
-    def outputs(self, members: Any, task: Any) -> Any:
+    def outputs(self, members: Any, data: Any) -> Any:
         """Those of the best member."""
         return stored.read(min(members, key=lambda one: one.record["metrics"]["loss"]).folder)
 
@@ -389,8 +390,8 @@ def test_another_kind_needs_its_class_only(
     (copy / "runs" / members[0] / layout.WEIGHTS).unlink()
     assert main(["sweep", *_arguments(tiny, copy)]) == 1
     assert _record(copy, best["id"])["error"]["message"] == (
-        f"model.weights.h5 is missing in its members baseline seed 0 (run {members[0]}); train"
-        " again."
+        f"model.weights.h5 is missing in its members baseline seed 0 (run {members[0]}); remove"
+        " the folder of such a run, and the same sweep trains it again."
     )
 
 

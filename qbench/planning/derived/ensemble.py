@@ -9,12 +9,13 @@ import numpy as np
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
+from qbench.data.dataset import Dataset
 from qbench.planning.derived.kind import DERIVED, DerivedRow, DerivedRun, Kind, Member
 from qbench.planning.designs import Row
 from qbench.planning.settings import Settings
 from qbench.storage import layout
 from qbench.storage import outputs as stored
-from qbench.tasks.task import Task, Values
+from qbench.tasks.task import Values
 
 _IMAGES = 4096  # outputs of this number of images are combined at a time, to save memory
 
@@ -44,14 +45,14 @@ class Ensemble(Kind):
             for row in rows
         ]
 
-    def outputs(self, members: Sequence[Member], task: Task) -> Values:
+    def outputs(self, members: Sequence[Member], data: Dataset) -> Values:
         """The outputs of the members, combined as the task says."""
         each = [stored.read(member.folder) for member in members]
         if len({outputs.shape for outputs in each}) > 1:
             shapes = ", ".join(dict.fromkeys(str(outputs.shape) for outputs in each))
             raise QbenchError(f"its members have outputs of different shapes: {shapes}.")
         parts = [
-            task.combined([outputs[first : first + _IMAGES] for outputs in each])
+            data.task.combined([outputs[first : first + _IMAGES] for outputs in each])
             for first in range(0, len(each[0]), _IMAGES)
         ]
         return np.concatenate(parts)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qbench.base.registry import Registry
+from qbench.data.dataset import Dataset
 from qbench.planning.designs import Row
 from qbench.planning.settings import Settings
 from qbench.storage.records import content_id
-from qbench.tasks.task import Task, Values
+from qbench.tasks.task import Values
 
 MemberKey = tuple[str, int]
 """A run of the plan: the label of its row, and its seed."""
@@ -111,12 +112,12 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def outputs(self, members: Sequence[Member], task: Task) -> Values:
+    def outputs(self, members: Sequence[Member], data: Dataset) -> Values:
         """The outputs (N, ...) of a derived run for the test set.
 
         Args:
             members: its members; all ended well and have the files in `needs`.
-            task: the task of their data.
+            data: their data, with the task.
 
         Raises:
             QbenchError: the outputs cannot be computed from these members.
