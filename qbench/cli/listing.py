@@ -68,7 +68,7 @@ def list_graph(experiment: Experiment) -> Listing:
     plan = analyse(model, scheme_of(experiment.quant))
     view = view_of(model, plan, averages)
     graph = (
-        tf.function(lambda x: view.model(x, training=False)[0])
+        tf.function(lambda x: view.model(x, training=False)[0], autograph=False)
         .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )
