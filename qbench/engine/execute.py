@@ -19,6 +19,7 @@ from qbench.engine import run_record
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec
 from qbench.storage import layout, records
+from qbench.storage.outputs import outputs_file
 from qbench.storage.state import State
 from qbench.storage.store import Store
 from qbench.storage.weights import weights_file
@@ -225,9 +226,14 @@ class _Execution:
         task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))
         if finite and (held_out is None or np.all(np.isfinite(held_out[0]))):
             record["metrics"] = task.checked_score(outputs, targets)
-            files["predictions"] = task.predictions(outputs, targets)
             if held_out is not None:
                 record["validation"]["metrics"] = task.checked_score(*held_out)
+            files["predictions"] = task.predictions(outputs, targets)
+            kept = task.kept_outputs(outputs)
+            if kept is None:
+                record["keeps_outputs"] = False
+            else:
+                files["outputs"] = outputs_file(kept)
         else:
             record["status"] = "diverged"
             where = " on the validation images" if finite else ""

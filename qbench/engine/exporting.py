@@ -52,11 +52,11 @@ def convert_folder(
         NotConvertible: no file can be made of its network.
         WrongFile: the file gives wrong answers. This is recorded in place of an earlier report.
     """
-    status = records.read_record(folder)["status"]
+    from qbench.engine.finished import bring_back, trained_record
+
+    status = trained_record(folder)["status"]
     if status != "ok":
         raise QbenchError(f"{folder}: this run {status}; only one that ended well is converted.")
-    from qbench.engine.finished import bring_back
-
     run = bring_back(folder, changes)
     from qbench.deploy.convert import export
 

@@ -33,6 +33,22 @@ class FinishedRun:
     network: Any
 
 
+def trained_record(folder: Path) -> dict[str, Any]:
+    """The record of a run with a network of its own.
+
+    Raises:
+        QbenchError: there is no record, it is damaged, or the run is computed from other runs.
+    """
+    record = records.read_record(folder)
+    if "derived" in record:
+        kind, members = record["derived"]["kind"], record["derived"]["members"]
+        raise QbenchError(
+            f"{folder}: this run is derived ({kind}) from the runs {', '.join(members)} and has no"
+            " network of its own; give the folder of one of these runs."
+        )
+    return record
+
+
 def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
     """Load a run's configuration, data and weights, and compare them with the record.
 
@@ -41,9 +57,10 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         changes: new values for the configuration, by dotted key.
 
     Raises:
-        QbenchError: the weights are missing or damaged, or the data differ from the run's data.
+        QbenchError: the weights are missing or damaged, the data differ from the run's data, or
+            the run is derived from others.
     """
-    record = records.read_record(folder)
+    record = trained_record(folder)
     config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
     experiment = Experiment.from_config(config).with_values(changes)
     if record["status"] == "failed":

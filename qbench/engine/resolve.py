@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.planning.derived import DerivedRow, DerivedRun
 from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
@@ -20,6 +22,23 @@ from qbench.storage import records
 from qbench.storage.store import Store
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class ResolvedDerived:
+    """A derived run with its id.
+
+    Attributes:
+        id: the id of the run.
+        row: its row.
+        run: the run in the plan.
+        members: the numbers of its members among the runs of the plan.
+    """
+
+    id: str
+    row: DerivedRow
+    run: DerivedRun
+    members: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,20 @@ class ResolvedPlan:
     def path(self, number: int) -> list[str]:
         """The ids of the segments of one run, from step 0."""
         return [segment.id for segment in self.tree.last[number].path]
+
+    @cached_property
+    def derived(self) -> list[ResolvedDerived]:
+        """The derived runs of the plan, in the order of its table."""
+        numbers = {
+            (run.row, run.experiment.seed): number for number, run in enumerate(self.plan.runs)
+        }
+        found = []
+        for row in self.plan.derived:
+            for run in row.runs:
+                members = tuple(numbers[key] for key in run.members)
+                name = row.run_id([self.ids[number] for number in members])
+                found.append(ResolvedDerived(name, row, run, members))
+        return found
 
 
 def resolve(plan: Plan, device: str) -> ResolvedPlan:

@@ -14,12 +14,14 @@ from qbench.base.files import prepare_folder
 from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
+from qbench.engine.derived import evaluate_derived
 from qbench.engine.exporting import export_runs, try_conversions
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
+from qbench.planning.derived import DerivedRow
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
@@ -71,13 +73,14 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     to_do = [job for batch in batches for job in batch if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
-        f" {len(plan.runs)} runs, {len(to_do)} to do; results in {folder}"
+        f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
     if batches:
         _check_models(plan)
         if settings.deploy.enabled:
             try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
         _carry_out(resolved, batches, root, folder, launch)
+    evaluate_derived(resolved, root)
     _tidy(root)
     unconverted: list[str] = []
     if settings.deploy.enabled:
@@ -86,9 +89,16 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
 
 
+def _of_derived(resolved: ResolvedPlan) -> str:
+    """The number of derived runs as a part of a sentence; empty if there are none."""
+    count = len(resolved.derived)
+    return f"{count} derived; " if count else ""
+
+
 def _incomplete(resolved: ResolvedPlan, root: Path, folder: Path) -> list[str]:
     """One sentence about the runs that did not end well; empty if all runs ended well."""
-    statuses = [_status(root, name) for name in dict.fromkeys(resolved.ids)]
+    names = dict.fromkeys([*resolved.ids, *(one.id for one in resolved.derived)])
+    statuses = [_status(root, name) for name in names]
     bad = [status for status in statuses if status != "ok"]
     if not bad:
         return []
@@ -158,8 +168,8 @@ def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
 
 
 def _tidy(root: Path) -> None:
-    """If every run is done, remove the files that killed sweeps left."""
-    every = {run for manifest in manifests(root) for run in records.runs_in(manifest)}
+    """If every run is trained, remove the files that killed sweeps left."""
+    every = {run for manifest in manifests(root) for run in records.trained_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
         Store(root, say).drop_abandoned_locks()
@@ -207,7 +217,10 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
         "runs": layout.runs_seen_from(folder, root),
-        "rows": [_row(resolved, row, numbers) for row in resolved.plan.rows],
+        "rows": [
+            *(_row(resolved, row, numbers) for row in resolved.plan.rows),
+            *(_derived_row(resolved, row) for row in resolved.plan.derived),
+        ],
     }
 
 
@@ -234,5 +247,29 @@ def _row(
                 "segments": resolved.path(number),
             }
             for number in mine
+        ],
+    }
+
+
+def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
+    """A derived row of the manifest; it has the factors of the row that it shows."""
+    mine = [one for one in resolved.derived if one.row is row]
+    return {
+        "label": row.label,
+        "changes": row.of.changes,
+        "reason": None,
+        "quantized": row.of.experiment.quant.enabled,
+        "factors": cells(row.of.experiment),
+        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
+        "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
+        "runs": [
+            {
+                "seed": None,
+                "seeds": one.run.seeds,
+                "id": one.id,
+                "segments": [],
+                "members": [resolved.ids[number] for number in one.members],
+            }
+            for one in mine
         ],
     }

@@ -31,7 +31,8 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         step_seconds: seconds of one step. None: they are read from the study's records, if any.
 
     Returns:
-        `runs` and `not_applicable` (rows), `segments` of the tree (steps and users),
+        `runs`, `derived` (runs that are computed from other runs, without steps) and
+        `not_applicable` (rows), `segments` of the tree (steps and users),
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
@@ -56,6 +57,11 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
                 "steps_quantized": run.experiment.train.steps - run.experiment.quantization_start,
             }
             for run in plan.runs
+        ],
+        "derived": [
+            {"label": run.label, "row": row.label, "kind": row.kind, "seeds": run.seeds}
+            for row in plan.derived
+            for run in row.runs
         ],
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
@@ -100,7 +106,8 @@ def _measured(root: Path) -> dict[str, float]:
     for path in layout.record_files(root)[:200]:
         try:
             record = json.loads(path.read_bytes())
-            if record["schema"] == records.SCHEMA and record["status"] == "ok":
+            trained = record["schema"] == records.SCHEMA and "derived" not in record
+            if trained and record["status"] == "ok":
                 seconds += record["step_seconds"].values()
                 values = max(values, record["size"]["values"])
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -120,6 +127,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         for number, run in enumerate(facts["runs"], 1)
     ]
     lines += [
+        f"{number:>4}  {run['row']:<44} {','.join(map(str, run['seeds'])):>6} {0:>9} {0:>9}"
+        for number, run in enumerate(facts["derived"], len(facts["runs"]) + 1)
+    ]
+    lines += [
         f"{'-':>4}  {row['label']:<44} not_applicable: {row['reason']}"
         for row in facts["not_applicable"]
     ]
@@ -128,9 +139,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
     yield "segments (steps, in how many runs):"
     yield from _cut(_tree_lines(facts))
     yield ""
+    derived = f" {len(facts['derived'])} derived runs," if facts["derived"] else ""
     yield (
         f"{facts['study']}, {facts['design']}: {len(plan.rows)} configurations,"
-        f" {len(facts['runs'])} runs, {facts['steps_unshared']:,} steps;"
+        f" {len(facts['runs'])} runs,{derived} {facts['steps_unshared']:,} steps;"
         f" {facts['steps_shared']:,} shared, ratio {facts['ratio']:.3f}"
     )
     yield (

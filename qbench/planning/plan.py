@@ -11,6 +11,7 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment
 from qbench.planning import designs
+from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
 from qbench.planning.identity import identity
@@ -82,11 +83,23 @@ class Plan:
             for seed in seeds
         ]
 
+    @cached_property
+    def derived(self) -> list[DerivedRow]:
+        """The rows that are computed from the runs of other rows; they follow `rows`."""
+        rows = [row for row in self.rows if row.reason is None]
+        return [
+            derived
+            for name in DERIVED.names()
+            for derived in DERIVED[name].rows(rows, self.settings)
+        ]
+
     @property
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
         content = [[identity(row.experiment), row.reason] for row in self.rows]
-        return f"{self.settings.design.name}-{content_id([content, self.settings.seeds])[:8]}"
+        derived = [row.label for row in self.derived]
+        parts = [content, self.settings.seeds, *([derived] if derived else [])]
+        return f"{self.settings.design.name}-{content_id(parts)[:8]}"
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,8 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         QbenchError: a key cannot be a factor, or there is nothing to vary.
     """
     design = settings.design
+    for name in DERIVED.names():
+        DERIVED[name].check(settings)
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
     given = {key: values for key, values in configured.items() if key not in fixed} | dict(given)
     for key in given:

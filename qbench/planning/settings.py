@@ -46,6 +46,17 @@ def _levels(key: str, value: Any) -> Any:
     return {str(name): tuple(values) for name, values in levels.items()}
 
 
+def _ensembles(key: str, value: Any) -> Any:
+    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(values, list | tuple):
+        raise checks.wrong(key, value, "a list of whole numbers such as [2,3,5]")
+    for count in values:
+        checks.whole(key, count, 2)
+    if len(set(values)) < len(values):
+        raise checks.wrong(key, value, "a list without repeats")
+    return tuple(values)
+
+
 def _seeds(key: str, value: Any) -> Any:
     values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(values, list | tuple) or not values:
@@ -96,6 +107,13 @@ class Design(Group, prefix="design"):
         effect=NEVER,
         help="factors and levels that a design or a study defines. A comma list or a single value"
         " on the command line replaces the levels of its factor",
+    )
+    ensembles: tuple[int, ...] = setting(
+        (),
+        check=Allowed(_ensembles, lambda: "list of whole numbers, each at least 2", "list"),
+        effect=NEVER,
+        help="numbers of members: for each number K, every row also appears as ensembles of K of"
+        " its seeds. Each is at most the number of seeds",
     )
 
 

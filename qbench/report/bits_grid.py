@@ -7,12 +7,13 @@ for each width of the activations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from qbench.report import values
 from qbench.report.collect import Sweep
-from qbench.report.differences import differences
+from qbench.report.differences import DERIVED, differences
 from qbench.report.texts import Lines
 from qbench.tasks.metric import Metric
 
@@ -63,10 +64,7 @@ def bits_grids(sweep: Sweep) -> list[BitsGrid]:
     frame = differences(sweep)
     varied = [key for key in levels if frame[key].nunique() > 1]
     others = [key for key in varied if key not in (WEIGHTS, ACTIVATIONS)]
-    names = pd.Series(
-        [" ".join(f"{key}={line[key]}" for key in others) for _, line in frame.iterrows()],
-        index=frame.index,
-    )
+    names = pd.Series([_name(line, others) for _, line in frame.iterrows()], index=frame.index)
     found = []
     for name, part in frame.groupby(names, sort=False):
         matrix = _matrix(part)
@@ -75,6 +73,12 @@ def bits_grids(sweep: Sweep) -> list[BitsGrid]:
         of_float = float(part[f"float_{sweep.metric.name}"].mean())
         found.append(BitsGrid(str(name), sweep.metric, of_float, matrix))
     return found
+
+
+def _name(line: pd.Series[Any], others: list[str]) -> str:
+    """The name of a line's matrix; derived rows have matrices of their own."""
+    parts = [line.get(DERIVED), " ".join(f"{key}={line[key]}" for key in others)]
+    return ", ".join(part for part in parts if part)
 
 
 def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:

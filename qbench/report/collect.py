@@ -19,6 +19,7 @@ from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
 from qbench.tasks.task import Recorded, recorded
 
 COLUMNS = [setting.column for setting in factors.COLUMNS]
+MEMBERS = "members"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,16 @@ class Sweep:
         return layout.run_folder(layout.root_of_sweep(self.folder, self.manifest), run)
 
     @property
+    def trained(self) -> list[dict[str, Any]]:
+        """The rows of trained runs, without derived rows."""
+        return [row for row in self.manifest["rows"] if "derived" not in row]
+
+    @property
+    def derived(self) -> list[dict[str, Any]]:
+        """The rows that are computed from the runs of other rows."""
+        return [row for row in self.manifest["rows"] if "derived" in row]
+
+    @property
     def finished(self) -> list[dict[str, Any]]:
         """The records with metrics."""
         return [record for record in self.records.values() if record["metrics"]]
@@ -144,7 +155,11 @@ def _record(root: Path, run: str) -> dict[str, Any] | None:
 
 
 def runs_frame(sweep: Sweep) -> pd.DataFrame:
-    """One line for each run and seed, in the order of the table."""
+    """One line for each run and seed, in the order of the table.
+
+    If there are derived rows, the last column has the ids of the runs that a run is computed from.
+    A derived run has no seed.
+    """
     lines = []
     for row in sweep.manifest["rows"]:
         head = {"configuration": row["label"], "quantized": _yes(row["quantized"])}
@@ -162,12 +177,14 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
                     "run": run["id"],
                     **_outcome(record),
                     **deployed.cells(sweep.exports.get(run["id"]), sweep.metrics),
+                    MEMBERS: " ".join(run.get("members", ())),
                 }
             )
     columns = ["configuration", "seed", "run", "status", *_names(sweep.metrics)]
     columns += [*_validation_names(sweep.validation), "size_mb", "quantized", *COLUMNS]
     columns += ["steps_float", "steps_quantized", "seconds", "error"]
     columns += deployed.of_runs(sweep.metrics) if sweep.exports else []
+    columns += [MEMBERS] if sweep.derived else []
     return pd.DataFrame(lines).reindex(columns=columns).astype({"seed": "Int64"})
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import nan
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -12,6 +15,10 @@ from qbench.report import values
 from qbench.report.collect import Sweep
 from qbench.report.texts import Lines
 from qbench.tasks.metric import Metric
+
+DERIVED = "derived"  # the column that distinguishes derived rows from the rows that they show
+
+Seeds = tuple[int, ...]
 
 
 def title(metric: Metric) -> str:
@@ -44,36 +51,44 @@ def differences(sweep: Sweep) -> pd.DataFrame:
         values in its unit; `difference`, quantized minus float; `difference_std`, its sample
         standard deviation. These are means over the `n_seeds` seeds with both values. Last,
         `size_mb`. A cell is NaN if there are no values, or no float row of the network.
+
+        If there are derived rows, the first column has the part of their label that says how they
+        are computed, such as `ensemble of 3`, and is empty for other rows. A derived run is
+        compared with the mean of the single float runs with the seeds of its members.
     """
     name = sweep.metric.name
     levels = sweep.manifest["design"]["levels"]
     keys = sorted(levels, key=lambda key: not network_part({key: None}))
     floats = {
-        _network(row, levels): _by_seed(sweep, row)
-        for row in sweep.manifest["rows"]
+        _network(row, levels): _by_seeds(sweep, row)
+        for row in sweep.trained
         if not row["quantized"]
     }
     lines = []
     for row in sweep.manifest["rows"]:
         if not row["quantized"]:
             continue
+        own, of_float = _by_seeds(sweep, row), floats.get(_network(row, levels), {})
         pairs = pd.DataFrame(
-            {"quantized": _by_seed(sweep, row), "float": floats.get(_network(row, levels), {})},
+            [(value, _mean(of_float, seeds)) for seeds, value in own.items()],
+            columns=["quantized", "float"],
             dtype=float,
         ).dropna()
         found = pairs["quantized"] - pairs["float"]
         line: dict[str, Any] = {key: show(_level(row, levels, key)) for key in keys}
+        line[DERIVED] = _derivation(row)
         line[f"float_{name}"] = pairs["float"].mean()
         line[name] = pairs["quantized"].mean()
         line |= {"difference": found.mean(), "difference_std": found.std(), "n_seeds": len(found)}
         line["size_mb"] = _size(sweep, row)
         lines.append(line)
-    return pd.DataFrame(lines, columns=[*keys, *figures(sweep.metric)])
+    first = [DERIVED] if sweep.derived else []
+    return pd.DataFrame(lines, columns=[*first, *keys, *figures(sweep.metric)])
 
 
 def has_networks(sweep: Sweep) -> bool:
     """Whether the table holds several networks, each with a float row."""
-    return sum(not row["quantized"] for row in sweep.manifest["rows"]) > 1
+    return sum(not row["quantized"] for row in sweep.trained) > 1
 
 
 def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
@@ -106,14 +121,29 @@ def _network(row: dict[str, Any], levels: dict[str, Any]) -> str:
     return repr({key: show(_level(row, levels, key)) for key in network_part(levels)})
 
 
-def _by_seed(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
-    """The first metric by seed, for the runs with values."""
-    found = {run["seed"]: sweep.records.get(run["id"]) for run in row["runs"]}
+def _derivation(row: dict[str, Any]) -> str:
+    """The part of a derived row's label before the label of the row that it shows; else empty."""
+    if "derived" not in row:
+        return ""
+    label: str = row["label"]
+    return label.removesuffix(row["derived"]["of"]).removesuffix(": ")
+
+
+def _by_seeds(sweep: Sweep, row: dict[str, Any]) -> dict[Seeds, float]:
+    """The first metric of the runs with values, by their seeds; a trained run has one seed."""
+    found = {
+        tuple(run.get("seeds", [run["seed"]])): sweep.records.get(run["id"]) for run in row["runs"]
+    }
     return {
-        seed: record["metrics"][sweep.metric.name]
-        for seed, record in found.items()
+        seeds: record["metrics"][sweep.metric.name]
+        for seeds, record in found.items()
         if record and record["metrics"]
     }
+
+
+def _mean(values: Mapping[Seeds, float], seeds: Seeds) -> float:
+    """The mean of the values of single seeds; NaN if one of them has no value."""
+    return fmean(values.get((seed,), nan) for seed in seeds)
 
 
 def _size(sweep: Sweep, row: dict[str, Any]) -> float:

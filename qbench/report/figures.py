@@ -30,7 +30,7 @@ def loss_figures(sweep: Sweep) -> list[Drawing]:
     """One figure for each factor that varies and that has a figure in the paper."""
     found = []
     for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
-        varies = any(list(row["changes"]) == [factor.key] for row in sweep.manifest["rows"])
+        varies = any(list(row["changes"]) == [factor.key] for row in sweep.trained)
         if factor.figure and varies and len(_shown(sweep, factor)) > 1:
             name, what = factor.figure
             title = f"Training loss by {what}"
@@ -56,7 +56,7 @@ def _curves(sweep: Sweep, factor: Setting) -> Iterable[Curve]:
 def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
     """The name of each curve, and the runs that it averages."""
     found = []
-    for row in sweep.manifest["rows"]:
+    for row in sweep.trained:
         runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
         label = {BASELINE: FLOAT, DEFAULT: f"{_level(row, factor)} (default)"}.get(
             row["label"], _level(row, factor)

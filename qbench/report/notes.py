@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qbench.base.plain import sentence
+from qbench.planning.derived import DERIVED, run_name
 from qbench.report import deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
@@ -45,6 +46,8 @@ def notes(sweep: Sweep) -> list[str]:
     lines += validation(sweep)
     seeds = len(sweep.manifest["seeds"])
     lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
+    kinds = dict.fromkeys(row["derived"]["kind"] for row in sweep.derived)
+    lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
     lines += reference(sweep)
@@ -85,7 +88,7 @@ def troubles(sweep: Sweep) -> list[str]:
             lines.append(f"{row['label']}: not applicable. {row['reason']}")
         for run in row["runs"]:
             record = sweep.records.get(run["id"])
-            name = f"{row['label']}, seed {run['seed']}"
+            name = run_name(row, run, ", ")
             if record is None:
                 lines.append(f"{name}: missing. It has left no record (yet).")
             elif record["status"] != "ok":

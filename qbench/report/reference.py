@@ -19,7 +19,7 @@ Line = dict[str, Any]
 
 def reference(sweep: Sweep) -> list[str]:
     """A sentence for each float row that was quantized after training."""
-    rows, reports = sweep.manifest["rows"], sweep.references
+    rows, reports = sweep.trained, sweep.references
     several = sum(not row["quantized"] for row in rows) > 1
     lines = []
     for row in rows:

@@ -4,6 +4,7 @@
                         record.json        the run record; written last
                         history.csv        training loss
                         predictions.npz    the predictions of the task for the test set
+                        outputs.npz        the outputs of the network for the test set
                         ranges.json        moving range averages by tensor
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
@@ -18,6 +19,9 @@
     <root>/jobs.jsonl   one line for every finished job: steps, seconds
     <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
+
+A derived run, such as an ensemble, has no weights, ranges and history. Its config.json
+has its kind and members.
 
 A root is the folder of a study, and a sweep's folder lies in it; with `out` both are the same
 folder. A damaged file or folder is renamed to <name>.damaged. A hidden name means that the file or
@@ -34,6 +38,7 @@ CONFIG = "config.json"
 RECORD = "record.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
+OUTPUTS = "outputs.npz"
 RANGES = "ranges.json"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"

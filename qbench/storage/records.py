@@ -21,6 +21,7 @@ from qbench.storage.layout import (
     CONFIG,
     HISTORY,
     MANIFEST,
+    OUTPUTS,
     PREDICTIONS,
     RANGES,
     RECORD,
@@ -32,6 +33,7 @@ from qbench.storage.layout import (
 
 SCHEMA = 1
 FINISHED = ("ok", "diverged")
+NOT_COMMITTED = (WEIGHTS, OUTPUTS)  # such a file of a run may be missing
 
 
 def content_id(content: Any) -> str:
@@ -73,6 +75,7 @@ def write_run(
     record: Mapping[str, Any],
     history: Iterable[Mapping[str, Any]] = (),
     predictions: Mapping[str, NDArray[Any]] | None = None,
+    outputs: bytes | None = None,
     ranges: Mapping[str, Any] | None = None,
     weights: bytes | None = None,
 ) -> None:
@@ -87,6 +90,7 @@ def write_run(
         record: the run record.
         history: the rows of the training history, with equal keys.
         predictions: the arrays by name, or None for no file.
+        outputs: the content of the file of outputs, or None for no file.
         ranges: (minimum, maximum) by tensor, or None for no file.
         weights: the content of the file of weights, or None for no file.
 
@@ -96,6 +100,8 @@ def write_run(
     files = {CONFIG: as_json(config), HISTORY: as_csv(history)}
     if predictions is not None:
         files[PREDICTIONS] = as_npz(predictions)
+    if outputs is not None:
+        files[OUTPUTS] = outputs
     if ranges is not None:
         files[RANGES] = as_json(ranges)
     if weights is not None:
@@ -151,8 +157,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         QbenchError: there is no record.
         DamagedRun: the record has changed, or a file with a checksum in the record has changed or
-            is missing. Only the file of weights may be missing, because committed records have no
-            weights.
+            is missing. Only the files of weights and outputs may be missing, because they are not
+            committed with records.
     """
     path = folder / RECORD
     try:
@@ -167,11 +173,28 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise DamagedRun(f"{path}: its checksum is wrong.")
     for name, expected in record["files"].items():
         file = folder / name
-        if name == WEIGHTS and not file.exists():
+        if name in NOT_COMMITTED and not file.exists():
             continue
         if not file.is_file() or _sha256(file) != expected:
             raise DamagedRun(f"{file}: missing, or not what was written.")
     return record
+
+
+def add_file(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of a finished run that lacks it, and its checksum into the run's record.
+
+    Nothing else in the record changes. The record is written first; if this process is killed in
+    between, the file is missing. So the file must be one of NOT_COMMITTED.
+
+    Raises:
+        DiskFull: there is no room; the file is missing.
+    """
+    record = read_record(folder)
+    files = {**record["files"], name: hashlib.sha256(content).hexdigest()}
+    record["files"] = dict(sorted(files.items()))
+    (folder / name).unlink(missing_ok=True)
+    write_atomically(folder / RECORD, as_json({**record, "checksum": _checksum(record)}))
+    write_atomically(folder / name, content)
 
 
 def existing_record(root: Path, run: str) -> dict[str, Any] | None:
@@ -249,3 +272,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 def runs_in(manifest: Mapping[str, Any]) -> set[str]:
     """The ids of all runs of a sweep."""
     return {run["id"] for row in manifest["rows"] for run in row["runs"]}
+
+
+def trained_in(manifest: Mapping[str, Any]) -> set[str]:
+    """The ids of all runs of a sweep except derived runs, which are computed from other runs."""
+    rows = (row for row in manifest["rows"] if "derived" not in row)
+    return {run["id"] for row in rows for run in row["runs"]}

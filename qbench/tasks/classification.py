@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,22 @@ class Classification(Task):
         predicted, ranks = outputs.argmax(axis=1), label_ranks(outputs, targets)
         found = figures(targets, predicted, ranks, self.outputs, self.k)
         return found | {"loss": cross_entropy(outputs, targets)}
+
+    def combined(self, outputs: Sequence[Values]) -> Values:
+        """The logarithm of the mean probability of each class, (N, classes) float64.
+
+        Probabilities are softmaxes of logits. The softmax of the result is the mean of the
+        networks' probabilities, so that loss, ranks and predictions are computed as from logits.
+        In float32, two classes would often be equal if two networks are sure of one each.
+        """
+        wide = np.stack(outputs).astype(np.float64)
+        wide -= wide.max(axis=-1, keepdims=True)
+        wide -= np.log(np.exp(wide).sum(axis=-1, keepdims=True))
+        # A sum in ascending order has the same bits for every order of the networks.
+        wide.sort(axis=0)
+        # Divided by the largest probability, so that no sum is 0.
+        combined: Values = np.log(np.exp(wide - wide[-1]).mean(axis=0)) + wide[-1]
+        return combined
 
     def agree(self, outputs: Values, expected: Values) -> NDArray[Any]:
         """Whether the largest logits of both belong to the same class."""

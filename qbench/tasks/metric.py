@@ -17,6 +17,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = frozenset(
     {
         *("configuration", "seed", "run", "status", "error", "quantized", "n_seeds", "n_deployed"),
+        *("derived", "members"),
         *("steps_float", "steps_quantized", "seconds", "export", "export_note", "agreement"),
         *("difference", "largest_difference", "mean_difference"),
     }

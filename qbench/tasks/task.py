@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
@@ -148,6 +149,35 @@ class Task(ABC):
     @abstractmethod
     def predictions(self, outputs: Values, targets: Values) -> dict[str, Values]:
         """The arrays that a run stores for the test set, by name; they should be small."""
+
+    def kept_outputs(self, outputs: Values) -> Values | None:
+        """The outputs that a run stores for the test set, in a file of their own.
+
+        Derived rows, such as ensembles, are computed from them. By default these are the outputs
+        themselves. A task with large outputs may return them in a smaller form that `combined`,
+        `score` and `predictions` take, or None to store nothing.
+
+        Args:
+            outputs: the outputs (N, ...) float32.
+        """
+        return outputs
+
+    def combined(self, outputs: Sequence[Values]) -> Values:
+        """The outputs of an ensemble of networks; by default the mean of their outputs.
+
+        The result for an image depends only on the outputs for this image, and its bits do not
+        depend on the order of the networks.
+
+        Args:
+            outputs: the outputs (N, ...) of each network, as `kept_outputs` returned them.
+
+        Returns:
+            The combined outputs (N, ...), computed in double precision. `score` and `predictions`
+            take them; so they are float32, unless these two take float64 as well.
+        """
+        # A sum in ascending order has the same bits for every order of the networks.
+        ascending = np.sort(np.stack(outputs).astype(np.float64), axis=0)
+        return np.asarray(ascending.mean(axis=0), np.float32)
 
     @abstractmethod
     def score(self, outputs: Values, targets: Values) -> dict[str, float]:

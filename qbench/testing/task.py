@@ -51,6 +51,7 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
     _check_score(task, given, wanted)
     _check_predictions(task, given, wanted)
     _check_agreement(task, given)
+    _check_kept(task, given, wanted)
 
 
 def _see(holds: Any, message: str) -> None:
@@ -245,3 +246,32 @@ def _check_agreement(task: Task, outputs: Values) -> None:
         return
     _see(margins.shape == (count,), f"margins have shape {margins.shape}; expected ({count},).")
     _see(np.all(margins >= 0), "margins are negative or not numbers; expected 0 or more.")
+
+
+def _check_kept(task: Task, outputs: Values, targets: Values) -> None:
+    """Check the outputs that runs keep, and how they are combined to those of an ensemble."""
+    kept = task.kept_outputs(outputs.copy())
+    if kept is None:
+        return
+    _see(
+        isinstance(kept, np.ndarray) and len(kept) == len(outputs) and kept.dtype.kind in "biuf",
+        f"kept_outputs does not give numbers, one row for each of {len(outputs)} images.",
+    )
+    _see(kept.nbytes <= outputs.nbytes, "kept_outputs gives more bytes than the outputs have.")
+    members = [kept, kept[::-1].copy(), np.roll(kept, 1, axis=0)]
+    before = [member.copy() for member in members]
+    found = task.combined(members)
+    same = all(map(np.array_equal, members, before))
+    _see(same, "combined changes the arrays that it is given.")
+    _see(
+        found.dtype.kind == "f" and len(found) == len(outputs) and np.isfinite(found).all(),
+        f"combined gives {found.dtype} of shape {found.shape}; expected finite numbers, one row for"
+        f" each of {len(outputs)} images.",
+    )
+    again = task.combined(members[::-1])
+    _see(np.array_equal(found, again), "combined depends on the order of the networks.")
+    alone = task.combined([member[:1] for member in members])
+    same = np.allclose(found[:1], alone, rtol=1e-5)
+    _see(same, "an image's combined output depends on other images.")
+    _check_score(task, found, targets)
+    _check_predictions(task, found, targets)

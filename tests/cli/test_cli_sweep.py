@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from qbench.cli.main import main
+from qbench.storage import records
 
 PAPER_ROWS = [
     "baseline",
@@ -46,6 +47,7 @@ def test_every_run_leaves_all_its_files_and_no_pickle(tiny_sweep):
             "record.json",
             "history.csv",
             "predictions.npz",
+            "outputs.npz",
             "ranges.json",
             "model.weights.h5",
         }
@@ -122,6 +124,39 @@ def test_evaluate_gives_the_recorded_figures_for_every_kind_of_range(tiny_sweep,
     for label in ("baseline", "default", "quant.op=fake_quant", "quant.range_given=true"):
         assert main(["evaluate", str(tiny_sweep / "runs" / runs.loc[label, "run"])]) == 0
         assert "same as recorded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("before", ["removed", "never kept"])
+def test_evaluate_writes_outputs_that_a_run_lacks_and_only_those(
+    tiny_sweep, tmp_path, capsys, before
+):
+    """They are the bits of the run's own evaluation."""
+    run = pd.read_csv(tiny_sweep / "runs.csv").loc[1, "run"]
+    folder = tmp_path / "runs" / run
+    shutil.copytree(tiny_sweep / "runs" / run, folder)
+    outputs = folder / "outputs.npz"
+    kept = outputs.read_bytes()
+    with np.load(outputs, allow_pickle=False) as stored:
+        assert {name: (a.dtype, a.shape) for name, a in stored.items()} == {
+            "outputs": (np.float32, (150, 10))
+        }
+        with np.load(folder / "predictions.npz") as predictions:
+            assert (stored["outputs"].argmax(axis=1) == predictions["predicted"]).all()
+    outputs.unlink()
+    if before == "never kept":
+        record = json.loads((folder / "record.json").read_text())
+        del record["files"]["outputs.npz"], record["checksum"]
+        sealed = record | {"checksum": records.content_id(record)}
+        (folder / "record.json").write_bytes(records.as_json(sealed))
+    assert main(["evaluate", str(folder), "eval.limit=90"]) == 0
+    assert not outputs.exists()
+    capsys.readouterr()
+    assert main(["evaluate", str(folder)]) == 0
+    assert "outputs.npz written" in capsys.readouterr().out
+    assert outputs.read_bytes() == kept
+    assert records.read_record(folder) == records.read_record(tiny_sweep / "runs" / run)
+    assert main(["evaluate", str(folder)]) == 0
+    assert "written" not in capsys.readouterr().out
 
 
 def test_evaluate_on_fewer_images_differs_and_says_so(tiny_sweep, capsys):

@@ -52,7 +52,7 @@ PLAIN: dict[str, Any] = {
         "jit": "auto",
     },
     "eval": {"batch_size": 100, "limit": None},
-    "design": {"name": "ofat", "baseline": True, "factors": None, "levels": None},
+    "design": {"name": "ofat", "baseline": True, "factors": None, "levels": None, "ensembles": []},
     "seeds": [0],
     "threads": 2,
     "deterministic": False,

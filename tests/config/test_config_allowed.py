@@ -144,6 +144,9 @@ def test_a_group_has_what_its_fields_declare() -> None:
         ("design.levels", {"quant.bits": [8, 4]}, {"quant.bits": (8, 4)}),
         ("design.levels", None, {}),
         ("design.baseline", "each", "each"),
+        ("design.ensembles", 3, (3,)),
+        ("design.ensembles", [3, 2], (3, 2)),
+        ("design.ensembles", [], ()),
     ],
 )
 def test_a_command_keeps_lists_in_one_form(key: str, value: Any, kept: Any) -> None:

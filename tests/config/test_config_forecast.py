@@ -107,6 +107,7 @@ def test_a_forecast_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert facts == {
         "study": "digits",
         "design": "ofat",
+        "derived": [],
         "not_applicable": [],
         "steps_unshared": 6000,
         "steps_shared": 4400,
@@ -129,6 +130,7 @@ def test_records_of_a_study_say_seconds_and_bytes(tmp_path: Path) -> None:
     _record(tmp_path, "3", None, step_seconds={"float": 8.0}, status="diverged")
     _record(tmp_path, "4", None, step_seconds={"float": 8.0}, schema=SCHEMA + 1)
     _record(tmp_path, "5", None, size={"values": 20})
+    _record(tmp_path, "6", None, size={"values": 90}, derived={"kind": "ensemble"})
     facts = forecast(_plan(tmp_path, {"quant.delay": (0.8, 0.4)}), 1, None)
     assert facts["step_seconds"] == 0.25
     assert facts["seconds"] == 0.25 * facts["steps_elapsed"]

@@ -112,6 +112,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "study.name", "other"),
     ({}, "design.baseline", False),
     ({}, "design.levels", {"quant.weight_bits": [8, 4]}),
+    ({}, "design.ensembles", [2]),
     ({}, "model.activation", "relu"),  # what there was before it could be chosen
     ({}, "train.checkpoint_every", 10),
     ({}, "train.jit", "off"),

@@ -68,6 +68,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("design.baseline", False, NOTHING),
     ("design.factors", [], NOTHING),
     ("design.levels", {"quant.weight_bits": [8, 4]}, NOTHING),
+    ("design.ensembles", [2], NOTHING),
     ("seeds", [1], FIRST),
     ("threads", 1, FIRST),
     ("deterministic", True, FIRST),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +46,22 @@ def test_all_runs_must_be_finished(tmp_path: Path, second: str | None, left: lis
     sweep._tidy(tmp_path)
     assert _left(tmp_path) == left
     assert records.finished(tmp_path, "one")
+
+
+@pytest.mark.parametrize("second", ["failed", None])
+def test_a_derived_run_need_not_be(tmp_path: Path, second: str | None) -> None:
+    """No process trains one, and it may wait for a member that diverged for ever."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    rows: list[dict[str, Any]] = [{"runs": [{"seed": 0, "id": "one"}]}]
+    rows.append({"derived": {"kind": "ensemble"}, "runs": [{"seed": None, "id": "two"}]})
+    manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": rows}
+    records.write_manifest(folder, manifest)
+    _record(tmp_path, "one", "diverged")
+    if second:
+        _record(tmp_path, "two", second)
+    for name in LEFT:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    sweep._tidy(tmp_path)
+    assert _left(tmp_path) == LEFT[4:]

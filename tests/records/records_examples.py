@@ -29,6 +29,7 @@ def write(root: Path, run: str, status: str = "ok", **more: Any) -> None:
         "history": [{"step": 1, "phase": "float", "loss": "2.5"}],
         "predictions": {"label": np.array([1, 2], np.uint8)},
         "ranges": {"image": [0.0, 1.0]},
+        "outputs": b"outputs",
         "weights": b"weights",
     }
     records.write_run(root, run, **(parts | more))

@@ -29,6 +29,7 @@ FOLDERS = {"runs", "segments", "jobs", "figures"}
 FILES = {
     *("config.json", "record.json", "history.csv", "predictions.npz", "ranges.json"),
     *("model.weights.h5", "model_", ".tflite", "deploy.json", "deploy_", "latency.json"),
+    "outputs.npz",
     *("manifest.json", "jobs.jsonl", "runs.csv", "table.csv", "table.md", "report.html"),
     *(".state", ".partial", ".lock", ".error", ".damaged"),
 }
@@ -120,6 +121,7 @@ def test_places_of_a_run(tmp_path: Path) -> None:
     names = [getattr(layout, name) for name in ("CONFIG", "RECORD", "HISTORY", "PREDICTIONS")]
     assert names == ["config.json", "record.json", "history.csv", "predictions.npz"]
     assert (layout.RANGES, layout.WEIGHTS) == ("ranges.json", "model.weights.h5")
+    assert layout.OUTPUTS == "outputs.npz"
     assert layout.LATENCY == "latency.json"
     assert layout.conversion_report(None) == "deploy.json"
     assert layout.conversion_report("representative") == "deploy_representative.json"

@@ -17,7 +17,7 @@ from qbench.storage import layout, records
 RUN = "0123456789ab"
 FILES = {
     *("config.json", "record.json", "history.csv"),
-    *("predictions.npz", "ranges.json", "model.weights.h5"),
+    *("predictions.npz", "outputs.npz", "ranges.json", "model.weights.h5"),
 }
 
 
@@ -25,7 +25,7 @@ def _inside(root: Path) -> set[str]:
     return {path.name for path in (root / "runs").iterdir()}
 
 
-def test_a_run_has_its_six_files(tmp_path: Path) -> None:
+def test_a_run_has_its_seven_files(tmp_path: Path) -> None:
     examples.write(tmp_path, RUN)
     folder = layout.run_folder(tmp_path, RUN)
     assert folder == tmp_path / "runs" / RUN

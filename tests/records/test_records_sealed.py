@@ -12,7 +12,11 @@ import records_examples as examples
 from qbench.storage import layout, records
 
 RUN = "0123456789ab"
-OTHERS = ("config.json", "history.csv", "predictions.npz", "ranges.json", "model.weights.h5")
+OTHERS = (
+    *("config.json", "history.csv", "predictions.npz", "ranges.json"),
+    *("model.weights.h5", "outputs.npz"),
+)
+NOT_COMMITTED = ("model.weights.h5", "outputs.npz")
 
 
 def _folder(root: Path) -> Path:
@@ -85,15 +89,16 @@ def test_a_record_that_was_edited_is_damaged(tmp_path: Path, status: str) -> Non
     assert _says(tmp_path) == f"{path}: its checksum is wrong."
 
 
-@pytest.mark.parametrize("name", [name for name in OTHERS if name != "model.weights.h5"])
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in NOT_COMMITTED])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     path = _folder(tmp_path) / name
     path.unlink()
     assert _says(tmp_path) == f"{path}: missing, or not what was written."
 
 
-def test_missing_weights_are_fine_and_wrong_ones_are_not(tmp_path: Path) -> None:
-    path = _folder(tmp_path) / "model.weights.h5"
+@pytest.mark.parametrize("name", NOT_COMMITTED)
+def test_what_is_not_committed_may_be_missing_and_not_be_wrong(tmp_path: Path, name: str) -> None:
+    path = _folder(tmp_path) / name
     content = path.read_bytes()
     path.unlink()
     assert examples.unsealed(records.finished(tmp_path, RUN)) == examples.record()

@@ -45,6 +45,12 @@ def test_strata_of_a_task_of_ones_own_keep_it(monkeypatch: pytest.MonkeyPatch) -
     check_task(changed(strata=lambda self, targets: np.rint(targets)), IMAGES, POSITIONS)
 
 
+def test_a_task_may_keep_no_outputs_or_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    check_task(changed(kept_outputs=lambda self, o: None), IMAGES, POSITIONS)
+    check_task(changed(kept_outputs=lambda self, o: o.astype("f2")), IMAGES, POSITIONS)
+
+
 def changed(**parts: Any) -> Any:
     """The regression with parts of another kind, in this module."""
     return type("Changed", (Regression,), {"__module__": __name__, **parts})(1)
@@ -134,6 +140,22 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "numbers": ({"agree": lambda self, o, e: o[:, 0]}, "agree gives float32"),
     "together": ({"agree": lambda self, o, e: True}, r"bool of shape \(\); expected"),
     "margins": ({"margins": lambda self, o: -np.ones(40)}, "margins are negative"),
+    "kept": ({"kept_outputs": lambda self, o: o[1:]}, "kept_outputs does not give numbers, one"),
+    "kept wider": ({"kept_outputs": lambda self, o: o.astype("f8")}, "gives more bytes than the"),
+    "combined in place": (
+        {"combined": lambda self, given: np.add(*given[:2], out=given[0])},
+        "combined changes the arrays",
+    ),
+    "combined rows": ({"combined": lambda self, given: np.mean(given, 1)}, "gives float32 of sh"),
+    "combined wide": (
+        {"combined": lambda self, given: np.mean(given, 0, "f8")},
+        "position is float64",
+    ),
+    "order": ({"combined": lambda self, given: given[0]}, "depends on the order of the networks"),
+    "other images": (
+        {"combined": lambda self, given: WHOLE.combined(given) - WHOLE.combined(given).mean()},
+        "combined output depends on other images",
+    ),
     "few margins": ({"margins": lambda self, o: np.ones(3)}, r"shape \(3,\); expected \(40,\)"),
 }
 

@@ -11,6 +11,7 @@ from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.cli.commands.overrides import values_of
 from qbench.config.experiment import Experiment
+from qbench.engine.finished import trained_record
 from qbench.engine.progress import remarks
 from qbench.planning.settings import Deploy
 from qbench.storage import layout, records
@@ -62,7 +63,7 @@ def _ways(folder: Path, changes: dict[str, Any]) -> list[str | None]:
     """
     deploy = Deploy(calibration=changes[CALIBRATION]) if CALIBRATION in changes else Deploy()
     typed = changes.pop(CALIBRATION, None)
-    records.read_record(folder)
+    trained_record(folder)
     config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
     if Experiment.from_config(config).quant.enabled:
         return [typed]

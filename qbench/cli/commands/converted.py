@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
-from qbench.storage import conversions, records
+from qbench.engine.finished import trained_record
+from qbench.storage import conversions
 
 
 def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
@@ -19,7 +20,7 @@ def converted_file(folder: Path) -> tuple[dict[str, Any], bytes]:
     Raises:
         QbenchError: the run was not converted, could not be converted, or its file has changed.
     """
-    records.read_record(folder)
+    trained_record(folder)
     report = conversions.read(folder)
     if report is None:
         raise QbenchError(f"{folder}: not converted yet; `qbench convert {folder}` comes first.")

@@ -123,7 +123,7 @@ def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, A
     root = layout.root_of_sweep(folder, manifest)
     done, label = 0, ""
     for row in manifest["rows"]:
-        for run in row["runs"]:
+        for run in () if "derived" in row else row["runs"]:
             print(f"{row['label']} seed {run['seed']}", flush=True)
             try:
                 one = layout.run_folder(root, run["id"])

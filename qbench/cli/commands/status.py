@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
+from qbench.planning.derived import run_name
 from qbench.storage import layout, records
 from qbench.storage.locks import is_held
 from qbench.storage.store import Store
@@ -37,7 +38,7 @@ def run_states(folder: Path) -> list[tuple[str, str]]:
     """(label, state) of every run of the sweep in `folder`, in the order of its table.
 
     A run is done if it has a record, even if it diverged. It is running while a living process
-    trains a segment on its path.
+    trains a segment on its path. A derived run, which no process trains, waits for its members.
     """
     manifest = records.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
@@ -45,7 +46,7 @@ def run_states(folder: Path) -> list[tuple[str, str]]:
     states = []
     for row in manifest["rows"]:
         for run in row["runs"]:
-            label = f"{row['label']} seed {run['seed']}"
+            label = run_name(row, run)
             states.append((label, _state(root, store, run["id"], run["segments"])))
     return states
 

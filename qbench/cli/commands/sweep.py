@@ -23,6 +23,7 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep 'design.factors=[quant.bits]'       only these factors
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
+  qbench sweep 'seeds=range(4)' 'design.ensembles=[2]'  every row also as ensembles of two seeds
 
 Steps that several runs share are trained once. With share=false every run is trained alone; the
 results are the same. Finished runs are found and not run again, and an interrupted sweep continues.
