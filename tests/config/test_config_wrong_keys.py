@@ -13,7 +13,8 @@ UNKNOWN = [
     ("data.dirr", "did you mean data.dir?"),
     (
         "data.colour",
-        "Allowed: name, dir, preprocessing, augment, resolution, validation, validation_seed, note.",
+        "Allowed: name, dir, preprocessing, augment, resolution, validation,"
+        " validation_seed, note.",
     ),
     ("quant.bit", "did you mean quant.bits?"),
     ("quant.zzz", "Allowed: enabled, op, rounding, bits"),
