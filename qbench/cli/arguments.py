@@ -5,6 +5,7 @@ from __future__ import annotations
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
+from qbench.cli.outside import written_out
 from qbench.cli.overrides import as_hydra_takes_it
 
 # Hydra's own flags; qbench passes them on to Hydra. The flags in _WITH_VALUE need a value.
@@ -45,7 +46,7 @@ def understood(arguments: list[str], *, several: bool) -> list[str]:
             flags += _flag(argument, rest)
         else:
             overrides.append(as_hydra_takes_it(argument, several))
-    return [*flags, *overrides]
+    return [*flags, *written_out(overrides)]
 
 
 def _flag(argument: str, rest: list[str]) -> list[str]:
@@ -70,4 +71,4 @@ def _flag(argument: str, rest: list[str]) -> list[str]:
     folder = given(value)
     if flag in _FOLDERS and not folder.is_dir():
         raise QbenchError(f"{flag} {value}: no such folder.")
-    return [flag, str(folder) if flag in _FOLDERS else value]
+    return [flag, str(folder.absolute()) if flag in _FOLDERS else value]

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.base.outside import FORMS
 from qbench.base.paths import config_folder
 from qbench.base.registry import nearest
 from qbench.cli.arguments import understood
 from qbench.cli.command import OTHER_SWEEPER, Command, CommandTask
-from qbench.cli.known import unknown
+from qbench.cli.known import groups, unknown
+from qbench.cli.outside import takes_outside
 from qbench.cli.wording import bad_reference
 from qbench.planning.settings import Settings
 
@@ -137,9 +139,10 @@ def explain(error: Exception) -> str:
     options = getattr(error, "options", None)
     missing = getattr(error, "missing_cfg_file", None)
     if missing and options is not None:
-        group, _, name = str(missing).rpartition("/")
+        group, name = _group_and_name(str(missing))
+        outside = f" or {FORMS}" if takes_outside(group) else ""
         return (
-            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}."
+            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}{outside}."
             f"{nearest(name, options)}"
         )
     for pattern, sentence in _SENTENCES:
@@ -150,6 +153,13 @@ def explain(error: Exception) -> str:
         return reference
     first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
     return first if first.endswith(".") else f"{first}."
+
+
+def _group_and_name(missing: str) -> tuple[str, str]:
+    """The group and the name of a file that is missing; the name may have slashes."""
+    known = [group for group in groups() if missing.startswith(f"{group}/")]
+    group = max(known, key=len, default=missing.rpartition("/")[0])
+    return group, missing[len(group) + 1 :]
 
 
 _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (

@@ -21,10 +21,11 @@ from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
+from qbench.cli.outside import chosen
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
-from qbench.planning.plan import make_plan, outline
+from qbench.planning.plan import Choices, make_plan, outline
 
 if TYPE_CHECKING:
     from qbench.engine.client import Ended
@@ -74,7 +75,7 @@ class DesignSweeper(Sweeper):
         }
 
         design = outline(settings_of(self.config), given, explicit_keys(fixed))
-        composed = {one: self._composed([*fixed, *one]) for one in design.choices}
+        composed = {one: self._composed([*fixed, *_as_hydra(one)]) for one in design.choices}
         self.command(make_plan(design, composed), partial(self._launch, fixed))
 
     def _composed(self, overrides: list[str]) -> Experiment:
@@ -139,6 +140,12 @@ def _end_of(job: JobReturn) -> Ended:
     except Exception as error:
         return Ended("lost", summary(error))
     return end
+
+
+def _as_hydra(choices: Choices) -> list[str]:
+    """Choices of groups as overrides."""
+    split = (choice.partition("=") for choice in choices)
+    return [text for group, _, name in split for text in chosen(group, name)]
 
 
 def _chosen(job: Path) -> str:
