@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
+from qbench.cli.known import files
 from qbench.cli.outside import written_out
 from qbench.cli.overrides import as_hydra_takes_it
 
@@ -46,7 +49,8 @@ def understood(arguments: list[str], *, several: bool) -> list[str]:
             flags += _flag(argument, rest)
         else:
             overrides.append(as_hydra_takes_it(argument, several))
-    return [*flags, *written_out(overrides)]
+    folders = [value for flag, value in pairwise(flags) if flag in _FOLDERS]
+    return [*flags, *written_out(overrides, files(folders))]
 
 
 def _flag(argument: str, rest: list[str]) -> list[str]:

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from qbench.base.errors import QbenchError
-from qbench.base.outside import FORMS
 from qbench.base.paths import config_folder
-from qbench.base.registry import nearest
 from qbench.cli.arguments import understood
 from qbench.cli.command import OTHER_SWEEPER, Command, CommandTask
 from qbench.cli.known import groups, unknown
-from qbench.cli.outside import takes_outside
+from qbench.cli.outside import unknown_choice
 from qbench.cli.wording import bad_reference
 from qbench.planning.settings import Settings
 
@@ -140,11 +138,7 @@ def explain(error: Exception) -> str:
     missing = getattr(error, "missing_cfg_file", None)
     if missing and options is not None:
         group, name = _group_and_name(str(missing))
-        outside = f" or {FORMS}" if takes_outside(group) else ""
-        return (
-            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}{outside}."
-            f"{nearest(name, options)}"
-        )
+        return unknown_choice(group, name, options)
     for pattern, sentence in _SENTENCES:
         if found := pattern.search(text):
             return sentence(found)

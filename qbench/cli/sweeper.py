@@ -75,8 +75,14 @@ class DesignSweeper(Sweeper):
         }
 
         design = outline(settings_of(self.config), given, explicit_keys(fixed))
-        composed = {one: self._composed([*fixed, *_as_hydra(one)]) for one in design.choices}
+        composed = {one: self._composed([*fixed, *self._chosen(one)]) for one in design.choices}
         self.command(make_plan(design, composed), partial(self._launch, fixed))
+
+    def _chosen(self, choices: Choices) -> list[str]:
+        """Choices of groups as overrides."""
+        files = self.hydra_context.config_loader.get_group_options
+        split = (choice.partition("=") for choice in choices)
+        return [text for group, _, name in split for text in chosen(group, name, files(group))]
 
     def _composed(self, overrides: list[str]) -> Experiment:
         """The default experiment with these overrides."""
@@ -140,12 +146,6 @@ def _end_of(job: JobReturn) -> Ended:
     except Exception as error:
         return Ended("lost", summary(error))
     return end
-
-
-def _as_hydra(choices: Choices) -> list[str]:
-    """Choices of groups as overrides."""
-    split = (choice.partition("=") for choice in choices)
-    return [text for group, _, name in split for text in chosen(group, name)]
 
 
 def _chosen(job: Path) -> str:

@@ -57,8 +57,8 @@ def read(shown: str, found: Found) -> Sources:
     """Read a file and, file by file, the modules in its folder tree that it imports.
 
     The top-level name of an absolute import is looked up in the folder of the main file; then, in
-    the folder above every folder of this name in which the file lies. For an installed module only
-    its own top-level package counts.
+    the folder above every folder of this name in which the file lies. For a dotted name only its
+    own top-level package counts.
 
     Raises:
         QbenchError: a file cannot be read, or is not Python.
@@ -147,7 +147,7 @@ def _below(folder: Path, imported: _Import) -> list[Path]:
 
 
 def _packages_of(found: Found) -> list[Path]:
-    """The packages that Python imports before an installed module."""
+    """The packages that Python imports before a module with a dotted name."""
     if not found.module:
         return []
     names = found.module.split(".")[:-1]

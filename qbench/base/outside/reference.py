@@ -19,15 +19,17 @@ class Found:
 
     Attributes:
         file: its absolute path.
-        module: the name under which an installed module is imported; empty for a file.
+        module: the dotted name, if the reference has one; else empty.
+        installed: whether Python itself finds this module, in every folder.
     """
 
     file: Path
     module: str = ""
+    installed: bool = False
 
     @property
     def parent(self) -> Path:
-        """The folder that holds the file or, for an installed module, its top-level package."""
+        """The folder that holds the file or, for a dotted name, its top-level package."""
         return self.file.parents[self.module.count(".") + (self.file.name == "__init__.py")]
 
 
@@ -70,7 +72,7 @@ def find(shown: str, place: str, folder: Path) -> Found:
         return Found(file)
     beside = in_folders([folder], place.split("."))
     if beside is not None:
-        return Found(beside)
+        return Found(beside, place)
     installed = find_module(place)
     if installed is None:
         raise QbenchError(f"{shown}: no module {place} is installed or in {folder}.")
@@ -91,7 +93,7 @@ def find_module(name: str) -> Found | None:
         file = in_folders(folders, rest)
     else:
         file = Path(spec.origin) if spec.origin and spec.has_location else None
-    return Found(Path(os.path.abspath(file)), name) if file and file.suffix == ".py" else None
+    return Found(Path(os.path.abspath(file)), name, True) if file and file.suffix == ".py" else None
 
 
 def in_folders(folders: list[Path], names: list[str]) -> Path | None:

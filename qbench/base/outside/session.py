@@ -113,7 +113,7 @@ def module_of(key: str, name: str) -> ModuleType:
         QbenchError: see `code`; or the module raises an error.
     """
     meant, shown = code(key, name), as_typed(key, name)
-    if meant.found.module:
+    if meant.found.installed:
         return modules.import_installed(shown, meant.found.module, meant.sources)
     return modules.import_file(shown, meant.sources)
 

@@ -1,0 +1,72 @@
+"""The processes of every launcher find code from outside, also from another working folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outside_files import FILES, NETWORK, OWN, SMALL, plan_of, record, write
+
+from qbench.cli.main import main
+
+ROWS = ["design.factors=[]", "hydra.job.chdir=true"]
+# Each changes the working folder of its jobs to the folder of the results.
+LAUNCHERS = {
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "ray": [
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.num_cpus=2",
+        "+hydra.launcher.ray.init.include_dashboard=false",
+    ],
+    "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
+}
+SLOW = ("ray", "submitit")
+ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAUNCHERS]
+
+
+def records(folder: Path) -> list[Any]:
+    return [record(run) for run in sorted((folder / "out" / "runs").iterdir())]
+
+
+@pytest.mark.parametrize("isolate", [True, False], ids=["in workers", "in place"])
+def test_without_a_launcher(isolate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write(tmp_path, FILES))
+    arguments = [*OWN, *SMALL, f"isolate={str(isolate).lower()}", *ROWS, "out=out"]
+    assert main(["sweep", *arguments]) == 0
+    assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(f"hydra_plugins.hydra_{name}_launcher")
+    monkeypatch.chdir(write(tmp_path, FILES))
+    assert main(["sweep", *OWN, *SMALL, *ROWS, *LAUNCHERS[name], "out=out"]) == 0
+    assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
+
+
+def test_an_installed_package_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"own_nets/__init__.py": "", "own_nets/small.py": f"from . import parts\n{NETWORK}"}
+    site = write(tmp_path / "site", {**files, "own_nets/parts.py": ""})
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    own = ["model=own_nets.small:build", "model.width=3"]
+    assert main(["sweep", *own, *SMALL, "isolate=true", *ROWS, "out=out"]) == 0
+    found = records(tmp_path / "work")
+    assert [one["status"] for one in found] == ["ok", "ok"]
+    # The same package in the working folder is the same code.
+    installed = found[0]["code"]
+    shutil.move(site / "own_nets", tmp_path / "work" / "own_nets")
+    for module in [name for name in sys.modules if name.partition(".")[0] == "own_nets"]:
+        monkeypatch.delitem(sys.modules, module)
+    plan = plan_of(monkeypatch, *own)
+    from qbench.planning.code import hashes_of
+
+    assert hashes_of(plan.runs[0].experiment) == installed
