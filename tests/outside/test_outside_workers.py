@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from outside_files import FILES, NETWORK, OWN, SMALL, plan_of, record, write
 
 from qbench.cli.main import main
+from qbench.engine.workers import close_workers
+from qbench.planning.code import hashes_of
 
 ROWS = ["design.factors=[]", "hydra.job.chdir=true"]
 # Each changes the working folder of its jobs to the folder of the results.
@@ -26,6 +29,18 @@ LAUNCHERS = {
 }
 SLOW = ("ray", "submitit")
 ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAUNCHERS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder on Python's path, in the processes that these tests start too."""
+    folder = tmp_path_factory.mktemp("site")
+    close_workers()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+        yield folder
+    close_workers()
 
 
 def records(folder: Path) -> list[Any]:
@@ -49,12 +64,10 @@ def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_installed_package_from_any_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {"own_nets/__init__.py": "", "own_nets/small.py": f"from . import parts\n{NETWORK}"}
-    site = write(tmp_path / "site", {**files, "own_nets/parts.py": ""})
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    write(site, {**files, "own_nets/parts.py": ""})
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     own = ["model=own_nets.small:build", "model.width=3"]
@@ -67,6 +80,4 @@ def test_an_installed_package_from_any_folder(
     for module in [name for name in sys.modules if name.partition(".")[0] == "own_nets"]:
         monkeypatch.delitem(sys.modules, module)
     plan = plan_of(monkeypatch, *own)
-    from qbench.planning.code import hashes_of
-
     assert hashes_of(plan.runs[0].experiment) == installed
