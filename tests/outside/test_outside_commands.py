@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,10 @@ def test_a_folder_of_configuration(
     (run,) = (tmp_path / "out" / "runs").iterdir()
     assert json.loads((run / "config.json").read_bytes())["model"]["width"] == 4
     assert "mine" in said_by(["plan", *flag, "model=mime"], capsys)
+
+
+def test_a_plan_reads_a_network_and_does_not_import_it(here: Path) -> None:
+    plan = f"main(['plan', *{OWN!r}])"
+    heavy = "{'tensorflow', 'keras'} & set(sys.modules)"
+    code = f"import sys; from qbench.cli.main import main; sys.exit({plan} or bool({heavy}))"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

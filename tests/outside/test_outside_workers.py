@@ -16,8 +16,8 @@ from qbench.cli.main import main
 from qbench.engine.workers import close_workers
 from qbench.planning.code import hashes_of
 
-ROWS = ["design.factors=[]", "hydra.job.chdir=true"]
-# Each changes the working folder of its jobs to the folder of the results.
+# Hydra changes the working folder of every job.
+ROWS = ["design.factors=[]", "hydra.job.chdir=true", "hydra.sweep.dir=elsewhere"]
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "ray": [
