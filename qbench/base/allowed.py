@@ -15,6 +15,11 @@ Read = Callable[[str, Any], Any]
 class Registered(Protocol):
     """A registry whose names are the allowed values; names may be added later."""
 
+    key: str
+
+    def accepts(self, name: Any) -> bool:
+        """Whether a name is allowed."""
+
     def names(self) -> tuple[str, ...]:
         """All names."""
 
@@ -31,11 +36,13 @@ class Allowed:
         read: checks a value and returns it in its stored form.
         describe: describes the allowed values in Markdown.
         kind: `value` or `list`; `text` or `folder` for any text of the user.
+        registry: the key of the registry that has the names; empty if the values are no names.
     """
 
     read: Read
     describe: Callable[[], str]
     kind: str = "value"
+    registry: str = ""
 
     @property
     def or_null(self) -> Allowed:
@@ -44,6 +51,7 @@ class Allowed:
             lambda key, value: None if value is None else self.read(key, value),
             lambda: f"{self.describe()}, or null",
             self.kind,
+            self.registry,
         )
 
 
@@ -104,20 +112,31 @@ def one_of(names: Names, spelled: Callable[[Any], Any] | None = None) -> Allowed
 
     def read(key: str, value: Any) -> Any:
         value = spelled(value) if spelled else value
-        checks.one_of(key, value, _names(names))
+        if not _accepts(names, value):
+            checks.one_of(key, value, _names(names))
         return value
 
-    return Allowed(read, lambda: _listed(names))
+    return Allowed(read, lambda: _listed(names), registry=_key(names))
 
 
 def list_of(names: Names) -> Allowed:
     """A list of one or more names without repeats; it is stored as a tuple."""
 
     def read(key: str, value: Any) -> Any:
-        checks.list_of(key, value, _names(names))
+        more = [one for one in value if _accepts(names, one)] if isinstance(value, list) else []
+        checks.list_of(key, value, dict.fromkeys((*_names(names), *more)))
         return tuple(value)
 
-    return Allowed(read, lambda: f"list of {_listed(names)}", "list")
+    return Allowed(read, lambda: f"list of {_listed(names)}", "list", _key(names))
+
+
+def _accepts(names: Names, name: Any) -> bool:
+    """Whether a registry accepts a name, which it may not list."""
+    return not isinstance(names, tuple) and not callable(names) and names.accepts(name)
+
+
+def _key(names: Names) -> str:
+    return "" if isinstance(names, tuple) or callable(names) else names.key
 
 
 def _names(names: Names) -> tuple[str, ...]:
@@ -140,17 +159,17 @@ def text_or_null(kind: str = "text") -> Allowed:
     return Allowed(read, lambda: f"{kind} or null", kind)
 
 
-def name() -> Allowed:
-    """A name; the code that uses it looks up its meaning."""
+def name(registry: str = "") -> Allowed:
+    """A name; the code that uses it looks it up in the registry with this key."""
 
     def read(key: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise checks.wrong(key, value, "a name")
         return value
 
-    return Allowed(read, lambda: "name")
+    return Allowed(read, lambda: "name", registry=registry)
 
 
-def anything(text: str) -> Allowed:
-    """Any value; the code that uses it checks it. `text` describes it."""
-    return Allowed(lambda key, value: value, lambda: text)
+def anything(text: str, registry: str = "") -> Allowed:
+    """Any value; the code that uses it checks it. `text` describes it; see `name`."""
+    return Allowed(lambda key, value: value, lambda: text, registry=registry)

@@ -1,12 +1,19 @@
-"""Registries of named objects that a configuration can choose."""
+"""Registries of named objects that a configuration can choose.
+
+A name is registered in qbench, registered by a plugin, or refers to code from outside
+(`qbench.base.outside`).
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from qbench.base import outside
 from qbench.base.errors import QbenchError
+from qbench.base.outside.objects import object_of
+from qbench.base.outside.plugins import PLUGINS
 
 T = TypeVar("T")
 
@@ -24,10 +31,22 @@ class Registry(Generic[T]):
     mistake of the user (QbenchError).
     """
 
-    def __init__(self, key: str) -> None:
-        """`key` is the configuration key whose values are these names, for messages."""
+    by_key: ClassVar[dict[str, Registry[Any]]] = {}
+
+    def __init__(self, key: str, kind: Any = object, outside: bool = True) -> None:
+        """An empty registry.
+
+        Args:
+            key: the configuration key whose values are these names, for messages.
+            kind: the type that code from outside must have. A function without arguments that
+                returns it is accepted, too.
+            outside: whether names may refer to code from outside.
+        """
         self.key = key
+        self._kind = kind
+        self._outside = outside
         self._items: dict[str, T] = {}
+        Registry.by_key.setdefault(key, self)
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that stores the decorated object under `name`."""
@@ -42,17 +61,66 @@ class Registry(Generic[T]):
         """Store `item` under `name`."""
         if name in self._items:
             raise ValueError(f"{self.key}: '{name}' is registered twice")
+        if outside.is_reference(name):
+            raise ValueError(f"{self.key}: '{name}' has a colon, as references have")
         self._items[name] = item
+        PLUGINS.note(self.key, name, lambda: self._items.pop(name))
 
     def names(self) -> tuple[str, ...]:
-        """All names, in the order of registration."""
+        """All registered names, in the order of registration."""
         return tuple(self._items)
 
-    def __getitem__(self, name: str) -> T:
-        """The item with this name; QbenchError with the allowed names if there is none."""
+    def accepts(self, name: Any) -> bool:
+        """Whether a name is registered, also by a plugin, or may refer to code from outside."""
+        if self._outside and outside.is_reference(name):
+            return True
+        if not isinstance(name, str):
+            return False
         if name not in self._items:
-            raise QbenchError(
-                f"{self.key}={name} is not known; allowed: {', '.join(self._items)}."
-                f"{nearest(name, self._items)}"
-            )
+            PLUGINS.load()
+        return name in self._items
+
+    def __getitem__(self, name: str) -> T:
+        """The item with this name.
+
+        Raises:
+            QbenchError: the name is unknown (the message has the allowed names), or what it refers
+                to cannot be used.
+        """
+        if name in self._items:
+            return self._items[name]
+        PLUGINS.load()
+        if self._outside and outside.is_reference(name):
+            return object_of(self.key, name, self._kind)  # type: ignore[no-any-return]
+        if name not in self._items:
+            raise QbenchError(self.unknown(name))
         return self._items[name]
+
+    def unknown(self, name: str) -> str:
+        """The error message for an unknown name."""
+        allowed = ", ".join(self._items) + (f" or {outside.FORMS}" if self._outside else "")
+        broken = "".join(f" {sentence}" for sentence in PLUGINS.broken)
+        return (
+            f"{self.key}={name} is not known; allowed: {allowed}."
+            f"{nearest(name, self._items)}{broken}"
+        )
+
+
+def code_behind(key: str, name: str) -> outside.Code | None:
+    """The content of the code from outside that a name stands for; None for qbench's own names.
+
+    Nothing is imported, except plugins.
+
+    Args:
+        key: the key of the registry. A registry whose module is not imported may have the name.
+        name: the name.
+
+    Raises:
+        QbenchError: the name refers to code from outside that cannot be read.
+    """
+    registry = Registry.by_key.get(key)
+    if outside.is_reference(name):
+        return outside.code(key, name)
+    if registry is None or name not in registry.names():
+        PLUGINS.load()
+    return PLUGINS.origins.get((key, name))

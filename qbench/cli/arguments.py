@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
+from qbench.cli.known import files
+from qbench.cli.outside import written_out
 from qbench.cli.overrides import as_hydra_takes_it
 
 # Hydra's own flags; qbench passes them on to Hydra. The flags in _WITH_VALUE need a value.
@@ -45,7 +49,8 @@ def understood(arguments: list[str], *, several: bool) -> list[str]:
             flags += _flag(argument, rest)
         else:
             overrides.append(as_hydra_takes_it(argument, several))
-    return [*flags, *overrides]
+    folders = [value for flag, value in pairwise(flags) if flag in _FOLDERS]
+    return [*flags, *written_out(overrides, files(folders))]
 
 
 def _flag(argument: str, rest: list[str]) -> list[str]:
@@ -70,4 +75,4 @@ def _flag(argument: str, rest: list[str]) -> list[str]:
     folder = given(value)
     if flag in _FOLDERS and not folder.is_dir():
         raise QbenchError(f"{flag} {value}: no such folder.")
-    return [flag, str(folder) if flag in _FOLDERS else value]
+    return [flag, str(folder.absolute()) if flag in _FOLDERS else value]

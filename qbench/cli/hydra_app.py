@@ -11,10 +11,10 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.base.paths import config_folder
-from qbench.base.registry import nearest
 from qbench.cli.arguments import understood
 from qbench.cli.command import OTHER_SWEEPER, Command, CommandTask
-from qbench.cli.known import unknown
+from qbench.cli.known import groups, unknown
+from qbench.cli.outside import unknown_choice
 from qbench.cli.wording import bad_reference
 from qbench.planning.settings import Settings
 
@@ -137,11 +137,8 @@ def explain(error: Exception) -> str:
     options = getattr(error, "options", None)
     missing = getattr(error, "missing_cfg_file", None)
     if missing and options is not None:
-        group, _, name = str(missing).rpartition("/")
-        return (
-            f"{group}={name} is not known; allowed: {', '.join(sorted(options))}."
-            f"{nearest(name, options)}"
-        )
+        group, name = _group_and_name(str(missing))
+        return unknown_choice(group, name, options)
     for pattern, sentence in _SENTENCES:
         if found := pattern.search(text):
             return sentence(found)
@@ -150,6 +147,13 @@ def explain(error: Exception) -> str:
         return reference
     first = " ".join(line.strip() for line in text.splitlines()[:2] if line.strip())
     return first if first.endswith(".") else f"{first}."
+
+
+def _group_and_name(missing: str) -> tuple[str, str]:
+    """The group and the name of a file that is missing; the name may have slashes."""
+    known = [group for group in groups() if missing.startswith(f"{group}/")]
+    group = max(known, key=len, default=missing.rpartition("/")[0])
+    return group, missing[len(group) + 1 :]
 
 
 _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (

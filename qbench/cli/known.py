@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from qbench.base.paths import config_folder
@@ -54,6 +55,14 @@ def groups() -> dict[str, list[str]]:
         if group != ".":
             found.setdefault(group, []).append(path.stem)
     return found
+
+
+def files(folders: Iterable[str]) -> dict[str, list[str]]:
+    """Like `groups`, with the files that other folders of configuration have for these groups."""
+    return {
+        group: [*names, *(path.stem for one in folders for path in Path(one, group).glob("*.yaml"))]
+        for group, names in groups().items()
+    }
 
 
 def unknown(key: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from qbench import __version__
 from qbench.base.errors import QbenchError, disk_full
+from qbench.base.outside import session
 from qbench.base.plain import one_line
 from qbench.base.registry import nearest
 
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A table is printed even if the encoding of the terminal lacks a character.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        with session():
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()  # here an error can still be reported
         return code
     except QbenchError as error:

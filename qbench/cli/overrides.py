@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
 )
 
 from qbench.base.errors import QbenchError
+from qbench.base.outside import is_reference
 from qbench.cli.known import default, groups
 from qbench.cli.quoting import in_hydra
 from qbench.cli.wording import bad_key, bad_reference, bad_value, not_one_text, shown
@@ -45,7 +46,7 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
         QbenchError: the override cannot be read, or its value has the wrong kind for its key.
     """
     key, value = split(text)
-    if key in _PATHS and value.startswith("~"):
+    if value.startswith("~") and (key in _PATHS or is_reference(value)):
         _parsed(f"{key}=home{value[1:]}", key, value)
         return f"{text.partition('=')[0]}={in_hydra(value)}"
     override = _parsed(text, key, value)

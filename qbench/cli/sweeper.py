@@ -23,10 +23,11 @@ from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
 from qbench.cli.job_configuration import JobConfigurations
+from qbench.cli.outside import chosen
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
-from qbench.planning.plan import make_plan, outline
+from qbench.planning.plan import Choices, make_plan, outline
 
 if TYPE_CHECKING:
     from qbench.engine.client import Ended
@@ -76,8 +77,14 @@ class DesignSweeper(Sweeper):
         }
 
         design = outline(settings_of(self.config), given, explicit_keys(fixed))
-        composed = {one: self._composed([*fixed, *one]) for one in design.choices}
+        composed = {one: self._composed([*fixed, *self._chosen(one)]) for one in design.choices}
         self.command(make_plan(design, composed), partial(self._launch, fixed))
+
+    def _chosen(self, choices: Choices) -> list[str]:
+        """Choices of groups as overrides."""
+        files = self.hydra_context.config_loader.get_group_options
+        split = (choice.partition("=") for choice in choices)
+        return [text for group, _, name in split for text in chosen(group, name, files(group))]
 
     def _composed(self, overrides: list[str]) -> Experiment:
         """The default experiment with these overrides."""

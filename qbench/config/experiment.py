@@ -15,6 +15,7 @@ from typing import Any
 
 from qbench.base import allowed, checks
 from qbench.base.errors import QbenchError
+from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
 from qbench.config.groups import Choice, Data, Evaluate, Model, Train, group_from, named
 from qbench.quantize.settings import Quant
@@ -95,10 +96,15 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _has_argument(node: Model | Choice, name: str) -> bool:
+    """Whether a name is an argument; code from outside checks its arguments when it is called."""
+    return name in node.arguments or (name != "name" and is_reference(node.name))
+
+
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
     """A copy of a dataclass with the value at `path` replaced; error messages name `key`."""
     name, *rest = path
-    if isinstance(node, Model | Choice) and name in node.arguments and not rest:
+    if isinstance(node, Model | Choice) and not rest and _has_argument(node, name):
         return replace(node, arguments={**node.arguments, name: value})
     if name not in {entry.name for entry in fields(node)} or name == "arguments":
         raise QbenchError(f"{key} is not a setting.")

@@ -23,8 +23,9 @@ class Data(Group, prefix="data"):
     """`data`: the images and their preparation. Without a resolution they keep their size."""
 
     name: str = setting(
-        check=allowed.anything("name"),
-        help="the name of the data set's reader; choose it with `data=NAME`",
+        check=allowed.anything("name", registry="data.name"),
+        help="the name of the data set's reader; choose it with `data=NAME`, or your own"
+        " ([docs](own.md)) with `data=FILE.py:NAME`",
     )
     dir: str | None = setting(
         None,
@@ -86,8 +87,9 @@ class Model(Group, prefix="model"):
     """`model`: the name of a builder and its arguments."""
 
     name: str = setting(
-        check=allowed.name(),
-        help="the name of the function that builds the network; choose it with `model=NAME`",
+        check=allowed.name(registry="model.name"),
+        help="the name of the function that builds the network; choose it with `model=NAME`, or"
+        " your own ([docs](own.md)) with `model=FILE.py:FUNCTION`",
     )
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -117,7 +119,7 @@ def _chosen_from(table: Any) -> Allowed:
         found = ((name, ", ".join(table[name].defaults) or "none") for name in table.names())
         return "; ".join(f"`{name}`: {arguments}" for name, arguments in found)
 
-    return Allowed(read, describe)
+    return Allowed(read, describe, registry=table.key)
 
 
 def _switch_as_text(value: Any) -> Any:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
+from qbench.base.outside import Code
 from qbench.base.paths import given
-from qbench.base.registry import Registry
+from qbench.base.registry import Registry, code_behind
 from qbench.data import arrays, reading
 from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
@@ -48,7 +49,7 @@ class Source:
         return self.task(self.classes)
 
 
-DATASETS: Registry[Source] = Registry("data.name")
+DATASETS: Registry[Source] = Registry("data.name", Source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,18 +81,23 @@ class Dataset:
     validation: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
 
 
-@lru_cache(maxsize=1)
 def load(name: str, folder: str | None) -> Dataset:
-    """Load and check a data set.
+    """Load and check a data set; the data set that was loaded last is kept.
 
     Args:
-        name: the registered name.
+        name: the name in the configuration.
         folder: the configuration's `data.dir`.
 
     Raises:
         QbenchError: the data are missing, damaged or of the wrong shape; the message names the
             file, or the data set and the part, what was found and what was expected.
     """
+    return _loaded(name, folder, code_behind(DATASETS.key, name))
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str, folder: str | None, code: Code | None) -> Dataset:
+    """See `load`; code from outside with another content gives other data."""
     source = DATASETS[name]
     where = f"{name} ({folder})" if folder else name
     read = reading.returned(where, source.read, _existing(name, folder))
@@ -108,6 +114,9 @@ def load(name: str, folder: str | None) -> Dataset:
         hash=digest,
         provenance=source.known.get(digest, ""),
     )
+
+
+load.cache_clear = _loaded.cache_clear  # type: ignore[attr-defined]
 
 
 def _existing(name: str, folder: str | None) -> Path | None:

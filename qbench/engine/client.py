@@ -11,9 +11,9 @@ from qbench.base.reasons import summary
 from qbench.engine import run_record
 from qbench.engine.progress import run_bar, say
 from qbench.engine.requests import Failure, Listener
-from qbench.engine.spec import JobSpec
+from qbench.engine.spec import JobSpec, opened
 from qbench.engine.workers import WorkerDied, worker_for
-from qbench.storage import layout, records
+from qbench.storage import layout
 from qbench.storage.store import Store
 
 
@@ -60,7 +60,12 @@ def do_job(path: Path) -> str:
         return "stopped"
     if not path.exists():
         return "done"  # another sweep in this folder has done it and removed its file
-    spec = JobSpec.from_config(records.read_json(path, "a job"))
+    with opened(path) as spec:
+        return _done(spec, path, stop)
+
+
+def _done(spec: JobSpec, path: Path, stop: Path) -> str:
+    """Do a job; `path` is its file, and `stop` is the file that stops the sweep."""
     try:
         failure = _failed_trunk(spec) or _tried(spec, path)
         if failure is None:
@@ -123,4 +128,6 @@ def _record_failure(spec: JobSpec, failure: Failure) -> None:
                 store.mark_failed(segment.id, error)
     for run in spec.runs:
         machine = {"kind": spec.device, "name": spec.device}
-        run_record.write_failure(spec.root, run.experiment, run.id, spec.data, machine, error)
+        run_record.write_failure(
+            spec.root, run.experiment, run.id, spec.data, machine, error, spec.code
+        )

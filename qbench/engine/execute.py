@@ -17,7 +17,8 @@ from qbench.data import Dataset, load, split
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.networks import network_for
-from qbench.engine.spec import JobSpec, SegmentSpec
+from qbench.engine.spec import JobSpec, SegmentSpec, check_code
+from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
 from qbench.storage.outputs import outputs_file
 from qbench.storage.state import State
@@ -37,7 +38,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         say: called with a line of text for the user.
 
     Raises:
-        QbenchError: the job was planned for another device or other data.
+        QbenchError: the job was planned for another device, other code or other data.
         DiskFull: there is no room for the results.
     """
     experiment = spec.experiment
@@ -49,6 +50,8 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         )
     if spec.runs and all(records.finished(spec.root, run.id) for run in spec.runs):
         return
+    used = [experiment, *(run.experiment for run in spec.runs)]
+    check_code(spec.code, {key: value for one in used for key, value in hashes_of(one).items()})
     data = load(experiment.data.name, _folder_of_data(spec))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
@@ -204,7 +207,7 @@ class _Execution:
 
     def _header(self, run: str, experiment: Experiment) -> run_record.Record:
         machine = {"kind": device.kind(), "name": device.name()}
-        record = run_record.header(experiment, run, self.spec.data, machine)
+        record = run_record.header(experiment, run, self.spec.data, machine, self.spec.code)
         record["steps"]["taken_over"] = self.taken
         return record
 

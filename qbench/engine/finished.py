@@ -11,6 +11,7 @@ from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
 
 
@@ -57,8 +58,8 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         changes: new values for the configuration, by dotted key.
 
     Raises:
-        QbenchError: the weights are missing or damaged, the data differ from the run's data, or
-            the run is derived from others.
+        QbenchError: the weights are missing or damaged, the data or the code from outside differ
+            from the run's, or the run is derived from others.
     """
     record = trained_record(folder)
     config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
@@ -70,6 +71,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             f"{folder / layout.WEIGHTS}: no such file; weights are not kept with committed"
             " records: train the run again."
         )
+    _check_code(folder, experiment, record.get("code", {}))
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load, split
     from qbench.engine.networks import network_for
@@ -88,3 +90,15 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
     if network.weights_hash() != record["weights_sha256"]:
         raise QbenchError(f"{folder / layout.WEIGHTS}: not the weights that were recorded.")
     return FinishedRun(folder, experiment, record, data, network)
+
+
+def _check_code(folder: Path, experiment: Experiment, recorded: Mapping[str, str]) -> None:
+    """Check that code from outside has the content that the run was trained with."""
+    here = hashes_of(experiment)
+    for key in (*recorded, *here):
+        then, now = recorded.get(key), here.get(key)
+        if then != now:
+            raise QbenchError(
+                f"{folder}: {key} is not the code of this run (SHA-256"
+                f" {now[:12] if now else 'none'}, recorded {then[:12] if then else 'none'})."
+            )

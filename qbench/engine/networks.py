@@ -9,6 +9,7 @@ from typing import Any
 
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.planning.code import hashes_of
 from qbench.planning.identity import graph_settings
 from qbench.tasks.task import Task
 
@@ -28,6 +29,7 @@ class NetworkDescription:
         image_shape: (height, width, channels) of the data's images.
         task: the task, which defines loss and outputs.
         flip: see `qbench.data.dataset.Source`.
+        code: the hashes of code from outside, as canonical text.
     """
 
     settings: str
@@ -36,6 +38,7 @@ class NetworkDescription:
     image_shape: tuple[int, ...]
     task: Task
     flip: bool
+    code: str = "{}"
 
     @staticmethod
     def of(experiment: Experiment, data: Dataset) -> NetworkDescription:
@@ -53,6 +56,7 @@ class NetworkDescription:
             image_shape=tuple(data.train_images.shape[1:]),
             task=data.task,
             flip=data.flip,
+            code=json.dumps(hashes_of(experiment), sort_keys=True),
         )
 
 

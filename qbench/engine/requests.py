@@ -20,9 +20,8 @@ from qbench.base.errors import NotConvertible, QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec
+from qbench.engine.spec import opened
 from qbench.storage.locks import LockLost
-from qbench.storage.records import read_json
 
 
 def unheard(new: int, loss: float) -> None:
@@ -96,8 +95,8 @@ def carry_out(kind: str, listener: Listener, **arguments: Any) -> Failure | None
 def _job(listener: Listener, path: str) -> None:
     from qbench.engine.execute import execute
 
-    spec = JobSpec.from_config(read_json(Path(path), "a job"))
-    execute(spec, listener.report, listener.say)
+    with opened(Path(path)) as spec:
+        execute(spec, listener.report, listener.say)
 
 
 def _check(listener: Listener, models: Sequence[Any]) -> None:

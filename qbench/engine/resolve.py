@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from qbench.base.outside import folder
 from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
 from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
@@ -188,6 +190,8 @@ def _spec(
     name = f"run-{runs[0].id}" if runs else f"trunk-{last.id}"
     data = resolved.data[numbers[user]]
     engine = resolved.plan.settings.engine
+    used = [run.experiment, *(one.experiment for one in runs)]
+    code = {key: value for one in used for key, value in hashes_of(one).items()}
     return JobSpec(
         root=root.absolute(),
         id=name,
@@ -198,5 +202,7 @@ def _spec(
         device=resolved.device,
         data=data,
         data_folder=from_anywhere(run.experiment.data.dir),
+        folder=str(folder()),
+        code=code,
         policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
     )

@@ -70,7 +70,11 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 
 
 def header(
-    experiment: Experiment, run: str, data: Mapping[str, Any], device: Mapping[str, str]
+    experiment: Experiment,
+    run: str,
+    data: Mapping[str, Any],
+    device: Mapping[str, str],
+    code: Mapping[str, str] | None = None,
 ) -> Record:
     """The part of a run record that is known before training.
 
@@ -79,6 +83,8 @@ def header(
         run: the id of the run.
         data: see `data_facts`.
         device: `kind` and `name` of the device.
+        code: the hashes of code from outside, see `qbench.planning.code.hashes_of`. A record of a
+            run that uses no such code does not mention it.
     """
     start, steps = experiment.quantization_start, experiment.train.steps
     record = {
@@ -95,6 +101,7 @@ def header(
         "seconds": {},
         "step_seconds": {},
         "data": dict(data),
+        **({"code": dict(code)} if code else {}),
         "device": dict(device),
         "deterministic": experiment.deterministic,
         "threads": experiment.threads,
@@ -117,9 +124,10 @@ def write_failure(
     data: Mapping[str, Any],
     device: Mapping[str, str],
     error: Mapping[str, str],
+    code: Mapping[str, str] | None = None,
 ) -> None:
     """Write the record of a run that could not be trained; `header` explains the arguments."""
-    record = header(experiment, run, data, device)
+    record = header(experiment, run, data, device, code)
     record |= {"status": "failed", "error": dict(error)}
     records.write_run(root, run, config=experiment.as_config(), record=record)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qbench.base import device
 from qbench.base.errors import QbenchError, disk_full
+from qbench.base.outside import folder
 from qbench.base.paths import from_anywhere
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
@@ -16,6 +17,7 @@ from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
+from qbench.planning.code import hashes_of
 from qbench.planning.identity import phases
 from qbench.planning.segments import Tree
 from qbench.storage import layout, records
@@ -56,7 +58,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
             raise full from error
         failure = {"message": summary(error), "traceback": traceback.format_exc()}
         machine = {"kind": device.kind(), "name": device.name()}
-        run_record.write_failure(root, experiment, run.id, spec.data, machine, failure)
+        run_record.write_failure(root, experiment, run.id, spec.data, machine, failure, spec.code)
     return records.read_record(layout.run_folder(root, run.id))
 
 
@@ -77,4 +79,6 @@ def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
         device=kind,
         data=facts,
         data_folder=from_anywhere(experiment.data.dir),
+        folder=str(folder()),
+        code=hashes_of(experiment),
     )

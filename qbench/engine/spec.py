@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qbench.base.errors import QbenchError
+from qbench.base.outside import session
 from qbench.config.experiment import Experiment
 from qbench.storage import layout
+from qbench.storage.records import read_json
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class JobSpec:
         data: the facts about the data for records.
         data_folder: the experiment's `data.dir` as a path that does not depend on the current
             folder of the worker.
+        folder: the absolute path of the folder in which relative paths of code from outside begin.
+        code: the hashes of the code from outside that the job uses, see
+            `qbench.planning.code.hashes_of`.
         policy: how the job is done.
     """
 
@@ -70,6 +77,8 @@ class JobSpec:
     device: str
     data: Mapping[str, Any]
     data_folder: str | None
+    folder: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
     policy: Policy = Policy()
 
     @property
@@ -89,6 +98,8 @@ class JobSpec:
             "device": self.device,
             "data": dict(self.data),
             "data_folder": self.data_folder,
+            "folder": self.folder,
+            "code": dict(self.code),
             "policy": asdict(self.policy),
         }
 
@@ -107,5 +118,30 @@ class JobSpec:
             device=config["device"],
             data=config["data"],
             data_folder=config["data_folder"],
+            folder=config["folder"],
+            code=config["code"],
             policy=Policy(**config["policy"]),
         )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[JobSpec]:
+    """A context with the job of a file, in which names of code from outside mean what it means."""
+    config = read_json(path, "a job")
+    with session(config["folder"]):
+        yield JobSpec.from_config(config)
+
+
+def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Check that the code from outside is the code that the job was planned with.
+
+    Args:
+        planned: its hashes in the plan.
+        here: its hashes in this process.
+
+    Raises:
+        QbenchError: a hash differs.
+    """
+    for key in (*planned, *here):
+        if planned.get(key) != here.get(key):
+            raise QbenchError(f"{key}: the code is not that planned with.")

@@ -186,7 +186,9 @@ def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
         machine = {"kind": job.device, "name": job.device}
         for run in job.runs:
             if end.how != "stopped" and records.existing_record(root, run.id) is None:
-                run_record.write_failure(root, run.experiment, run.id, job.data, machine, error)
+                run_record.write_failure(
+                    root, run.experiment, run.id, job.data, machine, error, job.code
+                )
 
 
 def _check_models(plan: Plan) -> None:

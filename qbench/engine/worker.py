@@ -1,9 +1,10 @@
 """The worker process: reads requests from standard input, one line of JSON each.
 
-`{"kind": ..., "arguments": {...}}` is a request of `qbench.engine.requests`. The process serves
-many requests, so TensorFlow is imported once and steps are compiled once. It reports progress in
-lines of JSON on standard output; results go to disk. When its parent ends for any reason, its
-standard input ends, and then the process ends.
+`{"kind": ..., "folder": ..., "arguments": {...}}` is a request (`qbench.engine.requests`). Relative
+paths of code from outside begin in the folder. The process serves many requests, so TensorFlow is
+imported once and steps are compiled once. It reports progress in lines of JSON on standard output;
+results go to disk. When its parent ends for any reason, its standard input ends, and then the
+process ends.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def _tell(told: TextIO, **event: Any) -> None:
 
 def _serve(line: str, told: TextIO) -> None:
     """Carry out the request in one line of standard input, and report the result."""
+    from qbench.base.outside import session
     from qbench.engine.requests import Listener, carry_out
 
     listener = Listener(
@@ -78,7 +80,8 @@ def _serve(line: str, told: TextIO) -> None:
     )
     request = json.loads(line)
     try:
-        failure = carry_out(request["kind"], listener, **request["arguments"])
+        with session(request["folder"]):
+            failure = carry_out(request["kind"], listener, **request["arguments"])
     except DiskFull as full:
         _tell(told, event="full", message=str(full))
     else:

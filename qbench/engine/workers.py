@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from qbench.base.errors import DiskFull
 from qbench.base.keras_settings import check_keras_settings
+from qbench.base.outside import folder
 from qbench.config.experiment import Experiment
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.requests import Failure, Listener, carry_out
@@ -122,7 +123,7 @@ class ProcessWorker:
         _ = self.device
         assert self._process.stdin is not None
         try:
-            request = {"kind": kind, "arguments": arguments}
+            request = {"kind": kind, "folder": str(folder()), "arguments": arguments}
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except OSError as error:

@@ -17,7 +17,7 @@ from qbench.models.check import check_network
 from qbench.models.functional import as_functional
 from qbench.tasks.task import Task
 
-MODELS: Registry[Callable[..., Any]] = Registry("model.name")
+MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
 
 # The networks that this process has checked: builder, arguments, shape and task.
 _CHECKED: set[tuple[Any, ...]] = set()

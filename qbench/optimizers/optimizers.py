@@ -51,8 +51,8 @@ class Buildable:
         return {name: type(old)(given.get(name, old)) for name, old in self.defaults.items()}
 
 
-OPTIMIZERS: Registry[Buildable] = Registry("train.optimizer.name")
-SCHEDULES: Registry[Buildable] = Registry("train.schedule.name")
+OPTIMIZERS: Registry[Buildable] = Registry("train.optimizer.name", outside=False)
+SCHEDULES: Registry[Buildable] = Registry("train.schedule.name", outside=False)
 
 
 def _sgd(learning_rate: Any, momentum: float, nesterov: bool) -> Any:

@@ -21,7 +21,7 @@ DEFAULT = "default"
 EACH = "each"  # one float row for each network
 FLOAT: Changes = {"quant.enabled": False}
 
-DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name")
+DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name", outside=False)
 
 
 @DESIGNS.register("ofat")

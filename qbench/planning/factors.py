@@ -61,7 +61,7 @@ OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
 def _condition(setting: Setting) -> Callable[[Experiment], bool] | None:
     """Whether a setting has an effect in an experiment, as its declaration says; None: always."""
     applies = setting.applies
-    return None if applies is None else lambda experiment: applies(_group_of(experiment, setting))
+    return None if applies is None else lambda experiment: applies(group_of(experiment, setting))
 
 
 _CONDITIONS = {s.key: found for s in SETTINGS if (found := _condition(s))}
@@ -75,14 +75,15 @@ def without_effect(experiment: Experiment) -> list[str]:
 def cells(experiment: Experiment) -> dict[str, str]:
     """By column, the cell of a table row; empty if the setting has no effect in the experiment."""
     return {
-        str(setting.column): setting.cell(_group_of(experiment, setting))
+        str(setting.column): setting.cell(group_of(experiment, setting))
         if experiment.quant.enabled and has_setting(experiment, setting.key)
         else ""
         for setting in COLUMNS
     }
 
 
-def _group_of(experiment: Experiment, setting: Setting) -> Any:
+def group_of(experiment: Experiment, setting: Setting) -> Any:
+    """The group of an experiment that holds a setting."""
     return getattr(experiment, setting.group) if setting.group else experiment
 
 

@@ -11,13 +11,14 @@ from typing import Any
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
+from qbench.planning.code import code_of, marked
 from qbench.planning.factors import effects, has_setting, without_effect
 from qbench.planning.segments import Phase
 from qbench.quantize.ops import OPS
 
 # Settings that are newer than the first records: group, name, neutral value. The neutral value
 # gives the old behaviour. It is left out of identities, so that old records keep their ids. The
-# arguments of a model are not in SETTINGS, because its builder declares them.
+# arguments of qbench's models are not in SETTINGS, because the builders declare them.
 _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
     *((s.group, s.name, plain(s.neutral)) for s in SETTINGS if s.neutral is not UNSET),
     ("model", "activation", "relu"),
@@ -71,6 +72,15 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
+    """The settings with an effect, with the content of code from outside in place of its name."""
+    config, outside = _written_out(experiment), code_of(experiment)
+    if f"model.name={experiment.model.name}" in outside:
+        config["model"] = plain(experiment.model)  # its `activation` may have another default
+    marked(config, outside)
+    return config
+
+
+def _written_out(experiment: Experiment) -> dict[str, Any]:
     """The settings with an effect; bits, optimizer and schedule are written out with defaults.
 
     `quant` always has `ema_decay`, because float steps gather ranges, also in float runs.

@@ -263,7 +263,7 @@ class Placement:
     gathered: bool = False
 
 
-PLACEMENTS: Registry[Placement] = Registry("quant.placement")
+PLACEMENTS: Registry[Placement] = Registry("quant.placement", outside=False)
 PLACEMENTS.add("conv", Placement(inputs_of=reads_to_multiply, kernels=True))
 PLACEMENTS.add("activation", Placement(outputs_of=is_activation))
 PLACEMENTS.add("add", Placement(inputs_of=reads_to_add))

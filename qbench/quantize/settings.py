@@ -44,7 +44,8 @@ class Quant(Group, prefix="quant"):
         levels=("qdq_v2", "fake_quant"),
         show=lambda quant: OPS[quant.op].label,
         figure=("fig3_op", "fake-quantization op"),
-        help="the op that quantizes: QuantizeAndDequantizeV2 or FakeQuantWithMinMaxVars",
+        help="the op that quantizes: QuantizeAndDequantizeV2, FakeQuantWithMinMaxVars, or"
+        " your own ([docs](own.md)) as `FILE.py:NAME`",
     )
     rounding: str = setting(
         "half_to_even",

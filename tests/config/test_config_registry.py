@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qbench.base.errors import QbenchError
+from qbench.base.outside import FORMS
 from qbench.base.registry import Registry, nearest
 from qbench.data import DATASETS
 from qbench.models import MODELS
@@ -51,14 +52,14 @@ def test_unknown_name_with_a_hint() -> None:
     with pytest.raises(QbenchError) as error:
         _fruit()["aple"]
     assert str(error.value) == (
-        "basket.fruit=aple is not known; allowed: apple, pear. Did you mean 'apple'?"
+        f"basket.fruit=aple is not known; allowed: apple, pear or {FORMS}. Did you mean 'apple'?"
     )
 
 
 def test_unknown_name_without_a_hint() -> None:
     with pytest.raises(QbenchError) as error:
         _fruit()["zzz"]
-    assert str(error.value) == "basket.fruit=zzz is not known; allowed: apple, pear."
+    assert str(error.value) == f"basket.fruit=zzz is not known; allowed: apple, pear or {FORMS}."
 
 
 @pytest.mark.parametrize("registry", ALL, ids=lambda registry: registry.key)

@@ -24,6 +24,8 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
   qbench sweep 'seeds=range(4)' 'design.ensembles=[2]'  every row also as ensembles of two seeds
+  qbench sweep model=FILE.py:FUNCTION              a network of your own
+  qbench sweep --config-dir DIR study=NAME         a study in your own DIR/study/NAME.yaml
 
 Steps that several runs share are trained once. With share=false every run is trained alone; the
 results are the same. Finished runs are found and not run again, and an interrupted sweep continues.

@@ -92,7 +92,7 @@ class Op:
         return self.min_bits, self.max_bits[0 if signed else 1]
 
 
-OPS: Registry[Op] = Registry("quant.op")
+OPS: Registry[Op] = Registry("quant.op", Op)
 
 
 def roundings() -> tuple[str, ...]:

@@ -1,0 +1,91 @@
+"""Installed packages that register things in qbench's registries: the group `qbench.plugins`.
+
+An entry point names a module, or a function in it that is called without arguments. Both register
+things: `MODELS.add("mine", build)`. A plugin that cannot be loaded registers nothing, and the error
+message for an unknown name names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+
+from qbench.base.outside.session import Code, code_of_module
+from qbench.base.reasons import summary
+
+GROUP = "qbench.plugins"
+
+
+@dataclass
+class _Plugin:
+    """A plugin that is being loaded.
+
+    Attributes:
+        code: the content of its module.
+        taken_back: functions that remove what it has registered.
+    """
+
+    code: Code
+    taken_back: list[Callable[[], object]] = field(default_factory=list)
+
+
+class Plugins:
+    """The plugins of this process."""
+
+    def __init__(self) -> None:
+        """Nothing is loaded yet."""
+        self.origins: dict[tuple[str, str], Code] = {}
+        """The content behind what plugins have registered, by registry key and name."""
+        self.broken: list[str] = []
+        """One sentence for each plugin that could not be loaded."""
+        self._loaded = False
+        self._current: _Plugin | None = None
+
+    def load(self) -> None:
+        """Load every plugin, once in a process; raises nothing."""
+        if self._loaded:
+            return
+        self._loaded = True
+        for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+            self._load(point)
+
+    def note(self, key: str, name: str, take_back: Callable[[], object]) -> None:
+        """Note that something is registered.
+
+        Args:
+            key: the key of the registry.
+            name: the name.
+            take_back: removes it from the registry.
+        """
+        if self._current:
+            self.origins[key, name] = self._current.code
+            self._current.taken_back += [take_back, lambda: self._forget(key, name)]
+
+    def _forget(self, key: str, name: str) -> None:
+        del self.origins[key, name]
+
+    def _load(self, point: EntryPoint) -> None:
+        code = code_of_module(point.module)
+        if code is None:
+            self._broke(point, f"{point.module} is not installed as Python")
+            return
+        plugin = self._current = _Plugin(code)
+        try:
+            target = point.load()
+            if point.attr:
+                target()
+        except (Exception, SystemExit) as error:
+            for take_back in plugin.taken_back:
+                take_back()
+            ended = RuntimeError("it ends Python")
+            self._broke(point, summary(error if isinstance(error, Exception) else ended))
+        finally:
+            self._current = None
+
+    def _broke(self, point: EntryPoint, why: str) -> None:
+        of = f" of {point.dist.name}" if point.dist else ""
+        self.broken.append(f"The plugin {point.name}{of} cannot be loaded: {why.rstrip('.')}.")
+
+
+PLUGINS = Plugins()
