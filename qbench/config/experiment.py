@@ -17,7 +17,7 @@ from qbench.base import allowed, checks
 from qbench.base.errors import QbenchError
 from qbench.base.setting import Group, Setting, declared, setting
 from qbench.config.groups import Choice, Data, Evaluate, Model, Train, group_from, named
-from qbench.quantize.settings import Quant
+from qbench.config.quant import Quant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
+from qbench.config.quant import Quant
 from qbench.data import Dataset
 from qbench.data.preprocessing import network_input
 from qbench.deploy import plausible
@@ -27,7 +28,6 @@ from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
 from qbench.quantize.walk import functional
 from qbench.tasks.task import Task
 

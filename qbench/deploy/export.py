@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from qbench.base.errors import QbenchError
+from qbench.config.quant import Quant
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
@@ -31,7 +32,6 @@ from qbench.quantize.insertion_plan import (
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qbench.config.quant import Quant
 from qbench.deploy.grids import FILE_BITS
 from qbench.quantize.quantizer import MOVING
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
 from qbench.storage import layout
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_codes
 from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
@@ -19,7 +20,6 @@ from qbench.quantize.ops import OpGrid
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 from qbench.quantize.tensors import graph_of
 from qbench.quantize.walk import functional
 

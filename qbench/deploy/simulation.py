@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_grid, is_as_in_a_file
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
@@ -14,7 +15,6 @@ from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 
 
 class Simulation:

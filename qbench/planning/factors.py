@@ -15,10 +15,10 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Setting
 from qbench.config.experiment import SETTINGS, Experiment
+from qbench.config.quant import Quant
 from qbench.quantize.ops import OPS, Op
 from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 
 
 def _place(setting: Setting) -> float:

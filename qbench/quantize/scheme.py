@@ -10,7 +10,7 @@ from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 
 if TYPE_CHECKING:
-    from qbench.quantize.settings import Quant
+    from qbench.quantize.settings import QuantSettings
 
 EDGE_BITS = 8
 FLOAT_BITS = 32
@@ -68,7 +68,7 @@ class QuantizationScheme:
         return replace(self, activation=None, edge=None)
 
 
-def scheme_of(quant: Quant) -> QuantizationScheme | None:
+def scheme_of(quant: QuantSettings) -> QuantizationScheme | None:
     """The scheme of a configuration's `quant`; None if it is not enabled."""
     if not quant.enabled:
         return None

@@ -16,9 +16,9 @@ from qbench.cli.known import known_keys
 from qbench.cli.main import main
 from qbench.cli.overrides import TEXTS
 from qbench.config import groups
+from qbench.config.quant import Quant
 from qbench.planning.factors import COLUMNS, FACTORS
 from qbench.planning.settings import SETTINGS, Deploy, Design, Engine, defaults
-from qbench.quantize.settings import Quant
 
 ROOT = Path(__file__).parents[2]
 BY_KEY = {one.key: one for one in SETTINGS}

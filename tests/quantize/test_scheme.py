@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from qbench.config.quant import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
 
 
 def scheme(**quant: object) -> QuantizationScheme:
