@@ -7,22 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qbench.base import checks
+from qbench.base.allowed import Allowed
 from qbench.base.errors import QbenchError
 
 
 @dataclass(frozen=True)
 class Buildable:
-    """An optimizer or a schedule that is built from named numbers and switches.
+    """Something that is built from named arguments, such as an optimizer.
 
     Attributes:
-        build: the function that makes the Keras object.
+        build: the function that makes it.
         defaults: by argument, its value if the configuration does not set it.
         limits: by numeric argument, its smallest and largest value; None means no largest value.
+        checks: by argument that is neither a number nor a switch, the values that are allowed.
     """
 
     build: Callable[..., Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
+    checks: Mapping[str, Allowed] = field(default_factory=dict)
 
     def check(self, group: str, choice: str, arguments: Mapping[str, Any]) -> None:
         """Check all arguments of `choice` in `group`, for example of sgd in train.optimizer."""
@@ -38,7 +41,9 @@ class Buildable:
     def _check(self, key: str, name: str, value: Any) -> None:
         default = self.defaults[name]
         low, high = self.limits.get(name, (0, None))
-        if isinstance(default, bool):
+        if name in self.checks:
+            self.checks[name].read(key, value)
+        elif isinstance(default, bool):
             checks.boolean(key, value)
         elif isinstance(default, int):
             checks.whole(key, value, int(low), None if high is None else int(high))

@@ -23,7 +23,7 @@ class FinishedRun:
         experiment: its configuration, with the requested changes.
         record: its run record.
         data: its data.
-        network: a network with the run's weights and range averages.
+        network: a network with the run's weights, range averages and variables of the scheme.
     """
 
     folder: Path
@@ -64,9 +64,9 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             f" recorded {record['data']['hash'][:12]})."
         )
     network = network_for(experiment, data)
-    network.restore(
-        folder / layout.WEIGHTS, records.read_json(folder / layout.RANGES, "range averages")
-    )
+    ranges = records.read_json(folder / layout.RANGES, "range averages")
+    scheme, values = experiment.scheme, records.read_scheme(folder)
+    network.restore(folder / layout.WEIGHTS, ranges, scheme, values)
     if network.weights_hash() != record["weights_sha256"]:
         raise QbenchError(f"{folder / layout.WEIGHTS}: not the weights that were recorded.")
     return FinishedRun(folder, experiment, record, data, network)

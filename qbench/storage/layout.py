@@ -5,6 +5,7 @@
                         history.csv        training loss
                         predictions.npz    the predictions of the task for the test set
                         ranges.json        moving range averages by tensor
+                        scheme.npz         the variables of the scheme, if it keeps any
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
                         deploy.json        the report of this file
@@ -35,6 +36,7 @@ RECORD = "record.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
 RANGES = "ranges.json"
+SCHEME = "scheme.npz"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"
 

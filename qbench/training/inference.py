@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 
 
@@ -23,6 +22,6 @@ def run_test_set(
     """
     limit, size = experiment.eval.limit, experiment.eval.batch_size
     images, targets = data.test_images[:limit], data.test_labels[:limit]
-    forward = network.forward(scheme_of(experiment.quant))
+    forward = network.forward(experiment.quant.quantization, experiment.scheme)
     parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
     return np.concatenate(parts), targets

@@ -110,7 +110,7 @@ def test_a_choice_spells_no_more_than_it_must() -> None:
 
 def test_the_shell_knows_every_declared_key() -> None:
     """Hydra composes it: it can be overridden, completed and referred to."""
-    groups_of_their_own = {"train.optimizer", "train.schedule"}
+    groups_of_their_own = {"train.optimizer", "train.schedule", "quant.scheme"}
     assert set(BY_KEY) - groups_of_their_own <= known_keys()
     assert TEXTS == ("out", "data.dir", "data.note")
 

@@ -54,7 +54,7 @@ def test_pieces_give_the_bits_of_the_whole(values: dict[str, Any]) -> None:
     rows = examples.trained(whole, chosen)
     network, losses = _pieces(chosen, [0, 2, 5, 9, 10])
     assert network.weights_hash() == whole.weights_hash()
-    assert history(losses, chosen.quantization_start, 1) == rows
+    assert history(losses, chosen.phases, 1) == rows
     one, two = whole.state(losses), network.state(losses)
     assert set(one.arrays) == set(two.arrays)
     for name, array in one.arrays.items():
