@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from qbench.cli.main import main
+from qbench.engine.networks import NETWORKS
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
@@ -18,6 +19,9 @@ hypothesis.settings.load_profile("qbench")
 # Hydra's logging set-up closes all handlers, and absl's (TensorFlow's) then closes its stream if
 # that is not the interpreter's own; under pytest it would be the stream that pytest captures.
 absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+
+# Many tests train the same few tiny networks in turn.
+NETWORKS.size = 8
 
 # In this process, so that TensorFlow is started once; test_cli_engine.py has sweeps with workers.
 TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]

@@ -71,7 +71,7 @@ def list_graph(experiment: Experiment) -> Listing:
     states = SchemeState(experiment.scheme, model, experiment.train).states
     view = view_of(model, plan, averages, states)
     graph = (
-        tf.function(lambda x: view.model(x, training=False)[0])
+        tf.function(lambda x: view.model(x, training=False)[0], autograph=False)
         .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )

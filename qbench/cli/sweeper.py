@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
@@ -21,6 +22,7 @@ from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.cli.command import Command, CommandTask, run_job
 from qbench.cli.hydra_app import explicit_keys, settings_of
+from qbench.cli.job_configuration import JobConfigurations
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
 from qbench.engine.progress import say
@@ -92,8 +94,12 @@ class DesignSweeper(Sweeper):
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.sweep.dir = in_configuration(str(folder))
             self.config.hydra.launcher = self._launcher(len(jobs))
+        context = HydraContext(
+            config_loader=cast(ConfigLoader, JobConfigurations(self.hydra_context.config_loader)),
+            callbacks=self.hydra_context.callbacks,
+        )
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.hydra_context, task_function=run_job, config=self.config
+            hydra_context=context, task_function=run_job, config=self.config
         )
         overrides = [[*fixed, _chosen(job)] for job in jobs]
         try:

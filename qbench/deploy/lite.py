@@ -45,7 +45,7 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
     import tensorflow as tf
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    traced = tf.function(lambda image: model([image], training=False))
+    traced = tf.function(lambda image: model([image], training=False), autograph=False)
     function = traced.get_concrete_function(signature)
     held = tf.Module()  # with a Keras model, the converter would lose the values of variables
     held.variables_read = list(function.graph.variables)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+from qbench.tasks.task import Task
+
+# Warnings about the models that this process has checked, by function, arguments, shape and task.
+_FOUND: dict[tuple[Any, ...], tuple[str, ...]] = {}
 
 
 def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
@@ -19,16 +25,28 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
     """
     from qbench.data import DATASETS
     from qbench.data.preprocessing import input_shape
+    from qbench.models import MODELS
+
+    for name, arguments, data, resolution in models:
+        source = DATASETS[data]
+        shape, task = input_shape(source.shape, resolution), source.make_task()
+        key = (MODELS[name], json.dumps(arguments, sort_keys=True, default=repr), shape, task)
+        if key not in _FOUND:
+            _FOUND[key] = _checked(name, arguments, shape, task)
+        for text in _FOUND[key]:
+            say(text)
+
+
+def _checked(
+    name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
+) -> tuple[str, ...]:
+    """The warnings about a model that has been built and checked."""
     from qbench.models import build_model
     from qbench.quantize.kept_float import warnings
     from qbench.training.repeatable import check_builds, check_repeatable
 
-    for name, arguments, data, resolution in models:
-        source = DATASETS[data]
-        shape = input_shape(source.shape, resolution)
-        build = partial(build_model, name, arguments, shape, source.make_task())
-        model = build()
-        check_repeatable(name, model, build)
-        check_builds(name, model, build)
-        for text in dict.fromkeys(warnings(model)):
-            say(text)
+    build = partial(build_model, name, arguments, shape, task)
+    model = build()
+    check_repeatable(name, model, build)
+    check_builds(name, model, build)
+    return tuple(dict.fromkeys(warnings(model)))

@@ -23,6 +23,7 @@ class NetworkDescription:
 
     Attributes:
         settings: canonical text of all settings that the graph depends on.
+        builder: the function of the model; its name may stand for another function later.
         data_hash: the hash of the data, which are constants of the graph.
         image_shape: (height, width, channels) of the data's images.
         task: the task, which defines loss and outputs.
@@ -30,6 +31,7 @@ class NetworkDescription:
     """
 
     settings: str
+    builder: Callable[..., Any]
     data_hash: str
     image_shape: tuple[int, ...]
     task: Task
@@ -38,12 +40,15 @@ class NetworkDescription:
     @staticmethod
     def of(experiment: Experiment, data: Dataset) -> NetworkDescription:
         """The description of the network that an experiment trains on its data."""
+        from qbench.models import MODELS  # Keras, which a process that trains nothing goes without
+
         config = graph_settings(experiment)
         for key in _NO_PART:
             del config[key]
         config["quant"] = {"ema_decay": experiment.quant.ema_decay}
         return NetworkDescription(
             settings=json.dumps(config, sort_keys=True, default=list),
+            builder=MODELS[experiment.model.name],
             data_hash=data.hash,
             image_shape=tuple(data.train_images.shape[1:]),
             task=data.task,
@@ -55,15 +60,15 @@ class NetworkCache:
     """The networks that were used last."""
 
     def __init__(self, size: int) -> None:
-        """Keeps at most `size` networks."""
-        self._size = size
+        """Keeps at most `size` networks; the size can be changed."""
+        self.size = size
         self._kept: dict[NetworkDescription, Any] = {}  # in the order of their last use
 
     def get(self, description: NetworkDescription, build: Callable[[], Any]) -> Any:
         """The network with this description; if it is not kept, make room and build it."""
         network = self._kept.pop(description, None)
         if network is None:
-            while len(self._kept) >= self._size:
+            while len(self._kept) >= self.size:
                 del self._kept[next(iter(self._kept))]
             network = build()
         self._kept[description] = network

@@ -1,9 +1,9 @@
 """The tree of training segments: steps that several runs share are trained once.
 
-A run is a path of phases: first its float steps, then the phases of its scheme. If everything that can
-influence a phase is equal for several runs, they share its segments. A phase is cut into segments
-where a run branches off. This module is pure: content in, tree out. `qbench.planning.identity`
-defines the content.
+A run is a path of phases: first its float steps, then the phases of its scheme. If everything that
+can influence a phase is equal for several runs, they share its segments. A phase is cut into
+segments where a run branches off. This module is pure: content in, tree out.
+`qbench.planning.identity` defines the content.
 """
 
 from __future__ import annotations

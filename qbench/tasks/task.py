@@ -128,7 +128,10 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, outputs: Any, targets: Any) -> Any:
-        """The loss of each example, (B,) float32, in TensorFlow; training minimizes its mean."""
+        """The loss of each example, (B,) float32, in TensorFlow; training minimizes its mean.
+
+        TensorFlow traces it without AutoGraph. So it contains no Python `if` or `while` on tensors.
+        """
 
     @abstractmethod
     def predictions(self, outputs: Values, targets: Values) -> dict[str, Values]:

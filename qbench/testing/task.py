@@ -168,7 +168,7 @@ def _check_loss(task: Task, outputs: Values, targets: Values) -> None:
     """Check the loss and its gradient in a graph, as training steps compute it."""
     import tensorflow as tf
 
-    @tf.function
+    @tf.function(autograph=False)
     def both(given: Any, wanted: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(given)

@@ -195,7 +195,7 @@ def _traced(call: Call, training: bool) -> Any:
     alone = _alone(call)
     trained = alone.trainable_variables if training else []
 
-    @tf.function
+    @tf.function(autograph=False)
     def run(*values: Any) -> Any:
         outputs = alone(list(values), training=training)
         for variable in trained:

@@ -56,6 +56,7 @@ class Steps:
 
         @tf.function(
             input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
+            autograph=False,  # Keras does not convert the code of layers either
             jit_compile=self._jit,
         )
         def train_step(indices: Any, seed: Any, step: Any) -> Any:
@@ -90,7 +91,11 @@ class Steps:
         shape = (None, *self._data.test_images.shape[1:])
         settings = self._experiment.data
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=self._jit)
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+            autograph=False,
+            jit_compile=self._jit,
+        )
         def forward(images: Any) -> Any:
             x = network_input(images, settings.preprocessing, settings.resolution)
             return view(x, training=False)[0]

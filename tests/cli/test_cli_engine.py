@@ -21,6 +21,7 @@ def few(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_sharing_changes_no_byte_of_the_table_and_no_weight(
     tiny_sweep: Path, tiny: list[str], tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_shared_steps_are_trained_once(
     assert alone.total == 3 * 10
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_as_this_process(few: Path, tiny: list[str], tmp_path: Path) -> None:
     """Isolation is the default."""
     isolated = [text for text in tiny if text != "isolate=false"]

@@ -9,7 +9,6 @@ from cli_converted import SWEEP, rows_of
 from keras import layers
 
 from qbench.cli.main import main
-from qbench.engine.networks import NETWORKS
 from qbench.models import MODELS
 
 
@@ -24,11 +23,8 @@ def mixed(shape, classes, **_):
 
 @pytest.fixture(autouse=True)
 def network(monkeypatch):
-    """In the place of the digits' network; networks are kept from run to run by their name."""
+    """In the place of the digits' network."""
     monkeypatch.setitem(MODELS._items, "resnet_v1", mixed)
-    NETWORKS.clear()
-    yield
-    NETWORKS.clear()
 
 
 MINE = "mine (OwnConvolution): filters (3, 3, 8, 16) stays float in every row;"
@@ -47,6 +43,7 @@ def test_train_says_so_before_it_trains(tmp_path, tiny, capsys):
     assert MINE in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_its_files_are_right_and_say_what_they_are(tmp_path, capsys):
     command = [*SWEEP, "design.factors=[]", f"out={tmp_path}"]
     assert main([*command, "quant=deploy"]) == 0

@@ -14,7 +14,6 @@ from keras import layers, ops
 from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.cli.main import main
 from qbench.deploy import convert
-from qbench.engine.networks import NETWORKS
 from qbench.models import MODELS
 
 
@@ -93,12 +92,10 @@ def test_wrong_files_of_real_networks_are_failed_rows(
     build, bits, says, monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setitem(MODELS._items, "resnet_v1", build)
-    NETWORKS.clear()
     command = [*SWEEP, "design.factors=[]", "design.baseline=false", f"quant.bits={bits}"]
     assert main([*command, f"out={tmp_path}"]) == 1
     assert says in rows_of(tmp_path)["default"]["export_note"]
     assert rows_of(tmp_path)["default"]["export"] == "failed"
-    NETWORKS.clear()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,15 @@ def residual(image: Any) -> Any:
     return layers.Dense(5, name="logits")(x)
 
 
+def depthwise(image: Any) -> Any:
+    """A depthwise convolution and one of 1x1, each with normalization, and a dense head."""
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, depth_multiplier=2)(image)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    x = layers.Conv2D(4, 1, use_bias=False)(x)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
+
+
 def network(build: Any = residual) -> Any:
     """A model whose weights and moving statistics are all different from their start."""
     keras.utils.set_random_seed(7)

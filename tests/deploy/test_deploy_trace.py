@@ -5,10 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from deploy_examples import images, measured, network, quant, residual
+from deploy_examples import DEPLOY, depthwise, images, measured, network, quant, residual
 from integer_networks import flat
 from keras import layers
-from test_deploy_files import DEPLOY, depthwise
 
 from qbench.deploy import trace
 from qbench.deploy.convert import fixed

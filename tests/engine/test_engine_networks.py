@@ -60,7 +60,7 @@ def test_other_data_make_another_network(change: dict[str, Any]) -> None:
 
 
 def test_the_networks_used_last_are_kept() -> None:
-    a, b, c = (NetworkDescription(name, "", (), 10, False) for name in "abc")
+    a, b, c = (NetworkDescription(name, len, "", (), 10, False) for name in "abc")
     cache, built = NetworkCache(2), []
 
     def get(description: NetworkDescription) -> Any:

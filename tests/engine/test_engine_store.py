@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from full_disk import Half, refuse
+from full_disk import no_room_for, refuse
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.engine.cleaning import clean
@@ -86,8 +86,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch,
     save("a", _state(1))
     before = (store.folder / f"a.{kind}").read_bytes()
     if call == "write":
-        opened = os.fdopen
-        monkeypatch.setattr(os, "fdopen", lambda *rest, **more: Half(opened(*rest, **more)))
+        no_room_for(f"a.{kind}", monkeypatch)
     else:
         monkeypatch.setattr(os, call, refuse)
     with pytest.raises(DiskFull, match=f"disk full: no room for .*/a.{kind};"):

@@ -212,6 +212,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_killed_every_time_the_run_has_failed_and_the_others_go_on(worker, tmp_path):
     work = resolved({}, {"quant.bits": 4})
     trunk, victim, other = jobs(work, tmp_path)

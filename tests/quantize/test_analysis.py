@@ -69,14 +69,6 @@ def test_without_a_scheme_nothing_is_quantized():
     assert found == {"bn_b": Fused("bn_b.fused", freeze=False)}
 
 
-def test_an_average_needs_the_range_of_what_it_reads():
-    def build(image):
-        x = layers.AveragePooling2D(2, name="pool")(layers.Conv2D(2, 1, name="c")(image))
-        return layers.GlobalAveragePooling2D(name="mean")(layers.Subtract(name="d")([x, x]))
-
-    assert graph_of(network(build)).gathered == ("image", "c", "d", "mean")
-
-
 def test_numbers_of_classes_are_read_by_no_rule():
     """They have no range, and lie as deep as the image."""
 
@@ -203,18 +195,6 @@ def test_the_ends_of_the_network(first_last, edge):
     assert (stand_ins(plan)["conv_a"] is None) == (edge is None)
 
 
-def test_a_grid_survives_two_ops_that_pass_values_through():
-    def build(image):
-        x = layers.ReLU(name="relu")(image)
-        x = layers.MaxPooling2D(2, name="pool")(layers.ZeroPadding2D(1, name="pad")(x))
-        return layers.Conv2D(2, 1, name="c")(x)
-
-    plan = planned(build, placement=("activation", "conv"))
-    assert reads(plan, "pad") == [("relu", "relu.quantized")]
-    assert reads(plan, "pool") == [("pad", None)]
-    assert reads(plan, "c") == [("pool", None)]
-
-
 def test_a_tensor_shares_both_ends_with_what_it_is_tied_to():
     averages = RangeAverages(["a", "b"], 0.9)
     averages.averages.assign([[-1, 3], [-4, 2]])
@@ -237,58 +217,6 @@ def test_the_output_may_pass_the_last_tensor_on():
     }  # fmt: skip
     assert plan.output == "logits"
     assert (plan.last.tensor, plan.last.root, plan.last.quantized) == ("flat", "logits", None)
-
-
-def behind(layer):
-    def build(image):
-        x = layers.ReLU(name="relu")(layers.Conv2D(2, 1, name="first")(image))
-        return layers.Conv2D(2, 1, name="second")(layer(x))
-
-    return build
-
-
-def test_an_op_passes_a_grid_on():
-    build = behind(layers.MaxPooling2D(name="pool"))
-    plan = planned(build, placement=("conv", "activation"))
-    assert reads(plan, "pool") == [("relu", "relu.quantized")]
-    assert reads(plan, "second") == [("pool", None)]
-    (read,) = plan.calls[-1].reads
-    assert read.root == "relu"
-
-
-def test_an_op_passes_values_on_that_lie_on_no_grid_yet():
-    """The range is that of the tensor before it, so that of no root."""
-    plan = planned(behind(layers.MaxPooling2D(name="pool")), placement=("conv",))
-    assert reads(plan, "pool") == [("relu", None)]
-    assert reads(plan, "second") == [("pool", "pool.quantized")]
-    (one,) = plan.quantized_tensors
-    assert one.root == "relu"
-    assert one.row == Row(plan.tensors.index("relu"), is_root=False)
-
-
-def test_an_average_has_the_range_of_its_input_and_new_values():
-    build = behind(layers.AveragePooling2D(2, name="pool"))
-    plan = planned(build, placement=("conv", "activation"))
-    assert reads(plan, "pool") == [("relu", "relu.quantized")]
-    assert reads(plan, "second") == [("pool", "pool.quantized")]
-    rows = [one.row for one in plan.quantized_tensors]
-    assert rows == [Row(1, is_root=True), Row(1, is_root=False)]
-
-
-def split(image):
-    x = layers.ReLU(name="relu")(layers.Conv2D(4, 1, name="first")(image))
-    left, right = keras.ops.split(x, 2, axis=-1)
-    return layers.Add(name="sum")([layers.Conv2D(2, 1, name="second")(left), right])
-
-
-def test_every_tensor_of_an_op_passes_a_grid_on():
-    plan = planned(split)
-    (call,) = [call for call in plan.calls if "split" in call.op.name]
-    left, right = call.makes
-    assert (left, right) == (call.op.name, f"{call.op.name}.2")
-    assert reads(plan, "second") == [(left, None)]
-    assert reads(plan, "sum") == [("second", "second.quantized"), (right, None)]
-    assert {read.root for read in plan.reads if read.tensor in call.makes} == {"relu"}
 
 
 def test_layers_of_the_network_keep_their_names():

@@ -22,6 +22,7 @@ HEIGHTS: dict[str, Any] = {
         Metric("loss", "loss", "", 4, False).as_config(),
     ],
 }
+FIRST = Metric.from_config(HEIGHTS["metrics"][0])
 THREE_CLASSES: dict[str, Any] = Classification(3).as_record()
 
 
@@ -31,6 +32,11 @@ def rows(task: dict[str, Any], seeds: int = 1) -> list[examples.Row]:
     for row in table:
         row.task = task
     return table
+
+
+def value(number: int, seed: int = 0) -> float:
+    """The error that the record of a row and seed has."""
+    return examples.metrics(number, seed, HEIGHTS)[ERROR]
 
 
 def path(error: float) -> dict[str, float]:

@@ -8,30 +8,23 @@ import json
 import re
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import report_conversions as conversions
 import report_examples as examples
 import report_grids as grids
 import report_hostile as hostile
 import report_tasks as tasks
-from matplotlib.figure import Figure
 
 from qbench.cli.main import main
-from qbench.report import bits_grid, deployed, differences, heatmap, values
+from qbench.report import deployed, differences, values
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
-from qbench.report.figures import loss_figures
-from qbench.report.latency import latency_figure
 from qbench.report.reference import reference
 from qbench.storage.conversions import read
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import TAKEN, Metric
 
-ERROR = Metric.from_config(tasks.HEIGHTS["metrics"][0])
 ACCURACY = Classification(10).metrics[0]
 SIMILARITY = Metric("similarity", "similarity", "", 3, True, "first")
 
@@ -39,10 +32,6 @@ SIMILARITY = Metric("similarity", "similarity", "", 3, True, "first")
 def _read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _value(number: int, seed: int = 0) -> float:
-    return examples.metrics(number, seed, tasks.HEIGHTS)[tasks.ERROR]
 
 
 def _heads(page: str) -> list[str]:
@@ -80,7 +69,7 @@ def test_columns_are_those_of_the_task(seeds: Path) -> None:
 def test_means_and_spreads_have_the_digits_and_heads_of_the_task(seeds: Path) -> None:
     head, _, line = examples.cells((seeds / "table.md").read_text().partition("\n- ")[0])
     shown = dict(zip(head, line, strict=True))
-    found = [_value(1, seed) for seed in range(2)]
+    found = [tasks.value(1, seed) for seed in range(2)]
     assert shown["mean absolute error px"] == f"{fmean(found):.3f} ± {stdev(found):.3f}"
     assert shown["deployed px"] == "1.750 ± 0.707"
     assert shown["deployed seeds"] == "2"
@@ -139,7 +128,7 @@ def test_a_difference_is_quantized_less_float_in_the_metrics_unit(tmp_path: Path
     folder = grids.write(tmp_path, grids.DEPTHS, task=tasks.HEIGHTS)
     shown = build_report(folder).text
     (first, *_) = _read(folder / "differences.csv")
-    found = _value(1) - _value(0)
+    found = tasks.value(1) - tasks.value(0)
     assert list(first) == [
         *("model.depth", "float_mean_absolute_error", "mean_absolute_error", "difference"),
         *("difference_std", "size_mb", "n_seeds"),
@@ -157,89 +146,6 @@ def test_a_difference_is_quantized_less_float_in_the_metrics_unit(tmp_path: Path
     assert examples.cells(text)[0] == head
 
 
-def _colour(figure: Figure, row: int, column: int) -> tuple[float, float]:
-    """Red and blue of a cell of the first matrix."""
-    (image,) = figure.axes[0].get_images()
-    data = np.asarray(image.get_array())
-    red, _, blue, _ = image.to_rgba(data)[row, column]
-    return float(red), float(blue)
-
-
-@pytest.mark.parametrize("task", [tasks.HEIGHTS, None], ids=["lower", "higher"])
-def test_blue_is_better_and_red_is_worse(task: dict[str, Any] | None, tmp_path: Path) -> None:
-    sweep = collect(grids.write(tmp_path, grids.GRID, task=task))
-    found = bits_grid.bits_grids(sweep)
-    (drawing,) = heatmap.heatmap(found, [])
-    figure = drawing.make()
-    numbers = found[0].values.to_numpy(float)
-    assert numbers.min() < -5 and numbers.max() > 5
-    for (row, column), value in np.ndenumerate(numbers):
-        red, blue = _colour(figure, row, column)
-        assert (blue > red) == (value > 0) if task is None else (blue > red) == (value < 0)
-
-
-def test_the_matrix_is_in_the_metrics_unit(tmp_path: Path) -> None:
-    folder = grids.write(tmp_path, grids.GRID, task=tasks.HEIGHTS)
-    shown = build_report(folder).text
-    assert f"float mean absolute error {_value(0):.3f} px" in shown
-    assert f"{_value(2) - _value(0):+.3f}" in shown
-    text = (folder / "bits_grid.md").read_text()
-    title = "Difference to float mean absolute error by bits of weights and activations"
-    assert title in text
-    assert "Quantized less float in px (lower is better), the mean over the seeds; one" in text
-    (drawing,) = heatmap.heatmap(bits_grid.bits_grids(collect(folder)), [])
-    assert drawing.make().axes[-1].get_ylabel() == "px (lower is better)"
-
-
-def test_small_differences_are_pale_in_any_unit(tmp_path: Path) -> None:
-    """Colours end at 200 steps of the last digit: 2 percentage points, 0.2 px."""
-    for metric, least in ((ACCURACY, 2.0), (ERROR, 0.2)):
-        (found,) = bits_grid.bits_grids(collect(grids.write(tmp_path / metric.name, grids.GRID)))
-        flat = bits_grid.BitsGrid("", metric, 1.0, 0 * found.values)
-        (drawing,) = heatmap.heatmap([flat], [])
-        (image,) = drawing.make().axes[0].get_images()
-        assert image.get_clim() == (-least, least)
-
-
-def test_losses_have_the_name_of_the_tasks_loss(tmp_path: Path) -> None:
-    for name, task in {"squared error": tasks.HEIGHTS, "softmax cross-entropy": None}.items():
-        table = examples.rows() if task is None else tasks.rows(task)
-        drawings = loss_figures(collect(examples.write(tmp_path / name, table)))
-        assert {drawing.make().axes[0].get_ylabel() for drawing in drawings} == {name}
-        assert len(drawings) == 4
-
-
-def test_losses_below_zero_are_drawn_too(tmp_path: Path) -> None:
-    """Those of a likelihood may be; a logarithmic axis would leave them out without a word."""
-    folder = examples.write(tmp_path, tasks.rows(tasks.HEIGHTS))
-    sweep = collect(folder)
-    (row,) = [row for row in sweep.manifest["rows"] if row["label"] == "baseline"]
-    path = sweep.run_folder(row["runs"][0]["id"]) / "history.csv"
-    drawing = loss_figures(sweep)[0]
-    assert drawing.make().axes[0].get_yscale() == "log"
-    history = pd.read_csv(path)
-    history.assign(loss=history["loss"] - history["loss"].median()).to_csv(path, index=False)
-    assert drawing.make().axes[0].get_yscale() == "linear"
-
-
-def test_long_labels_and_units_fit_their_figures(tmp_path: Path) -> None:
-    """As long as a metric may have them; what stands beyond a figure's edge would be cut off."""
-    first = {**tasks.HEIGHTS["metrics"][0], "label": "long word " * 4, "unit": "m " * 9}
-    task = {**tasks.HEIGHTS, "metrics": [first, tasks.HEIGHTS["metrics"][1]]}
-    grid = collect(grids.write(tmp_path / "grid", grids.GRID, task=task))
-    made = examples.write(tmp_path / "files", tasks.rows(task)[:2])
-    tasks.add(made, 1)
-    files = collect(made)
-    drawings = heatmap.heatmap(bits_grid.bits_grids(grid), [])
-    drawings += deployed.deployed_figure(runs_frame(files), files.metric, [])
-    assert len(drawings) == 2
-    for drawing in drawings:
-        figure = drawing.make()
-        figure.canvas.draw()
-        box = figure.get_tightbbox()
-        assert box.x0 > -0.02 and box.x1 < figure.get_figwidth() + 0.02
-
-
 def test_the_figure_of_files_is_of_the_first_metric(seeds: Path) -> None:
     sweep = collect(seeds)
     (drawing,) = deployed.deployed_figure(runs_frame(sweep), sweep.metric, [])
@@ -247,27 +153,11 @@ def test_the_figure_of_files_is_of_the_first_metric(seeds: Path) -> None:
     assert drawing.title == "Mean absolute error in simulation and of the converted file"
     assert axes.get_xlabel() == "mean absolute error px (lower is better)"
     simulated, converted = axes.lines
-    assert list(simulated.get_xdata()) == [pytest.approx(fmean(_value(1, s) for s in range(2)))]
+    assert list(simulated.get_xdata()) == [
+        pytest.approx(fmean(tasks.value(1, s) for s in range(2)))
+    ]
     assert list(converted.get_xdata()) == [1.75]
     assert "deployed.svg" in {path.name for path in (seeds / "figures").iterdir()}
-
-
-def test_latency_stands_against_the_first_metric(tmp_path: Path) -> None:
-    folder = examples.write(tmp_path, tasks.rows(tasks.HEIGHTS)[:2])
-    run = tasks.add(folder, 1)
-    row = {"kernels": "xnnpack", "threads": 1, "milliseconds": {"int8": {"median": 3}}}
-    timed = {"file": "model_int8.tflite", "sha256": "aa", "batch": 1, "rows": [row]}
-    (run / "latency.json").write_text(json.dumps(timed))
-    (drawing,) = latency_figure(collect(folder))
-    axes = drawing.make().axes[0]
-    assert drawing.title == "Mean absolute error by latency"
-    assert axes.get_ylabel() == "mean absolute error of the file, px (lower is better)"
-    assert [list(line.get_ydata()) for line in axes.lines] == [[1.25]]
-    build_report(folder)
-    assert (folder / "figures" / "latency_mean_absolute_error.svg").is_file()
-    (run / "latency.json").unlink()
-    build_report(folder)
-    assert not list((folder / "figures").glob("latency*"))
 
 
 def test_the_reference_is_said_in_the_metrics_unit(tmp_path: Path) -> None:
@@ -330,7 +220,7 @@ def test_no_column_beside_them_may_be_called_as_a_metric(seeds: Path) -> None:
     metrics = {tasks.ERROR, "loss"}
     beside = {name for name in heads if not any(name.endswith(own) for own in metrics)}
     beside -= {*examples.COLUMNS}
-    beside |= {*differences.figures(ERROR)} - {f"float_{tasks.ERROR}", tasks.ERROR}
+    beside |= {*differences.figures(tasks.FIRST)} - {f"float_{tasks.ERROR}", tasks.ERROR}
     free = {name for name in beside if not name.startswith(("xnnpack", "builtin", "reference"))}
     assert {name for name in free if not name.endswith(("_std", "_mb"))} <= TAKEN
 
@@ -377,7 +267,7 @@ def test_records_with_and_without_a_task_share_a_table(tmp_path: Path) -> None:
     ("metric", "number", "difference", "amount", "unit", "said"),
     [
         (ACCURACY, "1.25", "+1.25", "1.25 %", "percentage points", "Accuracy in %; the"),
-        (ERROR, "1.250", "+1.250", "1.250 px", "px", "Mean absolute error in px (lower is"),
+        (tasks.FIRST, "1.250", "+1.250", "1.250 px", "px", "Mean absolute error in px (lower is"),
         (SIMILARITY, "1.250", "+1.250", "similarity 1.250", "similarity", "Similarity; the"),
     ],
     ids=lambda value: value.name if isinstance(value, Metric) else "",

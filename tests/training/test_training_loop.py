@@ -17,7 +17,7 @@ from qbench.training.loop import _finite, history, train
 @pytest.fixture(scope="module")
 def logged_each_step() -> list[dict[str, Any]]:
     chosen = examples.experiment()
-    return examples.trained(examples.fresh(chosen), chosen)
+    return examples.trained(examples.ready(chosen), chosen)
 
 
 def test_a_row_for_every_step(logged_each_step: list[dict[str, Any]]) -> None:
@@ -41,7 +41,7 @@ def test_rows_of_several_steps_end_with_their_phase(
     every: int, rows: list[tuple[int, int]], logged_each_step: list[dict[str, Any]]
 ) -> None:
     chosen = examples.experiment({"train.log_every": every})
-    logged = examples.trained(examples.fresh(chosen), chosen)
+    logged = examples.trained(examples.ready(chosen), chosen)
     assert [row["step"] for row in logged] == [end for _, end in rows]
     assert [row["phase"] for row in logged] == [
         logged_each_step[start]["phase"] for start, _ in rows
@@ -87,13 +87,13 @@ def test_steps_of_the_rows(
 )
 def test_phases_follow_the_delay(delay: float, phases: list[str]) -> None:
     chosen = examples.experiment({"quant.delay": delay, "train.steps": 3})
-    logged = examples.trained(examples.fresh(chosen), chosen)
+    logged = examples.trained(examples.ready(chosen), chosen)
     assert [row["phase"] for row in logged] == phases
 
 
 def test_a_float_run_has_no_quantized_phase() -> None:
     chosen = examples.experiment({"quant.enabled": False, "train.steps": 3, "quant.delay": 0.0})
-    logged = examples.trained(examples.fresh(chosen), chosen)
+    logged = examples.trained(examples.ready(chosen), chosen)
     assert [row["phase"] for row in logged] == ["float"] * 3
 
 
@@ -101,7 +101,7 @@ def test_a_float_run_has_no_quantized_phase() -> None:
 def test_every_step_is_reported_once(steps: int) -> None:
     chosen = examples.experiment({"train.steps": steps})
     reports: list[tuple[int, float]] = []
-    network = examples.fresh(chosen)
+    network = examples.ready(chosen)
     logged = train(
         network, chosen, examples.digits(), lambda new, loss: reports.append((new, loss))
     )
@@ -113,7 +113,7 @@ def _first_bad_step(chosen: Any) -> int:
     """Trains one step at a time until a loss is not finite."""
     import tensorflow as tf
 
-    network, data = examples.fresh(chosen), examples.digits()
+    network, data = examples.ready(chosen), examples.digits()
     step = network.train_step(None)
     batches = Batches(len(data.train_images), chosen.train.batch_size, chosen.seed)
     for number in range(chosen.train.steps):
@@ -131,7 +131,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(rate: float) -> None:
     chosen = examples.experiment(values)
     bad = _first_bad_step(chosen)
     with pytest.raises(Diverged) as error:
-        examples.trained(examples.fresh(chosen), chosen)
+        examples.trained(examples.ready(chosen), chosen)
     assert error.value.args == (bad,)
     assert bad > 0
 
@@ -151,9 +151,8 @@ def _state(network: Any) -> list[Any]:
 
 RUNS: list[tuple[str, dict[str, Any]]] = [
     ("measured ranges", {}),
-    ("moving averages", {"quant.range_given": True}),
     ("augmented", {"data.augment": True}),
-    ("fake_quant", {"quant.op": "fake_quant"}),
+    ("moving averages", {"quant.op": "fake_quant"}),
 ]
 
 
@@ -176,7 +175,7 @@ def test_the_same_training_gives_the_same_bits(values: dict[str, Any]) -> None:
 def test_a_network_used_for_another_seed_and_delay_leaves_no_trace() -> None:
     chosen = examples.experiment()
     other = chosen.with_values({"seed": 5, "quant.delay": 0.2, "quant.bits": 4})
-    used, clean = examples.fresh(other), examples.fresh(chosen)
+    used, clean = examples.fresh(other), examples.ready(chosen)
     elsewhere = examples.trained(used, other)
     used.initialise(chosen.seed)
     assert examples.trained(used, chosen) == examples.trained(clean, chosen) != elsewhere
@@ -185,8 +184,8 @@ def test_a_network_used_for_another_seed_and_delay_leaves_no_trace() -> None:
 
 
 def test_seeds_differ_and_training_changes_the_weights() -> None:
-    chosen = examples.experiment({"train.steps": 2})
-    network = examples.fresh(chosen)
+    chosen = examples.experiment({"train.steps": 3})
+    network = examples.ready(chosen)
     start = network.weights_hash()
     network.initialise(1)
     assert network.weights_hash() != start
@@ -199,8 +198,8 @@ def test_seeds_differ_and_training_changes_the_weights() -> None:
 def test_the_float_phase_is_that_of_a_float_run() -> None:
     quantized = examples.experiment()
     float_run = quantized.with_values({"quant.enabled": False})
-    one = examples.trained(examples.fresh(quantized), quantized)
-    two = examples.trained(examples.fresh(float_run), float_run)
+    one = examples.trained(examples.ready(quantized), quantized)
+    two = examples.trained(examples.ready(float_run), float_run)
     assert one[:5] == two[:5]
     assert one[5:] != two[5:]
 
@@ -210,18 +209,19 @@ def test_weight_decay_is_trained_but_not_logged() -> None:
     histories = []
     for decay in (0.0, 0.1):
         chosen = examples.experiment({"train.weight_decay": decay, "train.steps": 3})
-        histories.append(examples.trained(examples.fresh(chosen), chosen))
+        histories.append(examples.trained(examples.ready(chosen), chosen))
     assert histories[0][0] == histories[1][0]
     assert histories[0][1] != histories[1][1]
 
 
-@pytest.mark.parametrize("op", ["qdq_v2", pytest.param("fake_quant", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
 def test_steps_compiled_by_xla_train_the_same_but_for_rounding(op: str) -> None:
     """Eight bits' steps magnify last bits a little; another computation would be far off."""
     losses = []
     for jit in ("off", "on"):
         chosen = examples.experiment({"train.jit": jit, "train.steps": 6, "quant.op": op})
-        rows = examples.trained(examples.fresh(chosen), chosen)
+        rows = examples.trained(examples.ready(chosen), chosen)
         losses.append([float(row["loss"]) for row in rows])
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
     assert losses[1] != losses[0]

@@ -18,6 +18,14 @@ from qbench.training.loop import train_phase
 from qbench.training.randomness import generator_states, set_states
 
 EACH = pytest.mark.parametrize("build", RANDOM.values(), ids=RANDOM)
+# Attention has the largest graph and the same kind of generator as dropout.
+QUICK = pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(build, id=name, marks=pytest.mark.slow if name == "attention" else ())
+        for name, build in RANDOM.items()
+    ],
+)
 
 
 def states_at(seed, step, count):
@@ -83,7 +91,7 @@ def test_training_is_that_of_a_plain_loop_with_these_states(build, phase, monkey
     assert own.furthest(got, ends[1]) > 1e-3  # the states of the next step are others
 
 
-@EACH
+@QUICK
 def test_pieces_give_the_bits_of_the_whole(build, monkeypatch):
     """With a new network after each cut, and with one that has trained something else before."""
     own.register(monkeypatch, build)
@@ -109,7 +117,7 @@ def test_pieces_give_the_bits_of_the_whole(build, monkeypatch):
     assert network.weights_hash() == whole
 
 
-@EACH
+@QUICK
 def test_evaluation_draws_nothing(build, monkeypatch):
     own.register(monkeypatch, build)
     chosen = own.experiment(own.PHASES["quantized"])

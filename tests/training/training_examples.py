@@ -8,6 +8,7 @@ from qbench.base import device
 from qbench.config.experiment import Experiment
 from qbench.data import load
 from qbench.data.dataset import Dataset
+from qbench.engine.networks import NetworkDescription
 from qbench.training.loop import train
 from qbench.training.network import Network
 
@@ -28,6 +29,7 @@ CONFIG: dict[str, Any] = {
     "threads": 2,
     "seed": 0,
 }
+_KEPT: dict[NetworkDescription, Network] = {}
 
 
 def experiment(values: dict[str, Any] | None = None) -> Experiment:
@@ -45,6 +47,18 @@ def fresh(chosen: Experiment) -> Network:
     network = Network(chosen, digits())
     network.initialise(chosen.seed)
     return network
+
+
+def ready(chosen: Experiment) -> Network:
+    """A network, initialised with the experiment's seed, that earlier tests may have trained.
+
+    Its compiled steps are kept. Tests of what an earlier training leaves behind use `fresh`.
+    """
+    description = NetworkDescription.of(chosen, digits())
+    if description not in _KEPT:
+        _KEPT[description] = Network(chosen, digits())
+    _KEPT[description].initialise(chosen.seed)
+    return _KEPT[description]
 
 
 def trained(network: Network, chosen: Experiment) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""LiteRT inference in integers only, bit for bit equal to LiteRT's reference kernels.
+"""Integer-only LiteRT inference in numpy, bit for bit equal to LiteRT's reference kernels.
 
-Jacob et al. 2018, section 2 and appendix A, in numpy. `arithmetic` holds the fixed-point arithmetic
-with its two tie rules. `graph` reads a file. `node` and `windows` hold what operators have in
-common. `products` and `pointwise` are the operators. `IntegerFile` runs a file. The scales of a
-file are float32; they become integers when the file is read. Between the codes of the input and the
-codes of the output there is no floating point.
+The method is that of Jacob et al. 2018, section 2 and appendix A. `arithmetic` holds the
+fixed-point arithmetic with its two tie rules. `graph` reads a file. `node` and `windows` hold the
+code that several operators share. `products` and `pointwise` hold the operators. `IntegerFile` runs
+a file. The scales in a file are float32; they are converted to integers when the file is read. All
+steps from the input codes to the output codes use integers only.
 """
 
 from qbench.deploy.integer.arithmetic import (

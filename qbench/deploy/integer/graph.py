@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from qbench.base.errors import QbenchError
 
 IDENTIFIER = b"TFL3"
-# The schema's numbers of the types that an int8 file holds; all others are read by name alone.
+# Values are read for these types of the schema; for other types only the name is read.
 _STORED = {"INT8": np.int8, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32}
-# By operator: the table of its options in the schema, and the fields that count.
+# For each operator: the schema's table of its options, and the fields that are read.
 _CONVOLUTION = (
     "Padding",
     "StrideH",
@@ -39,7 +39,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "MEAN": ("ReducerOptions", ("KeepDims",)),
 }
-# What reading a file whose offsets and lengths are wrong raises.
+# Reading a file with wrong offsets or lengths raises one of these errors.
 _DAMAGE = (
     struct.error,
     IndexError,
@@ -50,7 +50,7 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
 )
-# (an operator's name, the operator in the schema's form) -> its options.
+# A function that takes an operator's name and the schema's operator, and returns its options.
 _Options = Callable[[str, Any], dict[str, int]]
 
 
@@ -59,14 +59,14 @@ class Tensor:
     """A tensor of a file.
 
     Attributes:
-        index: its number in the file.
+        index: its index in the file.
         name: its name; other tensors may have the same name.
-        shape: its shape in the file; the first size of a computed tensor is 1, the batch.
-        dtype: the type's name in lower case, `int8`.
-        scales: S of eq. 1, one or one per channel; empty if the file states none.
-        zero_points: Z of eq. 1, as many as scales.
+        shape: its shape in the file; the first axis of a computed tensor is the batch, of size 1.
+        dtype: the type's name in lower case, such as `int8`.
+        scales: S of eq. 1, one scale or one scale per channel; empty if the file states none.
+        zero_points: Z of eq. 1, one zero point per scale.
         axis: the axis of the channels, if there is one scale per channel.
-        data: its values, if it is a constant.
+        data: its values if it is a constant, else None.
     """
 
     index: int
@@ -85,9 +85,9 @@ class Operator:
 
     Attributes:
         name: its name in the schema, such as `CONV_2D`.
-        inputs: the numbers of its input tensors; -1 for an absent input.
-        outputs: the numbers of its output tensors.
-        options: the schema's fields by name; empty for operators without options.
+        inputs: the indices of its input tensors; -1 for an absent input.
+        outputs: the indices of its output tensors.
+        options: the values of the fields in _OPTIONS by name; empty for all other operators.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """The first subgraph of a file; `inputs` and `outputs` are numbers of tensors."""
+    """The only subgraph of a file; `inputs` and `outputs` are indices of tensors."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
@@ -107,10 +107,10 @@ class Graph:
 
 
 def read_graph(content: bytes) -> Graph:
-    """A file's graph.
+    """The graph of a file.
 
     Raises:
-        QbenchError: this is not a LiteRT file, or a damaged one.
+        QbenchError: the file is not a LiteRT file, is damaged, or has several subgraphs.
     """
     if content[4:8] != IDENTIFIER:
         raise QbenchError("not a LiteRT file: it does not begin like one.")
@@ -121,10 +121,10 @@ def read_graph(content: bytes) -> Graph:
 
 
 def read_operators(content: bytes) -> tuple[Operator, ...]:
-    """The operators of a file's first subgraph in order, without their options.
+    """The operators of the first subgraph of a file in order, without their options.
 
-    This function also reads files that `read_graph` refuses: files with several subgraphs, or with
-    other operators.
+    This function also reads files that the integer reference refuses: files with several subgraphs
+    or with other operators.
 
     Raises:
         QbenchError: the file is damaged.
@@ -136,7 +136,7 @@ def read_operators(content: bytes) -> tuple[Operator, ...]:
 
 
 class _Reader:
-    """Reads one file; raises one of _DAMAGE if the file makes no sense."""
+    """Reads one file; raises one of the errors in _DAMAGE if the file is damaged."""
 
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert import schema_py_generated as schema
@@ -158,7 +158,7 @@ class _Reader:
         return Graph(tensors, operators, *ends)
 
     def _range(self, length: int) -> range:
-        """Every element of a vector takes four bytes or more."""
+        """The indices of a vector; each element takes 4 bytes or more, which limits the length."""
         return range(_checked(length, 0, len(self.content) // 4, "a length"))
 
     def _tensor(self, index: int, tensor: Any) -> Tensor:
@@ -205,7 +205,7 @@ class _Reader:
         code = self.model.OperatorCodes(
             _checked(number, 0, self.model.OperatorCodesLength(), "an operator's code")
         )
-        # Files from before there were more than 127 operators have the older field alone.
+        # Older files have only the deprecated field, which ends at operator 127.
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = _name_of(self.schema.BuiltinOperator, builtin)
         if name == "CUSTOM":
@@ -232,7 +232,7 @@ class _Reader:
 
 
 def _numbers(vector: Any) -> tuple[int, ...]:
-    """A vector of integers; the schema's classes give 0 for a missing vector."""
+    """A vector as a tuple; empty for a missing vector, for which the schema's classes give 0."""
     return tuple(int(number) for number in vector) if isinstance(vector, np.ndarray) else ()
 
 
@@ -243,7 +243,7 @@ def _checked(number: int, low: int, end: int, what: str) -> int:
 
 
 def _name_of(enumeration: Any, number: int) -> str:
-    """The name that the schema gives a number."""
+    """The name of a number in an enumeration of the schema."""
     names = {value: name for name, value in vars(enumeration).items() if name.isupper()}
     if number not in names:
         raise ValueError(f"{enumeration.__name__} {number} is unknown")

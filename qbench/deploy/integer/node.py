@@ -1,4 +1,4 @@
-"""An operator of a file, with the checks that every kind of operator makes of its tensors."""
+"""One operator of a file, and the checks of its tensors that several kinds of operators share."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _NAMES = {4: "TANH", 5: "SIGN_BIT"}
 
 @dataclass(frozen=True)
 class Step:
-    """An operator, ready to be applied.
+    """An operator that is ready to run.
 
     Attributes:
-        shape: the shape of its output for one image, batch included: (1, ...).
-        apply: computes its output from its inputs (N, ...), int8, without the constants of the
-            file.
+        shape: the shape of its output for one image, with the batch axis: (1, ...).
+        apply: takes the computed input tensors, int8 (N, ...), and returns the output tensor, int8
+            (N, ...). It does not take constant inputs.
     """
 
     shape: Shape
@@ -40,8 +40,10 @@ class Step:
 class Node:
     """An operator with its tensors.
 
-    The first size of every computed tensor is the batch: 1 in the file, and N if N images are run.
-    The results are the same as for one image after another.
+    The first axis of every computed tensor is the batch. Its size is 1 in the file and N in a run
+    of N images. Such a run gives the same codes as N runs of one image.
+
+    The grid of a tensor is its scale and its zero point.
     """
 
     def __init__(self, graph: Graph, number: int) -> None:
@@ -52,26 +54,30 @@ class Node:
             raise self.error(f"has {len(self.operator.outputs)} outputs, expected 1")
 
     def error(self, what: str) -> QbenchError:
-        """An error about this operator; `what` follows its name."""
+        """An error about this operator; `what` is the text after the operator's name."""
         return QbenchError(f"{self.name} {what}.")
 
     @property
     def output(self) -> Tensor:
-        """The tensor it makes, int8 with one scale."""
+        """Its output tensor, int8 with one scale."""
         return self.grid(self._tensors[self.operator.outputs[0]])
 
     @property
     def inputs(self) -> int:
-        """The number of its inputs, absent ones included."""
+        """The number of its inputs, including absent inputs."""
         return len(self.operator.inputs)
 
     def input(self, k: int) -> Tensor | None:
-        """Its k-th input, if there is one."""
+        """Its input k, counted from 0; None if the input is absent."""
         number = self.operator.inputs[k] if k < self.inputs else -1
         return None if number < 0 else self._tensors[number]
 
     def grid(self, tensor: Tensor | None) -> Tensor:
-        """The tensor, checked to be int8 with one scale and a zero point that is a code."""
+        """Check that a tensor is int8, with one scale and an int8 zero point, and return it.
+
+        Raises:
+            QbenchError: the tensor is absent or has another type or grid.
+        """
         if tensor is None:
             raise self.error("lacks an input")
         if tensor.dtype != "int8" or len(tensor.scales) != 1:
@@ -83,11 +89,16 @@ class Node:
         return tensor
 
     def _zero_point(self, tensor: Tensor) -> None:
+        """Check that the first zero point is an int8 code."""
         if not -128 <= tensor.zero_points[0] <= 127:
             raise self.error(f"has the zero point {tensor.zero_points[0]}, which is no int8 code")
 
     def computed(self, k: int = 0) -> Tensor:
-        """Its k-th input, an int8 tensor that is no constant."""
+        """Its input k, a computed int8 tensor of shape (1, ...).
+
+        Raises:
+            QbenchError: the input is a constant, or has another shape, type or grid.
+        """
         tensor = self.grid(self.input(k))
         if tensor.data is not None:
             raise self.error(
@@ -98,35 +109,65 @@ class Node:
         return tensor
 
     def images(self, k: int = 0) -> Tensor:
-        """Its k-th input, of shape (1, H, W, C)."""
+        """Its input k, a computed int8 tensor of shape (1, H, W, C).
+
+        Raises:
+            QbenchError: the input is a constant, or has another shape, type or grid.
+        """
         tensor = self.computed(k)
         if len(tensor.shape) != 4 or 0 in tensor.shape:
             raise self.error(f"has the shape {tensor.shape}, expected (1, height, width, channels)")
         return tensor
 
     def constant(self, k: int, *dtypes: str) -> NDArray[Any]:
-        """The values of its k-th input."""
+        """The values of its input k, which is a constant.
+
+        Args:
+            k: the position of the input, counted from 0.
+            dtypes: the allowed types.
+
+        Raises:
+            QbenchError: the input is absent, is not a constant, or has another type.
+        """
         tensor = self.input(k)
         if tensor is None or tensor.data is None or tensor.dtype not in dtypes:
             raise self.error(f"expects its input {k} to be a constant of {' or '.join(dtypes)}")
         return tensor.data
 
     def kernel(self, channels: int, axis: int) -> Tensor:
-        """Input 1, int8, with one scale or one for each of the channels."""
+        """Input 1, the int8 kernel, with one scale or one scale per channel.
+
+        Args:
+            channels: number of output channels.
+            axis: the kernel's axis of output channels.
+
+        Raises:
+            QbenchError: the kernel is not an int8 constant, is empty, or has another number of
+                scales; its zero point is not an int8 code; or it has one scale per channel, but
+                along another axis or with a zero point other than 0.
+        """
         data = self.constant(1, "int8")
         tensor = self.input(1)
         assert tensor is not None
         if len(tensor.scales) not in (1, channels):
             raise self.error(f"has {len(tensor.scales)} scales for {channels} channels")
         if len(tensor.scales) > 1 and (tensor.axis != axis or any(tensor.zero_points)):
-            raise self.error("has a kernel with a scale a channel that is not symmetric by channel")
+            raise self.error(
+                f"expects one kernel scale per channel on axis {axis} and zero points of 0"
+            )
         if 0 in data.shape or not tensor.scales:
             raise self.error(f"has a kernel of shape {data.shape} and {len(tensor.scales)} scales")
         self._zero_point(tensor)
         return tensor
 
     def bias(self, channels: int) -> NDArray[np.int64]:
-        """Input 2: (channels,), 0 if it is absent; its scale is assumed to be S1 S2 (eq. 11)."""
+        """Input 2, the int32 bias, as int64 (channels,); zeros if it is absent.
+
+        The scale of the bias is assumed to be S1 S2 (eq. 11).
+
+        Raises:
+            QbenchError: the bias is not an int32 constant or has another shape.
+        """
         if self.input(2) is None:
             return np.zeros(channels, np.int64)
         data = self.constant(2, "int32")
@@ -135,23 +176,39 @@ class Node:
         return data.astype(np.int64)
 
     def option(self, name: str, least: int = 0) -> int:
-        """One of its options."""
+        """The value of one option.
+
+        Args:
+            name: the name of the field in the schema.
+            least: the smallest allowed value.
+
+        Raises:
+            QbenchError: the value is below `least`.
+        """
         value = self.operator.options[name]
         if value < least:
             raise self.error(f"has {name} {value}, expected at least {least}")
         return value
 
     def same_grid(self, tensor: Tensor) -> None:
-        """Raises unless the tensor has the scale and zero point of the output."""
+        """Check that a tensor has the grid of the output.
+
+        Raises:
+            QbenchError: the tensor has another scale or zero point.
+        """
         output = self.output
         if (tensor.scales, tensor.zero_points) != (output.scales, output.zero_points):
             raise self.error(f"has {tensor.name!r} on another grid than its output")
 
     def clamp(self) -> Clamp:
-        """The fused activation as codes of the output (section 2.4).
+        """The range of output codes that the fused activation allows (section 2.4).
 
-        As TensorFlow Lite's CalculateActivationRangeQuantized: an end of the activation's range is
-        divided by the scale in float32 and rounded, ties away from zero.
+        The range is computed as in TensorFlow Lite's CalculateActivationRangeQuantized. Each end of
+        the activation's range is divided by the scale in float32 and rounded to an integer; a tie
+        goes away from zero. Then the zero point is added.
+
+        Raises:
+            QbenchError: the activation is not a clamp.
         """
         number = self.option("FusedActivationFunction")
         if number not in _ACTIVATIONS:

@@ -1,4 +1,7 @@
-"""The operators without a kernel: sums, pools and those that only move codes."""
+"""The operators without a kernel: sums, pools, means and operators that only move codes.
+
+q are codes, Z are zero points and S are scales; indices 1 and 2 are the inputs, 3 the output.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,16 @@ from qbench.deploy.integer.graph import Tensor
 from qbench.deploy.integer.node import Node, Shape, Step
 from qbench.deploy.integer.windows import Windows, total
 
-# How far ADD shifts its inputs to the left, to have bits below the point (A.2).
+# ADD shifts its inputs to the left by this number of bits, to have fractional bits (A.2).
 ADD_SHIFT = 20
 
 
 def add(node: Node) -> Step:
-    """ADD (A.2): both inputs on the scale of twice the larger one's, 2**-20 of it, then the sum's.
+    """ADD (A.2).
 
-    The factors S1, S2 / (2 max(S1, S2)) are at most a half, so no sum overflows. Every factor is
-    multiplied by with both roundings of Multiplier.
+    Both inputs are converted to the scale 2 max(S1, S2) / 2**20 and added. The sum is converted to
+    the scale S3. Each conversion is a `Multiplier.times` with its two roundings. The factors of the
+    inputs, S1 / (2 max(S1, S2)) and S2 / (2 max(S1, S2)), are at most 1/2, so no sum overflows.
     """
     operands = [_operand(node, k) for k in range(2)]
     output, clamp = node.output, node.clamp()
@@ -48,12 +52,13 @@ def add(node: Node) -> Step:
 
 
 def _operand(node: Node, k: int) -> Tensor:
+    """Input k of ADD, a computed tensor or a constant."""
     tensor = node.grid(node.input(k))
     return node.computed(k) if tensor.data is None else tensor
 
 
 def concatenation(node: Node) -> Step:
-    """CONCATENATION (A.3): all on one grid, so that nothing is computed."""
+    """CONCATENATION (A.3): all tensors have one grid, so the codes are joined unchanged."""
     inputs = [node.computed(k) for k in range(node.inputs)]
     for tensor in inputs:
         node.same_grid(tensor)
@@ -72,7 +77,7 @@ def concatenation(node: Node) -> Step:
 
 
 def pad(node: Node) -> Step:
-    """PAD with the code of 0, which is the zero point (section 2.1)."""
+    """PAD: the padding has the value 0, and its code is the zero point (section 2.1)."""
     tensor = node.computed()
     node.same_grid(tensor)
     widths = node.constant(1, "int32", "int64")
@@ -85,6 +90,7 @@ def pad(node: Node) -> Step:
 
 
 def _pool(node: Node) -> tuple[Windows, Shape, Clamp]:
+    """The windows, the output shape (1, rows, columns, C) and the clamp of a pool."""
     tensor = node.images()
     node.same_grid(tensor)
     size = node.option("FilterHeight", 1), node.option("FilterWidth", 1)
@@ -93,7 +99,7 @@ def _pool(node: Node) -> tuple[Windows, Shape, Clamp]:
 
 
 def max_pool(node: Node) -> Step:
-    """MAX_POOL_2D of the codes, on the input's grid."""
+    """MAX_POOL_2D: the maximum of the codes in each window; input and output have one grid."""
     windows, shape, clamp = _pool(node)
 
     def apply(x: Int8) -> Int8:
@@ -103,7 +109,10 @@ def max_pool(node: Node) -> Step:
 
 
 def average_pool(node: Node) -> Step:
-    """AVERAGE_POOL_2D of the codes that lie in the image; a tie goes away from the code 0."""
+    """AVERAGE_POOL_2D: the mean of the codes in each window, without the padding.
+
+    Input and output have one grid. A tie goes away from code 0.
+    """
     windows, shape, clamp = _pool(node)
     counts = windows.counts(*node.images().shape[1:3])
 
@@ -114,10 +123,11 @@ def average_pool(node: Node) -> Step:
 
 
 def mean(node: Node) -> Step:
-    """MEAN over any axes but the batch: the sum, times S1 / (S3 * the number of values).
+    """MEAN over any axes except the batch.
 
-    The multiplier's value is divided by the number of values, rounding down, after a shift to the
-    left that keeps its bits; the product then has both roundings of Multiplier.
+    The sum of q1 - Z1 is multiplied by S1 / (S3 * count), where `count` is the number of values in
+    one mean. Then Z3 is added. The multiplier includes the division by `count` (see `_divided`).
+    The multiplication is a `Multiplier.times` with its two roundings.
     """
     tensor, output = node.computed(), node.output
     rank = len(tensor.shape)
@@ -143,7 +153,11 @@ def mean(node: Node) -> Step:
 
 
 def _divided(multiplier: Multiplier, count: int) -> Multiplier:
-    """The multiplier divided by a number of values, as LiteRT does it."""
+    """The multiplier divided by `count`, as in LiteRT.
+
+    The multiplier's value is shifted to the left before the division, so that it keeps its bits.
+    The quotient is rounded down.
+    """
     value, shift = int(multiplier.value[0]), int(multiplier.shift[0])
     places = min(count.bit_length() - 1, 32, 31 + shift)
     return Multiplier(
@@ -152,7 +166,7 @@ def _divided(multiplier: Multiplier, count: int) -> Multiplier:
 
 
 def requantize(node: Node) -> Step:
-    """QUANTIZE from int8 to int8: other scale, other zero point."""
+    """QUANTIZE from int8 to int8: the output has another scale or another zero point."""
     tensor, output = node.computed(), node.output
     multiplier = Multiplier.of([tensor.scales[0] / output.scales[0]])
 
@@ -164,7 +178,7 @@ def requantize(node: Node) -> Step:
 
 
 def reshape(node: Node) -> Step:
-    """RESHAPE, to the shape that the file gives its output."""
+    """RESHAPE to the shape of the output tensor in the file."""
     tensor, shape = node.computed(), node.output.shape
     node.same_grid(tensor)
     if shape[:1] != (1,) or math.prod(shape) != math.prod(tensor.shape):

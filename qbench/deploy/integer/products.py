@@ -1,15 +1,14 @@
 """The operators that multiply by a kernel: convolution, depthwise convolution, fully connected.
 
-With codes q and zero points Z, eq. 7 splits the accumulator of eq. 4:
+q are codes, Z are zero points and S are scales; index 1 is the input, 2 the kernel, 3 the output.
+(The paper's section 2.4 swaps 1 and 2.) Eq. 7 splits the accumulator of eq. 4:
 
     sum (q1 - Z1)(q2 - Z2) = sum q1 q2  -  Z1 a2  -  Z2 a1  +  N Z1 Z2
 
-Each sum has N products; a2 is the sum of a kernel's codes and a1 the sum of the input's codes (eq.
-8). The terms that depend only on the kernel are added to the bias when the file is read. An image
-is padded with Z1, the code of 0, so every window has N elements. All sums are int32 and wrap
-around.
-
-Activations and kernels are q1, Z1 and q2, Z2 here (the paper's section 2.4 swaps them).
+Each sum has N terms. a1 is the sum of the input's codes and a2 is the sum of the kernel's codes
+(eq. 8). The terms that do not depend on the input's codes are added to the bias when the file is
+read. Images are padded with Z1, the code of 0, so every window has N elements. All sums are int32
+and wrap around.
 """
 
 from __future__ import annotations
@@ -36,14 +35,16 @@ Kind = type[Multiplier] | type[RealMultiplier]
 
 @dataclass(frozen=True)
 class Ending:
-    """From accumulators to codes (section 2.4): bias, scaling down, zero point, clamp.
+    """Converts sums of products to output codes (section 2.4).
+
+    The steps are: add the bias, multiply by S1 S2 / S3, add the zero point, clamp.
 
     Attributes:
-        constant: int32 (channels,), the bias and eq. 7's terms without the input.
+        constant: int32 (channels,), equal to bias - Z1 a2 + N Z1 Z2.
         kernel_zero: Z2.
-        multiplier: S1 S2 / S3 (eq. 5), one or one a channel.
+        multiplier: S1 S2 / S3 (eq. 5), one value or one value per channel.
         zero_point: Z3.
-        clamp: the saturating cast with the fused activation.
+        clamp: the saturating cast to the codes that the fused activation allows.
     """
 
     constant: Int32
@@ -61,7 +62,15 @@ class Ending:
         products: int,
         kind: Kind = Multiplier,
     ) -> Ending:
-        """The ending of an operator whose kernel has the channel sums `sums` (a2) of N products."""
+        """The ending of an operator.
+
+        Args:
+            node: the operator.
+            kernel: its kernel.
+            sums: a2, int64 (channels,).
+            products: N, the number of products in a sum.
+            kind: the class of the multiplier.
+        """
         entry, output = node.computed(), node.output
         zero, kernel_zero = entry.zero_points[0], kernel.zero_points[0]
         constant = node.bias(len(sums)) - zero * sums + products * zero * kernel_zero
@@ -75,7 +84,12 @@ class Ending:
         )
 
     def __call__(self, products: Int32, inputs: Callable[[], Int32]) -> Int8:
-        """Codes from sums of q1 q2; `inputs` gives the sums of q1 (a1), which few kernels need."""
+        """The output codes, int8 (..., channels).
+
+        Args:
+            products: the sums of q1 q2, int32 (..., channels).
+            inputs: computes a1, int32 (..., channels) or (..., 1); called only if Z2 is not 0.
+        """
         accumulated = products + self.constant
         if self.kernel_zero:
             accumulated = accumulated - self.kernel_zero * inputs()
@@ -83,16 +97,16 @@ class Ending:
 
 
 def matrix_product(rows: Int32, kernel: Int32) -> Int32:
-    """Rows (..., K) times kernel (channels, K), in int32: (..., channels).
+    """The product of rows (..., K) and the transposed kernel (channels, K), int32 (..., channels).
 
-    einsum runs over two contiguous vectors, which takes a third of the time of integer matmul.
+    einsum reads two contiguous vectors here. It takes a third of the time of integer matmul.
     """
     product: Int32 = np.einsum("pk,ck->pc", rows.reshape(-1, rows.shape[-1]), kernel)
     return product.reshape(*rows.shape[:-1], len(kernel))
 
 
 def convolution(node: Node) -> Step:
-    """CONV_2D: kernel (channels, height, width, input channels), one scale a channel or one."""
+    """CONV_2D: kernel (channels, height, width, input channels), one scale or one per channel."""
     data = node.constant(1, "int8")
     if data.ndim != 4 or data.shape[3] != node.images().shape[3]:
         raise node.error(
@@ -113,9 +127,10 @@ def convolution(node: Node) -> Step:
 
 
 def depthwise_convolution(node: Node) -> Step:
-    """DEPTHWISE_CONV_2D: kernel (1, height, width, channels).
+    """DEPTHWISE_CONV_2D: kernel (1, height, width, channels), one scale or one per channel.
 
-    Channel c reads the input's channel c // multiple.
+    Output channel c reads input channel c // depth multiplier. The depth multiplier is the number
+    of output channels per input channel.
     """
     data = node.constant(1, "int8")
     inputs = node.images().shape[3]
@@ -141,9 +156,12 @@ def depthwise_convolution(node: Node) -> Step:
 
 
 def fully_connected(node: Node, kind: Kind = RealMultiplier) -> Step:
-    """FULLY_CONNECTED: kernel (channels, inputs).
+    """FULLY_CONNECTED: kernel (channels, inputs), one scale or one per channel.
 
-    The runtime scales accumulators by a float64 multiplier here, hence the RealMultiplier.
+    Args:
+        node: the operator.
+        kind: the class of the multiplier. The default is RealMultiplier, because LiteRT's reference
+            kernel multiplies the accumulators by a float64 multiplier.
     """
     if node.option("WeightsFormat"):
         raise node.error("has shuffled weights")
@@ -166,5 +184,6 @@ def fully_connected(node: Node, kind: Kind = RealMultiplier) -> Step:
 
 
 def _sum(rows: Int32) -> Int32:
+    """The sums over the last axis, int32 (..., 1)."""
     made: Int32 = np.sum(rows, axis=-1, dtype=np.int32, keepdims=True)
     return made

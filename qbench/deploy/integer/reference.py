@@ -1,4 +1,4 @@
-"""A LiteRT file, run in integers."""
+"""Runs a LiteRT file in integers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ OPERATORS: dict[str, Callable[[Node], Step]] = {
     "QUANTIZE": pointwise.requantize,
     "RESHAPE": pointwise.reshape,
 }
-# A file with a free batch computes the shape that RESHAPE is given; here it is the output's.
+# In a file with a variable batch size, these operators compute the shape for RESHAPE. They are not
+# run: RESHAPE takes the shape of its output tensor in the file.
 _SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
 
 
 class IntegerFile:
-    """An int8 file with one output, run like LiteRT's reference kernels.
+    """An int8 file with one output. It runs bit for bit like LiteRT's reference kernels.
 
     Attributes:
         graph: the graph of the file.
@@ -39,7 +40,15 @@ class IntegerFile:
     """
 
     def __init__(self, content: bytes) -> None:
-        """Raises QbenchError: no LiteRT file, a damaged one, or one that is not int8 throughout."""
+        """Read a file and prepare its operators.
+
+        Args:
+            content: the bytes of the file.
+
+        Raises:
+            QbenchError: the content is not a LiteRT file, the file is damaged, or the integer
+                reference does not support one of its tensors or operators.
+        """
         self.graph = read_graph(content)
         if len(self.graph.outputs) != 1:
             raise QbenchError(
@@ -56,25 +65,28 @@ class IntegerFile:
         self._steps = self._built()
 
     def run(self, *codes: Int8, batch: int = 20) -> Int8:
-        """The output's codes (N, ...).
+        """The output codes, int8 (N, ...).
 
         Args:
-            codes: for each input its int8 codes (N, ...), with the shape in the file and N in place
-                of 1.
-            batch: number of images that are run at once; it changes no bit.
+            codes: one int8 array (N, ...) per input. Its shape is the shape in the file, with N in
+                place of the batch size 1.
+            batch: number of images in one pass; it does not change the codes.
 
         Raises:
-            QbenchError: the codes have another shape or type than the file's inputs.
+            QbenchError: the number of arrays, a shape or a type does not match the file's inputs.
         """
         count = self._checked(codes)
         parts = [[each[k : k + batch] for each in codes] for k in range(0, count, batch)]
         return np.concatenate([self.trace(*part)[self.output.index] for part in parts])
 
     def trace(self, *codes: Int8) -> dict[int, Int8]:
-        """Every computed tensor, and the inputs, by its number in the file.
+        """The codes of the inputs and of every computed tensor, int8 (N, ...), by tensor index.
 
         Args:
-            codes: as for `run`.
+            codes: the input codes, as in `run`.
+
+        Raises:
+            QbenchError: the number of arrays, a shape or a type does not match the file's inputs.
         """
         self._checked(codes)
         values = {tensor.index: each for tensor, each in zip(self.inputs, codes, strict=True)}
@@ -86,7 +98,7 @@ class IntegerFile:
         return values
 
     def _checked(self, codes: tuple[Int8, ...]) -> int:
-        """The number of images."""
+        """Check the input codes and return the number of images."""
         if len(codes) != len(self.inputs):
             raise QbenchError(f"the file has {len(self.inputs)} inputs, given are {len(codes)}.")
         count = len(codes[0]) if codes and codes[0].ndim else 0
@@ -100,7 +112,7 @@ class IntegerFile:
         return count
 
     def _built(self) -> list[tuple[Operator, Step]]:
-        """Every operator, checked against the shapes in the file."""
+        """The operators in order, each with its step; the shapes in the file are checked."""
         known = {tensor.index for tensor in self.inputs}
         steps = []
         for number, operator in enumerate(self.graph.operators):

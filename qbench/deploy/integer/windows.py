@@ -11,13 +11,22 @@ from qbench.deploy.integer.arithmetic import Int8, Int32
 from qbench.deploy.integer.node import Node
 
 _PADDINGS = ("SAME", "VALID")
-# No network has windows that reach farther; a damaged file may say so.
+# (size - 1) * dilation is below this limit in every real network; a damaged file may exceed it.
 _FARTHEST = 1024
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Windows along one axis: `count` of them, each of `size` elements `dilation` apart."""
+    """The windows along one axis of an image.
+
+    Attributes:
+        count: number of windows.
+        size: number of elements in a window.
+        stride: distance between the starts of two neighbouring windows, in elements.
+        dilation: distance between two neighbouring elements of a window, in elements of the image.
+        before: number of padding elements before the image.
+        after: number of padding elements after the image.
+    """
 
     count: int
     size: int
@@ -28,28 +37,49 @@ class Axis:
 
     @classmethod
     def of(cls, length: int, size: int, stride: int, dilation: int, same: bool) -> Axis:
-        """TensorFlow's rule: SAME pads so that every stride has a window, an odd one at the end."""
+        """The windows by TensorFlow's rules for SAME and VALID padding.
+
+        SAME gives ceil(length / stride) windows. If the number of padding elements is odd, the
+        extra element comes after the image. VALID adds no padding.
+
+        Args:
+            length: number of elements of the image along this axis.
+            size: number of elements in a window.
+            stride: distance between the starts of two neighbouring windows, in elements.
+            dilation: distance between two neighbouring elements of a window.
+            same: True for SAME, False for VALID.
+        """
         reach = (size - 1) * dilation + 1
         count = -(-length // stride) if same else -(-(length - reach + 1) // stride)
         missing = max((count - 1) * stride + reach - length, 0) if same else 0
         return cls(count, size, stride, dilation, missing // 2, missing - missing // 2)
 
     def tap(self, k: int) -> slice:
-        """Element k of every window, in the padded axis."""
+        """Element k of every window, as a slice of the padded axis."""
         start = k * self.dilation
         return slice(start, start + (self.count - 1) * self.stride + 1, self.stride)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of images (N, H, W, C)."""
+    """All windows of images (N, H, W, C), along the axes H (rows) and W (columns)."""
 
     rows: Axis
     columns: Axis
 
     @classmethod
     def of(cls, node: Node, size: tuple[int, int], dilated: bool) -> Windows:
-        """The windows of a convolution or a pool over its first input."""
+        """The windows of a convolution or a pool on its first input.
+
+        Args:
+            node: the operator.
+            size: height and width of a window, in elements.
+            dilated: whether the operator has options for the dilation.
+
+        Raises:
+            QbenchError: the padding, a stride or a dilation is not allowed, or a window is too
+                large.
+        """
         lengths = node.images().shape[1:3]
         number = node.option("Padding")
         if number >= len(_PADDINGS):
@@ -66,12 +96,12 @@ class Windows:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many windows there are, as rows and columns."""
+        """The number of windows along the rows axis and along the columns axis."""
         return self.rows.count, self.columns.count
 
     @property
     def taps(self) -> list[tuple[slice, slice]]:
-        """The elements of a window in their order, as slices of the padded images."""
+        """For each element of a window, in row-major order: its slices of the padded images."""
         return [
             (self.rows.tap(row), self.columns.tap(column))
             for row in range(self.rows.size)
@@ -79,22 +109,34 @@ class Windows:
         ]
 
     def padded(self, x: Int8, fill: int) -> Int32:
-        """Images with `fill` around them, as int32."""
+        """The images x with padding of the code `fill`, as int32."""
         rows = (self.rows.before, self.rows.after)
         columns = (self.columns.before, self.columns.after)
         widths = ((0, 0), rows, columns, (0, 0))
         return np.pad(x.astype(np.int32), widths, constant_values=fill)
 
     def elements(self, x: Int8, fill: int) -> list[Int32]:
-        """By element of a window, all windows' values: (N, rows, columns, C)."""
+        """For each element of a window: its codes in all windows, int32 (N, rows, columns, C).
+
+        Args:
+            x: int8 images (N, H, W, C).
+            fill: the code of the padding.
+        """
         padded = self.padded(x, fill)
         return [padded[:, rows, columns] for rows, columns in self.taps]
 
     def counts(self, height: int, width: int) -> Int32:
-        """How many elements of each window lie in the image: (1, rows, columns, 1)."""
+        """The number of elements of each window in the image, int32 (1, rows, columns, 1)."""
         return total(self.elements(np.ones((1, height, width, 1), np.int8), 0))
 
 
 def total(elements: list[Int32]) -> Int32:
-    """The sum over the elements of each window."""
+    """The sum over the elements of each window.
+
+    Args:
+        elements: the codes from `Windows.elements`.
+
+    Returns:
+        int32 (N, rows, columns, C).
+    """
     return reduce(np.add, elements)

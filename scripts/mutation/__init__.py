@@ -1,0 +1,1 @@
+"""Mutation tests: what is changed, which tests run it, and whether one of them fails."""
