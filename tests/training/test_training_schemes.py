@@ -71,6 +71,19 @@ def test_frozen_weights_keep_their_bits_and_the_others_are_trained(optimizer: An
         assert (moved[free] != value[free]).all()
 
 
+def test_tensors_that_share_a_range_share_one_step_size() -> None:
+    counts = []
+    for tied in (False, True):
+        values = {"quant.placement": ["conv", "activation", "add"], "quant.tie_inputs": tied}
+        chosen = _with_scheme(examples.experiment(values), {"name": "learned"})
+        applied = examples.fresh(chosen).applied(chosen.scheme)
+        view = examples.fresh(chosen).view(chosen.quant.quantization, chosen.scheme)
+        counts.append((len(applied.states.tensors), len(view.insertions)))
+        assert len(applied.trained) == len(list(applied.states.variables()))
+    (apart, inserted), (together, as_many) = counts
+    assert inserted == as_many and 0 < together < apart
+
+
 def _lsq(x: Any, step: Any, low: int, high: int) -> tuple[Any, Any, Any]:
     """x_hat, d x_hat / d x and d x_hat / d step of the learned quantizer, in numpy."""
     v = x / step
