@@ -66,7 +66,7 @@ def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The same with tfmot, measured as qbench measures its own files."""
     from qbench.config.experiment import Experiment
     from qbench.data import load
-    from qbench.deploy.convert import BATCH, input_batches
+    from qbench.deploy.inputs import BATCH, input_batches
     from qbench.deploy.measure import Expected, measure
 
     wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})

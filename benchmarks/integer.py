@@ -29,7 +29,7 @@ from common import save, versions
 
 from qbench.config.experiment import Experiment
 from qbench.data import load
-from qbench.deploy.convert import input_batches
+from qbench.deploy.inputs import input_batches
 from qbench.deploy.integer import OPERATORS, IntegerFile, Multiplier
 from qbench.deploy.integer.node import Node
 from qbench.deploy.integer.products import fully_connected

@@ -18,8 +18,8 @@ import numpy as np
 from common import save
 
 from qbench.base import device
+from qbench.config.quant import Quant
 from qbench.deploy.latency import LatencySettings, measure
-from qbench.quantize.settings import Quant
 from qbench.tasks.classification import Classification
 
 SHAPE, CLASSES = (224, 224, 3), 10

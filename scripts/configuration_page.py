@@ -25,6 +25,7 @@ HOLDS = {
     "data": "images and their preparation",
     "model": "builder and its arguments",
     "quant": "simulated quantization",
+    "quant/scheme": "the quantization scheme and its arguments",
     "train": "length, optimizer, schedule",
     "train/optimizer": "the optimizer and its arguments",
     "train/schedule": "the schedule of the learning rate and its arguments",

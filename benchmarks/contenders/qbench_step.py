@@ -78,7 +78,7 @@ def training_step(tf: Any, network: Any, chosen: Experiment, data: Dataset) -> A
 
     @tf.function
     def make_input(indices: Any, seed: Any, step: Any) -> Any:
-        inputs, _ = network.augmented(tf.gather(images, indices), indices, seed, step)
+        inputs, _ = network.steps.augmented(tf.gather(images, indices), indices, seed, step)
         return inputs[0, 0, 0, 0]
 
     return make_input

@@ -15,12 +15,13 @@ from qbench.data.preprocessing import input_shape
 from qbench.models import build_model
 from qbench.quantize.analysis import analyse
 from qbench.quantize.insertion_plan import Insertion, InsertionPlan, QuantizedKernel
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kept_float import KeptFloat, kept_float
-from qbench.quantize.ops import OPS
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite, view_of
-from qbench.quantize.scheme import scheme_of
+from qbench.quantize.scheme import QuantizationScheme
+from qbench.training.scheme_state import SchemeState
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,25 @@ def list_graph(experiment: Experiment) -> Listing:
     chosen = experiment.model
     model = build_model(chosen.name, chosen.arguments, shape, source.make_task())
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
-    plan = analyse(model, scheme_of(experiment.quant))
-    view = view_of(model, plan, averages)
+    quantization = experiment.quant.quantization
+    plan = analyse(model, quantization)
+    states = SchemeState(experiment.scheme, model, experiment.train).states
+    view = view_of(model, plan, averages, states)
     graph = (
         tf.function(lambda x: view.model(x, training=False)[0], autograph=False)
         .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )
-    types = OPS[experiment.quant.op].graph_ops
+    types = _graph_ops(quantization)
     found = _typed(graph, plan, types) if types else _planned(plan)
     adds = {layer.name for layer in model.operations if is_add(layer)}
     return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
+
+
+def _graph_ops(quantization: QuantizationScheme | None) -> Collection[str]:
+    """TensorFlow's op types of all quantizers; empty if a quantizer has none."""
+    every = [one.graph_ops for one in quantization.quantizers] if quantization else []
+    return {name for names in every for name in names} if all(every) else ()
 
 
 def _typed(graph: tf.Graph, plan: InsertionPlan, types: Collection[str]) -> tuple[Found, ...]:
@@ -90,10 +99,12 @@ def _typed(graph: tf.Graph, plan: InsertionPlan, types: Collection[str]) -> tupl
 
 def _planned(plan: InsertionPlan) -> tuple[Found, ...]:
     """The insertions of a plan, each with the name of its op."""
-    quantizers = {one.layer: one.quantizer for one in plan.quantized_tensors}
+    quantizers: dict[str, TensorQuantizing | KernelQuantizing] = {
+        one.layer: one.quantizer for one in plan.quantized_tensors
+    }
     for call in plan.calls:
         if isinstance(call.stand_in, QuantizedKernel):
-            quantizers[call.stand_in.layer] = call.stand_in.quantizer.applied
+            quantizers[call.stand_in.layer] = call.stand_in.quantizer
     every = [(one, quantizers[one.layer]) for one in plan.insertions]
     return tuple(Found(one, quantizer.op, quantizer.bits) for one, quantizer in every)
 

@@ -18,7 +18,9 @@ from qbench.base.errors import QbenchError
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
 from qbench.config.groups import Choice, Data, Evaluate, Model, Train, group_from, named
-from qbench.quantize.settings import Quant
+from qbench.config.quant import Quant
+from qbench.schemes import Scheme
+from qbench.schemes.phases import FLOAT, PhaseEnd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,18 @@ class Experiment(Group):
         if not self.quant.enabled:
             return self.train.steps
         return math.ceil(Decimal(str(self.quant.delay)) * self.train.steps)
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """The quantization scheme; None for a float run."""
+        return self.quant.chosen_scheme
+
+    @property
+    def phases(self) -> tuple[PhaseEnd, ...]:
+        """The phases of the run: the float phase, then the phases of the scheme."""
+        start, scheme = self.quantization_start, self.scheme
+        later = scheme.checked_phases(start, self.train.steps) if scheme else ()
+        return (PhaseEnd(FLOAT, start), *later)
 
     def with_values(self, values: Mapping[str, Any]) -> Experiment:
         """A copy with some values changed, given by dotted keys such as `quant.bits`."""

@@ -1,4 +1,4 @@
-"""The groups of an experiment: data, model, training, evaluation. `quant` is in `quantize`."""
+"""The groups of an experiment: data, model, training, evaluation. `quant` has its own module."""
 
 from __future__ import annotations
 
@@ -100,18 +100,25 @@ class Model(Group, prefix="model"):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A name and its arguments: an optimizer or a schedule."""
+    """A name and its arguments: an optimizer, a schedule or a scheme."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """Equal choices have equal hashes; a mapping has none."""
+        return hash(self.name)
 
-def _chosen_from(table: Any) -> Allowed:
+    def __str__(self) -> str:
+        """The name, as messages and tables print it."""
+        return self.name
+
+
+def chosen_from(table: Any) -> Allowed:
     """A choice among the entries of a table, with the arguments that the entry has."""
 
     def read(key: str, value: Any) -> Any:
         choice = value if isinstance(value, Choice) else named(Choice, key, value)
-        checks.one_of(f"{key}.name", choice.name, table.names())
         table[choice.name].check(key, choice.name, choice.arguments)
         return choice
 
@@ -135,12 +142,12 @@ class Train(Group, prefix="train"):
     batch_size: int = setting(check=allowed.whole(1), help="images in a training step")
     learning_rate: float = setting(check=allowed.number(0), help="learning rate of the first step")
     optimizer: Choice = setting(
-        check=_chosen_from(OPTIMIZERS),
+        check=chosen_from(OPTIMIZERS),
         help="the optimizer and its arguments, such as `train.optimizer.momentum`; choose it with"
         " `train/optimizer=NAME`. `rmsprop` has TensorFlow 1's form",
     )
     schedule: Choice = setting(
-        check=_chosen_from(SCHEDULES),
+        check=chosen_from(SCHEDULES),
         help="the schedule of the learning rate and its arguments; choose it with"
         " `train/schedule=NAME`. `every` counts steps",
     )

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.deploy.grids import FILE_BITS
+from qbench.quantize.interface import TensorQuantizing
 from qbench.quantize.ops import OpGrid
-from qbench.quantize.quantizer import Quantizer
 
 # The largest allowed distance of a value from its code, in steps. With 2^16 codes, float32 has
 # eight bits left for the fraction.
@@ -50,7 +50,7 @@ def check_codes(op: str, codes: Values) -> Values:
     return whole
 
 
-def check_grid(quantizer: Quantizer, low: float, high: float) -> None:
+def check_grid(quantizer: TensorQuantizing, low: float, high: float) -> None:
     """Check that an op gives only values of its declared grid when its range is fixed.
 
     If the op does not clamp, values outside its codes are not checked.
@@ -78,7 +78,7 @@ def check_grid(quantizer: Quantizer, low: float, high: float) -> None:
         )
 
 
-def is_as_in_a_file(quantizer: Quantizer, low: float, high: float) -> bool:
+def is_as_in_a_file(quantizer: TensorQuantizing, low: float, high: float) -> bool:
     """Whether an op with a fixed range rounds and clamps like an int8 file.
 
     A file has 256 codes. It gives each value the nearest code, and each value outside the range the
@@ -94,7 +94,9 @@ def is_as_in_a_file(quantizer: Quantizer, low: float, high: float) -> bool:
     return rounds and grid.count == 2**FILE_BITS
 
 
-def _tried(quantizer: Quantizer, low: float, high: float) -> tuple[OpGrid, Values, Values] | None:
+def _tried(
+    quantizer: TensorQuantizing, low: float, high: float
+) -> tuple[OpGrid, Values, Values] | None:
     """Quantize test values from below a range to above it.
 
     Returns:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qbench.deploy.grids import FILE_BITS, HIGHEST
 from qbench.quantize.folding import Array, affine, scaled
-from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.interface import KernelQuantizing
+from qbench.quantize.kernels import channel_form
 from qbench.quantize.placement import kernels
 
 
@@ -49,7 +50,7 @@ class FoldedKernel:
 
 
 def folded_kernel(
-    layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool
+    layer: Any, norm: Any | None, quantizer: KernelQuantizing | None, folded: bool
 ) -> FoldedKernel:
     """The weights of `layer`, with the batch normalization behind it folded in.
 
@@ -71,7 +72,7 @@ def folded_kernel(
     return FoldedKernel(before, quantized, after, values, whole.bias)
 
 
-def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded: bool) -> Baked:
+def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizing | None, folded: bool) -> Baked:
     """The weights of `layer` on the grid of an int8 file; arguments as in `folded_kernel`.
 
     A kernel keeps the codes of its training. If the codes of a channel do not fit into -127 .. 127,
@@ -82,15 +83,14 @@ def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizer | None, folded
     kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
     steps = np.zeros(1)  # no trained scale: the smallest scale that fits
-    if quantizer and quantizer.quantizer.has_grid:
-        inner = quantizer.quantizer
-        fitting = replace(inner, bits=min(inner.bits, FILE_BITS))
-        steps = scales_of(layer, variable, kernel.before, replace(quantizer, quantizer=fitting))
+    if quantizer and quantizer.has_grid:
+        fitting = quantizer.with_bits(min(quantizer.bits, FILE_BITS))
+        steps = scales_of(layer, variable, kernel.before, fitting)
     ends = _ends(kernel.values, channel_form(layer, variable), steps * np.abs(kernel.after))
     return Baked(kernel.values, kernel.bias, ends)
 
 
-def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizer) -> Any:
+def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantizing) -> Any:
     """The scales of the grid of a quantized kernel, (channels,) or (1,).
 
     The scales of a symmetric grid are float32, as in its computation.

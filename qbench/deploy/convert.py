@@ -14,26 +14,25 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
+from qbench.config.quant import Quant
 from qbench.data import Dataset
-from qbench.data.preprocessing import network_input
 from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
-from qbench.deploy.file_kind import POST_TRAINING, FileKind, kind_of
+from qbench.deploy.file_kind import POST_TRAINING, FileKind, check_file, kind_of
 from qbench.deploy.grids import FILE_BITS
+from qbench.deploy.inputs import input_batches, network_inputs
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
-from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.walk import functional
 from qbench.tasks.task import Task
 
 CALIBRATION_IMAGES = 200
 TRIAL_IMAGES = 50
-BATCH = 100
 
 Values = NDArray[np.float32]
 
@@ -74,10 +73,12 @@ def export(
         raise QbenchError(
             f"deploy.calibration={calibration}: is for float runs; this one is quantized already."
         )
+    check_file(experiment.quant)
     kind = POST_TRAINING if calibration else kind_of(experiment.quant)
+    states = network.states(experiment.scheme)
     with _refusing():
         made = _make(network, experiment, data, kind)
-        packed = packed_file(network.model, network.averages, experiment.quant)
+        packed = packed_file(network.model, network.averages, experiment.quant, states)
     limit = experiment.eval.limit
     images, targets = data.test_images[:limit], data.test_labels[:limit]
     expected, measured = _run(network, experiment, made, images, targets, data.task)
@@ -104,6 +105,8 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
     network.initialise(experiment.seed)
     images, targets = data.train_images[:TRIAL_IMAGES], data.train_labels[:TRIAL_IMAGES]
     network.measure_ranges(images)
+    scheme = experiment.scheme
+    network.enter(scheme, scheme.names if scheme else (), experiment.seed, 0)
     with _refusing():
         made = _make(network, experiment, data, kind_of(experiment.quant))
     _run(network, experiment, made, images, targets, data.task)
@@ -145,17 +148,20 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
     calibrated = kind.name == "16x8" or kind == POST_TRAINING
     on_grids = kind.name == "int8" and not calibrated
     quant, averages = experiment.quant, network.averages
-    plain, left_float = export_model(network.model, averages, quant, on_grids=False)
+    states = network.states(experiment.scheme)
+    plain, left_float = export_model(network.model, averages, quant, False, states=states)
     graph = plain
     if on_grids:
-        graph, left_float = export_model(network.model, averages, quant)
-    images = _inputs(experiment, data.train_images[:CALIBRATION_IMAGES]) if calibrated else None
+        graph, left_float = export_model(network.model, averages, quant, states=states)
+    images = (
+        network_inputs(experiment, data.train_images[:CALIBRATION_IMAGES]) if calibrated else None
+    )
     content = convert(graph, kind.name, images)
     notes = [kind.note] if kind.note else []
     if kind.name == "float":
         return _Made(kind, content, graph, plain, 0, notes)
     model = functional(network.model)
-    simulation = Simulation(model, averages, quant)
+    simulation = Simulation(model, averages, quant, states)
     found = Comparer(model, simulation, averages.tensors)
     file_graph = graph_of(content)
     if on_grids and found.has_other_kernels(file_graph):
@@ -203,15 +209,15 @@ def _run(
             f"the simulation with the file's ranges gives {task.output_name} that are not finite."
         )
     first = next(input_batches(experiment, images))
-    _check_export(network, experiment.quant, made, first, task)
+    _check_export(network, experiment, made, first, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
-    scheme = scheme_of(experiment.quant)
-    bits = scheme.activation_bits if scheme else FILE_BITS
+    quantization = experiment.quant.quantization
+    bits = quantization.activation_bits if quantization else FILE_BITS
     near = plausible.of_conversion(made.kind, bits, made.operators)
     most = plausible.of_simulation(made.kind, near)
     expected = Expected(outputs, most, _answers(made.graph, first), near, largest)
     if made.kind.name == "int8" and 1 < bits < FILE_BITS:
-        _check_twin(network, experiment.quant, made, first, targets[: len(first)], task)
+        _check_twin(network, experiment, made, first, targets[: len(first)], task)
 
     def inputs() -> Iterator[Values]:
         return input_batches(experiment, images)
@@ -220,7 +226,12 @@ def _run(
 
 
 def _check_twin(
-    network: Any, quant: Quant, made: _Made, inputs: Values, targets: NDArray[Any], task: Task
+    network: Any,
+    experiment: Experiment,
+    made: _Made,
+    inputs: Values,
+    targets: NDArray[Any],
+    task: Task,
 ) -> None:
     """Check another file of the same network, with grids of 8 bits.
 
@@ -230,7 +241,9 @@ def _check_twin(
     Raises:
         WrongFile: the file with grids of 8 bits gives wrong answers.
     """
-    graph, _ = export_model(network.model, network.averages, quant, all_of_8_bits=True)
+    states = network.states(experiment.scheme)
+    quant, averages = experiment.quant, network.averages
+    graph, _ = export_model(network.model, averages, quant, all_of_8_bits=True, states=states)
     near = plausible.of_conversion(made.kind, FILE_BITS, made.operators)
     outputs = _answers(graph, inputs)
     content = convert(graph, made.kind.name)
@@ -240,14 +253,17 @@ def _check_twin(
         raise WrongFile(f"with grids of 8 bits for these, {error}") from error
 
 
-def _check_export(network: Any, quant: Quant, made: _Made, inputs: Values, task: Task) -> None:
+def _check_export(
+    network: Any, experiment: Experiment, made: _Made, inputs: Values, task: Task
+) -> None:
     """Check that the exported graph, without grids of activations, agrees with the network.
 
     Raises:
         WrongFile: the outputs of graph and network differ too much.
     """
-    scheme = scheme_of(quant)
-    view = network.view(scheme.without_activations() if scheme else None)
+    quantization = experiment.quant.quantization
+    kernels_only = quantization.without_activations() if quantization else None
+    view = network.view(kernels_only, experiment.scheme)
     expected = _answers(view.model, inputs)[0]
     got = _answers(made.plain, inputs)
     largest = float(np.abs(network.averages.averages.numpy()).max())
@@ -263,25 +279,10 @@ def _answers(model: Any, inputs: Values) -> Any:
     return keras.tree.map_structure(np.asarray, outputs)
 
 
-def input_batches(experiment: Experiment, images: Any, size: int = BATCH) -> Iterator[Values]:
-    """The network inputs of (N, H, W, C) uint8 images, in batches."""
-    for start in range(0, len(images), size):
-        yield _inputs(experiment, images[start : start + size])
-
-
-def _inputs(experiment: Experiment, images: Any) -> Values:
-    settings = experiment.data
-    read = network_input(images, settings.preprocessing, settings.resolution)
-    result: Values = read.numpy()
-    return result
-
-
 def fixed(quant: Quant) -> QuantizationScheme | None:
     """The run's own quantization, with its range averages in place of measured ranges."""
-    scheme = scheme_of(quant)
-    if scheme is None:
-        return None
-    return scheme.with_fixed_ranges()
+    quantization = quant.quantization
+    return quantization.with_fixed_ranges() if quantization else None
 
 
 def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
@@ -292,7 +293,7 @@ def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
         experiment: the experiment that trained it.
         images: the images (N, H, W, C) uint8.
     """
-    forward = network.forward(fixed(experiment.quant))
+    forward = network.forward(fixed(experiment.quant), experiment.scheme)
     size = experiment.eval.batch_size
     return np.concatenate(
         [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]

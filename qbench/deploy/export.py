@@ -16,7 +16,9 @@ import keras
 import tensorflow as tf
 
 from qbench.base.errors import QbenchError
+from qbench.config.quant import Quant
 from qbench.deploy.baking import Baked, bake
+from qbench.deploy.file_kind import check_file
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.analysis import analyse
@@ -30,8 +32,7 @@ from qbench.quantize.insertion_plan import (
 )
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
 
@@ -47,6 +48,7 @@ def export_model(
     quant: Quant,
     on_grids: bool = True,
     all_of_8_bits: bool = False,
+    states: States = NO_STATES,
 ) -> tuple[Any, list[str]]:
     """Build the Keras model to convert, and find the tensors that only the file quantizes.
 
@@ -57,17 +59,19 @@ def export_model(
         on_grids: whether kernels and every tensor with a gathered range get the grids of an int8
             file. If false, kernels have their values of the simulation, and the rest is float.
         all_of_8_bits: whether tensors with fewer bits get grids of 8 bits over the same ranges.
+        states: the variables of the run's scheme, if it keeps any.
 
     Returns:
         The model, and the names of tensors (and `kernels`) that are float in the simulation but not
         in the model.
 
     Raises:
-        QbenchError: a layer of the model cannot be converted.
+        QbenchError: a layer of the model cannot be converted, or no file can hold the scheme.
     """
+    check_file(quant)
     model = functional(model)
-    simulation = Simulation(model, averages, quant)
-    scheme = scheme_of(_FILE)
+    simulation = Simulation(model, averages, quant, states)
+    scheme = _FILE.quantization
     assert scheme is not None
     plan = analyse(model, scheme if on_grids else scheme.without_activations())
     built = construct(model, plan, _FileParts(model, simulation, on_grids, all_of_8_bits))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qbench.base.errors import NotConvertible
+from qbench.config.quant import Quant
 from qbench.deploy.grids import FILE_BITS
+from qbench.quantize.interface import LEARNED
 from qbench.quantize.quantizer import MOVING
-from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.storage import layout
 
 
@@ -34,13 +36,25 @@ class FileKind:
 POST_TRAINING = FileKind("int8", "post-training", "ranges calibrated on training images")
 
 
+def check_file(quant: Quant) -> None:
+    """Check that files can hold the scheme of a configuration.
+
+    Raises:
+        NotConvertible: no file can.
+    """
+    scheme = quant.chosen_scheme
+    reason = scheme.in_file() if scheme else None
+    if reason:
+        raise NotConvertible(reason)
+
+
 def kind_of(quant: Quant) -> FileKind:
     """The file kind for a configuration.
 
     LiteRT has kernels for 8-bit weights with 8-bit or 16-bit activations, and for float32. Other
     numbers of bits use the next grid that LiteRT supports.
     """
-    scheme = scheme_of(quant)
+    scheme = quant.quantization
     if scheme is None:
         return FileKind("float", "float", "")
     weights, activations = scheme.weight_bits, scheme.activation_bits
@@ -69,7 +83,7 @@ def _is_exact(scheme: QuantizationScheme) -> bool:
         scheme.placement == ("deploy",)
         and scheme.fold
         and all(one is not None and one.symmetric for one in kernels)
-        and all(one is not None and one.source == MOVING for one in tensors)
+        and all(one is not None and one.source in (MOVING, LEARNED) for one in tensors)
         and all(one.has_grid and one.bits == FILE_BITS for one in scheme.quantizers)
     )
 

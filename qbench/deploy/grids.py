@@ -8,10 +8,10 @@ codes of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from qbench.quantize.interface import TensorQuantizing
 from qbench.quantize.ops import OpGrid
-from qbench.quantize.quantizer import Quantizer
 
 FILE_BITS = 8
 LOWEST, HIGHEST = -128, 127
@@ -34,7 +34,7 @@ class Grid:
 
 
 def tensor_grid(
-    low: float, high: float, quantizer: Quantizer | None, most_bits: int = FILE_BITS
+    low: float, high: float, quantizer: TensorQuantizing | None, most_bits: int = FILE_BITS
 ) -> Grid:
     """The grid of a tensor with this range: the op's grid, or else an affine grid over the range.
 
@@ -53,7 +53,7 @@ def tensor_grid(
 
 
 def own_grid(
-    low: float, high: float, quantizer: Quantizer, most_bits: int = FILE_BITS
+    low: float, high: float, quantizer: TensorQuantizing, most_bits: int = FILE_BITS
 ) -> Grid | None:
     """The op's own grid on the stored codes; None if these codes cannot represent it.
 
@@ -62,7 +62,7 @@ def own_grid(
     """
     if _is_empty(low, high):
         return Grid(EMPTY, 0)
-    grid = replace(quantizer, bits=min(quantizer.bits, most_bits)).grid(low, high)
+    grid = quantizer.with_bits(min(quantizer.bits, most_bits)).grid(low, high)
     stored = _stored_bits(quantizer, most_bits)
     lets_through = not grid.clamps and low < grid.ends[0]
     if grid.scale <= 0 or grid.count > 2**stored or lets_through:
@@ -80,7 +80,7 @@ def affine_grid(low: float, high: float, bits: int = FILE_BITS) -> Grid:
     return _moved(OpGrid(scale, zero_point, 0, last + 1), max(bits, FILE_BITS))
 
 
-def _stored_bits(quantizer: Quantizer | None, most_bits: int) -> int:
+def _stored_bits(quantizer: TensorQuantizing | None, most_bits: int) -> int:
     """The number of bits of a stored code: the bits of the op, from 8 to `most_bits`."""
     bits = FILE_BITS if quantizer is None else quantizer.bits
     return max(min(bits, most_bits), FILE_BITS)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_codes
 from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
@@ -13,31 +14,35 @@ from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable, scaled
+from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.kept_float import beside_kernels
-from qbench.quantize.kernels import KernelQuantizer, channel_form
+from qbench.quantize.kernels import channel_form
 from qbench.quantize.ops import OpGrid
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import graph_of
 from qbench.quantize.walk import functional
 
 
-def packed_file(model: Any, averages: RangeAverages, quant: Quant) -> bytes:
+def packed_file(
+    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+) -> bytes:
     """The packed form of a trained network; it is read back and checked.
 
     Raises:
         ValueError: the form read back differs from the written form.
     """
-    written = contents(model, averages, quant)
+    written = contents(model, averages, quant, states)
     content = pack(written)
     if not identical(unpack(content), written):
         raise ValueError("a packed model does not read back as it was written")
     return content
 
 
-def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
+def contents(
+    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+) -> Packed:
     """The contents of a network's packed form.
 
     Kernels have their trained bits, 1 to 16. A kernel with more bits, or a float kernel, is stored
@@ -54,13 +59,14 @@ def contents(model: Any, averages: RangeAverages, quant: Quant) -> Packed:
         model: the trained float model.
         averages: the range averages of the model.
         quant: the quantization settings of the run.
+        states: the variables of the scheme, if it keeps any.
 
     Raises:
         QbenchError: the op has no grid for up to 16 bits.
     """
     model = functional(model)
     folds = foldable(model)
-    simulation = Simulation(model, averages, quant)
+    simulation = Simulation(model, averages, quant, states)
     grids = _grids(simulation, averages, quant)
     read = _roots(model)
     layers = []
@@ -90,7 +96,7 @@ def _roots(model: Any) -> dict[str, list[str]]:
 
 def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dict[str, Grid]:
     """The grid of every tensor with a gathered range; its scale is a float32 value."""
-    scheme = scheme_of(quant)
+    scheme = quant.quantization
     if scheme is None or scheme.activation_bits > MOST_BITS:
         return {}
     found = {}
@@ -112,14 +118,13 @@ def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | No
     return Layer(codes, _bias(folded.bias, codes, grid))
 
 
-def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Codes | None:
+def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizing) -> Codes | None:
     """The codes of a kernel on its trained grid.
 
     None if 16 bits cannot hold them, or if the grid of a channel has no scale. The codes of a
     depthwise kernel have the shape (height, width, channels).
     """
-    inner = quantizer.quantizer
-    bits, kernel = inner.bits, folded.quantized
+    bits, kernel = quantizer.bits, folded.quantized
     if bits > MOST_BITS:
         return None
     steps = scales_of(layer, kernels(layer)[0], folded.before, quantizer)
@@ -128,7 +133,7 @@ def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizer) -> Code
     lowest, zero_point = _lowest_code(quantizer.grids(layer, kernels(layer)[0], folded.before))
     steps = steps * np.ones(len(folded.after))
     per_code = np.asarray(scaled(layer, np.ones_like(kernel, np.float64), steps))
-    codes = check_codes(inner.op, kernel / per_code) + zero_point
+    codes = check_codes(quantizer.op, kernel / per_code) + zero_point
     smallest, largest = int(codes.min()), int(codes.max())
     if not lowest <= smallest <= largest < lowest + 2**bits:
         lowest, bits = smallest, max((largest - smallest).bit_length(), 1)

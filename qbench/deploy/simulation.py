@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_grid, is_as_in_a_file
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
-from qbench.quantize.kernels import KernelQuantizer
-from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
+from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.states import NO_STATES, States
 
 
 class Simulation:
@@ -24,16 +24,25 @@ class Simulation:
         quantizes_kernels: whether it quantizes any kernel.
     """
 
-    def __init__(self, model: Any, averages: RangeAverages, quant: Quant) -> None:
-        """`model` is the trained, functional float model.
+    def __init__(
+        self, model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+    ) -> None:
+        """`model` is the trained, functional float model; `states` are the scheme's variables.
 
         Raises:
             QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, or an
                 op gives values that are not on its declared grid.
         """
-        scheme = scheme_of(quant)
+        scheme = quant.quantization
         self._plan = analyse(model, scheme)
-        self._quantizers = {one.root: one.quantizer for one in self._plan.quantized_tensors}
+        self._quantizers = {
+            one.root: one.quantizer.with_state(
+                states.of_tensor(self._plan.range_owner(one.root)).arrays()
+            )
+            for one in self._plan.quantized_tensors
+        }
+        self._layers = {call.op.name: call.op for call in self._plan.calls}
+        self._states = states
         self.quantizes_kernels = any(one.is_kernel for one in self._plan.insertions)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
@@ -52,26 +61,34 @@ class Simulation:
             if not is_as_in_a_file(quantizer, *self.range_of(name))
         ]
 
-    def quantizer_of(self, name: str) -> Quantizer | None:
+    def quantizer_of(self, name: str) -> TensorQuantizing | None:
         """The quantizer of a tensor with a gathered range; None if the tensor is float."""
         return self._quantizers.get(name)
 
     def range_of(self, name: str) -> tuple[float, float]:
-        """The averaged range of a tensor, or of all tensors that share a range with it.
+        """The range of a tensor, or of all tensors that share a range with it.
+
+        It is the averaged range, unless the quantizer of the tensor has its own.
 
         Raises:
             QbenchError: the range is not finite.
         """
+        quantizer = self._quantizers.get(name)
+        if quantizer is not None and quantizer.ends is not None:
+            return quantizer.ends
         names = self._plan.shared_ranges.get(name, (name,))
         rows = [self._rows[tied] for tied in names if tied in self._rows]
         if not np.all(np.isfinite(self._ranges[rows])):
             raise QbenchError(f"{name}: its range in training was not finite.")
         return float(self._ranges[rows, 0].min()), float(self._ranges[rows, 1].max())
 
-    def kernel_quantizer(self, layer: str) -> KernelQuantizer | None:
-        """The quantizer of a layer's kernel; None if the kernel is float."""
+    def kernel_quantizer(self, layer: str) -> KernelQuantizing | None:
+        """The quantizer of a layer's first kernel; None if the kernel is float."""
         rule = self._plan.kernel_rule(layer)
-        return rule[1] if rule else None
+        if rule is None:
+            return None
+        owner = self._layers[layer]
+        return rule[1].with_state(self._states.of_kernel(owner, kernels(owner)[0]).arrays())
 
     def folds(self, layer: str) -> bool:
         """Whether the layer's kernel was quantized with batch normalization folded in."""

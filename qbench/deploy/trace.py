@@ -16,6 +16,7 @@ from qbench.quantize.folding import foldable
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import IMAGE
 
 Values = NDArray[np.float32]
@@ -64,7 +65,10 @@ class Comparison:
 
 
 def simulation(
-    model: Any, scheme: QuantizationScheme | None, averages: RangeAverages
+    model: Any,
+    scheme: QuantizationScheme | None,
+    averages: RangeAverages,
+    states: States = NO_STATES,
 ) -> Simulation:
     """Make a function that returns every tensor with a gathered range, as in the simulation.
 
@@ -72,12 +76,13 @@ def simulation(
         model: the trained float model.
         scheme: the scheme of the simulation, with fixed ranges; None for a float run.
         averages: the range averages of the run.
+        states: the variables of the run's scheme, if it keeps any.
 
     Returns:
         A function from network inputs (N, H, W, C) to values (N, ...) by the name of the tensor, in
         the order of the averages. Values are quantized if the simulation quantizes the tensor.
     """
-    view = rewrite(model, scheme, averages)
+    view = rewrite(model, scheme, averages, states)
     every = keras.Model(view.model.inputs, list(view.values))
 
     def simulated(inputs: Values) -> dict[str, Values]:

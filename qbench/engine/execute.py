@@ -19,6 +19,8 @@ from qbench.engine import run_record
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
 from qbench.planning.code import hashes_of
+from qbench.schemes import Scheme
+from qbench.schemes.phases import FLOAT, tail
 from qbench.storage import layout, records
 from qbench.storage.outputs import outputs_file
 from qbench.storage.state import State
@@ -110,8 +112,7 @@ class _Execution:
             self._diverged(error.args[0])
         else:
             self.seconds["train"] = self.clock.lap()
-            for run in self.spec.runs:
-                self._evaluate(run.id, run.experiment)
+            self._evaluate_all()
         self._log()
 
     def _log(self) -> None:
@@ -132,7 +133,7 @@ class _Execution:
         for segment in segments[done:]:
             lock = nullcontext() if segment.id == self.held else self._lock(segment)
             with lock:
-                if not self._take(self.store.load(segment.id) if segment.keep else None):
+                if not self._take(self.store.load(segment.id) if segment.keep else None, segment):
                     self._train_segment(segment)
 
     def _lock(self, segment: SegmentSpec) -> AbstractContextManager[None]:
@@ -141,22 +142,31 @@ class _Execution:
     def _resume(self, segments: tuple[SegmentSpec, ...]) -> int:
         """Load the deepest stored state or checkpoint; returns the number of complete segments."""
         for index in range(len(segments) - 1, -1, -1):
-            if self._take(self.store.load(segments[index].id)):
+            if self._take(self.store.load(segments[index].id), segments[index]):
                 return index + 1
             if self._take_checkpoint(segments[index]):
                 return index
         self.network.initialise(self.spec.experiment.seed)
         return 0
 
-    def _take(self, state: State | None) -> bool:
-        """Continue from a stored state, if there is one."""
+    def _scheme_in(self, segment: SegmentSpec | None) -> Scheme | None:
+        """The scheme whose variables are part of the states in a segment; None for float steps."""
+        floats = segment is None or segment.phase == FLOAT
+        return None if floats else self.spec.experiment.scheme
+
+    def _state(self, segment: SegmentSpec) -> State:
+        state: State = self.network.state(self.losses, self._scheme_in(segment))
+        return state
+
+    def _take(self, state: State | None, segment: SegmentSpec) -> bool:
+        """Continue from a stored state of a segment, if there is one."""
         if state is None:
             return False
         self.losses = [float(loss) for loss in state.losses]
         self.taken = state.step
         if state.diverged is not None:
             raise Diverged(state.diverged)
-        self.network.set_state(state)
+        self.network.set_state(state, self._scheme_in(segment))
         return True
 
     def _take_checkpoint(self, segment: SegmentSpec) -> bool:
@@ -167,7 +177,7 @@ class _Execution:
             or not max(segment.first, len(self.losses)) <= partial.step < segment.end
         ):
             return False
-        return self._take(partial)
+        return self._take(partial, segment)
 
     def _train_segment(self, segment: SegmentSpec) -> None:
         from qbench.training.loop import train_phase
@@ -181,12 +191,12 @@ class _Execution:
             (len(self.losses), segment.end),
             self.losses,
             self.report,
-            lambda: self.store.save_partial(segment.id, self.network.state(self.losses)),
+            lambda: self.store.save_partial(segment.id, self._state(segment)),
         )
         if step_seconds is not None:
             self.step_seconds[segment.phase] = round(step_seconds, 6)
         if segment.keep:
-            self.store.save(segment.id, self.network.state(self.losses))
+            self.store.save(segment.id, self._state(segment))
 
     def _diverged(self, step: int) -> None:
         """Record that every run of the job has diverged.
@@ -211,6 +221,23 @@ class _Execution:
         record["steps"]["taken_over"] = self.taken
         return record
 
+    def _evaluate_all(self) -> None:
+        """Evaluate every run of the job at the end of its own phases.
+
+        Phases without steps may end a run, and then they change the network. So each such run
+        begins with the state at the end of the path.
+        """
+        from qbench.training.loop import finish
+
+        last = self._scheme_in(self.spec.segments[-1] if self.spec.segments else None)
+        changing = any(_changes_at_end(run.experiment, last) for run in self.spec.runs)
+        state = self.network.state(self.losses, last) if changing else None
+        for run in self.spec.runs:
+            if state is not None:
+                self.network.set_state(state, last and run.experiment.scheme)
+            finish(self.network, run.experiment)
+            self._evaluate(run.id, run.experiment)
+
     def _evaluate(self, run: str, experiment: Experiment) -> None:
         """Run the test set and the validation images, and write the run's record."""
         from qbench.training.inference import run_test_set, run_validation
@@ -224,6 +251,7 @@ class _Execution:
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
+            "scheme": self.network.applied(experiment.scheme).saved(),
             "weights": weights_file(model),
         }
         task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))
@@ -254,7 +282,16 @@ class _Execution:
         record["seconds"] = dict(self.seconds)
         record["step_seconds"] = dict(self.step_seconds)
         record["finished"] = run_record.now()
-        rows = history(self.losses, experiment.quantization_start, experiment.train.log_every)
+        rows = history(self.losses, experiment.phases, experiment.train.log_every)
         config = experiment.as_config()
         self.store.check(self.held)
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
+
+
+def _changes_at_end(experiment: Experiment, trained: Scheme | None) -> bool:
+    """Whether a run differs from the network that its job has trained.
+
+    It does if phases begin after its last step, or if its scheme is another one.
+    """
+    last = experiment.scheme if trained else None
+    return bool(tail(experiment.phases)) or last != trained

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from qbench.base.errors import QbenchError, WrongFile
+from qbench.base.errors import NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
-from qbench.deploy.file_kind import kind_of
+from qbench.deploy.file_kind import check_file, kind_of
 from qbench.engine import conversion_status
 from qbench.engine.progress import say
 from qbench.engine.requests import Failure, Listener
@@ -119,10 +119,24 @@ def try_conversion(experiment: Experiment) -> None:
     attempt(network_for(experiment, data), experiment, data)
 
 
+def refuse_schemes(experiments: Iterable[Experiment]) -> None:
+    """Check before training that files can hold the schemes of all runs.
+
+    Raises:
+        QbenchError: no file can hold one of them.
+    """
+    for experiment in experiments:
+        try:
+            check_file(experiment.quant)
+        except NotConvertible as error:
+            raise QbenchError(f"deploy.enabled=true: {error}") from error
+
+
 def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
     """Print before training which networks cannot be converted; raise nothing.
 
-    One conversion for each file kind and network is enough: a refusal depends only on the layers.
+    One conversion for each file kind, scheme and network is enough: a refusal depends on nothing
+    else.
 
     Args:
         experiments: the experiments of a sweep.
@@ -133,7 +147,8 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         kind = kind_of(experiment.quant).name
         network = experiment.model.as_key()
         data = experiment.data
-        tried.setdefault((kind, network, data.name, data.resolution), experiment)
+        scheme = experiment.quant.scheme.name
+        tried.setdefault((kind, scheme, network, data.name, data.resolution), experiment)
     for (kind, *_), experiment in tried.items():
         failure = _asked(experiment, isolate, "trial", experiment=experiment.as_config())
         if failure is None:

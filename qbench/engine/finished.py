@@ -24,7 +24,7 @@ class FinishedRun:
         experiment: its configuration, with the requested changes.
         record: its run record.
         data: its data; validation images are apart from the training images, as in training.
-        network: a network with the run's weights and range averages.
+        network: a network with the run's weights, range averages and variables of the scheme.
     """
 
     folder: Path
@@ -84,9 +84,9 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     data = split(data, experiment.data)
     network = network_for(experiment, data)
-    network.restore(
-        folder / layout.WEIGHTS, records.read_json(folder / layout.RANGES, "range averages")
-    )
+    ranges = records.read_json(folder / layout.RANGES, "range averages")
+    scheme, values = experiment.scheme, records.read_scheme(folder)
+    network.restore(folder / layout.WEIGHTS, ranges, scheme, values)
     if network.weights_hash() != record["weights_sha256"]:
         raise QbenchError(f"{folder / layout.WEIGHTS}: not the weights that were recorded.")
     return FinishedRun(folder, experiment, record, data, network)

@@ -13,7 +13,7 @@ from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.data.validation import validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
-from qbench.planning.factors import cells
+from qbench.planning.factors import cells, has_setting
 from qbench.planning.identity import identity
 from qbench.quantize.ops import OPS
 from qbench.storage import records
@@ -140,7 +140,8 @@ def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
         floats: number of values that stay float32 in every configuration.
         experiment: the experiment of the run.
     """
-    bits = experiment.quant.bits_of_weights if experiment.quant.enabled else FLOAT_BITS
+    scheme = experiment.scheme
+    bits = scheme.weight_bits if scheme else FLOAT_BITS
     size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
     return size | ({"float_values": floats} if floats else {})
 
@@ -151,7 +152,7 @@ def possible_reason(experiment: Experiment) -> str:
     It names the finite values for which the op of this experiment gives infinities.
     """
     quant = experiment.quant
-    infinities = OPS[quant.op].infinities(quant) if quant.enabled else None
+    infinities = OPS[quant.op].infinities(quant) if has_setting(experiment, "quant.op") else None
     return f". A possible reason: {infinities}" if infinities else ""
 
 

@@ -15,7 +15,7 @@ from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import export_runs, try_conversions
+from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
@@ -57,10 +57,13 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
         launch: the function that runs jobs.
 
     Raises:
-        QbenchError: the folder or the data cannot be used; nothing was trained.
+        QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
+            are to be converted; nothing was trained.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
+    if settings.deploy.enabled:
+        refuse_schemes([run.experiment for run in plan.runs])
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name

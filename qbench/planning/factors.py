@@ -15,10 +15,8 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Setting
 from qbench.config.experiment import SETTINGS, Experiment
-from qbench.quantize.ops import OPS, Op
-from qbench.quantize.quantizer import Quantizer
-from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
+from qbench.quantize.ops import OPS
+from qbench.schemes import SCHEMES
 
 
 def _place(setting: Setting) -> float:
@@ -42,7 +40,8 @@ def has_setting(experiment: Experiment, key: str) -> bool:
     """Whether the key has an effect in this experiment.
 
     Without quantization no key under `quant` has an effect. Rounding, signedness and the choice of
-    range belong only to some ops. Other settings say it in their declaration.
+    range belong only to some ops, and a scheme may lack further settings. Other settings say it in
+    their declaration.
     """
     if key in _CONDITIONS and not _CONDITIONS[key](experiment):
         return False
@@ -50,6 +49,8 @@ def has_setting(experiment: Experiment, key: str) -> bool:
     if group != "quant":
         return True
     if not experiment.quant.enabled:
+        return False
+    if setting in SCHEMES[experiment.quant.scheme.name].lacks:
         return False
     op = OPS[experiment.quant.op]
     return setting not in OPS_SETTINGS or setting in op.settings
@@ -98,52 +99,13 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
     quant = experiment.quant
     if not quant.enabled:
         return None
-    op = OPS[quant.op]
+    op, kind = OPS[quant.op], SCHEMES[quant.scheme.name]
     for key in explicit:
         setting = key.rpartition(".")[2]
         if key.startswith("quant.") and not has_setting(experiment, key):
             value = show(getattr(quant, setting))
+            if setting in kind.lacks:
+                return f"{key}={value}: the scheme {quant.scheme.name} has no such setting."
             why = f", {op.lacks[setting]}" if setting in op.lacks else ""
             return f"{key}={value}: {quant.op} has no such setting{why}."
-    if op.roundings and quant.rounding not in op.roundings:
-        allowed = " or ".join(op.roundings)
-        return f"quant.rounding={quant.rounding}: {quant.op} takes {allowed}."
-    if quant.weight_range != "op" and quant.bits_of_weights < 2:
-        return f"quant.weight_range={quant.weight_range}: takes kernels of 2 bits or more."
-    if quant.tie_inputs and op.measures_ranges(quant):
-        return f"quant.tie_inputs=true: needs moving averages; set {_averaging(op)}."
-    refused = op.refuses(quant)
-    if refused:
-        return refused
-    return _impossible_bits(quant)
-
-
-def _impossible_bits(quant: Quant) -> str | None:
-    """The reason why an op does not support its number of bits, or None.
-
-    The allowed numbers of bits depend on the sign of the codes, which the scheme decides.
-    """
-    scheme = scheme_of(quant)
-    assert scheme is not None
-    edge = "quant.first_last"
-    every: list[tuple[str, Quantizer | None]] = [
-        ("quant.weight_bits", scheme.kernel.applied),
-        ("quant.activation_bits", scheme.activation),
-        (edge, scheme.edge_kernel.applied if scheme.edge_kernel else None),
-        (edge, scheme.edge),
-    ]
-    for key, one in every:
-        if one is None:
-            continue
-        low, high = OPS[one.op].bits_allowed(one.signed)
-        if not low <= one.bits <= high:
-            name = "quant.bits" if key != edge and one.bits == quant.bits else key
-            return f"{name}={one.bits}: {one.op} takes {low} to {high} bits."
-    return None
-
-
-def _averaging(op: Op) -> str:
-    """The settings that give moving averages in place of ranges that the op measures."""
-    given = ["quant.range_given=true"] if "range_given" in op.settings else []
-    others = [f"quant.op={name}" for name in OPS.names() if not OPS[name].own_range]
-    return " or ".join(given + others)
+    return kind.refuses(quant, **kind.arguments(quant.scheme.arguments))

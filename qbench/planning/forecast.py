@@ -167,6 +167,7 @@ def _tree_lines(facts: dict[str, Any]) -> list[str]:
     labels = [run["label"] for run in facts["runs"]]
     depth: dict[str | None, int] = {None: 0}
     phase: dict[str | None, str] = {None: ""}
+    width = max([9, *(len(segment["phase"]) for segment in facts["segments"])])
     lines = []
     for segment in facts["segments"]:
         parent = segment["parent"]
@@ -176,8 +177,9 @@ def _tree_lines(facts: dict[str, Any]) -> list[str]:
         ends = ", ".join(labels[run] for run in segment["runs"][:3])
         more = f" and {len(segment['runs']) - 3} more" if len(segment["runs"]) > 3 else ""
         lines.append(
-            f"{'  ' * depth[segment['id']]}{segment['phase']:<9} {segment['first']:>9,} to"
-            f" {segment['end']:>9,}  x{segment['uses']:<4} {ends}{more}".rstrip()
+            f"{'  ' * depth[segment['id']]}{segment['phase']:<{width}}"
+            f" {segment['first']:>9,} to {segment['end']:>9,}"
+            f"  x{segment['uses']:<4} {ends}{more}".rstrip()
         )
     return lines
 

@@ -14,7 +14,8 @@ from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.code import code_of, marked
 from qbench.planning.factors import effects, has_setting, without_effect
 from qbench.planning.segments import Phase
-from qbench.quantize.ops import OPS
+from qbench.schemes import SCHEMES
+from qbench.schemes.phases import spans
 
 # Settings that are newer than the first records: group, name, neutral value. The neutral value
 # gives the old behaviour. It is left out of identities, so that old records keep their ids. The
@@ -47,14 +48,18 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     if not experiment.quant.enabled:
         del config["quant"]
         return config
-    if OPS[experiment.quant.op].own_range and not experiment.quant.range_given:
+    scheme = experiment.scheme
+    if scheme and not scheme.reads_averages:
         del quant["ema_decay"]
     quant["start"] = experiment.quantization_start
     return config
 
 
 def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
-    """The float phase and the quantized phase of a run, with everything that influences them.
+    """The float phase and the quantized phases of a run, with everything that influences them.
+
+    A quantized phase without steps is left out. Its content is part of the next phase's content,
+    because both begin at the same step.
 
     Args:
         experiment: the experiment of the run.
@@ -62,13 +67,29 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
             machine.
     """
     config = _settings(experiment)
-    start, end = experiment.quantization_start, experiment.train.steps
-    floats = json.dumps([common, _until(config, (FIRST_STEP,))], sort_keys=True)
-    result = [Phase("float", floats, start)]
-    if start < end:
-        kept = _until(config, (FIRST_STEP, QUANTIZED))
-        result.append(Phase("quantized", json.dumps([common, kept], sort_keys=True), end))
+    kept = _until(config, (FIRST_STEP, QUANTIZED))
+    floats, *quantized = spans(experiment.phases)
+    content = json.dumps([common, _until(config, (FIRST_STEP,))], sort_keys=True)
+    result = [Phase(floats.name, content, floats.end)]
+    before: list[Any] = []
+    for one in quantized:
+        mine = _in_phase(kept, experiment, one.name)
+        if one.first == one.end:
+            before.append([one.name, mine])
+            continue
+        content = json.dumps([common, mine, *before], sort_keys=True)
+        result.append(Phase(one.name, content, one.end))
+        before = []
     return tuple(result)
+
+
+def _in_phase(config: dict[str, Any], experiment: Experiment, phase: str) -> dict[str, Any]:
+    """The settings without the arguments of the scheme that only later phases depend on."""
+    choice, scheme = experiment.quant.scheme, experiment.scheme
+    if scheme is None or "scheme" not in config["quant"]:
+        return config
+    arguments = SCHEMES[choice.name].arguments_in(scheme, phase, choice.arguments)
+    return config | {"quant": config["quant"] | {"scheme": {"name": choice.name, **arguments}}}
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
@@ -100,22 +121,30 @@ def _written_out(experiment: Experiment) -> dict[str, Any]:
         choice = getattr(experiment.train, key)
         arguments = table[choice.name].arguments(choice.arguments)
         config["train"][key] = {"name": choice.name, **arguments}
-    quant = config["quant"]
+    config["quant"] = _quant_written_out(experiment, config["quant"])
+    return config
+
+
+def _quant_written_out(experiment: Experiment, quant: dict[str, Any]) -> dict[str, Any]:
+    """The settings of `quant` with an effect; bits and the scheme's arguments are written out."""
     if not experiment.quant.enabled:
-        config["quant"] = {"ema_decay": quant["ema_decay"]}
-        return config
+        return {"ema_decay": quant["ema_decay"]}
+    if "scheme" in quant:
+        chosen = experiment.quant.scheme
+        arguments = SCHEMES[chosen.name].arguments(chosen.arguments)
+        quant["scheme"] = {"name": chosen.name, **arguments}
     quant["weight_bits"] = experiment.quant.bits_of_weights
     quant["activation_bits"] = experiment.quant.bits_of_activations
     for key in ("bits", "enabled", "delay"):
         del quant[key]
-    config["quant"] = {
+    quant = {
         name: value for name, value in quant.items() if has_setting(experiment, f"quant.{name}")
     }
     if quant.get("fold_batch_norm") and not quant.get("freeze_batch_norm"):
-        config["quant"]["fold_batch_norm"] = _STATISTICS
+        quant["fold_batch_norm"] = _STATISTICS
     if (quant.get("granularity"), quant.get("weight_range")) == ("channel", "symmetric_narrow"):
-        config["quant"]["granularity"] = f"channel, {_UNITS}"
-    return config
+        quant["granularity"] = f"channel, {_UNITS}"
+    return quant
 
 
 def graph_settings(experiment: Experiment) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
 
 # Configuration groups that can be factors: a comma list gives their levels.
-GROUPS = ("data", "model", "quant", "train", "train/optimizer", "train/schedule")
+GROUPS = ("data", "model", "quant", "quant/scheme", "train", "train/optimizer", "train/schedule")
 # Keys of the whole command, and keys at the top level of a run. They are not factors.
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 

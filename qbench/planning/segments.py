@@ -1,9 +1,9 @@
 """The tree of training segments: steps that several runs share are trained once.
 
-A run is a path of phases: first its float steps, then its quantized steps. If everything that can
-influence a phase is equal for several runs, they share its segments. A phase is cut into segments
-where a run branches off. This module is pure: content in, tree out. `qbench.planning.identity`
-defines the content.
+A run is a path of phases: first its float steps, then the phases of its scheme. If everything that
+can influence a phase is equal for several runs, they share its segments. A phase is cut into
+segments where a run branches off. This module is pure: content in, tree out.
+`qbench.planning.identity` defines the content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Phase:
     """The steps of one run in one phase.
 
     Attributes:
-        name: `float` or `quantized`.
+        name: the name of the phase.
         content: canonical text of everything that can influence these steps, except earlier phases.
         end: the step after the last one.
     """
@@ -37,7 +37,7 @@ class Segment:
     Attributes:
         id: a hash of everything that can influence the state at the segment's end.
         parent: the segment before this one; None at the root.
-        phase: `float` or `quantized`.
+        phase: the name of its phase.
         runs: the numbers of the runs that end with this segment.
         uses: the number of runs that pass through this segment or end with it.
     """

@@ -12,7 +12,7 @@ from qbench.base.allowed import Allowed
 from qbench.base.paths import given
 from qbench.base.setting import NEVER, UNSET, Group, Setting, declared, setting
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment
+from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.planning.designs import DESIGNS, EACH, Levels
 
@@ -275,5 +275,5 @@ def defaults() -> dict[str, Any]:
     for one in SETTINGS:
         if one.default is not UNSET:
             group = found.setdefault(one.group, {}) if one.group else found
-            group[one.name] = list(one.default) if isinstance(one.default, tuple) else one.default
+            group[one.name] = plain(one.default)
     return found

@@ -22,8 +22,8 @@ from qbench.quantize.insertion_plan import (
     Row,
     StandIn,
 )
+from qbench.quantize.interface import TensorQuantizing
 from qbench.quantize.placement import is_convolution, kernels, smallest_output
-from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.rules import Rules
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
@@ -107,14 +107,16 @@ class _Analysis:
             layer = unique(f"{root.name}.range", self._names)
             self._ranges[root.name] = Range(root.name, layer, smallest_output(root.producer))
 
-    def _read(self, tensor: Tensor, wanted: tuple[str, Quantizer] | None) -> Read:
+    def _read(self, tensor: Tensor, wanted: tuple[str, TensorQuantizing] | None) -> Read:
         if wanted is None or tensor.name in self._on_grid:
             return Read(tensor.name, tensor.root)
         if tensor.name not in self._quantized:
             self._quantized[tensor.name] = self._quantize(tensor, *wanted)
         return Read(tensor.name, tensor.root, self._quantized[tensor.name])
 
-    def _quantize(self, tensor: Tensor, placement: str, quantizer: Quantizer) -> QuantizedTensor:
+    def _quantize(
+        self, tensor: Tensor, placement: str, quantizer: TensorQuantizing
+    ) -> QuantizedTensor:
         name, root, rows = tensor.name, tensor.root, self._rows
         if root not in rows:
             raise QbenchError(
@@ -146,8 +148,7 @@ class _Analysis:
     def _with_kernel(self, op: Any) -> QuantizedKernel:
         placement, quantizer = self._rules.kernels[op.name]
         layer = unique(f"{op.name}.kernel.quantized", self._names)
-        source = quantizer.quantizer.source
-        one = Insertion(layer, placement, f"{op.name} kernel", True, source)
+        one = Insertion(layer, placement, f"{op.name} kernel", True, quantizer.source)
         self._insertions += [one] * len(kernels(op))
         norm = self._rules.folds.get(op.name)
         return QuantizedKernel(layer, quantizer, norm, norm is not None and self._freezes(norm))

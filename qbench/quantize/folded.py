@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from qbench.quantize.folding import scaled
-from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.layers import move_statistics
 from qbench.quantize.placement import kernels
+from qbench.quantize.states import NO_STATES, States
 
 
 class WithFoldedKernel(keras.layers.Layer):
@@ -28,7 +29,13 @@ class WithFoldedKernel(keras.layers.Layer):
     """
 
     def __init__(
-        self, layer: Any, norm: Any, quantizer: KernelQuantizer, freeze: bool, name: str
+        self,
+        layer: Any,
+        norm: Any,
+        quantizer: KernelQuantizing,
+        freeze: bool,
+        name: str,
+        states: States = NO_STATES,
     ) -> None:
         """`layer` and `norm` stay the owners of their variables.
 
@@ -39,6 +46,7 @@ class WithFoldedKernel(keras.layers.Layer):
         self.layer = layer
         self.norm = norm
         self.quantizer = quantizer
+        self.states = states
         self.freeze = freeze
         penalty = layer.activity_regularizer
         self.activity = penalty and keras.layers.Identity(activity_regularizer=penalty)
@@ -54,7 +62,8 @@ class WithFoldedKernel(keras.layers.Layer):
         bias = 0.0 if own is None else own.value
         sigma = tf.sqrt(norm.moving_variance.value + norm.epsilon)
         folded = scaled(self.layer, value, gamma / sigma)
-        y = self._convolution(x, self.quantizer(self.layer, kernel, folded, self.name))
+        quantizer = self.quantizer.with_state(self.states.of_kernel(self.layer, kernel).tensors())
+        y = self._convolution(x, quantizer(self.layer, kernel, folded, self.name))
         moves = training and not self.freeze and norm.trainable
         if moves or (training and self.activity is not None):
             unfolded = self._convolution(x, value)

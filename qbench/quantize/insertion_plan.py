@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qbench.quantize.kernels import KernelQuantizer
-from qbench.quantize.quantizer import Quantizer
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class QuantizedTensor:
     tensor: str
     layer: str
     root: str
-    quantizer: Quantizer
+    quantizer: TensorQuantizing
     row: Row
 
 
@@ -109,7 +108,7 @@ class QuantizedKernel:
     """
 
     layer: str
-    quantizer: KernelQuantizer
+    quantizer: KernelQuantizing
     norm: Any | None = None
     freeze: bool = False
 
@@ -192,7 +191,7 @@ class InsertionPlan:
     ranges: tuple[Range, ...]
     collector: str
     insertions: tuple[Insertion, ...]
-    kernels: Mapping[str, tuple[str, KernelQuantizer]]
+    kernels: Mapping[str, tuple[str, KernelQuantizing]]
     folds: Mapping[str, Any]
     shared_ranges: Mapping[str, tuple[str, ...]]
 
@@ -201,9 +200,13 @@ class InsertionPlan:
         """The names of the tensors whose range is gathered, by row."""
         return tuple(one.tensor for one in self.ranges)
 
-    def kernel_rule(self, layer: str) -> tuple[str, KernelQuantizer] | None:
+    def kernel_rule(self, layer: str) -> tuple[str, KernelQuantizing] | None:
         """The placement that quantizes the kernels of a layer, and the quantizer."""
         return self.kernels.get(layer)
+
+    def range_owner(self, root: str) -> str:
+        """The tensor that stands for all tensors that share a range with `root`."""
+        return self.shared_ranges.get(root, (root,))[0]
 
     @property
     def reads(self) -> tuple[Read, ...]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.ops import OPS, OpGrid
 from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
 
 
 @dataclass(frozen=True)
-class KernelQuantizer:
+class KernelQuantizer(KernelQuantizing):
     """How the kernels of convolutions and dense layers are fake-quantized.
 
     Attributes:
@@ -38,6 +40,44 @@ class KernelQuantizer:
         if not self.symmetric:
             return self.quantizer
         return replace(self.quantizer, signed=True, source=CURRENT)
+
+    @property
+    def op(self) -> str:
+        """The name of the op."""
+        return self.quantizer.op
+
+    @property
+    def bits(self) -> int:
+        """Number of bits of the codes."""
+        return self.quantizer.bits
+
+    @property
+    def source(self) -> str:
+        """Where the range comes from."""
+        return self.quantizer.source
+
+    @property
+    def bits_allowed(self) -> tuple[int, int]:
+        """Smallest and largest number of bits of the op, both included."""
+        return self.applied.bits_allowed
+
+    @property
+    def graph_ops(self) -> tuple[str, ...]:
+        """TensorFlow's op types of the op."""
+        return self.quantizer.graph_ops
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether the op has grids, which `grids` returns."""
+        return self.quantizer.has_grid
+
+    def require_grid(self) -> Callable[..., OpGrid]:
+        """The function `Op.grid` of the op; QbenchError if it has none."""
+        return self.quantizer.require_grid()
+
+    def with_bits(self, bits: int) -> KernelQuantizer:
+        """The same quantizer with another number of bits."""
+        return replace(self, quantizer=self.quantizer.with_bits(bits))
 
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
         """The quantized value.

@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from qbench.quantize.calls import call_with
 from qbench.quantize.insertion_plan import Row
-from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import kernels
-from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
+from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN
 from qbench.quantize.ranges import RangeAverages, minimum_and_maximum
+from qbench.quantize.states import EMPTY, NO_STATES, QuantizerState, States
 
 
 class MeasureRange(keras.layers.Layer):
@@ -61,27 +62,36 @@ class FakeQuantize(keras.layers.Layer):
     of these tensors are computed later.
     """
 
-    def __init__(self, quantizer: Quantizer, averages: RangeAverages, row: Row, name: str) -> None:
-        """Tied tensors need a quantizer with the source MOVING."""
+    def __init__(
+        self,
+        quantizer: TensorQuantizing,
+        averages: RangeAverages,
+        row: Row,
+        name: str,
+        state: QuantizerState = EMPTY,
+    ) -> None:
+        """Tied tensors need a quantizer with the source MOVING, or with one state for them all."""
         super().__init__(name=name)
         self.supports_masking = True
         self.quantizer = quantizer
         self.averages = averages
         self.row = row
+        self.state = state
 
     def call(self, x: Any, low: Any, high: Any, training: bool = False) -> Any:
         """See the class."""
-        source = self.quantizer.source
-        if source == OWN and training and self.row.is_root and self.quantizer.takes_own_range:
+        quantizer = self.quantizer.with_state(self.state.tensors())
+        source = quantizer.source
+        if source == OWN and training and self.row.is_root and quantizer.takes_own_range:
             # The step has measured this tensor for the averages; the op need not measure it again.
-            return self.quantizer.given(x, low, high, name=self.name)
+            return quantizer.given(x, low, high, name=self.name)
         if source in (MOVING, FIXED):
             low, high = self._moving(low, high, training)
         elif source == CURRENT:
             low, high = minimum_and_maximum(x)
         else:
-            low = high = 0.0  # the op ignores them, so nothing is measured
-        return self.quantizer(x, low, high, name=self.name)
+            low = high = 0.0  # they are ignored, so nothing is measured
+        return quantizer(x, low, high, name=self.name)
 
     def _moving(self, low: Any, high: Any, training: bool) -> tuple[Any, Any]:
         """The ends of the averaged range, including the ranges of tied tensors."""
@@ -101,16 +111,21 @@ class WithQuantizedKernel(keras.layers.Layer):
     works for every layer, and the gradient reaches the variable.
     """
 
-    def __init__(self, layer: Any, quantizer: KernelQuantizer, name: str) -> None:
-        """`layer` stays the owner of its variables."""
+    def __init__(
+        self, layer: Any, quantizer: KernelQuantizing, name: str, states: States = NO_STATES
+    ) -> None:
+        """`layer` stays the owner of its variables; `states` hold the states of its kernels."""
         super().__init__(name=name)
         self.supports_masking = layer.supports_masking
         self.layer = layer
         self.quantizer = quantizer
+        self.states = states
 
     def _quantized(self, kernel: Any) -> Any:
         # One explicit read, so that all values computed from it are older than the step's update.
-        return self.quantizer(self.layer, kernel, tf.convert_to_tensor(kernel.value), self.name)
+        value = tf.convert_to_tensor(kernel.value)
+        state = self.states.of_kernel(self.layer, kernel).tensors()
+        return self.quantizer.with_state(state)(self.layer, kernel, value, self.name)
 
     def call(self, x: Any) -> Any:
         """Call the wrapped layer on x, an input that it accepts."""

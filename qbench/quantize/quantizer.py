@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.quantize.interface import TensorQuantizing
 from qbench.quantize.ops import OPS, Op, OpGrid
 
 OWN = "measured by the op"
@@ -16,7 +17,7 @@ FIXED = "moving average in the place of the range that the op measures"
 
 
 @dataclass(frozen=True)
-class Quantizer:
+class Quantizer(TensorQuantizing):
     """An op, its number of bits and settings, and where its range comes from.
 
     Attributes:
@@ -45,6 +46,16 @@ class Quantizer:
     def with_fixed_range(self) -> Quantizer:
         """The same quantizer, with a moving average in place of a range that the op measures."""
         return replace(self, source=FIXED if self.source == OWN else MOVING)
+
+    @property
+    def bits_allowed(self) -> tuple[int, int]:
+        """Smallest and largest number of bits of the op, both included."""
+        return self._op.bits_allowed(self.signed)
+
+    @property
+    def graph_ops(self) -> tuple[str, ...]:
+        """TensorFlow's op types of the op."""
+        return self._op.graph_ops
 
     @property
     def takes_own_range(self) -> bool:

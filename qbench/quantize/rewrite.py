@@ -27,12 +27,16 @@ from qbench.quantize.layers import (
 )
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import keras_tensors
 from qbench.quantize.view import View
 
 
 def rewrite(
-    model: Any, scheme: QuantizationScheme | None, averages: RangeAverages | None = None
+    model: Any,
+    scheme: QuantizationScheme | None,
+    averages: RangeAverages | None = None,
+    states: States = NO_STATES,
 ) -> View:
     """Make a view of `model` that gathers ranges and, with a scheme, quantizes.
 
@@ -40,16 +44,22 @@ def rewrite(
         model: a model that `analyse` accepts; it is not changed.
         scheme: what to quantize and how; None leaves every tensor float.
         averages: needed with a scheme: the averages that the model's float view gathers.
+        states: the variables of the scheme's quantizers, if it keeps any.
 
     Raises:
         QbenchError: see `analyse`.
     """
-    return view_of(model, analyse(model, scheme), averages)
+    return view_of(model, analyse(model, scheme), averages, states)
 
 
-def view_of(model: Any, plan: InsertionPlan, averages: RangeAverages | None = None) -> View:
+def view_of(
+    model: Any,
+    plan: InsertionPlan,
+    averages: RangeAverages | None = None,
+    states: States = NO_STATES,
+) -> View:
     """The view of a model that a plan describes; arguments as for `rewrite`."""
-    parts = _ViewParts(plan, averages)
+    parts = _ViewParts(plan, averages, states)
     built = construct(model, plan, parts)
     measured = [parts.range_of(name, built.values[name]) for name in plan.tensors]
     ranges = StackRanges(name=plan.collector)(measured)
@@ -61,8 +71,10 @@ def view_of(model: Any, plan: InsertionPlan, averages: RangeAverages | None = No
 class _ViewParts:
     """Inserts fake quantization and measured ranges into a model that reads another's variables."""
 
-    def __init__(self, plan: InsertionPlan, averages: RangeAverages | None) -> None:
+    def __init__(self, plan: InsertionPlan, averages: RangeAverages | None, states: States) -> None:
+        self._plan = plan
         self._averages = averages
+        self._states = states
         self._planned = {one.tensor: one for one in plan.ranges}
         self._ranges: dict[str, Any] = {}
 
@@ -75,24 +87,25 @@ class _ViewParts:
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
         assert self._averages is not None
-        layer = FakeQuantize(planned.quantizer, self._averages, planned.row, planned.layer)
+        state = self._states.of_tensor(self._plan.range_owner(planned.root))
+        layer = FakeQuantize(planned.quantizer, self._averages, planned.row, planned.layer, state)
         return layer(value, *self.range_of(planned.root, root))
 
     def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         op, planned = call.op, call.stand_in
         if isinstance(planned, QuantizedKernel):
-            return _with_kernel(op, planned)(*args, **kwargs)
+            return self._with_kernel(op, planned)(*args, **kwargs)
         if isinstance(planned, Fused):
             return FusedBatchNormalization(op, planned.layer, planned.freeze)(args[0])
         if isinstance(planned, HeldInInference):
             return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)
 
-
-def _with_kernel(op: Any, planned: QuantizedKernel) -> Any:
-    if planned.norm is None:
-        return WithQuantizedKernel(op, planned.quantizer, planned.layer)
-    return WithFoldedKernel(op, planned.norm, planned.quantizer, planned.freeze, planned.layer)
+    def _with_kernel(self, op: Any, planned: QuantizedKernel) -> Any:
+        quantizer, layer = planned.quantizer, planned.layer
+        if planned.norm is None:
+            return WithQuantizedKernel(op, quantizer, layer, self._states)
+        return WithFoldedKernel(op, planned.norm, quantizer, planned.freeze, layer, self._states)
 
 
 def _in_inference(

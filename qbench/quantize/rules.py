@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from qbench.quantize.folding import foldable_in
-from qbench.quantize.kernels import KernelQuantizer
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
-from qbench.quantize.quantizer import Quantizer
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.shared_ranges import groups
 from qbench.quantize.tensors import Call, Graph, Tensor
@@ -23,7 +22,7 @@ class Rules:
     graph: Graph
     scheme: QuantizationScheme | None
 
-    def wanted(self, call: Call, tensor: Tensor) -> tuple[str, Quantizer] | None:
+    def wanted(self, call: Call, tensor: Tensor) -> tuple[str, TensorQuantizing] | None:
         """The placement that quantizes a tensor for a reader, and the quantizer."""
         if self.scheme is None:
             return None
@@ -34,14 +33,14 @@ class Rules:
         quantizer = self.scheme.edge if is_edge else self.scheme.activation
         return (placement, quantizer) if placement and quantizer else None
 
-    def wanted_end(self) -> tuple[str, Quantizer] | None:
+    def wanted_end(self) -> tuple[str, TensorQuantizing] | None:
         """The placement that quantizes the image and the network's output, and the quantizer."""
         wanting = [name for name, rule in self._placements if rule.gathered]
         edge = self.scheme.edge if self.scheme else None
         return (wanting[0], edge) if wanting and edge else None
 
     @cached_property
-    def kernels(self) -> dict[str, tuple[str, KernelQuantizer]]:
+    def kernels(self) -> dict[str, tuple[str, KernelQuantizing]]:
         """The placement that quantizes the kernels of a layer, and the quantizer, by layer."""
         names = [op.name for op in self.graph.operations if is_convolution(op)]
         wanting = [name for name, rule in self._placements if rule.kernels]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 
 if TYPE_CHECKING:
-    from qbench.quantize.settings import Quant
+    from qbench.quantize.settings import QuantSettings
 
 EDGE_BITS = 8
 FLOAT_BITS = 32
@@ -32,10 +33,10 @@ class QuantizationScheme:
     """
 
     placement: tuple[str, ...]
-    kernel: KernelQuantizer
-    activation: Quantizer | None
-    edge_kernel: KernelQuantizer | None
-    edge: Quantizer | None
+    kernel: KernelQuantizing
+    activation: TensorQuantizing | None
+    edge_kernel: KernelQuantizing | None
+    edge: TensorQuantizing | None
     fold: bool = False
     freeze: bool = False
     share_ranges: bool = False
@@ -43,7 +44,7 @@ class QuantizationScheme:
     @property
     def weight_bits(self) -> int:
         """Bits of all kernels except the first and the last."""
-        return self.kernel.applied.bits
+        return self.kernel.bits
 
     @property
     def activation_bits(self) -> int:
@@ -51,11 +52,10 @@ class QuantizationScheme:
         return self.activation.bits if self.activation else FLOAT_BITS
 
     @property
-    def quantizers(self) -> tuple[Quantizer, ...]:
+    def quantizers(self) -> tuple[KernelQuantizing | TensorQuantizing, ...]:
         """All different quantizers of kernels and other tensors."""
-        kernels = [one.quantizer for one in (self.kernel, self.edge_kernel) if one]
-        tensors = [one for one in (self.activation, self.edge) if one]
-        return tuple(dict.fromkeys(kernels + tensors))
+        every = (self.kernel, self.edge_kernel, self.activation, self.edge)
+        return tuple(dict.fromkeys(one for one in every if one))
 
     def with_fixed_ranges(self) -> QuantizationScheme:
         """The same scheme, with moving averages in place of ranges that ops measure."""
@@ -68,8 +68,8 @@ class QuantizationScheme:
         return replace(self, activation=None, edge=None)
 
 
-def scheme_of(quant: Quant) -> QuantizationScheme | None:
-    """The scheme of a configuration's `quant`; None if it is not enabled."""
+def scheme_of(quant: QuantSettings) -> QuantizationScheme | None:
+    """The uniform quantization that `quant` describes; None if it is not enabled."""
     if not quant.enabled:
         return None
     if OPS[quant.op].measures_ranges(quant):

@@ -1,4 +1,4 @@
-"""The configuration of simulated quantization."""
+"""The settings of simulated quantization that every scheme knows."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def _number_as_text(value: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quant(Group, prefix="quant"):
-    """`quant`: simulated quantization. Null bit widths mean `bits`."""
+class QuantSettings(Group, prefix="quant"):
+    """`quant` without the choice of the scheme. Null bit widths mean `bits`.
+
+    `qbench.config.quant.Quant` adds the scheme.
+    """
 
     enabled: bool = setting(
         True,

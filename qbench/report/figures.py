@@ -137,7 +137,7 @@ def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
 
 def _start(history: pd.DataFrame) -> int | None:
     """The last float row of the history; quantization starts after it."""
-    quantized = np.flatnonzero(history["phase"].to_numpy() == "quantized")
+    quantized = np.flatnonzero(history["phase"].to_numpy() != "float")
     return max(int(quantized[0]) - 1, 0) if len(quantized) else None
 
 

@@ -6,6 +6,7 @@
                         predictions.npz    the predictions of the task for the test set
                         outputs.npz        the outputs of the network for the test set
                         ranges.json        moving range averages by tensor
+                        scheme.npz         the variables of the scheme, if it keeps any
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
                         deploy.json        the report of this file
@@ -40,6 +41,7 @@ HISTORY = "history.csv"
 PREDICTIONS = "predictions.npz"
 OUTPUTS = "outputs.npz"
 RANGES = "ranges.json"
+SCHEME = "scheme.npz"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"
 

@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
@@ -25,6 +27,7 @@ from qbench.storage.layout import (
     PREDICTIONS,
     RANGES,
     RECORD,
+    SCHEME,
     WEIGHTS,
     damaged,
     run_folder,
@@ -77,6 +80,7 @@ def write_run(
     predictions: Mapping[str, NDArray[Any]] | None = None,
     outputs: bytes | None = None,
     ranges: Mapping[str, Any] | None = None,
+    scheme: Mapping[str, NDArray[Any]] | None = None,
     weights: bytes | None = None,
 ) -> None:
     """Write the complete folder of a run.
@@ -92,6 +96,7 @@ def write_run(
         predictions: the arrays by name, or None for no file.
         outputs: the content of the file of outputs, or None for no file.
         ranges: (minimum, maximum) by tensor, or None for no file.
+        scheme: the variables of the scheme by name; no file if there are none.
         weights: the content of the file of weights, or None for no file.
 
     Raises:
@@ -104,6 +109,8 @@ def write_run(
         files[OUTPUTS] = outputs
     if ranges is not None:
         files[RANGES] = as_json(ranges)
+    if scheme:
+        files[SCHEME] = as_npz(scheme)
     if weights is not None:
         files[WEIGHTS] = weights
     files[RECORD] = as_json(_sealed(record, files))
@@ -145,6 +152,24 @@ def read_json(path: Path, what: str) -> Any:
         raise QbenchError(f"{path}: no such file; expected {what}.") from error
     except (OSError, ValueError) as error:
         raise QbenchError(f"{path}: cannot be read as {what} ({error}).") from error
+
+
+def read_scheme(folder: Path) -> dict[str, NDArray[Any]]:
+    """The variables of the scheme in a run's folder; empty if its scheme keeps none.
+
+    Raises:
+        QbenchError: the file cannot be read.
+    """
+    path = folder / SCHEME
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise QbenchError(
+            f"{path}: cannot be read as the variables of a scheme ({error})."
+        ) from error
 
 
 class DamagedRun(QbenchError):

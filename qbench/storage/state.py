@@ -25,7 +25,8 @@ class State:
     """Everything that the next step depends on, and the losses of all steps so far.
 
     Attributes:
-        arrays: weights, batch-norm statistics, optimizer slots and range averages, by name.
+        arrays: weights, batch-norm statistics, optimizer slots, range averages and the variables of
+            the scheme, by name.
         losses: (steps,) float32, one for each step so far.
         diverged: the step whose loss was not finite, or None.
     """

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.quantize.scheme import scheme_of
 from qbench.training.network import Network
 
 
@@ -41,6 +40,6 @@ def run_images(
     If ops measure ranges, the ranges of each batch come only from its own images.
     """
     size = experiment.eval.batch_size
-    forward = network.forward(scheme_of(experiment.quant))
+    forward = network.forward(experiment.quant.quantization, experiment.scheme)
     parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
     return np.concatenate(parts)

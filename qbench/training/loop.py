@@ -14,7 +14,7 @@ from qbench.base.errors import Diverged
 from qbench.config.experiment import Experiment
 from qbench.data.batches import Batches
 from qbench.data.dataset import Dataset
-from qbench.quantize.scheme import scheme_of
+from qbench.schemes.phases import PhaseEnd, beginning, spans, tail
 from qbench.training.network import Network
 
 # Losses are fetched in blocks of steps, so that training does not wait for a GPU in every step.
@@ -44,10 +44,16 @@ def train(
         Diverged: a loss was not finite.
     """
     losses: list[float] = []
-    start, end = experiment.quantization_start, experiment.train.steps
-    train_phase(network, experiment, data, "float", (0, start), losses, report)
-    train_phase(network, experiment, data, "quantized", (start, end), losses, report)
-    return history(losses, start, experiment.train.log_every)
+    for name, first, end in spans(experiment.phases):
+        train_phase(network, experiment, data, name, (first, end), losses, report)
+    finish(network, experiment)
+    return history(losses, experiment.phases, experiment.train.log_every)
+
+
+def finish(network: Network, experiment: Experiment) -> None:
+    """Begin the phases after the last step. The network must be in the state after all steps."""
+    phases = tail(experiment.phases)
+    network.enter(experiment.scheme, phases, experiment.seed, experiment.train.steps)
 
 
 def train_phase(
@@ -66,7 +72,8 @@ def train_phase(
         network: the network, in the state after span[0] steps.
         experiment: the experiment to train.
         data: the data of the experiment.
-        phase: `float` or `quantized`.
+        phase: the name of the phase. If the first step is the first one of the phase, the phase
+            begins here, after the phases without steps before it.
         span: the first step and the step after the last.
         losses: the losses so far; this function appends the losses of the new steps.
         report: called with (number of new steps, last loss) after each block of steps.
@@ -82,7 +89,9 @@ def train_phase(
     first, end = span
     if first == end:
         return None
-    step = network.train_step(scheme_of(experiment.quant) if phase == "quantized" else None)
+    scheme = experiment.scheme
+    network.enter(scheme, beginning(experiment.phases, phase, first), experiment.seed, first)
+    step = network.step_in(scheme, phase)
     batches = Batches(len(data.train_images), experiment.train.batch_size, experiment.seed)
     seed = tf.constant(experiment.seed, tf.int64)
     every = experiment.train.checkpoint_every or 0
@@ -117,25 +126,25 @@ def _finite(pending: list[Any], first: int) -> list[float]:
     return values
 
 
-def history(losses: Sequence[float], start: int, every: int) -> list[dict[str, Any]]:
+def history(
+    losses: Sequence[float], phases: Sequence[PhaseEnd], every: int
+) -> list[dict[str, Any]]:
     """The training history as rows.
 
     Args:
         losses: the loss of each step, from the first step on.
-        start: the first quantized step.
+        phases: the phases of the run.
         every: number of steps averaged into one row; the last row of a phase may cover fewer.
 
     Returns:
-        Rows of `step` (steps done), `phase` (`float` or `quantized`) and `loss` (the mean of
-        the task's loss over the row's steps).
+        Rows of `step` (steps done), `phase` (its name) and `loss` (the mean of the task's loss over
+        the row's steps).
     """
     rows: list[dict[str, Any]] = []
-    for phase, first, end in (
-        ("float", 0, min(start, len(losses))),
-        ("quantized", start, len(losses)),
-    ):
-        for k in range(first, end, every):
-            last = min(k + every, end)
+    for phase, first, end in spans(phases):
+        done = min(end, len(losses))
+        for k in range(first, done, every):
+            last = min(k + every, done)
             loss = str(np.float32(np.mean(losses[k:last])))
             rows.append({"step": last, "phase": phase, "loss": loss})
     return rows

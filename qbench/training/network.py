@@ -9,23 +9,26 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import DRAWS, PREPROCESSING, input_shape, network_input
+from qbench.data.preprocessing import input_shape, network_input
 from qbench.models import build_model
 from qbench.optimizers.optimizers import build_optimizer
-from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.states import States
 from qbench.quantize.view import View
+from qbench.schemes import Scheme
+from qbench.schemes.phases import FLOAT
 from qbench.storage.state import State
-from qbench.training.randomness import generator_states, set_states
 from qbench.training.repeatable import check_repeatable
+from qbench.training.scheme_state import SchemeState
+from qbench.training.steps import Steps
 
 
 class Network:
@@ -37,6 +40,7 @@ class Network:
         model: the plain Keras model that owns the weights.
         averages: the moving range averages.
         optimizer: the Keras optimizer, built.
+        steps: makes the compiled steps.
     """
 
     def __init__(self, experiment: Experiment, data: Dataset) -> None:
@@ -56,9 +60,10 @@ class Network:
         self.optimizer = build_optimizer(experiment.train)
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
-        self._views: dict[QuantizationScheme | None, View] = {None: float_view}
-        self._steps: dict[tuple[QuantizationScheme | None, bool], Any] = {}
-        self._forwards: dict[QuantizationScheme | None, Any] = {}
+        self.steps = Steps(experiment, data, self.model, self.optimizer, self.averages)
+        self._plain = SchemeState(None, self.model, experiment.train)
+        self._plain.compiled.views[None] = float_view
+        self._applied: dict[Scheme | None, SchemeState] = {None: self._plain}
 
     def _build(self) -> Any:
         model = self._experiment.model
@@ -86,36 +91,79 @@ class Network:
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
 
-    @property
-    def _variables(self) -> dict[str, Any]:
+    def applied(self, scheme: Scheme | None) -> SchemeState:
+        """The variables of a scheme for this network, which are made when they are needed.
+
+        The variables of only one scheme are kept. They mean nothing until a phase of the scheme
+        begins, or until a state or a finished run is loaded.
+        """
+        if scheme not in self._applied:
+            made = SchemeState(scheme, self.model, self._experiment.train)
+            if made.is_empty:
+                made.compiled = self._plain.compiled
+            else:
+                self._applied = {k: one for k, one in self._applied.items() if one.is_empty}
+            self._applied[scheme] = made
+        return self._applied[scheme]
+
+    def states(self, scheme: Scheme | None) -> States:
+        """The variables of a scheme by kernel and tensor, for views and files."""
+        return self.applied(scheme).states
+
+    def enter(self, scheme: Scheme | None, phases: Sequence[str], seed: int, step: int) -> None:
+        """Begin phases of a scheme before the next step; see `SchemeState.enter`."""
+        self.applied(scheme).enter(phases, self.averages, seed, step)
+
+    def _variables(self, scheme: Scheme | None) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""
         groups = {
             "model": _kept(self.model),
             "optimizer": self.optimizer.variables,
             "averages": self.averages.variables,
         }
-        return {
+        found = {
             f"{group}.{k}": variable
             for group, variables in groups.items()
             for k, variable in enumerate(variables)
         }
+        return found | self.applied(scheme).named()
 
-    def state(self, losses: Sequence[float]) -> State:
-        """The whole state after training steps with these losses."""
-        arrays = {name: variable.numpy() for name, variable in self._variables.items()}
+    def state(self, losses: Sequence[float], scheme: Scheme | None = None) -> State:
+        """The whole state after training steps with these losses.
+
+        Args:
+            losses: the loss of each step.
+            scheme: the scheme of the last step; None after float steps.
+        """
+        arrays = {name: variable.numpy() for name, variable in self._variables(scheme).items()}
         return State(arrays, np.asarray(losses, np.float32))
 
-    def set_state(self, state: State) -> None:
-        """Continue from a state that `state` returned."""
-        for name, variable in self._variables.items():
+    def set_state(self, state: State, scheme: Scheme | None = None) -> None:
+        """Continue from a state that `state` returned, with a scheme that has the same variables.
+
+        Two schemes may differ and share the phases before this state.
+        """
+        for name, variable in self._variables(scheme).items():
             variable.assign(state.arrays[name])
 
-    def restore(self, weights: Path, ranges: Mapping[str, Sequence[float]]) -> None:
-        """Set the weights and range averages to the saved values of a run.
+    def restore(
+        self,
+        weights: Path,
+        ranges: Mapping[str, Sequence[float]],
+        scheme: Scheme | None = None,
+        values: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Set the weights, the range averages and the scheme's variables to the values of a run.
+
+        Args:
+            weights: the file of the weights.
+            ranges: the range averages, by tensor.
+            scheme: the scheme of the run.
+            values: the values of the scheme's variables, by name.
 
         Raises:
-            QbenchError: the file of the weights is damaged or belongs to another network, or the
-                ranges are damaged.
+            QbenchError: the file of the weights is damaged, or it, the ranges or the variables of
+                the scheme belong to another network.
         """
         try:
             self.model.load_weights(weights)
@@ -126,6 +174,13 @@ class Network:
         if tuple(ranges) != self.averages.tensors:
             raise QbenchError(f"{weights.parent}: its range averages are of another network.")
         self.averages.averages.assign([ranges[name] for name in self.averages.tensors])
+        try:
+            self.applied(scheme).restore(values or {})
+        except ValueError as error:
+            raise QbenchError(
+                f"{weights.parent}: the variables of its scheme are of another network"
+                f" ({reason(error)})."
+            ) from error
 
     def ranges(self) -> dict[str, list[float]]:
         """The range averages as (minimum, maximum) by tensor."""
@@ -151,125 +206,54 @@ class Network:
             variable.assign(keras.ops.zeros_like(variable))
         self.averages.include(self.view(None).model([read], training=False)[1])
 
-    def view(self, scheme: QuantizationScheme | None) -> View:
-        """The float view, or the view that quantizes by `scheme`."""
-        if scheme not in self._views:
-            self._views[scheme] = rewrite(self.model, scheme, self.averages)
-        return self._views[scheme]
+    def view(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> View:
+        """The float view, or the view with this quantization and the variables of a scheme."""
+        applied = self.applied(scheme)
+        views = applied.compiled.views
+        if quantization not in views:
+            views[quantization] = rewrite(self.model, quantization, self.averages, applied.states)
+        return views[quantization]
 
-    def train_step(self, scheme: QuantizationScheme | None, gather: bool = True) -> Any:
+    def step_in(self, scheme: Scheme | None, phase: str) -> Any:
+        """The compiled step of a phase; see `train_step`."""
+        if scheme is None or phase == FLOAT:
+            return self.train_step(None)
+        return self.train_step(scheme.in_phase(phase), scheme=scheme, phase=phase)
+
+    def train_step(
+        self,
+        quantization: QuantizationScheme | None,
+        gather: bool = True,
+        scheme: Scheme | None = None,
+        phase: str = "",
+    ) -> Any:
         """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
 
         The loss is the mean of the task's loss. Training also minimizes weight decay and the losses
         that layers add, but the returned loss does not include them. With `gather` the averages
         include the ranges of this step.
         """
-        key = scheme, gather
-        if key not in self._steps:
-            self._steps[key] = self._make_train_step(self.view(scheme).model, gather)
-        return self._steps[key]
+        applied = self.applied(scheme)
+        key = quantization, gather, "" if applied.is_empty else phase
+        steps = applied.compiled.steps
+        if key not in steps:
+            view = self.view(quantization, scheme).model
+            steps[key] = self.steps.train_step(view, gather, applied, phase)
+        return steps[key]
 
-    def forward(self, scheme: QuantizationScheme | None) -> Any:
+    def forward(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> Any:
         """Compiled inference: images (B, H, W, C) uint8 -> outputs (B, ...) float32.
 
         If XLA compiles training steps, it compiles inference too: XLA's fake quantization differs
         from TensorFlow's by up to one step of the grid, and the network is evaluated as it was
         trained.
         """
-        if scheme not in self._forwards:
-            self._forwards[scheme] = self._make_forward(self.view(scheme).model)
-        return self._forwards[scheme]
-
-    @property
-    def _jit(self) -> bool | None:
-        """Whether XLA compiles; None leaves it to TensorFlow."""
-        return self._experiment.train.compiles or None
-
-    def _make_train_step(self, view: Any, gather: bool) -> Any:
-        images = tf.constant(self._data.train_images)
-        targets = tf.constant(self._data.train_labels)
-        variables = self.model.trainable_variables
-        states = generator_states(self.model)
-        whole = tf.TensorSpec((), tf.int64)
-
-        @tf.function(
-            input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
-            autograph=False,  # Keras does not convert the code of layers either
-            jit_compile=self._jit,
-        )
-        def train_step(indices: Any, seed: Any, step: Any) -> Any:
-            set_states(states, seed, step)
-            x, wanted = self.augmented(
-                tf.gather(images, indices), tf.gather(targets, indices), seed, step
-            )
-            with tf.GradientTape() as tape:
-                outputs, measured = view(x, training=True)
-                loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
-                total = tf.add_n([loss, *self._penalties(), *_added_losses(view)])
-            gradients = tape.gradient(total, variables)
-            # If its normalization is folded, a convolution's own bias has no gradient.
-            known = [
-                tf.zeros_like(variable.value) if gradient is None else gradient
-                for gradient, variable in zip(gradients, variables, strict=True)
-            ]
-            self.optimizer.apply(known, variables)
-            if gather:
-                self.averages.include(measured)
-            return loss
-
-        return train_step
-
-    def _make_forward(self, view: Any) -> Any:
-        shape = (None, *self._data.test_images.shape[1:])
-        settings = self._experiment.data
-
-        @tf.function(
-            input_signature=[tf.TensorSpec(shape, tf.uint8)],
-            autograph=False,
-            jit_compile=self._jit,
-        )
-        def forward(images: Any) -> Any:
-            x = network_input(images, settings.preprocessing, settings.resolution)
-            return view(x, training=False)[0]
-
-        return forward
-
-    def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
-        """Training input (see `network_input`) of images (B, H, W, C) uint8, and their targets.
-
-        Its random numbers follow only from the seed and the step.
-        """
-        settings = self._experiment.data
-        if settings.augment:
-            draws = tf.random.stateless_uniform(
-                (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
-            )
-            augment = PREPROCESSING[settings.preprocessing].augment
-            images, targets = self._data.task.augmented(
-                images, targets, lambda given: augment(given, draws, self._data.flip)
-            )
-        return network_input(images, settings.preprocessing, settings.resolution), targets
-
-    def _penalties(self) -> list[Any]:
-        """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""
-        layers = [layer for layer in self.model.layers if is_convolution(layer)]
-        trained = [kernel for layer in layers for kernel in kernels(layer) if kernel.trainable]
-        decay = self._experiment.train.weight_decay
-        if not decay or not trained:
-            return []
-        return [decay * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in trained])]
+        forwards = self.applied(scheme).compiled.forwards
+        if quantization not in forwards:
+            forwards[quantization] = self.steps.forward(self.view(quantization, scheme).model)
+        return forwards[quantization]
 
 
 def _kept(model: Any) -> list[Any]:
     """The variables of a model that keep their values after a step: all except generator states."""
     return [*model.weights, *model.metrics_variables]
-
-
-def _added_losses(view: Any) -> list[Any]:
-    """The losses that the layers of a view add in a training step; () float32 each.
-
-    The last call of the view must be the call in this step. Regularizers of weights read the float
-    weights in every view. Regularizers of activities and losses of the layers themselves read the
-    values of the view.
-    """
-    return [tf.reduce_sum(tf.cast(added, tf.float32)) for added in view.losses]

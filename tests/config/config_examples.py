@@ -39,6 +39,7 @@ PLAIN: dict[str, Any] = {
         "tie_inputs": False,
         "ema_decay": 0.999,
         "delay": 0.8,
+        "scheme": {"name": "uniform"},
     },
     "train": {
         "steps": 100,

@@ -22,10 +22,14 @@ from qbench.planning.designs import DESIGNS
 from qbench.planning.settings import Engine, Settings
 from qbench.quantize.ops import OPS
 from qbench.quantize.scheme import scheme_of
+from qbench.schemes import SCHEMES
 from qbench.tasks.classification import Classification
 
 TEN = Classification(10)
-GROUPS = ("data", "model", "design", "study", "quant", "train", "train/optimizer", "train/schedule")
+GROUPS = (
+    *("data", "model", "design", "study", "quant", "quant/scheme"),
+    *("train", "train/optimizer", "train/schedule"),
+)
 
 
 def _choices(group: str) -> list[str]:
@@ -105,8 +109,9 @@ def _reached(group: str, *path: str) -> set[Any]:
         (DESIGNS, "design", ("design", "name")),
         (OPTIMIZERS, "train/optimizer", ("base", "train", "optimizer", "name")),
         (SCHEDULES, "train/schedule", ("base", "train", "schedule", "name")),
+        (SCHEMES, "quant/scheme", ("base", "quant", "scheme", "name")),
     ],
-    ids=["data", "model", "design", "optimizer", "schedule"],
+    ids=["data", "model", "design", "optimizer", "schedule", "scheme"],
 )
 def test_everything_registered_has_a_file(registry: Any, group: str, path: tuple[str, ...]) -> None:
     assert _reached(group, *path) == set(registry.names())
@@ -119,13 +124,14 @@ def test_every_op_can_be_chosen(op: str) -> None:
 
 @pytest.mark.parametrize(
     ("group", "table"),
-    [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)],
-    ids=["optimizer", "schedule"],
+    [("train/optimizer", OPTIMIZERS), ("train/schedule", SCHEDULES), ("quant/scheme", SCHEMES)],
+    ids=["optimizer", "schedule", "scheme"],
 )
-def test_files_give_every_argument_of_an_optimizer_or_schedule(group: str, table: Any) -> None:
+def test_files_give_every_argument_of_a_choice(group: str, table: Any) -> None:
     """So that each can be overridden by name, as `train.optimizer.momentum=0.8`."""
+    whole, _, part = group.partition("/")
     for name in table.names():
-        choice = getattr(_settings(f"train/{group}={name}").base.train, group)
+        choice = getattr(getattr(_settings(f"{group}={name}").base, whole), part)
         assert set(choice.arguments) == set(table[name].defaults)
 
 

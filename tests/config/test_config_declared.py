@@ -16,9 +16,9 @@ from qbench.cli.known import known_keys
 from qbench.cli.main import main
 from qbench.cli.overrides import TEXTS
 from qbench.config import groups
+from qbench.config.quant import Quant
 from qbench.planning.factors import COLUMNS, FACTORS
 from qbench.planning.settings import SETTINGS, Deploy, Design, Engine, defaults
-from qbench.quantize.settings import Quant
 
 ROOT = Path(__file__).parents[2]
 BY_KEY = {one.key: one for one in SETTINGS}
@@ -110,7 +110,7 @@ def test_a_choice_spells_no_more_than_it_must() -> None:
 
 def test_the_shell_knows_every_declared_key() -> None:
     """Hydra composes it: it can be overridden, completed and referred to."""
-    groups_of_their_own = {"train.optimizer", "train.schedule"}
+    groups_of_their_own = {"train.optimizer", "train.schedule", "quant.scheme"}
     assert set(BY_KEY) - groups_of_their_own <= known_keys()
     assert TEXTS == ("out", "data.dir", "data.note")
 

@@ -11,8 +11,8 @@ import qbench
 ROOT = Path(qbench.__file__).parent
 # From contracts and the shell down to the disk, as docs/architecture.md lists them.
 PACKAGES = (
-    *("testing", "cli", "report", "engine", "planning", "deploy", "training", "config", "models"),
-    *("quantize", "optimizers", "data", "tasks", "storage", "base"),
+    *("testing", "cli", "report", "engine", "planning", "deploy", "training", "config", "schemes"),
+    *("models", "quantize", "optimizers", "data", "tasks", "storage", "base"),
 )
 
 

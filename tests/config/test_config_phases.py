@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import config_examples as examples
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_schemes import registered
 
 from qbench.base.setting import EVALUATION, NEVER
 from qbench.config.experiment import Experiment
@@ -49,6 +51,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("quant.tie_inputs", True, LATER),
     ("quant.ema_decay", 0.9, FIRST),  # ranges are gathered from the first step on
     ("quant.delay", 0.5, LATER),
+    ("quant.scheme.name", {"name": "powers"}, LATER),
     ("train.steps", 101, FIRST),  # the schedule goes over all steps
     ("train.batch_size", 32, FIRST),
     ("train.learning_rate", 0.1, FIRST),
@@ -85,6 +88,12 @@ TABLE: list[tuple[str, Any, str]] = [
     ("job", "run-0123", NOTHING),
 ]
 IDS = [key for key, *_ in TABLE]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _toys() -> Iterator[None]:
+    with registered():
+        yield
 
 
 def _changed(key: str, value: Any, base: dict[str, Any] | None = None) -> Experiment:
@@ -130,6 +139,7 @@ def test_baseline_and_quantized_runs_share_the_float_phase(
 
 def test_the_factors_say_the_same_as_the_table() -> None:
     told = {key: changes for key, _, changes in TABLE}
+    told["quant.scheme"] = told["quant.scheme.name"]
     for factor in FACTORS:
         assert told[factor.key] == factor.effect
     for key, effect in effects().items():
@@ -198,7 +208,8 @@ def test_an_unknown_setting_of_the_future_counts_from_the_first_step(
     assert all(one.content != two.content for one, two in zip(before, after, strict=True))
 
 
-SINGLE = [row for row in TABLE if not row[0].startswith(("train.optimizer", "train.schedule"))]
+GROUPS = ("train.optimizer", "train.schedule", "quant.scheme")
+SINGLE = [row for row in TABLE if not row[0].startswith(GROUPS)]
 
 
 @given(rows=st.lists(st.sampled_from(SINGLE), max_size=6, unique_by=lambda row: row[0]))

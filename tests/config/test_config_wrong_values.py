@@ -110,6 +110,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.optimizer.momentum", 1.5, "1.5", UP_TO_1),
     ("train.optimizer.nesterov", 0.0, "0.0", SWITCH),
     ("train.schedule.name", "cosin", "cosin", "constant, cosine or exponential"),
+    ("quant.scheme.name", "unifrom", "unifrom", "uniform"),
     ("train.schedule.end_fraction", -0.5, "-0.5", UP_TO_1),
     ("eval.batch_size", 0, "0", FROM_1),
     ("eval.limit", 0, "0", FROM_1),

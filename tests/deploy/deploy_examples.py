@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from qbench.config.quant import Quant
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import convert
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
-from qbench.quantize.settings import Quant
 
 SHAPE = (8, 8, 2)
 

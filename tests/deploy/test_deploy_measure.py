@@ -13,8 +13,8 @@ from deploy_examples import images, measured, network, quant
 
 from qbench.base.errors import NotConvertible, WrongFile
 from qbench.data.preprocessing import network_input
-from qbench.deploy.convert import input_batches
 from qbench.deploy.export import export_model
+from qbench.deploy.inputs import input_batches
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import Expected, measure
 from qbench.tasks.classification import Classification

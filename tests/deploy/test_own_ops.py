@@ -28,6 +28,7 @@ from qbench.quantize.ops import OPS, OpGrid
 from qbench.quantize.quantizer import MOVING, OWN, Quantizer
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
+from qbench.quantize.states import NO_STATES
 
 
 @pytest.fixture(autouse=True)
@@ -88,8 +89,9 @@ OTHERWISE = {"rounds_down": ROUNDS_DOWN, "uncut": UNCUT, "fewer": FEWER}
 
 def made(chosen, model, averages):
     """What `export` would run, without data."""
-    trained = SimpleNamespace(model=model, averages=averages)
-    return _make(trained, SimpleNamespace(quant=chosen), None, kind_of(chosen))
+    trained = SimpleNamespace(model=model, averages=averages, states=lambda _: NO_STATES)
+    experiment = SimpleNamespace(quant=chosen, scheme=chosen.chosen_scheme)
+    return _make(trained, experiment, None, kind_of(chosen))
 
 
 @pytest.mark.parametrize("op", OTHERWISE)

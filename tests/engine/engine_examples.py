@@ -40,8 +40,11 @@ CONFIG: dict[str, Any] = {
 
 
 def experiment(values: Mapping[str, Any] | None = None) -> Experiment:
-    """The tiny experiment with some values changed."""
-    return Experiment.from_config(CONFIG).with_values(values or {})
+    """The tiny experiment with some values changed; `quant.scheme` takes a name with arguments."""
+    changes = dict(values or {})
+    scheme = changes.pop("quant.scheme", {"name": "uniform"})
+    config = {**CONFIG, "quant": {**CONFIG["quant"], "scheme": scheme}}
+    return Experiment.from_config(config).with_values(changes)
 
 
 def digits() -> Dataset:

@@ -9,10 +9,10 @@ import unusual_networks as unusual
 from keras import layers
 
 from qbench.base.errors import QbenchError
+from qbench.config.quant import Quant
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 
 
 def stack(classes):

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from qbench.config.quant import Quant
 from qbench.quantize.ops import OPS
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
-from qbench.quantize.settings import Quant
 
 SHAPE = (8, 8, 2)
 PLACEMENTS = [

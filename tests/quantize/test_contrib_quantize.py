@@ -126,7 +126,7 @@ def test_weight_decay_and_dropout_of_mobilenet():
         if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense)
     ]
     assert any(isinstance(layer, layers.DepthwiseConv2D) for layer in built.model.layers)
-    (penalty,) = built._penalties()
+    (penalty,) = built.steps.penalties()
     expected = sum(float(np.sum(np.square(kernel.numpy()))) / 2 for kernel in kernels)
     np.testing.assert_allclose(float(penalty), expected, rtol=1e-4)
     assert not any(isinstance(layer, layers.Dropout) for layer in built.model.layers)

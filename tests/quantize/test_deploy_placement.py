@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from keras import layers
 from quantize_networks import averages_of, images, inserted, network, quantized, residual
 
+from qbench.config.quant import Quant
 from qbench.planning.factors import impossible
 from qbench.quantize.rewrite import rewrite
-from qbench.quantize.settings import Quant
 from qbench.quantize.shared_ranges import groups
 
 # See the drawing in test_rewrite_tensors.py.

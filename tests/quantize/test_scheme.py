@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from qbench.config.quant import Quant
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN, Quantizer
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import Quant
 
 
 def scheme(**quant: object) -> QuantizationScheme:
@@ -67,12 +67,14 @@ def test_how_kernels_are_quantized():
 
 
 def test_each_quantizer_once():
-    assert scheme(bits=8, first_last="8").quantizers == (one(8, OWN),)
+    kernel, tensor = KernelQuantizer(one(8, OWN)), one(8, OWN)
+    assert scheme(bits=8, first_last="8").quantizers == (kernel, tensor)
     mixed = scheme(weight_bits=2, activation_bits=3, first_last="8", range_given=True)
-    expected = (one(2, CURRENT), one(8, CURRENT), one(3, MOVING), one(8, MOVING))
+    kernels = KernelQuantizer(one(2, CURRENT)), KernelQuantizer(one(8, CURRENT))
+    expected = (*kernels, one(3, MOVING), one(8, MOVING))
     assert mixed.quantizers == expected
     assert scheme(weight_bits=2, bits=3, first_last="float").without_activations().quantizers == (
-        one(2, OWN),
+        KernelQuantizer(one(2, OWN)),
     )
 
 

@@ -10,6 +10,7 @@ import training_examples as examples
 
 from qbench.base.errors import Diverged
 from qbench.data.batches import Batches
+from qbench.schemes.phases import PhaseEnd
 from qbench.training.loop import _finite, history, train
 
 
@@ -68,7 +69,8 @@ def test_steps_of_the_rows(
     count: int, start: int, every: int, floats: list[int], quantized: list[int]
 ) -> None:
     losses = list(np.arange(count, dtype=float))
-    rows = history(losses, start, every)
+    ends = PhaseEnd("float", start), PhaseEnd("quantized", max(start, count))
+    rows = history(losses, ends, every)
     assert [row["step"] for row in rows] == floats + quantized
     phases = ["float"] * len(floats) + ["quantized"] * len(quantized)
     assert [row["phase"] for row in rows] == phases

@@ -49,7 +49,7 @@ def test_pieces_give_the_bits_of_the_whole(values: dict[str, Any]) -> None:
     one, weights = whole.state([float(row["loss"]) for row in rows]), whole.weights_hash()
     network, losses = _pieces(chosen, whole, [0, 2, 5, 9, 10])
     assert network.weights_hash() == weights
-    assert history(losses, chosen.quantization_start, 1) == rows
+    assert history(losses, chosen.phases, 1) == rows
     two = network.state(losses)
     assert set(one.arrays) == set(two.arrays)
     for name, array in one.arrays.items():

@@ -42,12 +42,14 @@ def main(arguments: list[str]) -> int:
 
     run = bring_back(folder, changes)
     from qbench.deploy import trace
-    from qbench.deploy.convert import fixed, input_batches
+    from qbench.deploy.convert import fixed
+    from qbench.deploy.inputs import input_batches
     from qbench.deploy.lite import LiteFile
     from qbench.quantize.walk import functional
 
     network, images = run.network, run.data.test_images[:count]
-    simulated = trace.simulation(network.model, fixed(run.experiment.quant), network.averages)
+    chosen, states = fixed(run.experiment.quant), run.network.states(run.experiment.scheme)
+    simulated = trace.simulation(network.model, chosen, network.averages, states)
     file = LiteFile(content, kernels, keep_all=True)
     batches = input_batches(run.experiment, images, _BATCH)
     names = trace.names_in_file(functional(network.model))

@@ -10,7 +10,7 @@ from qbench.base.registry import Registry
 from qbench.quantize.ops.grid import OpGrid
 
 if TYPE_CHECKING:
-    from qbench.quantize.settings import Quant
+    from qbench.quantize.settings import QuantSettings
 
 
 def _never(*_: Any) -> bool:
@@ -73,8 +73,8 @@ class Op:
     takes_own_range: Callable[[int, bool], bool] = _never
     apply_fixed: Callable[..., Any] | None = None
     in_units: bool = False
-    refuses: Callable[[Quant], str | None] = _nothing
-    infinities: Callable[[Quant], str | None] = _nothing
+    refuses: Callable[[QuantSettings], str | None] = _nothing
+    infinities: Callable[[QuantSettings], str | None] = _nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
     graph_ops: tuple[str, ...] = ()
 
@@ -83,7 +83,7 @@ class Op:
         if ("rounding" in self.settings) != bool(self.roundings):
             raise ValueError(f"{self.label}: the setting rounding and its choices belong together")
 
-    def measures_ranges(self, quant: Quant) -> bool:
+    def measures_ranges(self, quant: QuantSettings) -> bool:
         """Whether, in this configuration, it measures its input itself."""
         return self.own_range and not ("range_given" in self.settings and quant.range_given)
 

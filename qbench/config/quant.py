@@ -1,0 +1,42 @@
+"""The group `quant` of an experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qbench.base.setting import QUANTIZED, setting
+from qbench.config.groups import Choice, chosen_from
+from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.settings import QuantSettings
+from qbench.schemes import SCHEMES, Scheme, uniform
+
+_UNIFORM = Choice(name=uniform.NAME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quant(QuantSettings, prefix="quant"):
+    """`quant`: simulated quantization."""
+
+    scheme: Choice = setting(
+        _UNIFORM,
+        check=chosen_from(SCHEMES),
+        effect=QUANTIZED,
+        neutral=_UNIFORM,
+        help="how kernels and ranges become codes, and in which phases, with the arguments of the"
+        " scheme; choose it with `quant/scheme=NAME`",
+    )
+
+    @property
+    def chosen_scheme(self) -> Scheme | None:
+        """The scheme, made from its arguments; None if the run is not quantized."""
+        if not self.enabled:
+            return None
+        kind = SCHEMES[self.scheme.name]
+        made: Scheme = kind.build(self, **kind.arguments(self.scheme.arguments))
+        return made
+
+    @property
+    def quantization(self) -> QuantizationScheme | None:
+        """The quantization of the finished network; None if the run is not quantized."""
+        scheme = self.chosen_scheme
+        return scheme.quantization if scheme else None

@@ -1,0 +1,87 @@
+"""The view of a network that a scheme gets when one of its phases begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.quantize.states import QuantizerState
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class EnteredKernel:
+    """A quantized kernel when a phase begins.
+
+    Attributes:
+        name: the name of its layer and of the variable, `<layer>/<variable>`.
+        layer: the Keras layer that owns it.
+        variable: the Keras variable.
+        factor: (channels,) float32. The quantizer gets the kernel times this factor, by which batch
+            normalization is folded in; see `qbench.quantize.folding.scaled`. None if it is not.
+        state: the variables that the scheme keeps for it.
+    """
+
+    name: str
+    layer: Any
+    variable: Any
+    factor: Array | None
+    state: QuantizerState
+
+    @property
+    def value(self) -> Array:
+        """The values of the kernel."""
+        result: Array = self.variable.numpy()
+        return result
+
+    @property
+    def read(self) -> Array:
+        """The values that the quantizer gets in inference."""
+        if self.factor is None:
+            return self.value
+        from qbench.quantize.folding import scaled
+
+        return np.asarray(scaled(self.layer, self.value, self.factor))
+
+    def set(self, value: Any) -> None:
+        """Set the kernel to a value of its shape."""
+        self.variable.assign(np.asarray(value, np.float32))
+
+
+@dataclass(frozen=True)
+class EnteredTensor:
+    """A quantized tensor when a phase begins.
+
+    Attributes:
+        name: the tensor whose range counts.
+        low: the minimum of its averaged range; tensors with a shared range have one for them all.
+        high: the maximum of its averaged range.
+        state: the variables that the scheme keeps for it.
+    """
+
+    name: str
+    low: float
+    high: float
+    state: QuantizerState
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Everything that a scheme may use and set when one of its phases begins.
+
+    Attributes:
+        kernels: the quantized kernels, in the order of the network.
+        tensors: the quantized tensors.
+        seed: the seed of the run.
+        step: the number of steps done.
+    """
+
+    kernels: Sequence[EnteredKernel]
+    tensors: Sequence[EnteredTensor]
+    seed: int
+    step: int

@@ -1,0 +1,138 @@
+"""Compiles the training steps and the inference of a network's views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from qbench.config.experiment import Experiment
+from qbench.data.dataset import Dataset
+from qbench.data.preprocessing import DRAWS, PREPROCESSING, network_input
+from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.ranges import RangeAverages
+from qbench.training.frozen import Frozen
+from qbench.training.randomness import generator_states, set_states
+from qbench.training.scheme_state import SchemeState
+
+
+class Steps:
+    """Makes compiled functions over the variables of one network."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: Dataset,
+        model: Any,
+        optimizer: Any,
+        averages: RangeAverages,
+    ) -> None:
+        """`model` owns the weights; `optimizer` is built for its trainable variables."""
+        self._experiment = experiment
+        self._data = data
+        self._model = model
+        self._optimizer = optimizer
+        self._averages = averages
+
+    @property
+    def _jit(self) -> bool | None:
+        """Whether XLA compiles; None leaves it to TensorFlow."""
+        return self._experiment.train.compiles or None
+
+    def train_step(self, view: Any, gather: bool, applied: SchemeState, phase: str) -> Any:
+        """A compiled training step; see `Network.train_step`.
+
+        Args:
+            view: the Keras model of a view.
+            gather: whether the averages include the ranges of the step.
+            applied: the scheme of the step with its variables.
+            phase: the phase of the step.
+        """
+        images = tf.constant(self._data.train_images)
+        targets = tf.constant(self._data.train_labels)
+        variables, learned = self._model.trainable_variables, applied.trained
+        states = generator_states(self._model)
+        whole = tf.TensorSpec((), tf.int64)
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
+            autograph=False,  # Keras does not convert the code of layers either
+            jit_compile=self._jit,
+        )
+        def train_step(indices: Any, seed: Any, step: Any) -> Any:
+            set_states(states, seed, step)
+            frozen = Frozen(applied.masks(phase))
+            x, wanted = self.augmented(
+                tf.gather(images, indices), tf.gather(targets, indices), seed, step
+            )
+            with tf.GradientTape() as tape:
+                outputs, measured = view(x, training=True)
+                loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
+                total = tf.add_n([loss, *self.penalties(), *_added_losses(view)])
+            every = [*variables, *learned]
+            gradients = tape.gradient(total, every)
+            # If its normalization is folded, a convolution's own bias has no gradient.
+            known = [
+                tf.zeros_like(variable.value) if gradient is None else gradient
+                for gradient, variable in zip(gradients, every, strict=True)
+            ]
+            self._optimizer.apply(frozen.masked(known[: len(variables)], variables), variables)
+            if learned:
+                applied.optimizer.apply(known[len(variables) :], learned)
+            frozen.keep()
+            if gather:
+                self._averages.include(measured)
+            return loss
+
+        return train_step
+
+    def forward(self, view: Any) -> Any:
+        """Compiled inference of the Keras model of a view; see `Network.forward`."""
+        shape = (None, *self._data.test_images.shape[1:])
+        settings = self._experiment.data
+
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.uint8)],
+            autograph=False,
+            jit_compile=self._jit,
+        )
+        def forward(images: Any) -> Any:
+            x = network_input(images, settings.preprocessing, settings.resolution)
+            return view(x, training=False)[0]
+
+        return forward
+
+    def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
+        """Training input (see `network_input`) of images (B, H, W, C) uint8, and their targets.
+
+        Its random numbers follow only from the seed and the step.
+        """
+        settings = self._experiment.data
+        if settings.augment:
+            draws = tf.random.stateless_uniform(
+                (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
+            )
+            augment = PREPROCESSING[settings.preprocessing].augment
+            images, targets = self._data.task.augmented(
+                images, targets, lambda given: augment(given, draws, self._data.flip)
+            )
+        return network_input(images, settings.preprocessing, settings.resolution), targets
+
+    def penalties(self) -> list[Any]:
+        """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""
+        layers = [layer for layer in self._model.layers if is_convolution(layer)]
+        trained = [kernel for layer in layers for kernel in kernels(layer) if kernel.trainable]
+        decay = self._experiment.train.weight_decay
+        if not decay or not trained:
+            return []
+        return [decay * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in trained])]
+
+
+def _added_losses(view: Any) -> list[Any]:
+    """The losses that the layers of a view add in a training step; () float32 each.
+
+    The last call of the view must be the call in this step. Regularizers of weights read the float
+    weights in every view. Regularizers of activities and losses of the layers themselves read the
+    values of the view.
+    """
+    return [tf.reduce_sum(tf.cast(added, tf.float32)) for added in view.losses]
