@@ -119,6 +119,8 @@ def chosen_from(table: Any) -> Allowed:
 
     def read(key: str, value: Any) -> Any:
         choice = value if isinstance(value, Choice) else named(Choice, key, value)
+        if not table.accepts(choice.name):
+            checks.one_of(f"{key}.name", choice.name, table.names())
         table[choice.name].check(key, choice.name, choice.arguments)
         return choice
 

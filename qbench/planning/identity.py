@@ -89,7 +89,8 @@ def _in_phase(config: dict[str, Any], experiment: Experiment, phase: str) -> dic
     if scheme is None or "scheme" not in config["quant"]:
         return config
     arguments = SCHEMES[choice.name].arguments_in(scheme, phase, choice.arguments)
-    return config | {"quant": config["quant"] | {"scheme": {"name": choice.name, **arguments}}}
+    counting = {"name": config["quant"]["scheme"]["name"], **arguments}
+    return config | {"quant": config["quant"] | {"scheme": counting}}
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:

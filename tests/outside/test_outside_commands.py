@@ -13,6 +13,18 @@ from outside_files import FILES, NETWORK, OWN, SMALL, plan_of, said_by, write
 from qbench.cli.main import main
 from qbench.planning.identity import identity
 
+SCHEME = """
+from qbench.quantize.scheme import scheme_of
+from qbench.schemes import Scheme, SchemeKind
+
+
+def build(quant, share):
+    return Scheme(scheme_of(quant))
+
+
+HALF = SchemeKind(build, {"share": 0.5})
+"""
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -37,6 +49,7 @@ REFUSED = {
     "model=nets/mine.py": "or FILE.py:NAME or package.module:NAME.",
     "data=nets/mine.py:build": "expected a Source, or a function without arguments that returns",
     "data=nets/parts.py:NOTHING": "data=nets/parts.py:NOTHING: an int stands there; expected a",
+    "quant/scheme=nets/parts.py:NOTHING": "an int stands there; expected a SchemeKind",
     "quant.op=nets/parts.py:NOTHING": "an int stands there; expected an Op, or a function",
     "design.name=nets/parts.py:NOTHING": "is not allowed: expected ofat",
     "train.optimizer.name=nets/parts.py:NOTHING": "is not allowed: expected ",
@@ -67,6 +80,19 @@ def test_lists_of_networks_and_arguments_are_factors(
     ]
     plan = plan_of(monkeypatch, "model=nets/mine.py:build,resnet8", "design.factors=[]")
     assert [row.label for row in plan.rows] == ["baseline", "default", "model=resnet8"]
+
+
+def test_arguments_of_a_scheme_are_factors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here, {"mine.py": SCHEME})
+    typed = ["quant/scheme=mine.py:HALF", "quant.scheme.share=0.5,0.25", "design.factors=[]"]
+    plan = plan_of(monkeypatch, *typed)
+    assert [row.label for row in plan.rows] == ["baseline", "default", "quant.scheme.share=0.25"]
+    schemes = [row.experiment.quant.scheme for row in plan.rows[1:]]
+    assert [(one.name, one.arguments) for one in schemes] == [
+        ("mine.py:HALF", {"share": share}) for share in (0.5, 0.25)
+    ]
+    plan = plan_of(monkeypatch, "quant/scheme=uniform,mine.py:HALF", "design.factors=[]")
+    assert plan.rows[-1].label == "quant/scheme=mine.py:HALF"
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,22 @@ from qbench.tasks.classification import Classification
 class Other(Classification):
     name = "other"
 """
-FILES = {"nets/mine.py": NETWORK, "ops.py": OPS, "spots.py": DATA, "task.py": TASK}
+SCHEME = """
+from qbench.schemes import SCHEMES
+
+STILL = SCHEMES["uniform"]
+"""
+FILES = {
+    "nets/mine.py": NETWORK,
+    "ops.py": OPS,
+    "schemes.py": SCHEME,
+    "spots.py": DATA,
+    "task.py": TASK,
+}
 OWN = {
     "model.name": "nets/mine.py:build",
     "quant.op": "ops.py:OP",
+    "quant.scheme.name": "schemes.py:STILL",
     "data.name": "spots.py:SPOTS",
 }
 

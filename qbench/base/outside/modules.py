@@ -18,11 +18,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from qbench.base.device import import_tensorflow
 from qbench.base.errors import QbenchError
 from qbench.base.outside.imports import Sources
 from qbench.base.reasons import summary
 
 _PREFIX = "qbench_outside_"
+_TENSORFLOW = (b"keras", b"tensorflow")
 _OWN_NAME = re.compile(rf"{_PREFIX}\w+\.")  # in messages of Python
 # By the name of its root package: every content that this process has imported.
 _ROOTS: dict[str, _Root] = {}
@@ -107,6 +109,8 @@ def _inside(root: str, base: Path, path: Path) -> str:
 
 
 def _imported(shown: str, name: str, sources: Sources) -> ModuleType:
+    if any(word in content for content in sources.content.values() for word in _TENSORFLOW):
+        import_tensorflow()  # without its start-up messages
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
