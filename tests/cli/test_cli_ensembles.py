@@ -128,7 +128,7 @@ def test_latency_of_a_sweep_passes_them_over(
     assert main(["latency", str(whole)]) == 2
     printed = capsys.readouterr().out
     assert printed.count("not measured: ") == 8
-    assert "ensemble" not in printed
+    assert "ensemble of" not in printed
 
 
 @pytest.mark.slow
