@@ -124,7 +124,7 @@ def qbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 DATA = """
 from qbench.data import DATASETS, Source
 
-DATASETS.add("plugged", Source((8, 8, 1), 3, flip=False, read=print, known={}))
+DATASETS.add("plugged", Source((8, 8, 1), 10, flip=False, read=print, known={}))
 """
 
 
