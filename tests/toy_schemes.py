@@ -62,15 +62,17 @@ class Powers(Scheme):
         return (StateVariable("frozen", tuple(kernel.shape), dtype="bool"),)
 
     def enter(self, phase: str, entry: Any) -> None:
-        share = {"half": 0.5, "second": self.second, "third": self.third}[phase]
+        shares = (0.0, 0.5, self.second, self.third)
+        at = self.names.index(phase)
         for kernel in entry.kernels:
             value, frozen = kernel.value, kernel.state.arrays()["frozen"]
-            order = np.argsort(np.where(frozen, np.inf, np.abs(value)), axis=None, kind="stable")
+            before, after = (round(share * value.size) for share in shares[at : at + 2])
+            order = np.argsort(np.where(frozen, -1.0, np.abs(value)), axis=None, kind="stable")
             chosen = np.zeros(value.size, bool)
-            chosen[order[value.size - round(share * value.size) :]] = True
+            chosen[order[value.size - (after - before) :]] = True
             chosen = chosen.reshape(value.shape)
-            kernel.set(np.where(chosen & ~frozen, to_power(value), value))
-            kernel.state.set("frozen", chosen)
+            kernel.set(np.where(chosen, to_power(value), value))
+            kernel.state.set("frozen", chosen | frozen)
 
     def trains(self, phase: str, state: Mapping[str, Any]) -> Any:
         return tf.logical_not(state["frozen"])
