@@ -36,7 +36,9 @@ def _choices(group: str) -> list[str]:
     return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
 
 
-ALL = [(group, name) for group in GROUPS for name in _choices(group)]
+# `own` names no file yet; a scheme's arguments are checked with its code, as soon as it is named.
+NAMELESS = ("quant/scheme", "own")
+ALL = [(group, name) for group in GROUPS for name in _choices(group) if (group, name) != NAMELESS]
 
 
 @pytest.fixture(scope="module", autouse=True)
