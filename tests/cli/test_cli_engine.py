@@ -92,8 +92,8 @@ def test_verify_sharing_fails_where_sharing_changes_weights(
     """As if the optimizer's slots were not part of a state."""
     set_state = Network.set_state
 
-    def forgets(self: Network, state: Any) -> None:
-        set_state(self, state)
+    def forgets(self: Network, state: Any, scheme: Any = None) -> None:
+        set_state(self, state, scheme)
         for variable in self.optimizer.variables:
             variable.assign(0 * variable)
 

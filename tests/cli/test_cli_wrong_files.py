@@ -13,6 +13,7 @@ from keras import layers, ops
 
 from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.cli.main import main
+from qbench.config.quant import Quant
 from qbench.deploy import convert
 from qbench.models import MODELS
 
@@ -115,8 +116,8 @@ def test_what_goes_wrong_while_a_file_is_made_stays_what_it_is(error, export, mo
         raise error
 
     monkeypatch.setattr(convert, "export_model", fails)
-    quant = SimpleNamespace(enabled=False)
-    network = SimpleNamespace(model=None, averages=None)
+    quant = Quant(enabled=False)
+    network = SimpleNamespace(model=None, averages=None, states=lambda _: None)
     with pytest.raises(QbenchError) as caught:
-        convert.export(network, SimpleNamespace(quant=quant), None)
+        convert.export(network, SimpleNamespace(quant=quant, scheme=None), None)
     assert getattr(caught.value, "export", None) == export
