@@ -27,6 +27,15 @@ NETWORKS.size = 8
 TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process; the files that need `tiny_sweep` share one."""
+    sharing = {item.path for item in items if "tiny_sweep" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "tiny_sweep" if item.path in sharing else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Overrides that make a run of the digits study take a second."""

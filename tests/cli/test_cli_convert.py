@@ -128,6 +128,7 @@ def deployed(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_sweep_fills_the_columns_of_every_row(deployed):
     rows = rows_of(deployed)
     assert [row["export"] for row in rows.values()] == [
@@ -145,6 +146,7 @@ def test_a_sweep_fills_the_columns_of_every_row(deployed):
         assert (run / report["file"]).stat().st_size == report["bytes"]
 
 
+@pytest.mark.slow
 def test_its_report_shows_simulated_against_deployed(deployed):
     assert (deployed / "figures" / "deployed.png").is_file()
     page = (deployed / "report.html").read_text()
@@ -153,6 +155,7 @@ def test_its_report_shows_simulated_against_deployed(deployed):
     assert "post-training quantization of the float baseline" in (deployed / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_baseline_quantized_after_training(deployed):
     folder = run_of(deployed, "baseline")
     report = json.loads((folder / "deploy_representative.json").read_text())
@@ -163,6 +166,7 @@ def test_the_reference_is_the_baseline_quantized_after_training(deployed):
     assert len(list(deployed.glob("runs/*/deploy_representative.json"))) == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_converted_twice(deployed, capsys):
     files = {path: path.stat().st_mtime_ns for path in deployed.glob("runs/*/*.tflite")}
     assert len(files) == 6
@@ -172,6 +176,7 @@ def test_nothing_is_converted_twice(deployed, capsys):
     assert (deployed / "table.csv").read_bytes() == table
 
 
+@pytest.mark.slow
 def test_a_lost_report_of_a_file_is_made_again(deployed):
     folder = run_of(deployed, "default")
     before = (folder / "deploy.json").read_bytes()
@@ -180,6 +185,7 @@ def test_a_lost_report_of_a_file_is_made_again(deployed):
     assert (folder / "deploy.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_figures_of_other_images_replace_none_of_the_runs_own(deployed, capsys):
     folder = run_of(deployed, "default")
     before = {name: (folder / name).read_bytes() for name in ("deploy.json", "model_int8.tflite")}
@@ -193,6 +199,7 @@ def test_figures_of_other_images_replace_none_of_the_runs_own(deployed, capsys):
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
+@pytest.mark.slow
 def test_figures_of_other_images_are_made_again_by_the_sweep(deployed, capsys):
     folder = run_of(deployed, "default")
     before = (folder / "deploy.json").read_bytes()

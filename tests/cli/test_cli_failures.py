@@ -35,7 +35,7 @@ def _once(fails: examples.Fails) -> examples.Fails:
 
 @pytest.mark.parametrize(
     ("phase", "crash", "resumed"),
-    [("float", 6, 4), ("float", 2, 0), ("float", 8, 6), ("quantized", 10, 8)],
+    [("float", 6, 4), ("float", 2, 0), ("quantized", 10, 8)],
 )
 def test_a_crashed_sweep_goes_on_from_its_checkpoint(
     phase: str,
@@ -61,7 +61,7 @@ def test_a_crashed_sweep_goes_on_from_its_checkpoint(
     assert examples.states(tmp_path) == examples.states(tmp_path, "partial") == set()
 
 
-@pytest.mark.parametrize(("crash", "resumed"), [(3, 0), (6, 3), (9, 6), (10, 9)])
+@pytest.mark.parametrize(("crash", "resumed"), [(3, 0), (9, 6), (10, 9)])
 def test_a_crashed_run_goes_on_from_its_checkpoint(
     crash: int,
     resumed: int,

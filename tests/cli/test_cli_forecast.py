@@ -137,6 +137,7 @@ def test_a_damaged_record_does_not_stop_a_plan(
     assert facts["steps_unshared"] == 16 * 800
 
 
+@pytest.mark.slow
 def test_a_plan_of_ten_thousand_runs(capsys: pytest.CaptureFixture[str]) -> None:
     tenths = ",".join(f"0.{k}" for k in range(10))
     arguments = [

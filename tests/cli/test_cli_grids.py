@@ -162,6 +162,7 @@ def test_activation_can_be_chosen_for_every_network(
     assert _labels(facts)[-1] == "model.activation=relu6"
 
 
+@pytest.mark.slow
 def test_graph_of_relu6_and_of_a_mobilenet(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["graph", "threads=2", "model.activation=relu6"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("network ops: 9 Conv2D, 1 MatMul, 7")

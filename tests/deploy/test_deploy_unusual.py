@@ -95,7 +95,14 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize("build", NETWORKS)
+# These take the longest to convert, each five times.
+LONG = (attention, unusual.concatenated_by_ops, unusual.shared_layers, group_normalization)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [pytest.param(build, marks=pytest.mark.slow if build in LONG else ()) for build in NETWORKS],
+)
 def test_files_hold_the_values_of_every_layer(build):
     keras.utils.set_random_seed(7)
     model = functional(settled(build(SHAPE, 5)))

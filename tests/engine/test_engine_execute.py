@@ -19,17 +19,12 @@ ROWS = [
     {},
     {"quant.enabled": False},
     {"quant.op": "fake_quant"},
-    {"quant.rounding": "half_up"},
     {"quant.bits": 4},
-    {"quant.weight_bits": 3},
     {"data.preprocessing": "inception"},
-    {"quant.signed": False},
-    {"quant.placement": ["conv", "activation", "add"]},
     {"quant.range_given": True},
     {"quant.delay": 0.3},
     {"quant.delay": 0},
     {"quant.delay": 1},
-    {"seed": 1},
 ]
 
 

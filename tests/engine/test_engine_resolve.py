@@ -22,7 +22,9 @@ NAMES = ("first", "second", "third")
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
     load.cache_clear()
+    gc.freeze()  # so that a collection does not look through what other tests have left
     yield
+    gc.unfreeze()
     load.cache_clear()
 
 

@@ -208,6 +208,7 @@ execute(JobSpec.from_config(json.loads(Path(sys.argv[1]).read_text())), deadly, 
 """
 
 
+@pytest.mark.slow
 def test_killed_inside_the_second_phase_it_goes_on_there_with_the_same_bits(
     shared: Any, tmp_path: Path
 ) -> None:

@@ -47,7 +47,13 @@ def records(folder: Path) -> list[Any]:
     return [record(run) for run in sorted((folder / "out" / "runs").iterdir())]
 
 
-@pytest.mark.parametrize("isolate", [True, False], ids=["in workers", "in place"])
+@pytest.mark.parametrize(
+    "isolate",
+    [
+        pytest.param(True, id="in workers", marks=pytest.mark.slow),
+        pytest.param(False, id="in place"),
+    ],
+)
 def test_without_a_launcher(isolate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(write(tmp_path, FILES))
     arguments = [*OWN, *SMALL, f"isolate={str(isolate).lower()}", *ROWS, "out=out"]
@@ -55,6 +61,7 @@ def test_without_a_launcher(isolate: bool, tmp_path: Path, monkeypatch: pytest.M
     assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{name}_launcher")

@@ -52,8 +52,11 @@ def built(request):
     return model, averages_of(model), expected
 
 
-@pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
-@pytest.mark.parametrize("placement", PLACEMENTS, ids="+".join)
+@pytest.mark.parametrize(
+    ("placement", "op"),
+    [*((placement, "qdq_v2") for placement in PLACEMENTS), (("conv", "add"), "fake_quant")],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
 def test_ops_in_the_graph(built, placement, op):
     model, averages, expected = built
     view = rewrite(model, scheme(placement, op=op), averages)

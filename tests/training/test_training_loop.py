@@ -151,7 +151,6 @@ def _state(network: Any) -> list[Any]:
 
 RUNS: list[tuple[str, dict[str, Any]]] = [
     ("measured ranges", {}),
-    ("augmented", {"data.augment": True}),
     ("moving averages", {"quant.op": "fake_quant"}),
 ]
 

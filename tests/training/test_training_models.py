@@ -150,7 +150,12 @@ def _trained(model: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    ("depth", "parameters"), [(50, 25_557_032), (101, 44_549_160), (152, 60_192_808)]
+    ("depth", "parameters"),
+    [
+        (50, 25_557_032),
+        pytest.param(101, 44_549_160, marks=pytest.mark.slow),
+        pytest.param(152, 60_192_808, marks=pytest.mark.slow),
+    ],
 )
 def test_resnet_slim_has_the_published_parameters(depth: int, parameters: int) -> None:
     """As torchvision counts them for 1,000 classes: strides stand elsewhere, kernels do not."""

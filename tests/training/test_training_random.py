@@ -18,11 +18,12 @@ from qbench.training.loop import train_phase
 from qbench.training.randomness import generator_states, set_states
 
 EACH = pytest.mark.parametrize("build", RANDOM.values(), ids=RANDOM)
-# Attention has the largest graph and the same kind of generator as dropout.
+# These have the largest graphs. Their generators are Keras' own, as those of dropout.
+LARGE = ("attention", "augmented")
 QUICK = pytest.mark.parametrize(
     "build",
     [
-        pytest.param(build, id=name, marks=pytest.mark.slow if name == "attention" else ())
+        pytest.param(build, id=name, marks=pytest.mark.slow if name in LARGE else ())
         for name, build in RANDOM.items()
     ],
 )
@@ -69,7 +70,9 @@ def test_every_generator_of_a_network_is_found_once(build):
 
 
 @pytest.mark.parametrize("phase", ["float", "quantized"])
-@pytest.mark.parametrize("build", [dropouts, augmented, own_generators])
+@pytest.mark.parametrize(
+    "build", [dropouts, own_generators, pytest.param(augmented, marks=pytest.mark.slow)]
+)
 def test_training_is_that_of_a_plain_loop_with_these_states(build, phase, monkeypatch):
     own.register(monkeypatch, build)
     chosen = own.experiment(own.PHASES[phase])

@@ -24,6 +24,7 @@ OPTIMIZERS = {
     "adam": {"name": "adam"},
     "rmsprop": {"name": "rmsprop"},
 }
+ALIKE = ("nesterov", "adam")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +40,13 @@ def _with_scheme(base: Experiment, scheme: dict[str, Any], **train: Any) -> Expe
     return Experiment.from_config(config)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        pytest.param(optimizer, id=name, marks=pytest.mark.slow if name in ALIKE else ())
+        for name, optimizer in OPTIMIZERS.items()
+    ],
+)
 def test_frozen_weights_keep_their_bits_and_the_others_are_trained(optimizer: Any) -> None:
     scheme = {"name": "powers"}
     chosen = _with_scheme(
