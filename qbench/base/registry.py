@@ -7,7 +7,8 @@ A name is registered in qbench, registered by a plugin, or refers to code from o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from qbench.base import outside
@@ -65,6 +66,17 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.key}: '{name}' has a colon, as references have")
         self._items[name] = item
         PLUGINS.note(self.key, name, lambda: self._items.pop(name))
+
+    @contextmanager
+    def lent(self, name: str, item: T) -> Iterator[None]:
+        """`name` stands for `item` inside this context, also if it is already registered."""
+        before = dict(self._items)
+        self._items[name] = item
+        try:
+            yield
+        finally:
+            self._items.clear()
+            self._items.update(before)
 
     def names(self) -> tuple[str, ...]:
         """All registered names, in the order of registration."""
