@@ -46,6 +46,7 @@ def experiment(
     start: int,
     scheme: Mapping[str, Any],
     quant: Mapping[str, Any],
+    learning_rate: float = 0.05,
 ) -> Experiment:
     """An experiment with momentum and weight decay; its data are given to the network directly.
 
@@ -56,6 +57,7 @@ def experiment(
         start: the first quantized step.
         scheme: the name and the arguments of the scheme.
         quant: other settings of `quant`.
+        learning_rate: the learning rate of the first step.
     """
     return Experiment.from_config(
         {
@@ -65,7 +67,7 @@ def experiment(
             "train": {
                 "steps": steps,
                 "batch_size": 8,
-                "learning_rate": 0.05,
+                "learning_rate": learning_rate,
                 "optimizer": {"name": "sgd", "momentum": 0.9},
                 "schedule": {"name": "cosine"},
                 "weight_decay": 0.01,
