@@ -92,7 +92,7 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "other numbers": (
         network(lambda x: layers.Lambda(lambda y: y * np.random.random())(x)),
         {},
-        "with other numbers each time",
+        "draws random numbers with Python or NumPy",
     ),
     "unused weight": (network(lambda x: Idle()(x)), {}, "no gradient of the float .*idle"),
     "stopped": (network(ops.stop_gradient), {}, "no gradient of the float network reaches conv2d"),
