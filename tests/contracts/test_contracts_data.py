@@ -32,14 +32,20 @@ def of_folder(folder: Any) -> Any:
     return parts(np.load(folder / "images.npy"))
 
 
-def test_a_data_set_keeps_it(tmp_path: Path) -> None:
-    np.save(tmp_path / "images.npy", IMAGES)
+GOOD = {"digits": DATASETS["digits"], "spots": regression_task.SPOTS, "small": SOURCE}
+
+
+@pytest.mark.parametrize("source", GOOD.values(), ids=GOOD.keys())
+def test_a_data_set_keeps_it(source: Source) -> None:
     kept, names = load("digits", None), DATASETS.names()
-    for source in (DATASETS["digits"], regression_task.SPOTS, SOURCE):
-        check_data(source)
-    check_data(replace(SOURCE, read=of_folder), tmp_path)
+    check_data(source)
     assert DATASETS.names() == names
     assert load("digits", None).hash == kept.hash
+
+
+def test_a_data_set_of_a_folder_keeps_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    check_data(replace(SOURCE, read=of_folder), tmp_path)
 
 
 HELD = IMAGES.copy()
