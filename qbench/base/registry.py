@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from qbench.base import outside
 from qbench.base.errors import QbenchError
@@ -70,13 +70,15 @@ class Registry(Generic[T]):
     @contextmanager
     def lent(self, name: str, item: T) -> Iterator[None]:
         """`name` stands for `item` inside this context, also if it is already registered."""
-        before = dict(self._items)
+        known, before = name in self._items, self._items.get(name)
         self._items[name] = item
         try:
             yield
         finally:
-            self._items.clear()
-            self._items.update(before)
+            if known:
+                self._items[name] = cast(T, before)  # in its place in the order
+            else:
+                del self._items[name]
 
     def names(self) -> tuple[str, ...]:
         """All registered names, in the order of registration."""
