@@ -7,8 +7,9 @@ A name is registered in qbench, registered by a plugin, or refers to code from o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from qbench.base import outside
 from qbench.base.errors import QbenchError
@@ -65,6 +66,19 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.key}: '{name}' has a colon, as references have")
         self._items[name] = item
         PLUGINS.note(self.key, name, lambda: self._items.pop(name))
+
+    @contextmanager
+    def lent(self, name: str, item: T) -> Iterator[None]:
+        """`name` stands for `item` inside this context, also if it is already registered."""
+        known, before = name in self._items, self._items.get(name)
+        self._items[name] = item
+        try:
+            yield
+        finally:
+            if known:
+                self._items[name] = cast(T, before)  # in its place in the order
+            else:
+                del self._items[name]
 
     def names(self) -> tuple[str, ...]:
         """All registered names, in the order of registration."""

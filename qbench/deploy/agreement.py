@@ -67,13 +67,27 @@ def check_grid(quantizer: TensorQuantizing, low: float, high: float) -> None:
     if found is None:
         return
     grid, _, codes = found
+    check_within(quantizer.op, grid, codes)
+
+
+def check_within(op: str, grid: OpGrid, codes: Values) -> None:
+    """Check that values lie on a grid and, if the op clamps, within its codes.
+
+    Args:
+        op: the name of the op that gave the values.
+        grid: the grid that the op declares.
+        codes: the values divided by the scale of the grid, (n,).
+
+    Raises:
+        QbenchError: a value is not on the grid.
+    """
     first, last = _ends(grid)
     within = (codes > first - 0.5) & (codes < last + 0.5)
-    check_codes(quantizer.op, codes[within])
+    check_codes(op, codes[within])
     if grid.clamps and not within.all():
         beyond = codes[~within][0] + grid.zero_point
         raise QbenchError(
-            f"quant.op={quantizer.op}: gives a value of the code {beyond:.6g}, and says that its"
+            f"quant.op={op}: gives a value of the code {beyond:.6g}, and says that its"
             f" codes end at {grid.lowest} and {grid.lowest + grid.count - 1}."
         )
 

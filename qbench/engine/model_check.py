@@ -32,15 +32,28 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
         shape, task = input_shape(source.shape, resolution), source.make_task()
         key = (MODELS[name], json.dumps(arguments, sort_keys=True, default=repr), shape, task)
         if key not in _FOUND:
-            _FOUND[key] = _checked(name, arguments, shape, task)
+            _FOUND[key] = checked(name, arguments, shape, task)
         for text in _FOUND[key]:
             say(text)
 
 
-def _checked(
+def checked(
     name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
 ) -> tuple[str, ...]:
-    """The warnings about a model that has been built and checked."""
+    """Build and check a model.
+
+    Args:
+        name: its name in the configuration.
+        arguments: its arguments.
+        shape: (height, width, channels) of its input.
+        task: the task of its data.
+
+    Returns:
+        Warnings about the model, one line each.
+
+    Raises:
+        QbenchError: the model cannot be built, or qbench cannot train it repeatably.
+    """
     from qbench.models import build_model
     from qbench.quantize.kept_float import warnings
     from qbench.training.repeatable import check_builds, check_repeatable

@@ -16,6 +16,7 @@ from qbench.base.errors import QbenchError
 from qbench.data import arrays
 from qbench.planning.table_metrics import check_columns
 from qbench.tasks.task import Task, metrics_of
+from qbench.testing.assertions import refuses, see
 
 Values = NDArray[Any]
 
@@ -54,39 +55,20 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
     _check_kept(task, given, wanted)
 
 
-def _see(holds: Any, message: str) -> None:
-    """Raise AssertionError if `holds` is false, also with `python -O`."""
-    if not holds:
-        raise AssertionError(message)
-
-
-def _refuses(what: str, function: Any, *arguments: Any) -> None:
-    """Check that a call raises a QbenchError."""
-    try:
-        function(*arguments)
-    except QbenchError:
-        return
-    except Exception as error:
-        raise AssertionError(f"{what} raise {error!r}; expected a QbenchError.") from error
-    raise AssertionError(f"{what} are taken; expected a QbenchError.")
-
-
 def _check_equality(task: Task) -> None:
     """Check equality: qbench looks up networks and compiled steps by their task."""
     twin = type(task)(task.outputs)
-    _see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
-    _see(hash(twin) == hash(task), "two equal instances have different hashes.")
-    _see(twin.identity == task.identity, "two equal instances have different identities.")
-    _see(task != object(), "the task equals any object.")
+    see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
+    see(hash(twin) == hash(task), "two equal instances have different hashes.")
+    see(twin.identity == task.identity, "two equal instances have different identities.")
+    see(task != object(), "the task equals any object.")
 
 
 def _check_words(task: Task) -> None:
     for key in ("name", "output_name", "prediction_name", "loss_name"):
         value = getattr(task, key)
-        _see(isinstance(value, str) and value.strip(), f"{key} is {value!r}; expected a word.")
-    _see(
-        "3" in task.decided.format("3"), f"decided is {task.decided!r}; expected a text with {{}}."
-    )
+        see(isinstance(value, str) and value.strip(), f"{key} is {value!r}; expected a word.")
+    see("3" in task.decided.format("3"), f"decided is {task.decided!r}; expected a text with {{}}.")
 
 
 def _check_metrics(task: Task) -> None:
@@ -97,7 +79,7 @@ def _check_metrics(task: Task) -> None:
     except QbenchError as error:
         raise AssertionError(str(error)) from error
     again = metrics_of({"task": record})
-    _see(again == task.metrics, "its metrics are others when they are read back from a record.")
+    see(again == task.metrics, "its metrics are others when they are read back from a record.")
 
 
 @lru_cache
@@ -114,29 +96,29 @@ def _check_import(module: str) -> None:
         text=True,
         check=False,
     )
-    _see(done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr[-500:]}")
+    see(done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr[-500:]}")
     heavy = done.stdout.strip()
-    _see(not heavy, f"importing {module} imports {heavy}; import them inside functions.")
+    see(not heavy, f"importing {module} imports {heavy}; import them inside functions.")
 
 
 def _check_targets(task: Task, images: Values, targets: Any) -> Values:
     """Check the targets; return them in the form for training."""
-    _see(len(images) > 1, "one image is too few to tell anything; give two at least.")
+    see(len(images) > 1, "one image is too few to tell anything; give two at least.")
     shape = images.shape[1:]
 
     def read(values: Any) -> Values:
         return arrays.part("check_task", "training", images, values, shape, task)[1]
 
     found = read(targets)
-    _see(isinstance(found, np.ndarray), f"targets gives {type(found).__name__}; expected an array.")
-    _see(len(found) == len(images), f"targets gives {len(found)} rows of {len(images)} images.")
+    see(isinstance(found, np.ndarray), f"targets gives {type(found).__name__}; expected an array.")
+    see(len(found) == len(images), f"targets gives {len(found)} rows of {len(images)} images.")
     again = read(found)
     same = again.dtype == found.dtype and np.array_equal(again, found)
-    _see(same, "targets changes what it returned itself.")
-    _refuses("targets that are not numbers (NaN)", read, np.full(found.shape, np.nan, np.float32))
-    _refuses("targets that are text", read, np.full(found.shape, "a"))
-    _refuses("fewer targets than images", read, found[:-1])
-    _refuses("targets with one axis more", read, np.stack([found, found], axis=-1))
+    see(same, "targets changes what it returned itself.")
+    refuses("targets that are not numbers (NaN)", read, np.full(found.shape, np.nan, np.float32))
+    refuses("targets that are text", read, np.full(found.shape, "a"))
+    refuses("fewer targets than images", read, found[:-1])
+    refuses("targets with one axis more", read, np.stack([found, found], axis=-1))
     return found
 
 
@@ -145,13 +127,13 @@ def _check_strata(task: Task, targets: Values) -> None:
     if labels is None:
         return
     count = len(targets)
-    _see(
+    see(
         isinstance(labels, np.ndarray) and labels.shape == (count,) and labels.dtype != object,
         f"strata gives {getattr(labels, 'dtype', type(labels).__name__)} of shape"
         f" {np.shape(labels)}; expected an array of shape ({count},).",
     )
     again: Any = task.strata(targets.copy())
-    _see(np.array_equal(labels, again), "strata gives other labels for the same targets.")
+    see(np.array_equal(labels, again), "strata gives other labels for the same targets.")
 
 
 def _check_shape(task: Task, outputs: Values) -> None:
@@ -164,7 +146,7 @@ def _check_shape(task: Task, outputs: Values) -> None:
     except QbenchError as error:
         raise AssertionError(f"check_shape refuses outputs of shape {shape}: {error}") from error
     wider = keras.KerasTensor((*shape, 3), "float32")
-    _refuses(f"outputs of shape {wider.shape}", task.check_shape, wider)
+    refuses(f"outputs of shape {wider.shape}", task.check_shape, wider)
 
 
 def _check_augmented(task: Task, images: Values, targets: Values) -> None:
@@ -173,7 +155,7 @@ def _check_augmented(task: Task, images: Values, targets: Values) -> None:
     pixels, wanted = task.augmented(tf.constant(images), tf.constant(targets), tf.identity)
     for what, new, old in (("images", pixels, images), ("targets", wanted, targets)):
         same = new.shape == old.shape and new.dtype == tf.as_dtype(old.dtype)
-        _see(
+        see(
             same,
             f"augmented {what} are {new.dtype.name} of shape {new.shape}; expected {old.dtype} of"
             f" shape {old.shape}.",
@@ -192,60 +174,60 @@ def _check_loss(task: Task, outputs: Values, targets: Values) -> None:
         return losses, tape.gradient(losses, given)
 
     losses, gradient = both(tf.constant(outputs), tf.constant(targets))
-    _see(
+    see(
         losses.shape == (len(outputs),) and losses.dtype == tf.float32,
         f"the loss is {losses.dtype.name} of shape {losses.shape}; expected float32 of shape"
         f" ({len(outputs)},), one for each example.",
     )
-    _see(np.isfinite(losses).all(), "the loss is not finite.")
-    _see(gradient is not None, "the loss has no gradient with respect to the outputs.")
-    _see(np.isfinite(gradient).all(), "the gradient of the loss is not finite.")
-    _see(np.any(gradient), "the gradient of the loss is zero everywhere.")
+    see(np.isfinite(losses).all(), "the loss is not finite.")
+    see(gradient is not None, "the loss has no gradient with respect to the outputs.")
+    see(np.isfinite(gradient).all(), "the gradient of the loss is not finite.")
+    see(np.any(gradient), "the gradient of the loss is zero everywhere.")
     alone = task.loss(tf.constant(outputs[:1]), tf.constant(targets[:1]))
-    _see(np.allclose(alone, losses[:1], rtol=1e-4), "an example's loss depends on other examples.")
+    see(np.allclose(alone, losses[:1], rtol=1e-4), "an example's loss depends on other examples.")
 
 
 def _check_score(task: Task, outputs: Values, targets: Values) -> None:
     given, wanted = outputs.copy(), targets.copy()
     found = task.score(given, wanted)
     same = np.array_equal(given, outputs) and np.array_equal(wanted, targets)
-    _see(same, "score changes the arrays that it is given.")
+    see(same, "score changes the arrays that it is given.")
     names = {metric.name for metric in task.metrics}
-    _see(set(found) == names, f"score has {sorted(found)}; its metrics are {sorted(names)}.")
+    see(set(found) == names, f"score has {sorted(found)}; its metrics are {sorted(names)}.")
     for scores in (found, task.score(outputs[:1], targets[:1])):
         for name, value in scores.items():
-            _see(type(value) is float, f"score gives {name} as {type(value).__name__}, no float.")
-            _see(np.isfinite(value), f"score gives {name} as {value}; expected a finite number.")
+            see(type(value) is float, f"score gives {name} as {type(value).__name__}, no float.")
+            see(np.isfinite(value), f"score gives {name} as {value}; expected a finite number.")
 
 
 def _check_predictions(task: Task, outputs: Values, targets: Values) -> None:
     found = task.predictions(outputs, targets)
     for name, array in found.items():
-        _see(
+        see(
             isinstance(array, np.ndarray) and len(array) == len(outputs),
             f"the prediction {name} does not have one row for each of {len(outputs)} images.",
         )
-        _see(
+        see(
             array.dtype.kind in "biuf" and array.dtype.itemsize <= 4,
             f"the prediction {name} is {array.dtype}; expected numbers of four bytes at most.",
         )
     size, most = sum(array.nbytes for array in found.values()), outputs.nbytes + targets.nbytes
-    _see(size <= most, f"predictions have {size} bytes, outputs and targets together {most}.")
+    see(size <= most, f"predictions have {size} bytes, outputs and targets together {most}.")
 
 
 def _check_agreement(task: Task, outputs: Values) -> None:
     count = len(outputs)
     same = np.asarray(task.agree(outputs, outputs.copy()))
-    _see(
+    see(
         same.shape == (count,) and same.dtype == bool,
         f"agree gives {same.dtype} of shape {same.shape}; expected bool of shape ({count},).",
     )
-    _see(same.all(), "outputs do not agree with themselves.")
+    see(same.all(), "outputs do not agree with themselves.")
     margins = task.margins(outputs)
     if margins is None:
         return
-    _see(margins.shape == (count,), f"margins have shape {margins.shape}; expected ({count},).")
-    _see(np.all(margins >= 0), "margins are negative or not numbers; expected 0 or more.")
+    see(margins.shape == (count,), f"margins have shape {margins.shape}; expected ({count},).")
+    see(np.all(margins >= 0), "margins are negative or not numbers; expected 0 or more.")
 
 
 def _check_kept(task: Task, outputs: Values, targets: Values) -> None:
@@ -253,25 +235,25 @@ def _check_kept(task: Task, outputs: Values, targets: Values) -> None:
     kept = task.kept_outputs(outputs.copy())
     if kept is None:
         return
-    _see(
+    see(
         isinstance(kept, np.ndarray) and len(kept) == len(outputs) and kept.dtype.kind in "biuf",
         f"kept_outputs does not give numbers, one row for each of {len(outputs)} images.",
     )
-    _see(kept.nbytes <= outputs.nbytes, "kept_outputs gives more bytes than the outputs have.")
+    see(kept.nbytes <= outputs.nbytes, "kept_outputs gives more bytes than the outputs have.")
     members = [kept, kept[::-1].copy(), np.roll(kept, 1, axis=0)]
     before = [member.copy() for member in members]
     found = task.combined(members)
     same = all(map(np.array_equal, members, before))
-    _see(same, "combined changes the arrays that it is given.")
-    _see(
+    see(same, "combined changes the arrays that it is given.")
+    see(
         found.dtype.kind == "f" and len(found) == len(outputs) and np.isfinite(found).all(),
         f"combined gives {found.dtype} of shape {found.shape}; expected finite numbers, one row for"
         f" each of {len(outputs)} images.",
     )
     again = task.combined(members[::-1])
-    _see(np.array_equal(found, again), "combined depends on the order of the networks.")
+    see(np.array_equal(found, again), "combined depends on the order of the networks.")
     alone = task.combined([member[:1] for member in members])
     same = np.allclose(found[:1], alone, rtol=1e-5)
-    _see(same, "an image's combined output depends on other images.")
+    see(same, "an image's combined output depends on other images.")
     _check_score(task, found, targets)
     _check_predictions(task, found, targets)

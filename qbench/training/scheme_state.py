@@ -79,7 +79,7 @@ class SchemeState:
         assert scheme is not None
         described = {
             kernel_name(layer, kernel): scheme.kernel_state(layer, kernel)
-            for layer, kernel, _ in self._kernels()
+            for layer, kernel, _ in self.quantized_kernels()
         }
         owners = dict.fromkeys(
             plan.range_owner(one.root) for plan in self._plans for one in plan.quantized_tensors
@@ -109,8 +109,8 @@ class SchemeState:
         self._described.append((variable, one))
         return variable
 
-    def _kernels(self) -> Iterator[tuple[Any, Any, InsertionPlan]]:
-        """Every quantized kernel once, with its layer and a plan that quantizes it."""
+    def quantized_kernels(self) -> Iterator[tuple[Any, Any, InsertionPlan]]:
+        """Every quantized kernel once: its layer, the variable, and a plan that quantizes it."""
         seen = set()
         for plan in self._plans:
             for layer in (call.op for call in plan.calls if call.op.name in plan.kernels):
@@ -174,7 +174,7 @@ class SchemeState:
                 _factor(layer, kernel, plan.folds.get(layer.name)),
                 self.states.of_kernel(layer, kernel),
             )
-            for layer, kernel, plan in self._kernels()
+            for layer, kernel, plan in self.quantized_kernels()
         )
 
     def _entered_tensors(self, averages: RangeAverages) -> tuple[EnteredTensor, ...]:
@@ -197,7 +197,7 @@ class SchemeState:
         if self.scheme is None or self.is_empty:
             return []
         found = []
-        for layer, kernel, _ in self._kernels():
+        for layer, kernel, _ in self.quantized_kernels():
             state = self.states.of_kernel(layer, kernel)
             mask = self.scheme.trains(phase, state.tensors()) if state.variables else None
             if mask is not None and kernel.trainable:

@@ -36,6 +36,16 @@ def test_a_name_can_be_registered_only_once() -> None:
     assert registry["apple"] == 1
 
 
+def test_a_name_is_lent_for_a_time() -> None:
+    registry = _fruit()
+    with pytest.raises(KeyError), registry.lent("plum", 9), registry.lent("apple", 8):
+        assert (registry["plum"], registry["apple"]) == (9, 8)
+        registry.add("fig", 4)  # as a plugin may that is loaded meanwhile
+        raise KeyError
+    assert registry.names() == ("apple", "pear", "fig")
+    assert registry["apple"] == 1
+
+
 def test_the_decorator_returns_what_it_stores() -> None:
     registry: Registry[type] = Registry("key")
 

@@ -12,22 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doc_pages import BLOCK, SMALL, commands, files, page
 from outside_files import run_of, write
 
-import qbench
 from qbench.base.outside.plugins import PLUGINS
 from qbench.base.registry import Registry
 from qbench.cli.main import main
 
-TEXT = (Path(qbench.__file__).parent.parent / "docs" / "own.md").read_text()
-_BLOCK = r"((?: {4}.*\n|\n)* {4}.*\n)"
-FILES = {
-    name: textwrap.dedent(text).strip("\n") + "\n"
-    for name, text in re.findall(rf"he file is `([^`]+)`:\n\n{_BLOCK}", TEXT)
-}
-# A command ends where its explanation begins, after two blanks.
-COMMANDS = [line.strip().partition("  ")[0] for line in re.findall(r"^ {4}qbench .*", TEXT, re.M)]
-SMALL = ["train.steps=4", "eval.limit=60", "isolate=false", "threads=2", "train.batch_size=8"]
+TEXT = page("own.md")
+FILES, COMMANDS = files(TEXT), commands(TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +78,7 @@ def test_a_trained_network_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder)
     sweep = ["sweep", "model=nets/mine.py:build", "model.width=16", *SMALL, "design.factors=[]"]
     assert main([*sweep, "out=out"]) == 0
-    (text,) = re.findall(rf"loads a trained network into Keras:\n\n{_BLOCK}", TEXT)
+    (text,) = re.findall(rf"loads a trained network into Keras:\n\n{BLOCK}", TEXT)
     code = textwrap.dedent(text).replace("outputs/digits/runs/<id>", str(run_of(folder)))
     names: dict[str, object] = {}
     exec(compile(code, "own.md", "exec"), names)

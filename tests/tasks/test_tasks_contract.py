@@ -18,6 +18,7 @@ from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, load
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import Metric
+from qbench.tasks.task import Task
 from qbench.testing import check_task
 
 device.start(2)
@@ -28,15 +29,17 @@ def labels(classes: int) -> Any:
     return np.random.default_rng(0).integers(0, classes, len(IMAGES))
 
 
-@pytest.mark.parametrize("classes", [2, 3, 5, 6, 10, 1000])
-def test_classification_keeps_it(classes: int) -> None:
-    check_task(Classification(classes), IMAGES, labels(classes))
-    check_task(Classification(classes), IMAGES, labels(classes)[:, np.newaxis].tolist())
+GOOD: dict[str, tuple[Task, Any, Any]] = {
+    **{f"{n} classes": (Classification(n), labels(n), None) for n in (2, 3, 5, 6, 10, 1000)},
+    "a column of labels": (Classification(3), labels(3)[:, np.newaxis].tolist(), None),
+    "regression": (Regression(1), POSITIONS, None),
+    "regression that is right": (Regression(1), POSITIONS, POSITIONS[:, np.newaxis] + 0.5),
+}
 
 
-def test_a_task_of_ones_own_keeps_it() -> None:
-    check_task(Regression(1), IMAGES, POSITIONS)
-    check_task(Regression(1), IMAGES, POSITIONS, outputs=POSITIONS[:, np.newaxis] + 0.5)
+@pytest.mark.parametrize(("task", "targets", "outputs"), GOOD.values(), ids=GOOD.keys())
+def test_a_task_keeps_it(task: Task, targets: Any, outputs: Any) -> None:
+    check_task(task, IMAGES, targets, outputs)
 
 
 def test_strata_of_a_task_of_ones_own_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_frozen_weights_keep_their_bits_and_the_others_are_trained(optimizer: An
 
     def trained(phase: str, *span: int) -> dict[str, tuple[Any, Any]]:
         train_phase(network, chosen, data, phase, span, losses, lambda new, loss: None)
-        kernels = network.applied(chosen.scheme)._kernels()
+        kernels = network.applied(chosen.scheme).quantized_kernels()
         states = network.states(chosen.scheme)
         return {
             layer.name: (kernel.numpy(), states.of_kernel(layer, kernel).arrays()["frozen"])

@@ -1,0 +1,122 @@
+"""Checks that a data set keeps its contract: it is read as qbench reads it, several times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.data import DATASETS, Dataset, Source, load
+from qbench.tasks.classification import Classification
+from qbench.tasks.task import Task
+from qbench.testing.assertions import calling, see
+
+_NAME = "checked_data"
+_PARTS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+def check_data(source: Source, folder: str | Path | None = None) -> None:
+    """Check that a data set keeps the contract of `qbench.data.dataset.Source`.
+
+    Args:
+        source: the data set.
+        folder: the folder of its files, as in `data.dir`; None if it needs none.
+
+    Raises:
+        AssertionError: the data set breaks the contract; the message says what was found and what
+            is expected.
+    """
+    see(
+        isinstance(source, Source),
+        f"the data are of type {type(source).__name__}; expected a Source.",
+    )
+    _check_words(source)
+    _check_task(source)
+    first = _read(source, folder)
+    kept = [np.copy(array) for array in _arrays(first)]
+    second = _read(source, folder)
+    for name, before, now in zip(_PARTS, kept, _arrays(first), strict=True):
+        see(
+            np.array_equal(before, now),
+            f"the reader changes {name} when it reads again; return a copy.",
+        )
+    see(
+        first.hash == second.hash,
+        "the reader returns other data when it reads again; draw from"
+        " numpy.random.default_rng(0), for instance, and sort the names of files.",
+    )
+    _check_parts(first)
+    _check_classes(first)
+
+
+def _check_words(source: Source) -> None:
+    shape = source.shape
+    see(
+        isinstance(shape, tuple) and len(shape) == 3 and all(map(_is_positive, shape)),
+        f"shape is {shape!r}; expected (height, width, channels).",
+    )
+    see(
+        _is_positive(source.classes),
+        f"classes is {source.classes!r}; expected a whole number of 1 or more.",
+    )
+    see(isinstance(source.flip, bool), f"flip is {source.flip!r}; expected True or False.")
+    notes = source.known
+    see(
+        isinstance(notes, dict)
+        and all(isinstance(one, str) for pair in notes.items() for one in pair),
+        f"known is {notes!r}; expected a dictionary of hashes and notes, {{}} for instance.",
+    )
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _check_task(source: Source) -> None:
+    """Check that the data set makes the same task each time."""
+    with calling("making the task"):
+        one, other = source.make_task(), source.make_task()
+    see(isinstance(one, Task), f"task makes {type(one).__name__}; expected a Task.")
+    see(one == other, "task makes another task each time; see qbench.testing.check_task.")
+    see(
+        one.outputs == source.classes,
+        f"the task has {one.outputs} outputs, and classes is {source.classes}.",
+    )
+
+
+def _read(source: Source, folder: str | Path | None) -> Dataset:
+    """The data as qbench reads them, not those of an earlier read."""
+    loader: Any = load  # with its method `cache_clear`
+    with DATASETS.lent(_NAME, source), calling("reading the data"):
+        loader.cache_clear()
+        try:
+            return load(_NAME, None if folder is None else str(folder))
+        finally:
+            loader.cache_clear()
+
+
+def _arrays(data: Dataset) -> list[NDArray[Any]]:
+    return [getattr(data, name) for name in _PARTS]
+
+
+def _check_parts(data: Dataset) -> None:
+    """Check that the parts differ, and that the images show something."""
+    same = np.array_equal(data.train_images, data.test_images)
+    see(not same, "the test images are the training images.")
+    for name in ("train_images", "test_images"):
+        images = getattr(data, name)
+        see(images.min() < images.max(), f"all pixels of {name} are {images.min()}.")
+
+
+def _check_classes(data: Dataset) -> None:
+    """Check that the labels of a classification use the last class."""
+    if not isinstance(data.task, Classification):
+        return
+    largest = max(int(data.train_labels.max()), int(data.test_labels.max()))
+    see(
+        largest == data.task.outputs - 1,
+        f"classes is {data.task.outputs}, and the largest label is {largest}; expected labels from"
+        f" 0 to {data.task.outputs - 1}.",
+    )

@@ -1,0 +1,110 @@
+"""The contract of data sets: digits and one from outside keep it, and each break is found."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import regression_task
+
+from qbench.data import DATASETS, Source, load
+from qbench.testing import check_data
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (30, 4, 4, 1), np.uint8)
+LABELS = np.arange(30) % 3
+
+
+def parts(
+    images: Any = IMAGES, labels: Any = LABELS, test: Any = IMAGES[::2], test_labels: Any = None
+) -> Any:
+    return images, labels, test, LABELS[::2] if test_labels is None else test_labels
+
+
+SOURCE = Source((4, 4, 1), 3, flip=False, read=lambda folder: parts(), known={})
+
+
+def of_folder(folder: Any) -> Any:
+    return parts(np.load(folder / "images.npy"))
+
+
+GOOD = {"digits": DATASETS["digits"], "spots": regression_task.SPOTS, "small": SOURCE}
+
+
+@pytest.mark.parametrize("source", GOOD.values(), ids=GOOD.keys())
+def test_a_data_set_keeps_it(source: Source) -> None:
+    kept, names = load("digits", None), DATASETS.names()
+    check_data(source)
+    assert DATASETS.names() == names
+    assert load("digits", None).hash == kept.hash
+
+
+def test_a_data_set_of_a_folder_keeps_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    check_data(replace(SOURCE, read=of_folder), tmp_path)
+
+
+HELD = IMAGES.copy()
+COUNT = itertools.count()
+
+
+def _changing(folder: Any) -> Any:
+    """It adds noise to the images that it returned before."""
+    HELD[0] += 1
+    return parts(HELD)
+
+
+def _random(folder: Any) -> Any:
+    return parts(RANDOM.permutation(IMAGES))
+
+
+def reads(*given: Any, **named: Any) -> Source:
+    return replace(SOURCE, read=lambda folder: parts(*given, **named))
+
+
+def _fails(folder: Any) -> Any:
+    raise OSError("nothing there")
+
+
+BROKEN: dict[str, tuple[Any, str]] = {
+    "no source": (parts, "are of type function; expected a Source"),
+    "shape": (replace(SOURCE, shape=(4, 4)), r"shape is \(4, 4\); expected \(height"),
+    "classes": (replace(SOURCE, classes=3.0), r"classes is 3\.0; expected a whole number"),
+    "flip": (replace(SOURCE, flip="yes"), "flip is 'yes'; expected True or False"),
+    "known": (replace(SOURCE, known=None), "known is None; expected a dictionary"),
+    "no task": (replace(SOURCE, task=lambda classes: classes), "task makes int; expected a Task"),
+    "other tasks": (
+        replace(SOURCE, task=lambda classes: regression_task.Regression(next(COUNT))),
+        "another task each time",
+    ),
+    "outputs": (
+        replace(SOURCE, task=lambda classes: regression_task.Regression(1)),
+        "the task has 1 outputs, and classes is 3",
+    ),
+    "it fails": (replace(SOURCE, read=_fails), "its reader failed at .*nothing there"),
+    "three": (replace(SOURCE, read=lambda folder: parts()[:3]), "expected four arrays"),
+    "no folder": (replace(SOURCE, read=of_folder), "its reader failed"),
+    "scaled": (reads(IMAGES / 255), "images .* 255, rounded, as uint8"),
+    "other shape": (replace(SOURCE, shape=(5, 4, 1)), r"expected uint8 of shape \(N, 5, 4, 1\)"),
+    "empty": (reads(test=IMAGES[:0], test_labels=LABELS[:0]), "0 test images and 0 labels"),
+    "few labels": (reads(labels=LABELS[1:]), "30 training images and 29 labels"),
+    "beyond": (reads(labels=LABELS + 1), "training labels"),
+    "fewer classes": (replace(SOURCE, classes=4), "classes is 4, and the largest label is 2"),
+    "changed": (replace(SOURCE, read=_changing), "the reader changes train_images when"),
+    "random": (replace(SOURCE, read=_random), "the reader returns other data when"),
+    "the same": (
+        reads(test=IMAGES, test_labels=LABELS),
+        "the test images are the training images",
+    ),
+    "black": (reads(test=0 * IMAGES[::2]), "all pixels of test_images are 0"),
+}
+
+
+@pytest.mark.parametrize(("source", "says"), BROKEN.values(), ids=BROKEN.keys())
+def test_each_break_is_found(source: Any, says: str) -> None:
+    with pytest.raises(AssertionError, match=says):
+        check_data(source)
