@@ -37,10 +37,10 @@ docs: setup  ## write the tables of docs/configuration.md from the settings as t
 	$(BIN)/python scripts/configuration_page.py
 
 test: setup  ## the tests; at most 10 minutes on 2 cores
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 test-slow: setup  ## the tests that take longer; at most 30 minutes
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m slow
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m slow
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10
 	$(BIN)/python benchmarks/step.py --save

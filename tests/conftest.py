@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import absl.logging
 import hypothesis
@@ -27,13 +29,22 @@ NETWORKS.size = 8
 TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@cache
+def _needs_the_tiny_sweep(file: Path) -> bool:
+    return "tiny_sweep" in file.read_text()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process; the files that need `tiny_sweep` share one."""
-    sharing = {item.path for item in items if "tiny_sweep" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "tiny_sweep" if item.path in sharing else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "tiny_sweep" if _needs_the_tiny_sweep(config.rootpath / file) else file
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def test_each_kind_has_a_section_with_a_file_a_command_and_a_test() -> None:
     assert len(contracts.__all__) == len(sections)
 
 
+@pytest.mark.slow
 def test_its_tests_pass_as_a_user_runs_them(folder: Path) -> None:
     (command,) = re.findall(r"^ {4}pytest (.*)", TEXT, re.MULTILINE)
     assert command.split() == TESTS
