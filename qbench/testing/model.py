@@ -12,6 +12,7 @@ import numpy as np
 from qbench.data import arrays
 from qbench.engine import model_check
 from qbench.schemes import uniform
+from qbench.storage import layout
 from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
 from qbench.testing import networks
@@ -122,7 +123,7 @@ def _check_saved(network: Any, other: Any, experiment: Any, data: Any) -> None:
 
     other.initialise(1)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.weights.h5"
+        path = Path(folder) / layout.WEIGHTS
         path.write_bytes(weights_file(network.model))
         other.restore(path, network.ranges())
     scheme = experiment.scheme

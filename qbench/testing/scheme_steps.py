@@ -17,6 +17,7 @@ from qbench.data.dataset import Dataset
 from qbench.models import MODELS
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, Span, beginning, spans, tail
+from qbench.storage import layout
 from qbench.storage.state import State
 from qbench.storage.weights import weights_file
 from qbench.tasks.classification import Classification
@@ -189,7 +190,7 @@ class _Trained:
         outputs = self.outputs(self.network)
         see(np.isfinite(outputs).all(), "the outputs of the finished network are not finite.")
         with TemporaryDirectory() as folder:
-            path = Path(folder) / "model.weights.h5"
+            path = Path(folder) / layout.WEIGHTS
             path.write_bytes(weights_file(self.network.model))
             other = Network(self.chosen, self.data)
             other.initialise(1)
