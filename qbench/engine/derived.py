@@ -87,6 +87,7 @@ def _evaluate(
     first = members[0].record
     record = run_record.header(experiment, one.id, first["data"], first["device"])
     record |= {"seed": None, "steps": {"float": 0, "quantized": 0}, "derived": content}
+    record.pop("validation", None)  # runs keep outputs for the test set only
     kind, clock = DERIVED[one.row.kind], run_record.Clock()
     files: dict[str, Any] = {}
     try:

@@ -180,3 +180,17 @@ def test_a_part_that_cannot_be_is_said_before_anything_trains(
     assert printed.err == f"qbench: data.validation={value} is not allowed: {said}\n"
     assert printed.out == ""
     assert not list(Path("here").glob("runs/*"))
+
+
+def test_ensembles_have_no_values_on_validation_images(
+    sweep: Path, tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs keep outputs for the test set only."""
+    folder = Path(shutil.copytree(sweep, tmp_path / "sweep"))
+    command = ["sweep", *tiny, *ROWS, "seeds=[0,1]", "design.ensembles=[2]", f"out={folder}"]
+    assert main(command) == 0
+    assert NOTE in capsys.readouterr().out
+    rows = _read(folder / "table.csv")
+    assert rows["ensemble of 2: default"]["accuracy"]
+    assert rows["ensemble of 2: default"]["validation_accuracy"] == ""
+    assert rows["default"]["validation_accuracy"]
