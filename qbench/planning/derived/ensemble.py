@@ -65,7 +65,7 @@ class Ensemble(Kind):
     def note(self) -> str:
         """The meaning of `ensemble of K`."""
         return (
-            "A row `ensemble of K` combines the outputs of K runs of a row that differ in their"
+            'A row "ensemble of K" combines the outputs of K runs of a row that differ in their'
             " seeds; for classification these are means of probabilities. Its figures are means"
             " over disjoint ensembles, its seeds are the number of ensembles, and its size is that"
             " of K networks."
