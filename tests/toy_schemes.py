@@ -6,6 +6,7 @@ step size for each kernel and for each tensor (Esser et al. 2020, without their 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -106,8 +107,9 @@ class _Learned:
         return True
 
     @property
+    @abstractmethod
     def codes(self) -> tuple[int, int]:
-        raise NotImplementedError
+        """The smallest and the largest code."""
 
     def require_grid(self) -> Callable[..., OpGrid]:
         low, high = self.codes

@@ -7,21 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+from launchers import LAUNCHERS
 
 from qbench.cli.main import main
 
 SWEEP = ["train.steps=20", "model.width=4", "eval.limit=150", "threads=2", "workers=1"]
 DESIGN = "design.factors=[quant.bits]"
-LAUNCHERS = {
-    "workers": ["workers=2"],
-    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
-    "ray": [
-        "hydra/launcher=ray",
-        "+hydra.launcher.ray.init.num_cpus=2",
-        "+hydra.launcher.ray.init.include_dashboard=false",
-    ],
-    "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
-}
+EVERY = {"workers": ["workers=2"], **LAUNCHERS}
 
 
 PLUGINS = {"workers": "joblib"}  # the others are called like their plugin
@@ -35,10 +27,10 @@ def basic(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_launcher_changes_nothing(name, basic, tmp_path):
     pytest.importorskip(f"hydra_plugins.hydra_{PLUGINS.get(name, name)}_launcher")
-    assert main(["sweep", *SWEEP, DESIGN, *LAUNCHERS[name], f"out={tmp_path}"]) == 0
+    assert main(["sweep", *SWEEP, DESIGN, *EVERY[name], f"out={tmp_path}"]) == 0
     for file in ("table.csv", "table.md", "manifest.json"):
         assert (tmp_path / file).read_bytes() == (basic / file).read_bytes()
     assert not list(tmp_path.glob("segments/*"))

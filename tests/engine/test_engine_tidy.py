@@ -28,22 +28,26 @@ def _left(root: Path) -> list[str]:
     return [name for name in LEFT if (root / name).exists()]
 
 
+def _tidied(root: Path, rows: list[dict[str, Any]], statuses: dict[str, str | None]) -> None:
+    """Tidy a sweep of these rows, whose runs have these statuses, after a kill."""
+    (root / "table").mkdir()
+    manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": rows}
+    records.write_manifest(root / "table", manifest)
+    for run, status in statuses.items():
+        if status:
+            _record(root, run, status)
+    for name in LEFT:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    sweep._tidy(root)
+
+
 @pytest.mark.parametrize(
     "second, left", [("ok", LEFT[4:]), ("diverged", LEFT[4:]), ("failed", LEFT), (None, LEFT)]
 )
 def test_all_runs_must_be_finished(tmp_path: Path, second: str | None, left: list[str]) -> None:
-    folder = tmp_path / "table"
-    folder.mkdir()
     runs = [{"seed": seed, "id": run} for seed, run in enumerate(["one", "two"])]
-    manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": [{"runs": runs}]}
-    records.write_manifest(folder, manifest)
-    _record(tmp_path, "one", "ok")
-    if second:
-        _record(tmp_path, "two", second)
-    for name in LEFT:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    sweep._tidy(tmp_path)
+    _tidied(tmp_path, [{"runs": runs}], {"one": "ok", "two": second})
     assert _left(tmp_path) == left
     assert records.finished(tmp_path, "one")
 
@@ -51,17 +55,7 @@ def test_all_runs_must_be_finished(tmp_path: Path, second: str | None, left: lis
 @pytest.mark.parametrize("second", ["failed", None])
 def test_a_derived_run_need_not_be(tmp_path: Path, second: str | None) -> None:
     """No process trains one, and it may wait for a member that diverged for ever."""
-    folder = tmp_path / "table"
-    folder.mkdir()
     rows: list[dict[str, Any]] = [{"runs": [{"seed": 0, "id": "one"}]}]
     rows.append({"derived": {"kind": "ensemble"}, "runs": [{"seed": None, "id": "two"}]})
-    manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": rows}
-    records.write_manifest(folder, manifest)
-    _record(tmp_path, "one", "diverged")
-    if second:
-        _record(tmp_path, "two", second)
-    for name in LEFT:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    sweep._tidy(tmp_path)
+    _tidied(tmp_path, rows, {"one": "diverged", "two": second})
     assert _left(tmp_path) == LEFT[4:]

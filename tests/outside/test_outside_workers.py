@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import LAUNCHERS
 from outside_files import FILES, NETWORK, OWN, SMALL, plan_of, record, write
 
 from qbench.cli.main import main
@@ -18,17 +19,6 @@ from qbench.planning.code import hashes_of
 
 # Hydra changes the working folder of every job.
 ROWS = ["design.factors=[]", "hydra.job.chdir=true", "hydra.sweep.dir=elsewhere"]
-LAUNCHERS = {
-    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
-    "ray": [
-        "hydra/launcher=ray",
-        "+hydra.launcher.ray.init.num_cpus=2",
-        "+hydra.launcher.ray.init.include_dashboard=false",
-    ],
-    "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
-}
-SLOW = ("ray", "submitit")
-ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAUNCHERS]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +52,7 @@ def test_without_a_launcher(isolate: bool, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", LAUNCHERS)
 def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(f"hydra_plugins.hydra_{name}_launcher")
     monkeypatch.chdir(write(tmp_path, FILES))
