@@ -110,8 +110,11 @@ class _Root:
 
 
 def _inside(root: str, base: Path, path: Path) -> str:
-    """The name of the module of a folder, or of a file without `.py`."""
-    return ".".join((root, *(part.replace(".", "_") for part in path.relative_to(base).parts)))
+    """The name of the module of a folder, or of a file without `.py`.
+
+    With `-` for a dot, no name is that of another module that can be imported.
+    """
+    return ".".join((root, *(part.replace(".", "-") for part in path.relative_to(base).parts)))
 
 
 def _imported(shown: str, name: str, sources: Sources) -> ModuleType:
