@@ -20,7 +20,8 @@ from qbench.models import MODELS, build_model
 from qbench.tasks.classification import Classification
 from qbench.training import repeatable
 from qbench.training.network import Network
-from qbench.training.repeatable import check_builds, check_repeatable
+from qbench.training.builds import check_builds
+from qbench.training.repeatable import check_repeatable
 
 
 def check(build):
