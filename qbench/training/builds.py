@@ -25,7 +25,8 @@ def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
             have changed.
 
     Raises:
-        QbenchError: the layers, their settings or the initial weights differ.
+        QbenchError: the layers, their settings or the initial weights differ, or the network has
+            variables of an earlier one.
     """
     twins = []
     for _ in range(2):
@@ -34,6 +35,7 @@ def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
     # A later build must not start from the seed of the twins.
     keras.utils.set_random_seed(random.SystemRandom().randrange(2**31))
     first, second = twins
+    _check_new(name, first, second)
     if _settings(model) != _settings(first):
         raise QbenchError(
             f"model={name}: its builder makes another network each time it is called: its layers or"
@@ -45,6 +47,20 @@ def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
                 f"model={name}: {one.path} starts from other values each time, though the seed is"
                 " the same; draw them with keras.initializers or keras.random."
             )
+
+
+def _check_new(name: str, first: Any, second: Any) -> None:
+    """Check that two networks have no variable in common.
+
+    With a common one, a run would begin with the weights that the run before it has trained.
+    """
+    kept = {id(variable) for variable in first.variables}
+    again = [variable.path for variable in second.variables if id(variable) in kept]
+    if again:
+        raise QbenchError(
+            f"model={name}: its function uses {again[0]} of the network that it built before; make"
+            " every layer inside the function."
+        )
 
 
 def _settings(model: Any) -> list[tuple[str, str, str]]:

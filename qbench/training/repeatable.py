@@ -22,7 +22,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
 from qbench.base.reasons import summary
 from qbench.quantize.calls import is_in_inference, is_stock
-from qbench.quantize.walk import functional, walk
+from qbench.quantize.walk import walk
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
 

@@ -91,7 +91,7 @@ BROKEN = {
         r"TypeError: basket.fruit: 'plum' is of type str; expected int",
     ),
     "not Python": ("plug_b", "def f(:\n", r"/.*/plug_b\.py:1: invalid syntax"),
-    "no entry point": ("plug b", "", r"its entry point is 'plug b'; expected module or module:name"),
+    "no entry point": ("plug b", "", r"its entry point is 'plug b'; expected module or module:.*"),
     "half": (
         "plug_b",
         REGISTERS.format("plum", 3) + "raise KeyError('half')\n",
@@ -133,7 +133,7 @@ def test_a_name_of_two_plugins_means_neither(fruit: Registry[int], tmp_path: Pat
     for name, number in (("plug_a", 2), ("plug_b", 3)):
         install(tmp_path, name, name, {f"{name}.py": REGISTERS.format("pear", number)})
     assert not fruit.accepts("pear")
-    with pytest.raises(QbenchError, match="plug_b of plug_b .*'pear' is registered twice"):
+    with pytest.raises(QbenchError, match=r"plug_b of plug_b .*'pear' is registered twice"):
         fruit["pear"]
     assert code_behind("basket.fruit", "pear") is None
 

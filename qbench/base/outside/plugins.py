@@ -69,7 +69,8 @@ class Plugins:
 
     def _load(self, point: EntryPoint) -> None:
         if point.pattern.match(point.value) is None:
-            self._broke(point, f"its entry point is {point.value!r}; expected module or module:name")
+            why = f"its entry point is {point.value!r}; expected module or module:name"
+            self._broke(point, why)
             return
         try:
             code = code_of_module(point.module)
