@@ -104,7 +104,7 @@ def is_found_in(folder: Path, top: str) -> bool:
         return False
     if spec is None:
         return True
-    places = spec.submodule_search_locations or [spec.origin if spec.has_location else ""]
+    places = [*(spec.submodule_search_locations or ()), spec.origin if spec.has_location else ""]
     return any(one and folder in Path(one).absolute().parents for one in places)
 
 
