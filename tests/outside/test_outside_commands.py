@@ -54,6 +54,7 @@ REFUSED = {
     "data=nets/parts.py:NOTHING": "data=nets/parts.py:NOTHING: an int stands there; expected a",
     "quant/scheme=nets/parts.py:NOTHING": "an int stands there; expected a SchemeKind",
     "quant.op=nets/parts.py:NOTHING": "an int stands there; expected an Op, or a function",
+    "data.preprocessing=nets/parts.py:NOTHING": "an int stands there; expected a Preprocessing, or",
     "design.name=nets/parts.py:NOTHING": "is not allowed: expected ofat",
     "train.optimizer.name=nets/parts.py:NOTHING": "is not allowed: expected ",
 }
