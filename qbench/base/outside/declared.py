@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from inspect import Parameter
+from typing import Any
 
 from qbench.base.outside.session import Code
 
@@ -51,7 +52,7 @@ class _Source:
 
 def _parameters(given: ast.arguments) -> Iterator[Parameter]:
     """The parameters of a function, in order."""
-    plain: list[tuple[str, inspect._ParameterKind]] = [
+    plain: list[tuple[str, Any]] = [
         *((one.arg, Parameter.POSITIONAL_ONLY) for one in given.posonlyargs),
         *((one.arg, Parameter.POSITIONAL_OR_KEYWORD) for one in given.args),
     ]
@@ -68,5 +69,5 @@ def _parameters(given: ast.arguments) -> Iterator[Parameter]:
         yield Parameter(given.kwarg.arg, Parameter.VAR_KEYWORD)
 
 
-def _parameter(name: str, kind: inspect._ParameterKind, default: ast.expr | None) -> Parameter:
+def _parameter(name: str, kind: Any, default: ast.expr | None) -> Parameter:
     return Parameter(name, kind, default=Parameter.empty if default is None else _Source(default))
