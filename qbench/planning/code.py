@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from qbench.base.outside import Code, code_of_module
+from qbench.base.model_arguments import check_arguments
+from qbench.base.outside import Code, code, code_of_module, is_reference
+from qbench.base.outside.declared import declared
 from qbench.base.registry import code_behind
 from qbench.base.setting import Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
@@ -34,16 +36,32 @@ def code_of(experiment: Experiment) -> dict[str, Code]:
         if not has_setting(experiment, one.key):
             continue
         for name in _names(plain(getattr(group_of(experiment, one), one.name))):
-            code = code_behind(one.check.registry, name)
-            if code is not None:
-                found[f"{one.check.registry}={name}"] = code
+            behind = code_behind(one.check.registry, name)
+            if behind is not None:
+                found[f"{one.check.registry}={name}"] = behind
     own = found.get(f"{_DATA}={experiment.data.name}")
     return found | (_of_task(experiment.data.name, own) if own else {})
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
     """The hashes of the content, by the keys of `code_of`."""
-    return {key: code.sha256 for key, code in code_of(experiment).items()}
+    return {key: one.sha256 for key, one in code_of(experiment).items()}
+
+
+def check_models(experiments: Iterable[Experiment]) -> None:
+    """Check the arguments of models from outside against their files; nothing is imported.
+
+    A function that only an import can tell is checked when it is built.
+
+    Raises:
+        QbenchError: a function does not take its arguments, or its file cannot be read.
+    """
+    for model in {one.model.as_key(): one.model for one in experiments}.values():
+        if not is_reference(model.name):
+            continue
+        signature = declared(code("model.name", model.name))
+        if signature is not None:
+            check_arguments(model.name, signature, model.arguments)
 
 
 def marked(config: dict[str, Any], found: Mapping[str, Code]) -> None:
@@ -59,7 +77,7 @@ def marked(config: dict[str, Any], found: Mapping[str, Code]) -> None:
         values = config[one.group] if one.group else config
         if one.name in values:
             values[one.name] = _marked(values[one.name], one.check.registry, found)
-    tasks = [code.sha256 for key, code in found.items() if key.startswith(f"{TASK}=")]
+    tasks = [one.sha256 for key, one in found.items() if key.startswith(f"{TASK}=")]
     if tasks:
         config["data"][TASK] = tasks
 
@@ -69,8 +87,8 @@ def _marked(value: Any, registry: str, found: Mapping[str, Code]) -> Any:
         return [_marked(one, registry, found) for one in value]
     if isinstance(value, dict):
         return {**value, "name": _marked(value["name"], registry, found)}
-    code = found.get(f"{registry}={value}")
-    return value if code is None else {"name": value.rpartition(":")[2], "sha256": code.sha256}
+    behind = found.get(f"{registry}={value}")
+    return value if behind is None else {"name": value.rpartition(":")[2], "sha256": behind.sha256}
 
 
 @cache
@@ -93,7 +111,7 @@ def _of_task(name: str, own: Code) -> dict[str, Code]:
     for kind in type(DATASETS[name].make_task()).__mro__:
         if kind.__module__.partition(".")[0] in _QBENCH or own.defines(kind):
             continue
-        code = code_of_module(kind.__module__)
-        if code is not None:
-            found[f"{TASK}={kind.__module__}"] = code
+        behind = code_of_module(kind.__module__)
+        if behind is not None:
+            found[f"{TASK}={kind.__module__}"] = behind
     return found

@@ -11,6 +11,7 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment
 from qbench.planning import designs
+from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
@@ -181,8 +182,9 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
         composed: the default experiment for each combination in `outline.choices`.
 
     Raises:
-        QbenchError: a level is not allowed, the default configuration cannot be run, or the metrics
-            of the data sets do not fit into one table.
+        QbenchError: a level is not allowed, the default configuration cannot be run, the function
+            of a model does not take its arguments, or the metrics of the data sets do not fit into
+            one table.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -202,5 +204,6 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
+    check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data.name for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))
