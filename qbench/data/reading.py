@@ -32,7 +32,7 @@ def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None)
         raise
     except Exception as error:
         said = ": ".join(part for part in (type(error).__name__, _line(error)) if part)
-        raise QbenchError(f"{name}: its reader failed{_place(error)} ({said}).") from error
+        raise QbenchError(f"{name}: its reader failed{place(error)} ({said}).") from error
     if _sequence(result, 2) and all(_sequence(half, 2) for half in result):
         (train, labels), (test, test_labels) = result
         return train, labels, test, test_labels
@@ -62,11 +62,11 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split()).removesuffix(".")
 
 
-def _place(error: Exception) -> str:
-    """` at file:line`, the innermost line of the reader's own code; empty if it has none.
+def place(error: Exception) -> str:
+    """` at file:line` of an error: the innermost line of the called code; empty if it has none.
 
-    Its own code is the code in the folder of the function that was called. If numpy raises an
-    error, the line that called numpy is given.
+    The called code is the code in the folder of the function that the catching function called. If
+    numpy raises an error, the line that called numpy is given.
     """
     frames = traceback.extract_tb(error.__traceback__)[1:]
     if not frames:

@@ -57,6 +57,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     data = load(experiment.data.name, _folder_of_data(spec))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
+    run_record.check_part(experiment, data, spec.data)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 
