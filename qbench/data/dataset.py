@@ -108,7 +108,10 @@ def _loaded(name: str, folder: str | None, code: Code | None) -> Dataset:
     digest = _hash(task, *train, *test)
     return Dataset(
         name,
-        *map(read_only, (*train, *test)),
+        read_only(train[0]),
+        read_only(train[1]),
+        read_only(test[0]),
+        read_only(test[1]),
         task=task,
         flip=source.flip,
         hash=digest,
