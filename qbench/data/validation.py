@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
-from qbench.base.reasons import summary
+from qbench.base.foreign import called, said
 from qbench.data.dataset import Dataset, read_only
-from qbench.data.reading import place
 
 KEY = "data.validation"
 # The second word of the generator's key. The order of batches has the number of an epoch there.
@@ -157,18 +156,13 @@ def _strata(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
 def _grouped(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
     """The different labels of the task's strata, and the number of each image's label (N,)."""
     images, task = len(data.train_images), data.task.name
-    try:
-        given = data.task.strata(data.train_labels.copy())
-    except QbenchError:
-        raise
-    except Exception as error:  # code of others
-        raise QbenchError(f"task {task}: strata failed{place(error)} ({_said(error)}).") from error
+    given = called(f"task {task}: strata", data.task.strata, data.train_labels.copy())
     try:
         labels = np.zeros(images, np.int64) if given is None else np.asarray(given)
         names, strata = np.unique(labels, return_inverse=True)
     except (TypeError, ValueError) as error:
         raise QbenchError(
-            f"task {task}: strata gives labels that numpy does not sort ({_said(error)})."
+            f"task {task}: strata gives labels that numpy does not sort ({said(error)})."
         ) from error
     if labels.shape != (images,):
         raise QbenchError(
@@ -176,7 +170,3 @@ def _grouped(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
             f" {images:,} images."
         )
     return names, strata
-
-
-def _said(error: Exception) -> str:
-    return summary(error).removesuffix(".")

@@ -145,7 +145,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "fractions": (
         powers(phases=_ends(lambda s, e: PhaseEnd("a", (s + e) / 2), last("b"))),
-        "ends that are no whole numbers",
+        "expected whole numbers in order",
     ),
     "in phase": (powers(in_phase=lambda self, phase: phase), "gives str; expected a Quantization"),
     "lacks": (replace(UNIFORM, lacks=frozenset({"quant.op"})), r"lacks has \['quant\.op'\]"),

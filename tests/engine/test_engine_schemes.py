@@ -151,8 +151,9 @@ def test_a_state_with_step_sizes_holds_their_slots_and_the_number_of_the_step(
     arrays = {key: value for key, value in state.arrays.items() if key.startswith("scheme")}
     steps = [value for key, value in arrays.items() if key.startswith("scheme.")]
     slots = [value for key, value in arrays.items() if key.startswith("scheme_optimizer.")]
-    assert len(slots) == len(steps) + 1 and all(value.shape == () for value in slots)
-    assert state.step in [int(value) for value in slots if value.dtype.kind == "i"]
+    assert len(slots) == len(steps) + 2 and all(value.shape == () for value in slots)
+    updates, start = (int(value) for value in slots if value.dtype.kind == "i")
+    assert (updates, start) == (2, 4)
     assert sum(abs(float(value)) > 0 for value in slots) >= len(steps)
 
 
