@@ -265,7 +265,8 @@ class _Execution:
             if kept is None:
                 record["keeps_outputs"] = False
             else:
-                files["outputs"] = outputs_file(kept)
+                apart = None if held_out is None else task.kept_outputs(held_out[0])
+                files["outputs"] = outputs_file(kept, apart)
         else:
             record["status"] = "diverged"
             where = " on the validation images" if finite else ""

@@ -257,6 +257,33 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
             say(f"{error} Set aside as {name.name}; the run is made again.")
 
 
+def set_aside_outdated(
+    root: Path,
+    run: str,
+    is_current: Callable[[Mapping[str, Any]], bool],
+    say: Callable[[str], None],
+) -> None:
+    """Rename the folder of a finished run that is no longer current; tell it with `say`.
+
+    Args:
+        root: the root folder, which holds `runs/`.
+        run: the id of the run.
+        is_current: whether the run with this record is still what it would be now.
+        say: called with a line of text for the user.
+    """
+
+    def is_kept(folder: Path) -> bool:
+        record = _finished(folder)
+        return record is not None and is_current(record)
+
+    folder = run_folder(root, run)
+    if _is_finished(folder) and placing.set_aside(folder, damaged(folder), is_kept):
+        say(
+            f"{folder}: was computed from other results of its members. Set aside as"
+            f" {damaged(folder).name}; the run is made again."
+        )
+
+
 def discard_failed(root: Path, run: str) -> None:
     """Remove the folder of a failed attempt, so that a new folder means a new attempt."""
     placing.remove(run_folder(root, run), _is_finished)
