@@ -15,7 +15,7 @@ from qbench.planning.code import code_of, marked
 from qbench.planning.factors import effects, has_setting, without_effect
 from qbench.planning.segments import Phase
 from qbench.schemes import SCHEMES
-from qbench.schemes.phases import spans
+from qbench.schemes.phases import FLOAT, spans
 
 # Settings that are newer than the first records: group, name, neutral value. The neutral value
 # gives the old behaviour. It is left out of identities, so that old records keep their ids. The
@@ -66,21 +66,38 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
         common: plain data for everything else that all steps depend on: the hash of the data, the
             machine.
     """
-    config = _settings(experiment)
-    kept = _until(config, (FIRST_STEP, QUANTIZED))
-    floats, *quantized = spans(experiment.phases)
-    content = json.dumps([common, _until(config, (FIRST_STEP,))], sort_keys=True)
-    result = [Phase(floats.name, content, floats.end)]
-    before: list[Any] = []
-    for one in quantized:
-        mine = _in_phase(kept, experiment, one.name)
-        if one.first == one.end:
-            before.append([one.name, mine])
-            continue
-        content = json.dumps([common, mine, *before], sort_keys=True)
-        result.append(Phase(one.name, content, one.end))
-        before = []
-    return tuple(result)
+    return RowPhases(experiment).of(experiment.seed, common)
+
+
+class RowPhases:
+    """The phases of runs that differ only in the seed, as the runs of a row do; see `phases`.
+
+    All but the seed is worked out once, because a row may have thousands of seeds.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        """Work out the phases of an experiment with any seed; its own seed does not count."""
+        config = _settings(experiment)
+        kept = _until(config, (FIRST_STEP, QUANTIZED))
+        floats, *quantized = spans(experiment.phases)
+        self._phases = [
+            (floats, _until(config, (FIRST_STEP,))),
+            *((one, _in_phase(kept, experiment, one.name)) for one in quantized),
+        ]
+
+    def of(self, seed: int, common: Any) -> tuple[Phase, ...]:
+        """The phases of the run with this seed; `phases` explains `common`."""
+        found: list[Phase] = []
+        before: list[Any] = []
+        for one, settings in self._phases:
+            mine = settings | {"seed": seed}
+            if one.first == one.end and one.name != FLOAT:
+                before.append([one.name, mine])
+                continue
+            content = json.dumps([common, mine, *before], sort_keys=True)
+            found.append(Phase(one.name, content, one.end))
+            before = []
+        return tuple(found)
 
 
 def _in_phase(config: dict[str, Any], experiment: Experiment, phase: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ from qbench.planning import designs
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
-from qbench.planning.identity import identity
+from qbench.planning.identity import RowPhases, identity
+from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
@@ -76,12 +77,20 @@ class Plan:
             Run(
                 row.label,
                 row.label if len(seeds) == 1 else f"{row.label} seed {seed}",
-                row.experiment.with_values({"seed": seed}),
+                replace(row.experiment, seed=seed),
             )
             for row in self.rows
             if row.reason is None
             for seed in seeds
         ]
+
+    def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
+        """The phases of one of the runs; see `qbench.planning.identity.phases`."""
+        return self._row_phases[run.row].of(run.experiment.seed, common)
+
+    @cached_property
+    def _row_phases(self) -> dict[str, RowPhases]:
+        return {row.label: RowPhases(row.experiment) for row in self.rows if row.reason is None}
 
     @cached_property
     def derived(self) -> list[DerivedRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.planning.forecast import print_forecast
+from qbench.planning.identity import phases
 from qbench.planning.plan import Choices, Plan, make_plan, outline
 
 
@@ -110,6 +112,18 @@ def test_every_applicable_row_is_run_with_every_seed() -> None:
         for seed in (5, 3)
     ]
     assert [run.experiment.seed for run in plan.runs[:3]] == [5, 3, 5]
+
+
+@pytest.mark.parametrize("common", [None, {"software": "a", "data": "b"}])
+def test_the_phases_of_a_run_are_those_of_its_experiment(common: Any) -> None:
+    """Which the plan works out once for all seeds of a row."""
+    levels = {"model": ("wide", "narrow"), "quant.bits": (8, 4, 32), "quant.delay": (0.0, 0.4, 1.0)}
+    plan = _plan({**FAKE, "design.name": "factorial", "seeds": [5, 3]}, levels)
+    found = [plan.phases(run, common) for run in plan.runs]
+    assert found == [phases(run.experiment, common) for run in plan.runs]
+    assert [{json.loads(phase.content)[1]["seed"] for phase in one} for one in found] == [
+        {run.experiment.seed} for run in plan.runs
+    ]
 
 
 @pytest.mark.parametrize(

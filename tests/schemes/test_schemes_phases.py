@@ -111,7 +111,8 @@ def test_a_phase_without_steps_is_part_of_the_next_one() -> None:
 
     one, two = found(0.75), found(0.6)
     assert [(name, end) for name, _, end in one] == [("float", 8), ("third", 10)]
-    assert "half" in one[1][1] and one[0] == two[0] and one[1] != two[1]
+    assert '["half", {' in one[1][1] and '["second", {' in one[1][1]
+    assert one[0] == two[0] and one[1] != two[1]
 
 
 @pytest.mark.parametrize(

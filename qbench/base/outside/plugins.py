@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from qbench.base.outside.session import Code, code_of_module
 from qbench.base.reasons import summary
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "qbench.plugins"
 
@@ -47,6 +50,8 @@ class Plugins:
         if self._loaded:
             return
         self._loaded = True
+        from importlib.metadata import entry_points  # slow to import; `qbench --help` needs none
+
         for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
             self._load(point)
 
