@@ -31,9 +31,8 @@ class Quant(QuantSettings, prefix="quant"):
         """The scheme, made from its arguments; None if the run is not quantized."""
         if not self.enabled:
             return None
-        kind = SCHEMES[self.scheme.name]
-        made: Scheme = kind.build(self, **kind.arguments(self.scheme.arguments))
-        return made
+        chosen = self.scheme
+        return SCHEMES[chosen.name].made(chosen.name, self, chosen.arguments)
 
     @property
     def quantization(self) -> QuantizationScheme | None:

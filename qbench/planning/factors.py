@@ -108,4 +108,4 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
                 return f"{key}={value}: the scheme {quant.scheme.name} has no such setting."
             why = f", {op.lacks[setting]}" if setting in op.lacks else ""
             return f"{key}={value}: {quant.op} has no such setting{why}."
-    return kind.refuses(quant, **kind.arguments(quant.scheme.arguments))
+    return kind.impossible(quant.scheme.name, quant, quant.scheme.arguments)
