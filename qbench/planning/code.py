@@ -10,10 +10,11 @@ from qbench.base.model_arguments import check_arguments
 from qbench.base.outside import Code, code, code_of_module, is_reference
 from qbench.base.outside.declared import declared
 from qbench.base.registry import code_behind
-from qbench.base.setting import Setting
+from qbench.base.setting import Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
+from qbench.config.groups import Data
 from qbench.data import DATASETS
-from qbench.planning.factors import group_of, has_setting
+from qbench.planning.factors import takes_effect
 
 TASK = "task"
 """The key of a task's code in `code_of`."""
@@ -31,16 +32,22 @@ def code_of(experiment: Experiment) -> dict[str, Code]:
     Raises:
         QbenchError: the code cannot be read, or the file of a data set cannot be imported.
     """
+    return {key: one for group in experiment.groups for key, one in code_in(group).items()}
+
+
+def code_in(group: Group) -> dict[str, Code]:
+    """The part of `code_of` that belongs to a group."""
     found: dict[str, Code] = {}
-    for one in _with_names():
-        if not has_setting(experiment, one.key):
+    for one in _with_names(group.prefix):
+        if not takes_effect(group, one.name):
             continue
-        for name in _names(plain(getattr(group_of(experiment, one), one.name))):
+        for name in _names(plain(getattr(group, one.name))):
             behind = code_behind(one.check.registry, name)
             if behind is not None:
                 found[f"{one.check.registry}={name}"] = behind
-    own = found.get(f"{_DATA}={experiment.data.name}")
-    return found | (_of_task(experiment.data.name, own) if own else {})
+    if isinstance(group, Data) and (own := found.get(f"{_DATA}={group.name}")):
+        found |= _of_task(group.name, own)
+    return found
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
@@ -64,22 +71,25 @@ def check_models(experiments: Iterable[Experiment]) -> None:
             check_arguments(model.name, signature, model.arguments)
 
 
-def marked(config: dict[str, Any], found: Mapping[str, Code]) -> None:
-    """Replace, in the settings of an identity, names of code from outside by name and content.
+def marked(prefix: str, values: Mapping[str, Any], found: Mapping[str, Code]) -> dict[str, Any]:
+    """The settings of a group in an identity, with the content of code from outside.
 
-    The folder and the name of the file do not count.
+    The folder and the name of its file do not count.
 
     Args:
-        config: the settings by group; this function changes them.
-        found: the result of `code_of`.
+        prefix: the key of the group.
+        values: the settings, with names of code from outside.
+        found: the result of `code_in` for the group.
+
+    Returns:
+        The settings, with name and content in place of such a name.
     """
-    for one in _with_names() if found else ():
-        values = config[one.group] if one.group else config
-        if one.name in values:
-            values[one.name] = _marked(values[one.name], one.check.registry, found)
+    result = dict(values)
+    for one in _with_names(prefix) if found else ():
+        if one.name in result:
+            result[one.name] = _marked(result[one.name], one.check.registry, found)
     tasks = [one.sha256 for key, one in found.items() if key.startswith(f"{TASK}=")]
-    if tasks:
-        config["data"][TASK] = tasks
+    return result | {TASK: tasks} if tasks else result
 
 
 def _marked(value: Any, registry: str, found: Mapping[str, Code]) -> Any:
@@ -92,9 +102,9 @@ def _marked(value: Any, registry: str, found: Mapping[str, Code]) -> Any:
 
 
 @cache
-def _with_names() -> tuple[Setting, ...]:
-    """The settings whose values are names in a registry."""
-    return tuple(one for one in SETTINGS if one.check.registry)
+def _with_names(prefix: str) -> tuple[Setting, ...]:
+    """The settings of a group whose values are names in a registry."""
+    return tuple(one for one in SETTINGS if one.group == prefix and one.check.registry)
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -9,13 +9,13 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment
+from qbench.config.experiment import Experiment, Variants
 from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
-from qbench.planning.identity import RowPhases, identity
+from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
 from qbench.planning.table_metrics import check_table
@@ -78,7 +78,7 @@ class Plan:
             Run(
                 row.label,
                 row.label if len(seeds) == 1 else f"{row.label} seed {seed}",
-                replace(row.experiment, seed=seed),
+                _with_seed(row.experiment, seed),
             )
             for row in self.rows
             if row.reason is None
@@ -91,7 +91,9 @@ class Plan:
 
     @cached_property
     def _row_phases(self) -> dict[str, RowPhases]:
-        return {row.label: RowPhases(row.experiment) for row in self.rows if row.reason is None}
+        texts = GroupTexts()
+        applicable = (row for row in self.rows if row.reason is None)
+        return {row.label: RowPhases(row.experiment, texts) for row in applicable}
 
     @cached_property
     def derived(self) -> list[DerivedRow]:
@@ -110,6 +112,11 @@ class Plan:
         derived = [row.label for row in self.derived]
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
+
+
+def _with_seed(experiment: Experiment, seed: int) -> Experiment:
+    """An experiment with a seed; the same one if it has this seed."""
+    return experiment if experiment.seed == seed else replace(experiment, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -188,17 +195,18 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
+    variants = Variants()
 
     def at_levels(values: Mapping[str, Any]) -> Experiment:
         rest = {key: value for key, value in values.items() if key not in GROUPS}
-        return bases[choices_in(values)].with_values(rest)
+        return variants.of(bases[choices_in(values)], rest)
 
     default = at_levels(outline.first)
 
     def at_changes(changes: Changes) -> Experiment:
         if any(key in GROUPS for key in changes):
             return at_levels(outline.first | changes)
-        return default.with_values(changes)
+        return variants.of(default, changes)
 
     rows = designs.rows(outline.table, at_changes)
     reason = impossible(default, outline.fixed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -113,6 +114,7 @@ def test_a_phase_without_steps_is_part_of_the_next_one() -> None:
     assert [(name, end) for name, _, end in one] == [("float", 8), ("third", 10)]
     assert '["half", {' in one[1][1] and '["second", {' in one[1][1]
     assert one[0] == two[0] and one[1] != two[1]
+    assert json.dumps(json.loads(one[1][1]), sort_keys=True) == one[1][1]
 
 
 @pytest.mark.parametrize(
