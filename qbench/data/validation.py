@@ -44,7 +44,7 @@ def split(data: Dataset, chosen: Chosen) -> Dataset:
         chosen: the settings of the validation part.
 
     Returns:
-        The same data if there is no such part. Otherwise `validation` holds the images and targets
+        The same data if no part is chosen. Otherwise `validation` holds the images and targets
         of the part, and the training images are the others. Both keep their order. `hash` stays the
         hash of the whole data.
 
@@ -83,9 +83,12 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
         seed: the seed of the division.
 
     Raises:
-        QbenchError: the part has no image, no training image is left, or no training image is left
-            of a stratum.
+        QbenchError: the data have validation images of their own, the part has no image, no
+            training image is left, or no training image is left of a stratum.
     """
+    if data.validation is not None:
+        own = f"null, because {data.name} has {len(data.validation[0]):,} validation images already"
+        raise checks.wrong(KEY, part, own)
     number = _number(data.name, part, len(data.train_images))
     names, strata = _strata(data)
     counts = np.bincount(strata)

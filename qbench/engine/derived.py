@@ -11,7 +11,7 @@ import numpy as np
 from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
-from qbench.data import load
+from qbench.data import load_chosen
 from qbench.engine import run_record
 from qbench.engine.progress import figures_line, say
 from qbench.engine.resolve import ResolvedDerived, ResolvedPlan, by_data
@@ -136,7 +136,7 @@ def _results(
     kind: Kind, experiment: Experiment, members: list[Member], record: run_record.Record
 ) -> dict[str, Any]:
     """Compute a derived run; add its metrics and size to the record, return its other files."""
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load_chosen(experiment.data)
     if any(member.record["data"]["hash"] != data.hash for member in members):
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those of its members.")
     targets = data.test_labels[: experiment.eval.limit]

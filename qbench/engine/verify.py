@@ -9,7 +9,7 @@ from typing import Any
 from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
-from qbench.data import load, split
+from qbench.data import load_chosen, split
 from qbench.engine.execute import execute
 from qbench.engine.model_check import check_models
 from qbench.engine.networks import network_for
@@ -59,7 +59,7 @@ def train_alone(experiment: Experiment) -> str | None:
     """SHA-256 of the weights after training without interruption; None if it diverged."""
     from qbench.training.loop import train
 
-    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
+    data = split(load_chosen(experiment.data), experiment.data)
     network: Any = network_for(experiment, data)
     network.initialise(experiment.seed)
     try:

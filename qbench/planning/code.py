@@ -10,7 +10,7 @@ from qbench.base.outside import Code, code_of_module
 from qbench.base.registry import code_behind
 from qbench.base.setting import Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
-from qbench.data import DATASETS
+from qbench.data import DATASETS, Chosen, source_of
 from qbench.planning.factors import group_of, has_setting
 
 TASK = "task"
@@ -38,7 +38,7 @@ def code_of(experiment: Experiment) -> dict[str, Code]:
             if code is not None:
                 found[f"{one.check.registry}={name}"] = code
     own = found.get(f"{_DATA}={experiment.data.name}")
-    return found | (_of_task(experiment.data.name, own) if own else {})
+    return found | (_of_task(experiment.data, own) if own else {})
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
@@ -87,10 +87,10 @@ def _names(value: Any) -> Iterator[str]:
             yield name
 
 
-def _of_task(name: str, own: Code) -> dict[str, Code]:
+def _of_task(chosen: Chosen, own: Code) -> dict[str, Code]:
     """The code of the class of a data set's task, by module, without the data set's own files."""
     found: dict[str, Code] = {}
-    for kind in type(DATASETS[name].make_task()).__mro__:
+    for kind in type(source_of(chosen).make_task()).__mro__:
         if kind.__module__.partition(".")[0] in _QBENCH or own.defines(kind):
             continue
         code = code_of_module(kind.__module__)

@@ -107,7 +107,7 @@ def _written_out(experiment: Experiment) -> dict[str, Any]:
 
     `quant` always has `ema_decay`, because float steps gather ranges, also in float runs.
     """
-    config = _until(experiment.as_config(), (FIRST_STEP, QUANTIZED, EVALUATION))
+    config = _until(_counting(experiment), (FIRST_STEP, QUANTIZED, EVALUATION))
     for group, name, neutral in _NEUTRAL:
         values = config[group] if group else config
         if values.get(name, UNSET) == neutral:
@@ -153,7 +153,15 @@ def graph_settings(experiment: Experiment) -> dict[str, Any]:
 
     The settings that take effect in evaluation or never are left out.
     """
-    return _until(experiment.as_config(), (FIRST_STEP, QUANTIZED))
+    return _until(_counting(experiment), (FIRST_STEP, QUANTIZED))
+
+
+def _counting(experiment: Experiment) -> dict[str, Any]:
+    """The settings as plain data, without the arguments of the data: the data's hash counts."""
+    config = experiment.as_config()
+    for name in experiment.data.arguments:
+        del config["data"][name]
+    return config
 
 
 def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]:
