@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
@@ -17,6 +15,8 @@ from qbench.base.outside import Code
 from qbench.base.paths import given
 from qbench.base.registry import Registry, code_behind
 from qbench.data import arrays, reading
+from qbench.data.hashing import data_hash
+from qbench.data.rows import Images
 from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
 
@@ -58,7 +58,8 @@ class Dataset:
 
     Attributes:
         name: its name in the configuration.
-        train_images, test_images: (N, H, W, C) uint8.
+        train_images, test_images: (N, H, W, C) uint8, in memory or on disk. Images on disk are an
+            array that is mapped from a file, or Rows of one; nothing reads all of them at once.
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
@@ -70,15 +71,15 @@ class Dataset:
     """
 
     name: str
-    train_images: NDArray[np.uint8]
+    train_images: Images
     train_labels: NDArray[Any]
-    test_images: NDArray[np.uint8]
+    test_images: Images
     test_labels: NDArray[Any]
     task: Task
     flip: bool
     hash: str
     provenance: str
-    validation: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
+    validation: tuple[Images, NDArray[Any]] | None = None
 
 
 def load(name: str, folder: str | None) -> Dataset:
@@ -104,7 +105,7 @@ def _loaded(name: str, folder: str | None, code: Code | None) -> Dataset:
     task = source.make_task()
     train = arrays.part(where, "training", *read[:2], source.shape, task)
     test = arrays.part(where, "test", *read[2:], source.shape, task)
-    digest = _hash(task, *train, *test)
+    digest = data_hash(task, *train, *test)
     return Dataset(
         name,
         *train,
@@ -133,13 +134,3 @@ def _existing(name: str, folder: str | None) -> Path | None:
             f"data.dir={folder}: no such folder; expected the one that holds {name}'s files."
         )
     return path
-
-
-def _hash(task: Task, *parts: NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    if type(task) is not Classification:
-        digest.update(task.identity.encode())
-    for array in parts:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
