@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from qbench.data import arrays, reading
+from qbench.data.hashing import data_hash
+from qbench.data.rows import Images
 from qbench.data.source import (
     DATASETS,
     Choice,
@@ -23,7 +23,6 @@ from qbench.data.source import (
     made,
     reading_of,
 )
-from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
 
 
@@ -33,7 +32,8 @@ class Dataset:
 
     Attributes:
         name: its name in the configuration.
-        train_images, test_images: (N, H, W, C) uint8.
+        train_images, test_images: (N, H, W, C) uint8, in memory or on disk. Images on disk are an
+            array that is mapped from a file, or Rows of one; nothing reads all of them at once.
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
@@ -49,15 +49,15 @@ class Dataset:
     """
 
     name: str
-    train_images: NDArray[np.uint8]
+    train_images: Images
     train_labels: NDArray[Any]
-    test_images: NDArray[np.uint8]
+    test_images: Images
     test_labels: NDArray[Any]
     task: Task
     flip: bool
     hash: str
     provenance: str
-    validation: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
+    validation: tuple[Images, NDArray[Any]] | None = None
     class_names: tuple[str, ...] = ()
     left_out: Mapping[str, Any] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ def _loaded(wanted: Reading) -> Dataset:
     validation = None
     if read.validation is not None:
         validation = arrays.part(where, "validation", *read.validation, source.shape, task)
-    digest = _hash(task, source, name, *train, *test, *(validation or ()))
+    digest = data_hash(task, *train, *test, *(validation or ()), more=_more(wanted, source))
     notes = (source.known.get(digest, ""), read.note)
     return Dataset(
         name,
@@ -122,13 +122,8 @@ def _forget() -> None:
 load.cache_clear = _forget  # type: ignore[attr-defined]
 
 
-def _hash(task: Task, source: Source, name: str, *parts: NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    if type(task) is not Classification:
-        digest.update(task.identity.encode())
-    if not isinstance(DATASETS[name], Source):
-        digest.update(json.dumps([source.classes, source.flip]).encode())
-    for array in parts:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def _more(wanted: Reading, source: Source) -> str:
+    """What the hash has to say of a `Source` that arguments have made; empty for others."""
+    if isinstance(DATASETS[wanted.name], Source):
+        return ""
+    return json.dumps([source.classes, source.flip])

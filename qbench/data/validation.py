@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.data.dataset import Dataset
+from qbench.data.rows import subset
 
 KEY = "data.validation"
 # The second word of the generator's key. The order of batches has the number of an epoch there.
@@ -45,8 +46,8 @@ def split(data: Dataset, chosen: Chosen) -> Dataset:
 
     Returns:
         The same data if no part is chosen. Otherwise `validation` holds the images and targets
-        of the part, and the training images are the others. Both keep their order. `hash` stays the
-        hash of the whole data.
+        of the part, and the training images are the others. Both keep their order. Images on disk
+        are not copied. `hash` stays the hash of the whole data.
 
     Raises:
         QbenchError: see `validation_indices`.
@@ -62,9 +63,9 @@ def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
     taken[validation_indices(data, part, seed)] = True
     return replace(
         data,
-        train_images=data.train_images[~taken],
+        train_images=subset(data.train_images, ~taken),
         train_labels=data.train_labels[~taken],
-        validation=(data.train_images[taken], data.train_labels[taken]),
+        validation=(subset(data.train_images, taken), data.train_labels[taken]),
     )
 
 
