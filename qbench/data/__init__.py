@@ -1,6 +1,6 @@
 """Data sets. Importing this package registers them all and imports no TensorFlow."""
 
-from qbench.data import cifar10, digits, idx
+from qbench.data import cifar10, csv_file, digits, idx, image_folder, npz_file, tfds_builder
 from qbench.data.dataset import Dataset, load, load_chosen
 from qbench.data.source import DATASETS, Choice, Chosen, Source, source_of
 from qbench.data.validation import split
@@ -12,10 +12,14 @@ __all__ = [
     "Dataset",
     "Source",
     "cifar10",
+    "csv_file",
     "digits",
     "idx",
+    "image_folder",
     "load",
     "load_chosen",
+    "npz_file",
     "source_of",
     "split",
+    "tfds_builder",
 ]
