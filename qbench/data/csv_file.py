@@ -11,8 +11,9 @@ from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.data.images.division import NAMES, TEST, TRAIN, VALIDATION
-from qbench.data.images.listing import PART_NAMES, Listed, some
+from qbench.data.images.listing import PART_NAMES, Listed
 from qbench.data.images.options import EXAMPLE, Options, with_options
+from qbench.data.images.problems import counted, some
 from qbench.data.source import DATASETS, Source
 
 _PATH, _LABEL, _SPLIT = "path", "label", "split"
@@ -142,8 +143,8 @@ def _classes(where: str, rows: list[_Row], parts: list[int] | None) -> dict[str,
     strange = sorted({row.label for row in rows} - trained)
     if strange:
         raise QbenchError(
-            f"{where}: {len(strange):,} labels have no training image ({some(strange)}); expected"
-            " training images of each."
+            f"{where}: {counted(strange, 'label')} without a training image ({some(strange)});"
+            " expected training images of each."
         )
     if len(trained) < 2:
         raise QbenchError(f"{where}: all labels are {some(trained)}; expected two classes or more.")

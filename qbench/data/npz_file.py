@@ -17,7 +17,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.data.images.contents import format_of
-from qbench.data.images.listing import some
+from qbench.data.images.problems import some
 from qbench.data.reading import Parts
 from qbench.data.source import DATASETS, Source
 
@@ -129,9 +129,9 @@ def _chosen(where: str, arrays: Any, headers: dict[str, Any]) -> tuple[str, ...]
     """The names of the arrays: images and labels of two or three parts."""
     has = f"it has {some(sorted(headers))}" if headers else "it has no arrays"
     if arrays is None:
-        for names in _SCHEMES:
-            if set(names[:4]) <= set(headers):
-                return names if set(names) <= set(headers) else names[:4]
+        found = _usual(where, set(headers))
+        if found:
+            return found
         usual = " or ".join(", ".join(names[:4]) for names in _SCHEMES[1:])
         raise QbenchError(f"{where}: {has}; expected {usual}, or their names in data.arrays=[...].")
     if not isinstance(arrays, list | tuple) or len(arrays) not in (4, 6):
@@ -143,6 +143,20 @@ def _chosen(where: str, arrays: Any, headers: dict[str, Any]) -> tuple[str, ...]
     if lacking:
         raise QbenchError(f"{where}: has no array {some(lacking)}; {has}.")
     return tuple(arrays)
+
+
+def _usual(where: str, there: set[str]) -> tuple[str, ...]:
+    """The usual names among those of a file; empty if they are not there."""
+    four = [names for names in _SCHEMES if set(names[:4]) <= there]
+    for names in four:
+        held = [name for name in names[4:] if name in there]
+        if len(held) == 2:
+            return names
+        if held:
+            raise QbenchError(
+                f"{where}: has the array {held[0]} and not both of {' and '.join(names[4:])}."
+            )
+    return four[0][:4] if four else ()
 
 
 def _image_shape(where: str, name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:

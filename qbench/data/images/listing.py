@@ -7,7 +7,7 @@ each class. Tree: a folder for each class, which `data.split` divides.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line
 from qbench.data.images.division import NAMES, TEST, TRAIN, VALIDATION
 from qbench.data.images.options import EXAMPLE
-from qbench.data.images.problems import Problems
+from qbench.data.images.problems import Problems, counted, some
 
 FORMAT_OF = {
     ".png": "PNG",
@@ -42,7 +42,6 @@ PART_NAMES = {
 """The part that a name means, in small letters."""
 
 _IGNORED = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"}
-_NAMED = 5  # classes or files that a message names
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def listed(folder: Path, divides: bool) -> Listed:
     folders, images = _inside(folder, where)
     if images:
         raise QbenchError(
-            f"{where}: holds {len(images):,} images outside of class folders"
+            f"{where}: holds {counted(images, 'image')} outside of class folders"
             f" ({some(path.name for path in images)}); expected one folder for each class, or"
             " data=csv with a table of files and labels."
         )
@@ -123,21 +122,21 @@ def _of_parts(folder: Path, where: str, parts: dict[int, Path]) -> Listed:
         classes[part], images = _inside(path, where)
         if images:
             raise QbenchError(
-                f"{where}: {path.name}/ holds {len(images):,} images outside of class folders"
+                f"{where}: {path.name}/ holds {counted(images, 'image')} outside of class folders"
                 f" ({some(one.name for one in images)}); expected one folder for each class."
             )
     trained = classes[TRAIN]
     if len(trained) < 2:
         raise QbenchError(
-            f"{where}: {parts[TRAIN].name}/ holds {len(trained)} folders; expected one for each of"
-            " at least two classes."
+            f"{where}: {parts[TRAIN].name}/ holds {counted(trained, 'folder')}; expected one for"
+            " each of at least two classes."
         )
     known = {path.name for path in trained}
     for part, found in classes.items():
         strange = [path.name for path in found if path.name not in known]
         if strange:
             raise QbenchError(
-                f"{where}: {len(strange):,} classes of {parts[part].name}/ are not in"
+                f"{where}: {counted(strange, 'class')} of {parts[part].name}/ not in"
                 f" {parts[TRAIN].name}/ ({some(strange)}); expected training images of each class."
             )
     result = Listed(folder, _names(trained), [], [], [])
@@ -199,7 +198,7 @@ def _check_full(where: str, result: Listed, folders: list[Path]) -> None:
     empty = [path.name for index, path in enumerate(folders) if index not in full]
     if empty:
         raise QbenchError(
-            f"{where}: {len(empty):,} of {len(folders):,} class folders hold no image"
+            f"{where}: {len(empty):,} of {len(folders):,} class folders without an image"
             f" ({some(empty)}); remove them, or add images."
         )
 
@@ -262,10 +261,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _names(folders: list[Path]) -> tuple[str, ...]:
     return tuple(one_line(path.name) for path in folders)
-
-
-def some(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    found = list(names)
-    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-    return ", ".join(map(one_line, found[:_NAMED])) + more

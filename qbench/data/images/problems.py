@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any
 
 from qbench.base.errors import QbenchError
@@ -21,8 +21,22 @@ _KINDS = {
     "two classes": "in several classes",
     "two parts": "in several parts",
 }
+_NAMED = 5  # names in other messages
 _SHOWN = 10  # files of a kind that a message names
 _RECORDED = 100  # files of a kind that a record names
+
+
+def counted(things: Sized, noun: str) -> str:
+    """`1 class`, `2 classes`."""
+    ending = "" if len(things) == 1 else "es" if noun.endswith("s") else "s"
+    return f"{len(things):,} {noun}{ending}"
+
+
+def some(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    found = list(names)
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    return ", ".join(map(one_line, found[:_NAMED])) + more
 
 
 class Problems:
@@ -76,8 +90,7 @@ class Problems:
         """What was left out, for every table; empty if nothing."""
         if not self:
             return ""
-        files = "file was" if len(self) == 1 else "files were"
-        return f"{len(self):,} {files} left out: {', '.join(self._counts())}"
+        return f"{counted(self, 'file')} left out: {', '.join(self._counts())}"
 
     def as_record(self) -> dict[str, Any]:
         """Plain data for a record: by kind, the number of files and the first names."""

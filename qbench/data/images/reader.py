@@ -6,7 +6,6 @@ import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ from tqdm import tqdm
 
 from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line
-from qbench.data.cache import Undecodable, cached
-from qbench.data.images.contents import FORMATS, LARGEST, Content, contents, threads
-from qbench.data.images.decoding import decoded, quietly, size_of
+from qbench.data.cache import cached
+from qbench.data.images.contents import FORMATS, Content, contents
+from qbench.data.images.decoding import decoded, quietly
 from qbench.data.images.division import TEST, TRAIN, VALIDATION, divided, drawn
-from qbench.data.images.listing import FORMAT_OF, Listed, some
+from qbench.data.images.listing import FORMAT_OF, Listed
 from qbench.data.images.options import Options
-from qbench.data.images.problems import Problems
+from qbench.data.images.problems import Problems, counted, some
 from qbench.data.images.resizing import as_array, resized
+from qbench.data.images.sizes import first_size, several_sizes
 from qbench.data.reading import Parts
 from qbench.data.rows import Rows
 from qbench.data.source import Source
@@ -44,7 +44,7 @@ def source_of_files(where: str, found: Listed, options: Options) -> Source:
         options: its settings.
     """
     side = options.resolution
-    height, width = (side, side) if side else _first_size(where, found)
+    height, width = (side, side) if side else first_size(where, found.files)
     shape = (height, width, int(options.channels))
 
     def read(folder: Path | None) -> Parts:
@@ -61,24 +61,11 @@ def source_of_files(where: str, found: Listed, options: Options) -> Source:
     )
 
 
-def _first_size(where: str, found: Listed) -> tuple[int, int]:
-    """Height and width of the first image that can be opened."""
-    with quietly():
-        for file in found.files:
-            try:
-                if file.is_file() and file.stat().st_size <= LARGEST:
-                    width, height = size_of(file.read_bytes())
-                    return height, width
-            except (OSError, Undecodable):
-                continue
-    raise QbenchError(f"{where}: none of {len(found.files):,} files can be opened as an image.")
-
-
 @dataclass(frozen=True)
 class _Usable:
-    """A content that can be used: the number of a file, its class, and the parts of its files."""
+    """A content that can be used: the numbers of its files, its class, the parts of its files."""
 
-    number: int
+    numbers: list[int]
     label: int
     parts: tuple[int, ...]
 
@@ -104,7 +91,8 @@ class _Reader:
         images, failed = self._images(names, usable)
         for index, reason in failed.items():
             kind, _, detail = reason.partition(": ")
-            self.problems.add(kind, self._name(usable[names[index]].number), detail)
+            for number in usable[names[index]].numbers:
+                self.problems.add(kind, self._name(number), detail)
         files = len(self.found.files)
         self.problems.refuse_or_skip(self.where, files, self.options.damaged)
         good = [index for index in range(len(names)) if index not in failed]
@@ -120,16 +108,23 @@ class _Reader:
         for sha256, numbers in by_content.items():
             labels = {self.found.labels[number] for number in numbers}
             if len(labels) > 1:
-                for number in numbers:
-                    others = [self._name(one) for one in numbers if one != number]
-                    self.problems.add("two classes", self._name(number), f"as {others[0]}")
+                self._in_two_classes(numbers)
                 continue
             parts = self._parts_of(numbers)
-            result[sha256] = _Usable(numbers[0], labels.pop(), parts)
+            result[sha256] = _Usable(numbers, labels.pop(), parts)
         if not result:
             listed = self.problems.listed()
             raise QbenchError(f"{self.where}: no file can be used: {listed}; expected images.")
         return result
+
+    def _in_two_classes(self, numbers: list[int]) -> None:
+        """Add files with the same content in several classes; nobody knows which one is right."""
+        labels = self.found.labels
+        first = numbers[0]
+        other = next(number for number in numbers if labels[number] != labels[first])
+        for number in numbers:
+            same = other if labels[number] == labels[first] else first
+            self.problems.add("two classes", self._name(number), f"as {self._name(same)}")
 
     def _is_image(self, number: int, content: Content) -> bool:
         """Whether a file is an image of the format that its name says."""
@@ -167,7 +162,7 @@ class _Reader:
         options, files, (height, width) = self.options, self.found.files, self.shape[:2]
 
         def decode(index: int) -> NDArray[np.uint8]:
-            content = _content(files[usable[names[index]].number], names[index])
+            content = _content(files[usable[names[index]].numbers[0]], names[index])
             image = decoded(content, self.shape[2], options.background)
             if options.resolution is not None:
                 side, fit, method = options.resolution, options.fit, options.resize
@@ -180,7 +175,9 @@ class _Reader:
             try:
                 kept = cached(self._key(names), len(names), self.shape, decode, _say)
             except _OtherSize:
-                raise self._sizes([files[one.number] for one in usable.values()]) from None
+                raise several_sizes(
+                    self.where, [files[one.numbers[0]] for one in usable.values()]
+                ) from None
         return kept.images, kept.failed
 
     def _key(self, names: list[str]) -> str:
@@ -190,25 +187,6 @@ class _Reader:
         if options.resolution is not None:
             how += [options.resolution, options.fit, options.resize]
         return hashlib.sha256(repr([how, names]).encode()).hexdigest()
-
-    def _sizes(self, files: list[Path]) -> QbenchError:
-        """The error for images of several sizes, which proposes a resolution."""
-
-        def size(file: Path) -> tuple[int, int] | None:
-            try:
-                return size_of(file.read_bytes())
-            except (OSError, Undecodable):
-                return None
-
-        with ThreadPoolExecutor(threads()) as pool:
-            sizes = sorted({one for one in pool.map(size, files) if one}, key=lambda s: s[0] * s[1])
-        (width, height), (wide, high) = sizes[0], sizes[-1]
-        proposed = _proposed([min(one) for one in sizes])
-        return QbenchError(
-            f"{self.where}: the images have {len(sizes):,} sizes, from {width} x {height} to {wide}"
-            f" x {high} pixels; set the side of the images that the network reads, for example"
-            f" data.resolution={proposed}."
-        )
 
     def _parts(
         self, images: NDArray[np.uint8], names: list[str], good: list[tuple[int, _Usable]]
@@ -244,23 +222,19 @@ class _Reader:
         lacking = self._missing(labels[rows[TRAIN]])
         if lacking:
             raise QbenchError(
-                f"{self.where}: {len(lacking):,} classes have no training image that can be used"
-                f" ({some(lacking)}); expected at least one of each."
+                f"{self.where}: {counted(lacking, 'class')} without a training image that can be"
+                f" used ({some(lacking)}); expected at least one of each."
             )
         if not rows[TEST]:
-            why = (
-                f"data.split leaves none of {len(labels):,}"
-                if self.options.split
-                else "none is left"
-            )
+            why = "data.split leaves none" if self.options.split else "none can be used"
             raise QbenchError(f"{self.where}: no test image ({why}); expected at least one.")
 
     def _lacking(self, test: list[int], labels: NDArray[np.int64]) -> str:
         """A note on classes without test images; empty if there are none."""
         lacking = self._missing(labels[test])
-        count = len(lacking)
-        classes = "1 class has" if count == 1 else f"{count:,} classes have"
-        return f"{classes} no test image: {some(lacking)}" if count else ""
+        return (
+            f"{counted(lacking, 'class')} without test images: {some(lacking)}" if lacking else ""
+        )
 
     def _missing(self, labels: NDArray[np.int64]) -> list[str]:
         there = set(labels.tolist())
@@ -286,13 +260,6 @@ def _chosen(images: NDArray[np.uint8], rows: list[int]) -> Any:
     """Some images, in memory if the data set is small."""
     some = Rows(images, np.array(rows, np.int64))
     return np.asarray(some) if images.nbytes <= _IN_MEMORY else some
-
-
-def _proposed(sides: list[int]) -> int:
-    """A usual resolution that half of the images reach."""
-    middle = sorted(sides)[len(sides) // 2]
-    usual = [side for side in (8, 16, 32, 48, 64, 96, 128, 160, 192, 224) if side <= middle]
-    return usual[-1] if usual else middle
 
 
 def _say(line: str) -> None:
