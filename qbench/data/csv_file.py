@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.base.errors import QbenchError
-from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.data.images.division import NAMES, TEST, TRAIN, VALIDATION
 from qbench.data.images.listing import PART_NAMES, Listed
 from qbench.data.images.options import EXAMPLE, Options, with_options
 from qbench.data.images.problems import counted, some
-from qbench.data.source import DATASETS, Source
+from qbench.data.source import DATASETS, Source, placed
 
 _PATH, _LABEL, _SPLIT = "path", "label", "split"
 
@@ -70,8 +69,7 @@ def csv_file(
 def _place(folder: Path | None, name: str) -> Path:
     if not isinstance(name, str):
         raise QbenchError(f"data.file={name}: expected the name of a table.")
-    path = given(name)
-    return path if folder is None else folder / path
+    return placed(folder, name)
 
 
 def _rows(path: Path) -> Iterator[_Row]:

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
-from qbench.base.paths import given
 from qbench.base.plain import one_line
 from qbench.data.images.contents import format_of
 from qbench.data.images.problems import some
 from qbench.data.reading import Parts
-from qbench.data.source import DATASETS, Source
+from qbench.data.source import DATASETS, Source, placed
 
 _SCHEMES = (
     ("x_train", "y_train", "x_test", "y_test", "x_validation", "y_validation"),
@@ -51,7 +50,7 @@ def npz_file(
     """
     if not isinstance(file, str) or type(flip) is not bool:
         raise QbenchError(f"data.file={file} data.flip={flip}: expected a file, and true or false.")
-    path = given(file) if folder is None else folder / given(file)
+    path = placed(folder, file)
     where = f"data.file={path}"
     headers = _headers(where, path)
     names = _chosen(where, arrays, headers)

@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from qbench.base import checks
+from qbench.base import checks, outside
 from qbench.base.errors import QbenchError
 from qbench.base.outside import Code
 from qbench.base.paths import given
@@ -105,12 +105,14 @@ class Reading:
         arguments: the arguments of the function, as JSON; `resolution` is among them if the
             function takes it.
         code: the content of code from outside.
+        working: the working folder, in which relative paths begin; empty for a `Source`.
     """
 
     name: str
     folder: str | None
     arguments: str
     code: Code | None
+    working: str
 
 
 def reading_of(chosen: Chosen) -> Reading:
@@ -124,7 +126,9 @@ def reading_of(chosen: Chosen) -> Reading:
     if _RESOLUTION in parameters(entry):
         arguments[_RESOLUTION] = chosen.resolution
     text = json.dumps(arguments, sort_keys=True, default=list)
-    return Reading(chosen.name, chosen.dir, text, code_behind(DATASETS.key, chosen.name))
+    working = "" if isinstance(entry, Source) else str(outside.folder())
+    code = code_behind(DATASETS.key, chosen.name)
+    return Reading(chosen.name, chosen.dir, text, code, working)
 
 
 def source_of(chosen: Chosen) -> Source:
@@ -194,6 +198,11 @@ def _checked(name: str, entry: Entry, arguments: Mapping[str, Any]) -> dict[str,
                 " or a function that returns one in place of this function."
             )
     return dict(arguments)
+
+
+def placed(folder: Path | None, file: str) -> Path:
+    """The path of a file that begins in the folder of the data, or in the working folder."""
+    return (folder or Path(outside.folder())) / given(file)
 
 
 def existing(name: str, folder: str | None) -> Path | None:

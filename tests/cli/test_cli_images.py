@@ -56,6 +56,11 @@ def test_a_plan_decodes_nothing(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert "divide them with data.split=[0.7,0.1,0.2]" in capsys.readouterr().err
     assert main(["plan", *CHOSEN, DIVIDED, "data.fti=pad"]) == 2
     assert "data.fti is not a setting. Did you mean 'data.fit'?" in capsys.readouterr().err
+    assert main(["plan", "data.fit=pad"]) == 2
+    said = (
+        "data.fit is not a setting of this choice; it is one of data=csv, data=image_folder, data"
+    )
+    assert said in capsys.readouterr().err
 
 
 def test_a_run_says_classes_and_what_was_left_out(
@@ -66,7 +71,7 @@ def test_a_run_says_classes_and_what_was_left_out(
     assert main(["train", *CHOSEN, DIVIDED, *small]) == 2
     said = capsys.readouterr().err
     assert "1 of 31 files cannot be used: 1 damaged (vogel/half.png: " in said
-    assert "Traceback" not in said and not (here / "out").exists()
+    assert "Traceback" not in said and not list(here.glob("out/runs/*"))
     skipping = ["data.damaged=skip", "data.fit=pad"]
     assert main(["train", *CHOSEN, DIVIDED, *skipping, *small]) == 0
     assert "1 file left out: 1 damaged" in capsys.readouterr().out
