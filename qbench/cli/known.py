@@ -71,7 +71,7 @@ def _of_files(group: str) -> dict[str, list[str]]:
 
     found: dict[str, list[str]] = {}
     for path in sorted((config_folder() / group).glob("*.yaml")) if group in groups() else ():
-        for name in OmegaConf.load(path):
+        for name in map(str, OmegaConf.load(path)):
             found.setdefault(f"{group}.{name}", []).append(path.stem)
     return found
 

@@ -38,8 +38,8 @@ class Data(Group, prefix="data"):
         None,
         check=allowed.text_or_null("folder"),
         effect=NEVER,
-        help="folder that holds the [files](#files). Null: Keras downloads them; digits needs no"
-        " files",
+        help="folder that holds the [files](#files) or [your own](data.md). Null: Keras downloads"
+        " them; digits needs no files",
     )
     preprocessing: str = setting(
         "vgg",
@@ -60,7 +60,7 @@ class Data(Group, prefix="data"):
         check=allowed.whole(1, 1024).or_null,
         neutral=None,
         help="side of the square images that the network reads; qbench resizes images after"
-        " augmentation. Null: images keep their size",
+        " augmentation, and [files](data.md) when it reads them. Null: images keep their size",
     )
     validation: float | None = setting(
         None,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.base.reasons import summary
 from qbench.data.images.division import TEST, TRAIN, VALIDATION, divided
@@ -37,8 +42,8 @@ def tfds_builder(
         folder: the folder of TensorFlow Datasets; its own default if None.
         options: the settings of images.
         dataset: the name of the data set, such as `cifar10` or `cifar10:3.0.2`.
-        splits: the names of the training, the test and perhaps the validation split; one name with
-            `data.split`.
+        splits: the names of the training, the test and perhaps the validation split, or parts of
+            them such as `train[:80%]`; one name with `data.split`.
         download: whether a data set that is not prepared is downloaded and prepared.
     """
     if not isinstance(dataset, str) or not dataset:
@@ -48,10 +53,11 @@ def tfds_builder(
     where = f"data.dataset={dataset}"
     _check_splits(splits, options)
     library = _library()
-    builder = _called(where, library.builder, dataset, data_dir=folder and str(folder))
+    place = None if folder is None else str(folder)
+    builder = _called(where, library.builder, dataset, data_dir=place)
     shape, names, classes = _features(where, builder.info, options)
-    lacking = [name for name in splits if name not in builder.info.splits and download is False]
-    if lacking:
+    lacking = [name for name in splits if name.partition("[")[0] not in builder.info.splits]
+    if lacking and not download:
         has = ", ".join(builder.info.splits) or "none, because it is not prepared"
         raise QbenchError(
             f"{where}: has no split {lacking[0]} in {builder.data_dir} (it has {has}); name others"
@@ -61,7 +67,7 @@ def tfds_builder(
     def read(folder: Path | None) -> Parts:
         if download:
             _called(where, builder.download_and_prepare)
-        parts = [_split(where, library, builder, name, shape, options) for name in splits]
+        parts = [_apart(_split, where, dataset, place, name, shape, options) for name in splits]
         if options.split:
             return _divided(where, *parts[0], options)
         return Parts(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
@@ -80,6 +86,8 @@ def _check_splits(splits: Any, options: Options) -> None:
 
 
 def _library() -> Any:
+    """The library; TensorFlow is imported first, without its messages."""
+    device.import_tensorflow()
     try:
         return importlib.import_module("tensorflow_datasets")
     except ImportError as error:
@@ -122,11 +130,40 @@ def _features(
     return (side or height, side or width, options.channels), names, int(classes)
 
 
+def _apart(function: Callable[..., Pair], *arguments: Any) -> Pair:
+    """The result of a function in a process of its own, which uses no GPU.
+
+    The library reads with TensorFlow, whose threads and memory are not yet set in this process.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_without_gpu) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            raise QbenchError(
+                f"{arguments[0]}: the process that reads it ended; perhaps the images do not fit in"
+                " memory."
+            ) from error
+
+
+def _without_gpu() -> None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
 def _split(
-    where: str, library: Any, builder: Any, name: str, shape: tuple[int, int, int], options: Options
+    where: str,
+    dataset: str,
+    place: str | None,
+    name: str,
+    shape: tuple[int, int, int],
+    options: Options,
 ) -> Pair:
     """Images (N, *shape) uint8 and labels (N,) of one split, in its own order."""
     from qbench.data.images.arrays import prepared
+
+    library = _library()
+    builder = _called(where, library.builder, dataset, data_dir=place)
 
     def read() -> Iterable[tuple[Any, Any]]:
         found = builder.as_dataset(split=name, shuffle_files=False, as_supervised=False)

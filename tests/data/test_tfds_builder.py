@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 from image_files import noise
 
+from qbench.base import device
 from qbench.base.errors import QbenchError
-from qbench.data import Choice, load, source_of
+from qbench.data import Choice, load, source_of, tfds_builder
 
 
 class Builder:
@@ -50,6 +52,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Builder]]:
 
     library = SimpleNamespace(builder=builder, as_numpy=lambda rows: rows)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", library)
+    monkeypatch.setattr(device, "import_tensorflow", lambda: None)
+    monkeypatch.setattr(tfds_builder, "_apart", lambda function, *given: function(*given))
     load.cache_clear()
     yield found
     load.cache_clear()
@@ -83,6 +87,18 @@ def test_a_plan_reads_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Builder, "as_dataset", lambda *given, **named: pytest.fail("read"))
     source = source_of(Choice("tfds", arguments={"dataset": "mine"}))
     assert (source.shape, source.classes) == ((6, 8, 3), 3)
+
+
+def _ends(*given: Any) -> Any:
+    os._exit(1)
+
+
+def test_it_is_read_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    found = tfds_builder._apart(os.getenv, "CUDA_VISIBLE_DEVICES")  # type: ignore[arg-type]
+    assert found == "-1" != os.getenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(QbenchError, match=r"^mine: the process that reads it ended; perhaps"):
+        tfds_builder._apart(_ends, "mine")
 
 
 def test_mistakes_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
