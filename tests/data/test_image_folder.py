@@ -16,7 +16,7 @@ from PIL import Image
 
 from qbench.base.errors import QbenchError
 from qbench.data import Choice, Dataset, load, source_of
-from qbench.data.images import reader
+from qbench.data.images import contents, reader
 from qbench.data.rows import Rows
 
 SPLIT = [0.7, 0.1, 0.2]
@@ -318,6 +318,33 @@ def test_large_data_stay_on_disk_with_the_same_hash(
     assert isinstance(data.train_images, Rows) and data.hash == known.hash
     monkeypatch.setattr(reader, "decoded", lambda *given: pytest.fail("decoded again"))
     assert read(photos, split=SPLIT, split_seed=3).hash != known.hash
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("channels", 1), ("background", 7), ("fit", "crop"), ("resize", "box"), ("resolution", 5)],
+)
+def test_the_cache_tells_settings_apart(photos: Path, name: str, value: Any) -> None:
+    usual = {"split": SPLIT, "resolution": 4, "fit": "pad"}
+    assert read(photos, **usual).hash != read(photos, **(usual | {name: value})).hash
+
+
+def test_hashes_of_unchanged_files_are_kept(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(photos.rglob("*.png"))
+    monkeypatch.setattr(contents, "_KEPT_FROM", 0)
+    contents.contents(photos, files)  # too young to be kept: a change might have the same time
+    monkeypatch.setattr(contents, "format_of", lambda start: "PNG as before")
+    monkeypatch.setattr(contents, "_SETTLED", -(10**12))
+    known = contents.contents(photos, files)
+    assert {one.format for one in known} == {"PNG as before"}
+    monkeypatch.setattr(contents, "format_of", lambda start: "read again")
+    assert contents.contents(photos, files) == known
+    content = bytearray(files[0].read_bytes())
+    content[-1] ^= 1
+    files[0].write_bytes(content)
+    changed = contents.contents(photos, files)
+    assert changed[1:] == known[1:]
+    assert changed[0].format == "read again" and changed[0].sha256 != known[0].sha256
 
 
 def test_a_file_that_changes_while_it_is_read(

@@ -49,7 +49,6 @@ def decoded(content: bytes, channels: int, background: int) -> Image.Image:
         Undecodable: its argument is a kind of problem, a colon and what is wrong.
     """
     try:
-        _verify(content)
         image = _opened(content)
         image.load()
         image = ImageOps.exif_transpose(image)
@@ -84,13 +83,6 @@ def _opened(content: bytes) -> Image.Image:
     if width * height > LARGEST:
         raise Undecodable(f"too large: {width:,} x {height:,} pixels, at most {LARGEST:,}")
     return image
-
-
-def _verify(content: bytes) -> None:
-    """Check the checksums of a PNG file; Pillow decodes pixels without them."""
-    image = _opened(content)
-    if image.format == "PNG":
-        image.verify()
 
 
 def _eight_bits(image: Image.Image, background: int) -> Image.Image:

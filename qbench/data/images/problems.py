@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from qbench.base.errors import QbenchError
@@ -58,9 +58,14 @@ class Problems:
 
     def update(self, others: Problems) -> None:
         """Add the files of others."""
-        for kind, files in others._found.items():
+        for kind, file, detail in others:
+            self.add(kind, file, detail)
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Kind, name and detail of each."""
+        for kind, files in self._found.items():
             for file, detail in files.items():
-                self.add(kind, file, detail)
+                yield kind, file, detail
 
     def __len__(self) -> int:
         """The number of files; a file with two problems counts once."""
