@@ -22,6 +22,7 @@ from qbench.data.source import (
     existing,
     made,
     reading_of,
+    returned,
 )
 from qbench.tasks.task import Task
 
@@ -116,7 +117,7 @@ def _loaded(wanted: Reading) -> Dataset:
 
 def _forget() -> None:
     _loaded.cache_clear()
-    made.cache_clear()
+    returned.cache_clear()
 
 
 load.cache_clear = _forget  # type: ignore[attr-defined]

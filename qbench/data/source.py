@@ -140,12 +140,15 @@ def source_of(chosen: Chosen) -> Source:
     return made(reading_of(chosen))
 
 
-@lru_cache(maxsize=16)
 def made(wanted: Reading) -> Source:
     """The `Source` of a reading; see `source_of`."""
     entry = DATASETS[wanted.name]
-    if isinstance(entry, Source):
-        return entry
+    return entry if isinstance(entry, Source) else returned(entry, wanted)
+
+
+@lru_cache(maxsize=16)
+def returned(entry: Callable[..., Source], wanted: Reading) -> Source:
+    """What the function of a data set returns; the last results are kept."""
     folder, arguments = existing(wanted.name, wanted.folder), json.loads(wanted.arguments)
     result = reading.called(f"data={wanted.name}", "function", entry, folder, **arguments)
     if not isinstance(result, Source):
