@@ -2,13 +2,13 @@
 
 from qbench.data import cifar10, csv_file, digits, idx, image_folder, npz_file, tfds_builder
 from qbench.data.dataset import Dataset, load, load_chosen
-from qbench.data.source import DATASETS, Choice, Chosen, Source, source_of
+from qbench.data.source import DATASETS, Chosen, DataChoice, Source, source_of
 from qbench.data.validation import split
 
 __all__ = [
     "DATASETS",
-    "Choice",
     "Chosen",
+    "DataChoice",
     "Dataset",
     "Source",
     "cifar10",

@@ -15,8 +15,8 @@ from qbench.data.hashing import data_hash
 from qbench.data.rows import Images
 from qbench.data.source import (
     DATASETS,
-    Choice,
     Chosen,
+    DataChoice,
     Reading,
     Source,
     existing,
@@ -78,7 +78,7 @@ def load(
         QbenchError: the data are missing, damaged or of the wrong shape; the message names the
             file, or the data set and the part, what was found and what was expected.
     """
-    return load_chosen(Choice(name, folder, resolution, arguments))
+    return load_chosen(DataChoice(name, folder, resolution, arguments))
 
 
 def load_chosen(chosen: Chosen) -> Dataset:

@@ -87,7 +87,7 @@ class Chosen(Protocol):
 
 
 @dataclass(frozen=True)
-class Choice:
+class DataChoice:
     """A data set, as `Chosen` has it."""
 
     name: str

@@ -11,7 +11,7 @@ import pytest
 
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
-from qbench.data import DATASETS, Choice
+from qbench.data import DATASETS, DataChoice
 from qbench.deploy.lite import KERNELS
 from qbench.planning.factors import COLUMNS
 from qbench.planning.table_metrics import check_columns, check_table
@@ -52,9 +52,9 @@ def test_data_with_other_metrics_share_no_sweep(
 
 
 def test_recall_of_another_k_is_another_metric(others: None) -> None:
-    check_table(map(Choice, ["digits", "digits", "mnist"]))
+    check_table(map(DataChoice, ["digits", "digits", "mnist"]))
     with pytest.raises(QbenchError, match=r"recall_at_5 in .*few has accuracy in %, recall_at_2"):
-        check_table(map(Choice, ["digits", "few"]))
+        check_table(map(DataChoice, ["digits", "few"]))
 
 
 def test_a_data_set_that_nobody_knows_is_said_by_the_plan(
@@ -80,8 +80,8 @@ def test_no_metric_looks_like_one_on_a_kernel_path() -> None:
 def test_the_check_imports_no_tensorflow() -> None:
     code = (
         "import sys; from qbench.planning.table_metrics import check_table;"
-        " from qbench.data import Choice;"
-        " check_table(map(Choice, ['digits', 'mnist']));"
+        " from qbench.data import DataChoice;"
+        " check_table(map(DataChoice, ['digits', 'mnist']));"
         " print({'tensorflow', 'keras'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

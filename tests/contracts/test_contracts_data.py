@@ -12,7 +12,7 @@ import pytest
 import regression_task
 from PIL import Image
 
-from qbench.data import DATASETS, Choice, Source, load, source_of
+from qbench.data import DATASETS, DataChoice, Source, load, source_of
 from qbench.testing import check_data
 
 RANDOM = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def test_a_folder_of_image_files_keeps_it(tmp_path: Path, monkeypatch: pytest.Mo
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[..., 0]).save(path)
     arguments = {"split": [0.5, 0.5], "channels": 1}
-    check_data(source_of(Choice("image_folder", str(tmp_path / "photos"), None, arguments)))
+    check_data(source_of(DataChoice("image_folder", str(tmp_path / "photos"), None, arguments)))
 
 
 HELD = IMAGES.copy()

@@ -14,7 +14,7 @@ from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.config.experiment import Experiment
 from qbench.config.groups import Data, group_from
-from qbench.data import DATASETS, Choice, Source, load, source_of, split
+from qbench.data import DATASETS, DataChoice, Source, load, source_of, split
 from qbench.data.source import reading_of
 from qbench.engine.run_record import data_facts
 from qbench.planning.identity import identity
@@ -54,7 +54,7 @@ def _registered() -> Iterator[None]:
 
 
 def test_a_function_gets_the_folder_and_the_settings_that_it_takes(tmp_path: Path) -> None:
-    source = source_of(Choice("noise", str(tmp_path), 6, {"level": 9}))
+    source = source_of(DataChoice("noise", str(tmp_path), 6, {"level": 9}))
     assert (source.shape, source.classes) == ((6, 6, 1), 3)
     data = load("noise", str(tmp_path), resolution=6, level=9)
     assert data.train_images.shape == (3, 6, 6, 1) and data.train_images.max() < 9
@@ -91,8 +91,8 @@ def test_a_third_pair_is_the_validation_part() -> None:
 
 
 def test_equal_readings_ignore_what_a_data_set_does_not_take() -> None:
-    assert reading_of(Choice("digits", resolution=8)) == reading_of(Choice("digits"))
-    assert reading_of(Choice("noise", resolution=8)) != reading_of(Choice("noise"))
+    assert reading_of(DataChoice("digits", resolution=8)) == reading_of(DataChoice("digits"))
+    assert reading_of(DataChoice("noise", resolution=8)) != reading_of(DataChoice("noise"))
 
 
 def test_arguments_are_settings_of_the_group() -> None:
@@ -105,7 +105,7 @@ def test_arguments_are_settings_of_the_group() -> None:
     with pytest.raises(
         QbenchError, match=r"data\.lvl is not a setting of data=noise; .*data\.flip"
     ):
-        source_of(Choice("noise", arguments={"lvl": 9}))
+        source_of(DataChoice("noise", arguments={"lvl": 9}))
 
 
 def test_an_argument_is_in_the_configuration_and_not_in_the_identity(base: Experiment) -> None:
@@ -147,7 +147,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(("function", "says"), WRONG.values(), ids=WRONG.keys())
 def test_another_function_is_one_sentence(function: Any, says: str) -> None:
     with DATASETS.lent("noise", function), pytest.raises(QbenchError, match=says):
-        source_of(Choice("noise"))
+        source_of(DataChoice("noise"))
 
 
 def test_a_missing_folder_is_said_by_a_plan(

@@ -15,7 +15,7 @@ from image_files import noise, png, tree, write
 from PIL import Image
 
 from qbench.base.errors import QbenchError
-from qbench.data import Choice, Dataset, load, source_of
+from qbench.data import DataChoice, Dataset, load, source_of
 from qbench.data.images import contents, reader
 from qbench.data.rows import Rows
 
@@ -115,7 +115,11 @@ def test_sizes_are_resized_or_refused_with_a_proposal(photos: Path) -> None:
     assert said.endswith("for example data.resolution=6.")
     data = read(photos, split=SPLIT, resolution=12, fit="pad", background=9, channels=1)
     assert data.train_images.shape == (22, 12, 12, 1)
-    assert source_of(Choice("image_folder", str(photos), 12, {"split": SPLIT})).shape == (12, 12, 3)
+    assert source_of(DataChoice("image_folder", str(photos), 12, {"split": SPLIT})).shape == (
+        12,
+        12,
+        3,
+    )
 
 
 def test_equal_sizes_need_no_resolution(photos: Path) -> None:
@@ -231,7 +235,7 @@ def test_ten_thousand_classes_are_listed(tmp_path: Path) -> None:
         folder = tmp_path / "many" / f"{number:05}"
         folder.mkdir(parents=True)
         os.link(file, folder / "x.png")
-    source = source_of(Choice("image_folder", str(tmp_path / "many"), None, {"split": SPLIT}))
+    source = source_of(DataChoice("image_folder", str(tmp_path / "many"), None, {"split": SPLIT}))
     assert (source.classes, source.class_names[-1], source.shape) == (10_000, "09999", (6, 8, 3))
 
 

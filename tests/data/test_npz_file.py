@@ -15,7 +15,7 @@ import pytest
 from image_files import noise
 
 from qbench.base.errors import QbenchError
-from qbench.data import Choice, load, source_of
+from qbench.data import DataChoice, load, source_of
 
 IMAGES = np.stack([noise(number, 4, 5) for number in range(12)])
 LABELS = np.arange(12) % 3
@@ -88,7 +88,7 @@ def test_a_plan_reads_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         np.lib.npyio.NpzFile, "__getitem__", lambda self, key: names.append(key) or known(self, key)
     )
-    source = source_of(Choice("npz", str(tmp_path)))
+    source = source_of(DataChoice("npz", str(tmp_path)))
     assert (source.shape, source.classes, names) == ((4, 5, 3), 3, ["y_train", "y_test"])
 
 

@@ -15,7 +15,7 @@ from image_files import noise
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
-from qbench.data import Choice, load, source_of, tfds_builder
+from qbench.data import DataChoice, load, source_of, tfds_builder
 
 
 class Builder:
@@ -85,7 +85,7 @@ def test_one_split_is_divided_and_resized(made: list[Builder]) -> None:
 
 def test_a_plan_reads_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Builder, "as_dataset", lambda *given, **named: pytest.fail("read"))
-    source = source_of(Choice("tfds", arguments={"dataset": "mine"}))
+    source = source_of(DataChoice("tfds", arguments={"dataset": "mine"}))
     assert (source.shape, source.classes) == ((6, 8, 3), 3)
 
 
