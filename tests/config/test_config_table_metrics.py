@@ -61,7 +61,7 @@ def test_a_data_set_that_nobody_knows_is_said_by_the_plan(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["plan", "data.name=digit"]) == 2
-    assert "data.name=digit is not known; allowed: cifar10, digits" in capsys.readouterr().err
+    assert "data.name=digit is not known; allowed: cifar10, csv, digits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*(str(one.column) for one in COLUMNS), "threads", "seed"])
