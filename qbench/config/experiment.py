@@ -144,19 +144,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, Model | Choice):
         return {"name": value.name, **value.arguments}
     if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        found = {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        return found | found.pop("arguments", {})
     return list(value) if isinstance(value, tuple) else value
 
 
-def _has_argument(node: Model | Choice, name: str) -> bool:
+def _has_argument(node: Any, name: str) -> bool:
     """Whether a name is an argument; code from outside checks its arguments when it is called."""
-    return name in node.arguments or (name != "name" and is_reference(node.name))
+    if not isinstance(node, Model | Choice | Data) or name in {one.name for one in fields(node)}:
+        return False
+    return name in node.arguments or is_reference(node.name)
 
 
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
     """A copy of a dataclass with the value at `path` replaced; error messages name `key`."""
     name, *rest = path
-    if isinstance(node, Model | Choice) and not rest and _has_argument(node, name):
+    if not rest and _has_argument(node, name):
         return replace(node, arguments={**node.arguments, name: value})
     if name not in {entry.name for entry in fields(node)} or name == "arguments":
         raise QbenchError(f"{key} is not a setting.")

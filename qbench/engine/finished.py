@@ -74,10 +74,10 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     _check_code(folder, experiment, record.get("code", {}))
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load, split
+    from qbench.data import load_chosen, split
     from qbench.engine.networks import network_for
 
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load_chosen(experiment.data)
     if data.hash != record["data"]["hash"]:
         raise QbenchError(
             f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"

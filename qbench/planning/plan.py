@@ -61,11 +61,10 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """The different networks of the runs: model name, arguments, data set, resolution."""
+        """The different networks of the runs, as plain data for `check_models`."""
         found: list[list[Any]] = []
         for run in self.runs:
-            model, data = run.experiment.model, run.experiment.data
-            entry = [model.name, dict(model.arguments), data.name, data.resolution]
+            entry = network_entry(run.experiment)
             if entry not in found:
                 found.append(entry)
         return found
@@ -108,7 +107,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
-        content = [[identity(row.experiment), row.reason] for row in self.rows]
+        content = [[_content(row.experiment), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
@@ -145,6 +144,19 @@ class Outline:
         """All combinations of group choices in the table; each has its own default experiment."""
         of_rows = (choices_in(self.first | changes) for changes in self.table)
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
+
+
+def _content(experiment: Experiment) -> Any:
+    """What tells one row of a sweep from the others."""
+    arguments = dict(experiment.data.arguments)
+    return [identity(experiment), arguments] if arguments else identity(experiment)
+
+
+def network_entry(experiment: Experiment) -> list[Any]:
+    """Model name, arguments and the settings that choose the data set."""
+    model, data = experiment.model, experiment.data
+    chosen = [data.name, data.dir, data.resolution, dict(data.arguments)]
+    return [model.name, dict(model.arguments), chosen]
 
 
 def choices_in(values: Mapping[str, Any]) -> Choices:
@@ -213,5 +225,5 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     if reason:
         raise QbenchError(reason)
     check_models(row.experiment for row in rows if row.reason is None)
-    check_table(row.experiment.data.name for row in rows if row.reason is None)
+    check_table(row.experiment.data for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))

@@ -328,7 +328,7 @@ def test_networks_are_told_apart_by_what_they_are_built_from() -> None:
     plan = _plan({**factors, "seeds": [0, 1]}, levels)
     wide, narrow = ({"blocks": 1, "batch_norm_momentum": 0.9, "width": w} for w in (16, 8))
     assert plan.networks == [
-        ["resnet_v1", wide, "digits", None],
-        ["resnet_v1", narrow, "digits", None],
-        ["resnet_v1", wide, "digits", 12],
+        ["resnet_v1", wide, ["digits", None, None, {}]],
+        ["resnet_v1", narrow, ["digits", None, None, {}]],
+        ["resnet_v1", wide, ["digits", None, 12, {}]],
     ]
