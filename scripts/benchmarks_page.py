@@ -162,8 +162,8 @@ def folder(figures: Figures) -> list[str]:
     ]
     return [
         f"{figures['images']:,} JPEGs are decoded into the cache in **{cached['seconds']:.1f} s**"
-        f" (aim {cached['aim']:.0f} s) and loaded again in {cached['again']:.2f} s. {rounds(figures)},"
-        f" {figures['threads']} threads.",
+        f" (aim {cached['aim']:.0f} s) and loaded again in {cached['again']:.2f} s."
+        f" {rounds(figures)}, {figures['threads']} threads.",
         "",
         *table(("milliseconds a step", "median", "best", "quartiles"), rows),
         "",
