@@ -158,11 +158,16 @@ def test_damaged_facts_count_as_none(get: Get, folder: Path, content: bytes) -> 
     assert len(decode.asked) == COUNT
 
 
-def test_a_reader_keeps_the_old_images_while_others_are_made(get: Get, folder: Path) -> None:
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_reader_keeps_the_old_images_while_others_are_made(
+    get: Get, folder: Path, is_there: bool
+) -> None:
     held = get(Decoder()).images
     (entry,) = entries(folder)
-    entry.facts.write_bytes(b"")
-    assert np.array_equal(get(Decoder()).images, held)
+    entry.facts.unlink()
+    if is_there:
+        entry.facts.touch()
+    assert np.array_equal(get(lambda index: 255 - IMAGES[index]).images, 255 - IMAGES)
     assert np.array_equal(held, IMAGES)
 
 
@@ -315,6 +320,15 @@ def test_images_that_another_process_decodes_are_not_removed(folder: Path) -> No
     assert remove_unused(entry)
     remove_rest(folder)
     assert list(folder.iterdir()) == []
+
+
+def test_images_that_another_machine_decodes_are_not_removed(get: Get, folder: Path) -> None:
+    get(Decoder())
+    (entry,) = entries(folder)
+    entry.lock.write_text('{"host": "another", "pid": 1, "started": "1"}')
+    assert not remove_unused(entry)
+    os.utime(entry.lock, (0, 0))  # not renewed for a minute
+    assert remove_unused(entry)
 
 
 def test_images_are_made_anew_if_they_are_removed_at_the_last_moment(
