@@ -169,13 +169,22 @@ def _made(
     count, shape = asked["count"], tuple(asked["shape"])
     size = count * int(np.prod(shape))
     say(f"decoding {count:,} images once, into {entry.pixels} ({size / 1e6:,.0f} MB)")
-    with _room_for(entry, size), os.fdopen(os.open(entry.pixels, _OPENING, 0o644), "r+b") as file:
-        _share(file)
+    with _room_for(entry, size), _writable(entry) as file:
         _reserve(file.fileno(), size)
         filled = fill(file.fileno(), entry.progress, count, shape, decode)
         os.fsync(file.fileno())
         lock.check()
         return _completed(entry, asked, filled, file)
+
+
+def _writable(entry: Entry) -> BinaryIO:
+    """The file of the images, open for reading and writing, with the lock of a reader."""
+    while True:
+        file = os.fdopen(os.open(entry.pixels, _OPENING, 0o644), "r+b")
+        _share(file)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # `qbench clean --cache` has just removed it
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
+from qbench.base.plain import one_line
 from qbench.storage import aside, locks
 from qbench.storage.records import write_atomically
 
@@ -94,8 +95,16 @@ class Entry:
         """Write the facts; afterwards the images count as complete."""
         write_sealed(self.facts, facts)
 
+    def described(self) -> str:
+        """The images in one line: id, number, shape and key."""
+        facts = self.read_facts()
+        if facts is None or not {"key", "count", "shape"} <= facts.keys():
+            return f"{self.id[:12]}  incomplete"
+        shape = "x".join(map(str, facts["shape"]))
+        return one_line(f"{self.id[:12]}  {facts['count']:,} images of {shape}  {facts['key']}")
+
     def remove(self) -> None:
-        """Remove the images and what is known of them. The caller holds the lock."""
+        """Remove the images and what is known of them."""
         for path in (self.facts, self.progress, self.pixels):
             path.unlink(missing_ok=True)
 
@@ -131,11 +140,15 @@ def hash_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.{_HASH}"
 
 
-def remove_unused(folder: Path, entry: Entry) -> bool:
-    """Remove a set of images unless a process uses it; returns whether it was removed."""
+def remove_unused(entry: Entry) -> bool:
+    """Remove a set of images unless a process uses it; returns whether it was removed.
+
+    This writes nothing, because the disk may be full. A process that begins to decode images at
+    this moment finds that its file is gone, and makes another one.
+    """
     if locks.is_held(entry.lock):
         return False
-    with locks.locked(entry.lock, lambda text: None), _alone_with(entry.pixels) as alone:
+    with _alone_with(entry.pixels) as alone:
         if alone:
             entry.remove()
     return alone

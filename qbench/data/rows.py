@@ -108,15 +108,19 @@ def update(digest: Any, array: NDArray[Any] | Rows) -> None:
 
 
 def known_digest(array: NDArray[Any] | Rows) -> list[str] | None:
-    """What identifies the content of images of the cache without reading it; None for others."""
+    """What identifies the content of images of the cache without reading it; None for others.
+
+    Such images are a whole set, a contiguous part of one, or Rows of either.
+    """
     if isinstance(array, Rows):
         known = known_digest(array.images)
         return known and [*known, hashlib.sha256(array.rows.tobytes()).hexdigest()]
+    if array.dtype != np.uint8 or not array.flags.c_contiguous:
+        return None
     base: Any = array
     while isinstance(base, np.ndarray):
         if isinstance(base, Mapped) and base.digest is not None:
-            whole = array.flags.c_contiguous and array.size == base.size
-            same = array.dtype == base.dtype and array.ctypes.data == base.ctypes.data
-            return [base.digest] if whole and same else None
+            first = array.ctypes.data - base.ctypes.data
+            return [base.digest, f"{first} to {first + array.nbytes}"]
         base = base.base
     return None

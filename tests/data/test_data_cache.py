@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,11 +158,16 @@ def test_damaged_facts_count_as_none(get: Get, folder: Path, content: bytes) -> 
     assert len(decode.asked) == COUNT
 
 
-def test_a_reader_keeps_the_old_images_while_others_are_made(get: Get, folder: Path) -> None:
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_reader_keeps_the_old_images_while_others_are_made(
+    get: Get, folder: Path, is_there: bool
+) -> None:
     held = get(Decoder()).images
     (entry,) = entries(folder)
-    entry.facts.write_bytes(b"")
-    assert np.array_equal(get(Decoder()).images, held)
+    entry.facts.unlink()
+    if is_there:
+        entry.facts.touch()
+    assert np.array_equal(get(lambda index: 255 - IMAGES[index]).images, 255 - IMAGES)
     assert np.array_equal(held, IMAGES)
 
 
@@ -298,22 +304,53 @@ def test_a_file_system_that_reserves_no_room_will_do(
 def test_images_in_use_are_not_removed(get: Get, folder: Path) -> None:
     images = get(Decoder()).images[3:5]  # a view holds them too
     (entry,) = entries(folder)
-    assert not remove_unused(folder, entry)
+    assert not remove_unused(entry)
     assert np.array_equal(images, IMAGES[3:5])
     del images
-    assert remove_unused(folder, entry)
+    assert remove_unused(entry)
     assert entries(folder) == []
 
 
 def test_images_that_another_process_decodes_are_not_removed(folder: Path) -> None:
     process = _process(23, 60)
     (entry,) = entries(folder)
-    assert not remove_unused(folder, entry)
+    assert not remove_unused(entry)
     process.kill()
     process.wait()
-    assert remove_unused(folder, entry)
+    assert remove_unused(entry)
     remove_rest(folder)
     assert list(folder.iterdir()) == []
+
+
+def test_images_that_another_machine_decodes_are_not_removed(get: Get, folder: Path) -> None:
+    get(Decoder())
+    (entry,) = entries(folder)
+    entry.lock.write_text('{"host": "another", "pid": 1, "started": "1"}')
+    assert not remove_unused(entry)
+    os.utime(entry.lock, (0, 0))  # not renewed for a minute
+    assert remove_unused(entry)
+
+
+def test_images_are_made_anew_if_they_are_removed_at_the_last_moment(
+    get: Get, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    shared = cache._share
+    removed = []
+
+    def share(file: Any) -> None:
+        if not removed:
+            removed.append(file)
+            entries(folder)[0].remove()
+        shared(file)
+
+    monkeypatch.setattr(cache, "_share", share)
+    assert np.array_equal(get(Decoder()).images, IMAGES)
+    removed.clear()  # now a reader has opened them
+    decode = Decoder()
+    assert np.array_equal(get(decode).images, IMAGES)
+    assert len(decode.asked) == COUNT
+    get(decode)
+    assert len(decode.asked) == COUNT
 
 
 def test_the_folder_is_the_variables_or_the_users(
