@@ -15,9 +15,11 @@ from typing import Any
 
 from qbench.base import allowed, checks
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import KERAS_APPLICATION
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
-from qbench.config.groups import Choice, Data, Evaluate, Model, Train, group_from, named
+from qbench.config.groups import Choice, Data, Evaluate, Train, group_from, named
+from qbench.config.model import Model
 from qbench.config.quant import Quant
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, PhaseEnd
@@ -104,15 +106,26 @@ SETTINGS: tuple[Setting, ...] = tuple(
 def plain(value: Any) -> Any:
     """A group or a value as plain data."""
     if isinstance(value, Model | Choice):
-        return {"name": value.name, **value.arguments}
+        settings = {one.name: plain(getattr(value, one.name)) for one in _declared(value)}
+        return {"name": value.name, **settings, **value.arguments}
     if is_dataclass(value):
         return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
     return list(value) if isinstance(value, tuple) else value
 
 
+def _declared(node: Model | Choice) -> tuple[Setting, ...]:
+    """The settings beside the name and the arguments."""
+    return declared(Model) if isinstance(node, Model) else ()
+
+
 def _has_argument(node: Model | Choice, name: str) -> bool:
-    """Whether a name is an argument; code from outside checks its arguments when it is called."""
-    return name in node.arguments or (name != "name" and is_reference(node.name))
+    """Whether a name is an argument.
+
+    Code from outside and Keras' applications check their arguments when they are called.
+    """
+    if name == "name" or name in {one.name for one in _declared(node)}:
+        return False
+    return name in node.arguments or is_reference(node.name) or node.name == KERAS_APPLICATION
 
 
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:

@@ -19,6 +19,7 @@ from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.identity import phases
+from qbench.planning.plan import network_of
 from qbench.planning.segments import Tree
 from qbench.storage import layout, records
 
@@ -46,10 +47,8 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     done = records.finished(root, run.id)
     if done:
         return {**done, "data": dict(spec.data)}
-    model = experiment.model
-    entry = [model.name, model.arguments, experiment.data.name, experiment.data.resolution]
     try:
-        check_models([entry], say)
+        check_models([network_of(experiment)], say)
         execute(spec, report, say)
     except QbenchError:
         raise

@@ -5,26 +5,52 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import number_names_anew
+from qbench.base.model_names import KEEP, KERAS_FILE
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
+from qbench.models.freeze import freeze_layers
 from qbench.models.functional import as_functional
 from qbench.tasks.task import Task
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
 
+T = TypeVar("T", bound=Callable[..., Any])
+
+# Settings of the group `model`, which are no arguments of a function.
+_SETTINGS = ("weights", "weights_strict", "head", "freeze")
+# By builder, the settings that it gets as arguments.
+_READS: dict[Any, tuple[str, ...]] = {}
+
 # The networks that this process has checked: builder, arguments, shape and task.
 _CHECKED: set[tuple[Any, ...]] = set()
 
 
+def with_settings(*names: str) -> Callable[[T], T]:
+    """Decorator for a builder that also gets these settings of the group `model`, by name."""
+
+    def mark(builder: T) -> T:
+        _READS[builder] = names
+        return builder
+
+    return mark
+
+
 def build_model(
-    name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
+    name: str,
+    arguments: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    task: Task,
+    *,
+    weights: str | None = None,
+    head: str = KEEP,
+    freeze: Sequence[str] = (),
 ) -> Any:
     """A new functional Keras model from (N, *shape) float32 images to the task's outputs.
 
@@ -32,20 +58,33 @@ def build_model(
     time, `qbench.models.check` checks whether qbench can train it.
 
     Layers without a name in the function get the same names each time, because range averages are
-    stored by these names.
+    stored by these names. The weights are new ones; `qbench.models.start` loads trained weights.
+
+    Args:
+        name: the name of the function.
+        arguments: its arguments by name.
+        shape: (height, width, channels) of an image.
+        task: says how many outputs the network has, and checks them.
+        weights: `model.weights`, for functions that build another network with it.
+        head: `model.head`, likewise.
+        freeze: patterns of the names of layers that are not trained.
 
     Raises:
         QbenchError: the name or an argument is unknown, the function raises an error, or qbench
             cannot train the network.
     """
     builder = MODELS[name]
-    _check_arguments(name, builder, arguments)
+    settings = {"weights": weights, "head": head}
+    given = {key: settings[key] for key in _READS.get(builder, ())}
+    _check_arguments(name, builder, arguments, given)
     number_names_anew()
-    built = _called(name, builder, arguments, shape, task.outputs)
+    built = _called(name, builder, {**arguments, **given}, shape, task.outputs)
     try:
         model = as_functional(built, shape)
-        key = (builder, json.dumps(dict(arguments), sort_keys=True, default=repr), shape, task)
-        if key not in _CHECKED:
+        freeze_layers(model, freeze)
+        told = {**arguments, **given, "freeze": freeze}
+        key = (builder, json.dumps(told, sort_keys=True, default=repr), shape, task)
+        if key not in _CHECKED or name == KERAS_FILE:  # a file may have changed
             check_network(model, shape, task)
             _CHECKED.add(key)
     except QbenchError as error:
@@ -57,8 +96,16 @@ def build_model(
     return model
 
 
-def _check_arguments(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Check that the function takes a shape, a number of classes, and these arguments by name."""
+def _check_arguments(
+    name: str,
+    builder: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    given: Collection[str],
+) -> None:
+    """Check that the function takes a shape, a number of classes, and these arguments by name.
+
+    `given` are the settings that it gets too.
+    """
     signature = inspect.signature(builder)
     try:
         signature.bind_partial((0, 0, 0), 0)
@@ -68,12 +115,20 @@ def _check_arguments(name: str, builder: Callable[..., Any], arguments: Mapping[
             " shape (height, width, channels) of an image and the number of classes."
         ) from error
     parameters = list(signature.parameters.values())
+    for one in (one.name for one in parameters[:2] if one.name in arguments):
+        raise QbenchError(f"model.{one}: qbench gives the function this argument itself.")
     kinds = [parameter.kind for parameter in parameters]
     if inspect.Parameter.VAR_KEYWORD not in kinds:
         skipped = 0 if inspect.Parameter.VAR_POSITIONAL in kinds[:2] else 2
-        allowed = [parameter.name for parameter in parameters[skipped:]]
-        checks.known_keys("model", arguments, allowed)
-    checks.required_keys("model", arguments, _without_default(parameters[2:]))
+        own = [parameter.name for parameter in parameters[skipped:]]
+        checks.known_keys("model", arguments, [one for one in own if one not in given])
+    needed = _without_default(parameters[2:])
+    for one in (key for key in needed if key in _SETTINGS):
+        raise QbenchError(
+            f"model={name}: its function has an argument {one}, which is a setting of qbench; call"
+            " it otherwise, or give it a default."
+        )
+    checks.required_keys("model", arguments, needed)
 
 
 def _without_default(parameters: list[inspect.Parameter]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The code from outside that a run uses."""
+"""The code from outside and the files of weights that a run uses."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from qbench.base.outside import Code, code_of_module
+from qbench.base.outside import Code, code_of_module, given_file
 from qbench.base.registry import code_behind
 from qbench.base.setting import Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.data import DATASETS
 from qbench.planning.factors import group_of, has_setting
+from qbench.storage.layout import WEIGHTS
 
 TASK = "task"
 """The key of a task's code in `code_of`."""
@@ -42,8 +43,21 @@ def code_of(experiment: Experiment) -> dict[str, Code]:
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
-    """The hashes of the content, by the keys of `code_of`."""
-    return {key: code.sha256 for key, code in code_of(experiment).items()}
+    """The hashes of the content, by the keys of `code_of` and `files_of`."""
+    code = {key: code.sha256 for key, code in code_of(experiment).items()}
+    return code | files_of(experiment)
+
+
+def files_of(experiment: Experiment) -> dict[str, str]:
+    """The hashes of the saved network and of the weights that a run begins with.
+
+    The keys are `SETTING=FILE`, such as `model.weights=mine.keras`.
+
+    Raises:
+        QbenchError: a file cannot be read.
+    """
+    files = experiment.model.files.items()
+    return {f"{key}={typed}": given_file(key, typed, WEIGHTS).sha256 for key, typed in files}
 
 
 def marked(config: dict[str, Any], found: Mapping[str, Code]) -> None:

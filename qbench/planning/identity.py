@@ -11,7 +11,7 @@ from typing import Any
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
-from qbench.planning.code import code_of, marked
+from qbench.planning.code import code_of, files_of, marked
 from qbench.planning.factors import effects, has_setting, without_effect
 from qbench.planning.segments import Phase
 from qbench.schemes import SCHEMES
@@ -97,8 +97,10 @@ def _settings(experiment: Experiment) -> dict[str, Any]:
     """The settings with an effect, with the content of code from outside in place of its name."""
     config, outside = _written_out(experiment), code_of(experiment)
     if f"model.name={experiment.model.name}" in outside:
-        config["model"] = plain(experiment.model)  # its `activation` may have another default
+        config["model"] |= experiment.model.arguments  # its `activation` may have another default
     marked(config, outside)
+    for key, sha256 in files_of(experiment).items():
+        config["model"][key.partition("=")[0].removeprefix("model.")] = {"sha256": sha256}
     return config
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment
+from qbench.config.experiment import Experiment, plain
 from qbench.planning import designs
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
@@ -43,6 +43,15 @@ class Run:
     experiment: Experiment
 
 
+def network_of(experiment: Experiment) -> list[Any]:
+    """What a network is checked with, as plain data.
+
+    The group `model`, the name of the data set, the resolution and a list of preprocessings.
+    """
+    data = experiment.data
+    return [plain(experiment.model), data.name, data.resolution, [data.preprocessing]]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A design with all its configurations.
@@ -59,13 +68,15 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """The different networks of the runs: model name, arguments, data set, resolution."""
+        """The different networks of the runs: see `network_of`."""
         found: list[list[Any]] = []
         for run in self.runs:
-            model, data = run.experiment.model, run.experiment.data
-            entry = [model.name, dict(model.arguments), data.name, data.resolution]
-            if entry not in found:
-                found.append(entry)
+            *network, preprocessings = network_of(run.experiment)
+            known = next((one for one in found if one[:-1] == network), None)
+            if known is None:
+                found.append([*network, preprocessings])
+            else:
+                known[-1] += [one for one in preprocessings if one not in known[-1]]
         return found
 
     @cached_property

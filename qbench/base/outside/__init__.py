@@ -8,9 +8,11 @@ content of the file and of the modules in its folder tree that it imports.
 - `modules.py` imports exactly the content that was read. Several versions of a file, and files of
   the same name in different folders, have modules of their own.
 - `session.py` keeps the content of each name during a command or a job.
+- `files.py` finds and hashes other files whose content counts, such as weights.
 - `plugins.py` loads installed packages that register things in qbench's registries.
 """
 
+from qbench.base.outside.files import GivenFile, given_file
 from qbench.base.outside.reference import FORMS, is_reference
 from qbench.base.outside.session import (
     Code,
@@ -25,10 +27,12 @@ from qbench.base.outside.session import (
 __all__ = [
     "FORMS",
     "Code",
+    "GivenFile",
     "as_typed",
     "code",
     "code_of_module",
     "folder",
+    "given_file",
     "is_reference",
     "module_of",
     "session",
