@@ -12,12 +12,12 @@ import keras
 
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import FILE_KEY, KEEP, KERAS_FILE, NEW
-from qbench.base.outside import GivenFile, given_file
+from qbench.base.outside import given_file
 from qbench.base.reasons import summary
 from qbench.models.functional import as_functional
 from qbench.models.head import ends_in_softmax, head_of, with_outputs, without_softmax
 from qbench.models.registry import MODELS, with_settings
-from qbench.models.saved import read
+from qbench.models.saved import Stored, read
 from qbench.models.saved.code_free import check_code_free
 
 _SHOWN = 8  # layers in a line of text
@@ -39,8 +39,9 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
             another number of outputs.
     """
     given = given_file(FILE_KEY, file)
+    found = read(given)
     try:
-        model = without_softmax(_as_saved(given, shape))
+        model = without_softmax(_as_saved(found, shape))
         if head == NEW:
             return with_outputs(model, head_of(model), classes)
         if model.output.shape[1:] != (classes,) and len(model.output.shape) == 2:
@@ -56,7 +57,7 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
 def described(file: str, shape: tuple[int, int, int]) -> list[str]:
     """Lines about the network of a file that `keras_file` accepts: what is left out, and frozen."""
     given = given_file(FILE_KEY, file)
-    model = _as_saved(given, shape)
+    model = _as_saved(read(given), shape)
     found = []
     if ends_in_softmax(model):
         found.append(
@@ -71,9 +72,8 @@ def described(file: str, shape: tuple[int, int, int]) -> list[str]:
     return found
 
 
-def _as_saved(given: GivenFile, shape: tuple[int, int, int]) -> Any:
+def _as_saved(found: Stored, shape: tuple[int, int, int]) -> Any:
     """The network of a file as a functional model on images of this shape, with new weights."""
-    found = read(given)
     if found.config is None:
         raise QbenchError(
             "the file has weights alone, no network; give the network as model= and this file as"
