@@ -54,7 +54,10 @@ def with_outputs(model: Any, head: Any, outputs: int) -> Any:
         return type(head).from_config(config) if layer is head else layer
 
     try:
-        return keras.models.clone_model(model, clone_function=renewed)
+        made = keras.models.clone_model(model, clone_function=renewed)
+        if made.output.shape[-1] != outputs:
+            raise ValueError(f"behind it the shape is {made.output.shape}")
+        return made
     except Exception as error:
         raise QbenchError(
             f"model.head=new: {head.name} cannot have {outputs} outputs"

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import maker
 from qbench.base.model_names import FILE_KEY, KEEP, KERAS_FILE, NEW
 from qbench.base.outside import given_file
 from qbench.base.reasons import summary
@@ -61,8 +62,8 @@ def described(file: str, shape: tuple[int, int, int]) -> list[str]:
     found = []
     if ends_in_softmax(model):
         found.append(
-            f"{given.shown}: the softmax at its end ({model.layers[-1].name}) is left out; the"
-            " network returns logits"
+            f"{given.shown}: the softmax at its end ({maker(model.outputs[0]).name}) is left out;"
+            " the network returns logits"
         )
     frozen = [layer.name for layer in model.layers if layer.weights and not layer.trainable]
     if frozen:

@@ -1,0 +1,137 @@
+"""A saved network as a model: its end, its input, its head, and what is frozen in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from weights_files import SHAPE, by_layer, equal, from_file, net, saved, stirred, ten
+
+from qbench.base.errors import QbenchError
+from qbench.models.keras_file import described
+from qbench.models.start import start_of
+
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (5, *SHAPE)).astype(np.float32)
+
+
+def _loaded(path: Path) -> Any:
+    """The network of a file with its weights."""
+    model = from_file(path)
+    start = start_of(model, ("model.file", str(path)), "keep", True)
+    assert start
+    start.load_into(model)
+    return model
+
+
+def _ends(kind: str) -> Any:
+    """The network with a softmax at its end, and the layer that has it."""
+    if kind == "of the head":
+        return ten(end="softmax"), "logits"
+    model = ten()
+    last = {
+        "layer": layers.Softmax(name="end"),
+        "activation": layers.Activation("softmax", name="end"),
+    }
+    if kind == "operation":
+        tensor = keras.ops.softmax(model.output)
+        return keras.Model(model.inputs[0], tensor), "softmax"
+    return keras.Model(model.inputs[0], last[kind](model.output)), "end"
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("kind", ["of the head", "layer", "activation", "operation"])
+def test_a_softmax_at_the_end_is_left_out(tmp_path: Path, kind: str, ending: str) -> None:
+    model, name = _ends(kind)
+    if (kind, ending) == ("operation", "h5"):
+        pytest.skip("Keras 3 writes no operations into the older format")
+    path = saved(tmp_path, f"a.{ending}", model)
+    assert described(str(path), SHAPE) == [
+        f"model.file={path}: the softmax at its end ({name}) is left out; the network returns logits"
+    ]
+    assert np.array_equal(_loaded(path)(IMAGES), ten()(IMAGES))
+
+
+@pytest.mark.parametrize("end", ["sigmoid", "softmax twice"])
+def test_another_end_is_refused(tmp_path: Path, end: str) -> None:
+    model = ten(end=end.partition(" ")[0])
+    if end == "softmax twice":
+        model = keras.Model(model.inputs[0], layers.Softmax()(model.output))
+    with pytest.raises(QbenchError, match="model=keras_file: .*(sigmoid|softmax)"):
+        from_file(saved(tmp_path, "a.keras", model))
+
+
+def test_a_sequential_network_is_read(tmp_path: Path) -> None:
+    model = keras.Sequential([layers.Flatten(), layers.Dense(10, name="d")])
+    model.build((None, *SHAPE))
+    path = saved(tmp_path, "a.keras", stirred(model))
+    assert np.array_equal(_loaded(path)(IMAGES), model(IMAGES))
+
+
+def test_a_network_with_open_sizes_gets_those_of_the_images(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a.keras", stirred(net((None, None, 1), 10)))
+    model = _loaded(path)
+    assert model.input.shape == (None, *SHAPE)
+    assert np.array_equal(model(IMAGES), ten()(IMAGES))
+    other = saved(tmp_path, "b.keras", net((None, None, 3), 10))
+    with pytest.raises(QbenchError, match="its input has shape"):
+        from_file(other)
+
+
+def test_another_number_of_classes_needs_a_new_head(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a.keras", ten(end="softmax"))
+    with pytest.raises(QbenchError) as error:
+        from_file(path, 3)
+    assert str(error.value) == (
+        f"model.file={path}: its network has 10 outputs, the data need 3; model.head=new gives it a"
+        " new last layer."
+    )
+    model = from_file(path, 3, head="new")
+    start = start_of(model, ("model.file", str(path)), "new", True)
+    assert start
+    before = by_layer(model)["logits"]
+    start.load_into(model)
+    assert model.output.shape == (None, 3)
+    assert model.layers[-1].activation is keras.activations.linear
+    assert equal(by_layer(model)["stem_bn"], by_layer(ten())["stem_bn"])
+    assert equal(by_layer(model)["logits"], before)
+
+
+def test_a_convolution_is_a_head_too(tmp_path: Path) -> None:
+    image = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3, name="stem")(image)
+    x = layers.Conv2D(10, 1, name="head")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    path = saved(tmp_path, "a.keras", keras.Model(image, layers.Softmax()(x)))
+    assert from_file(path, 7, head="new").output.shape == (None, 7)
+    shaped = keras.Model(image, layers.Reshape((10,))(keras.ops.reshape(x, (-1, 2, 5))))
+    said = "model.head=new: head cannot have 7 outputs"
+    with pytest.raises(QbenchError, match=said):
+        from_file(saved(tmp_path, "b.keras", shaped), 7, head="new")
+
+
+def test_a_head_is_one_layer(tmp_path: Path) -> None:
+    image = keras.Input(SHAPE)
+    x = layers.Flatten()(image)
+    both = layers.Add(name="sum")([layers.Dense(10)(x), layers.Dense(10)(x)])
+    with pytest.raises(QbenchError, match="made by sum, which reads 2 tensors"):
+        from_file(saved(tmp_path, "a.keras", keras.Model(image, both)), 7, head="new")
+
+
+def test_what_is_frozen_in_a_file_stays_so_and_is_said(tmp_path: Path) -> None:
+    model = ten()
+    model.get_layer("stem").trainable = False
+    path = saved(tmp_path, "a.keras", model)
+    said = f"model.file={path}: frozen in the file, and not trained: stem"
+    assert described(str(path), SHAPE) == [said]
+    assert not from_file(path).get_layer("stem").trainable
+
+
+def test_a_model_inside_is_refused(tmp_path: Path) -> None:
+    image = keras.Input(SHAPE)
+    path = saved(tmp_path, "a.keras", keras.Model(image, ten()(image)))
+    with pytest.raises(QbenchError, match="it holds a model of its own"):
+        from_file(path)
