@@ -12,6 +12,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.model_names import NO_WEIGHTS, WEIGHTS_KEY
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.engine.spec import kind_of
 from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
 
@@ -111,6 +112,6 @@ def _check_code(folder: Path, experiment: Experiment, recorded: Mapping[str, str
         then, now = recorded.get(key), here.get(key)
         if then != now:
             raise QbenchError(
-                f"{folder}: {key} is not the code of this run (SHA-256"
+                f"{folder}: {key} is not the {kind_of(key)} of this run (SHA-256"
                 f" {now[:12] if now else 'none'}, recorded {then[:12] if then else 'none'})."
             )

@@ -147,5 +147,9 @@ def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
     """
     for key in (*planned, *here):
         if planned.get(key) != here.get(key):
-            what = "file" if key.startswith(_FILES) else "code"
-            raise QbenchError(f"{key}: the {what} is not that planned with.")
+            raise QbenchError(f"{key}: the {kind_of(key)} is not that planned with.")
+
+
+def kind_of(key: str) -> str:
+    """What a hash is of, from its key: a `file` of weights or a network, or `code`."""
+    return "file" if key.startswith(_FILES) else "code"

@@ -246,7 +246,7 @@ def test_flipped_bytes_end_in_a_sentence(tmp_path: Path, good: Path, old: Path, 
         try:
             read(given_file("model.file", str(path)))
         except QbenchError as error:
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)
 
 
 def _hdf5(path: Path, fill: Callable[[Any], None]) -> Path:
