@@ -116,7 +116,7 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
     """
     own = _own(model)
     new = [head_of(model).name] if head == NEW else []
-    theirs = stored.layers if stored.named else _by_place(own, stored, file)
+    theirs = _opened(own, stored) if stored.named else _by_place(own, stored, file)
     matched: list[str] = []
     missing: list[str] = []
     other: dict[str, str] = {}
@@ -229,6 +229,14 @@ def _own(model: Any) -> dict[str, _Layer]:
         ordered = {key: arrays[key] for key in sorted(arrays, key=_numbered)}
         found[name] = _Layer(place, ordered, names if len(names) == len(arrays) else ())
     return {name: found[name] for name in by_name if name in found}
+
+
+def _opened(own: Mapping[str, _Layer], stored: Stored) -> Mapping[str, Arrays]:
+    """The layers of a file; a model inside its model gives its layers, as it is flat here."""
+    found: dict[str, Arrays] = {}
+    for name, arrays in stored.layers.items():
+        found |= {name: arrays} if name in own else stored.inside.get(name, {name: arrays})
+    return found
 
 
 def _numbered(place: str) -> list[tuple[int, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -133,6 +135,40 @@ def test_what_is_frozen_in_a_file_stays_so_and_is_said(tmp_path: Path) -> None:
     said = f"model.file={path}: frozen in the file, and not trained: stem"
     assert described(str(path), SHAPE) == [said]
     assert not from_file(path).get_layer("stem").trainable
+
+
+def _old(kind: str, name: str, reads: list[str], **config: Any) -> dict[str, Any]:
+    """A layer as Keras 2 describes it."""
+    nodes = [[[one, 0, 0, {}] for one in reads]] if reads else []
+    config = {"name": name, "trainable": True, "dtype": "float32", **config}
+    return {"class_name": kind, "config": config, "name": name, "inbound_nodes": nodes}
+
+
+def test_the_description_of_keras_2_is_read(tmp_path: Path) -> None:
+    image = {"batch_input_shape": [None, *SHAPE], "sparse": False, "ragged": False}
+    kernel = {"class_name": "GlorotUniform", "config": {"seed": None}}
+    dense = {"units": 10, "activation": "softmax", "use_bias": True, "kernel_initializer": kernel}
+    described = [
+        {**_old("InputLayer", "input_1", []), "config": {"name": "input_1", **image}},
+        _old("Flatten", "flatten", ["input_1"], data_format="channels_last"),
+        _old("Dense", "fc", ["flatten"], **dense),
+    ]
+    ends = {"input_layers": [["input_1", 0, 0]], "output_layers": [["fc", 0, 0]]}
+    config = {"name": "model", "layers": described, **ends}
+    values = {"kernel:0": np.random.default_rng(0).normal(size=(64, 10)), "bias:0": np.ones(10)}
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = "2.11.0"
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": config})
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = [b"input_1", b"flatten", b"fc"]
+        for name in ("input_1", "flatten", "fc"):
+            group.create_group(name).attrs["weight_names"] = np.zeros(0)
+        group["fc"].attrs["weight_names"] = [f"fc/{name}".encode() for name in values]
+        for name, value in values.items():
+            group[f"fc/fc/{name}"] = value.astype(np.float32)
+    expected = IMAGES.reshape(5, -1) @ values["kernel:0"] + 1
+    np.testing.assert_allclose(_loaded(path)(IMAGES), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_model_inside_is_refused(tmp_path: Path) -> None:

@@ -183,6 +183,20 @@ def test_layers_inside_layers_are_loaded_too(tmp_path: Path) -> None:
     assert "attention (has layers inside, which an .h5 file of Keras 2 does not keep apart)" in said
 
 
+def test_a_model_inside_the_files_model_gives_its_layers(tmp_path: Path) -> None:
+    """As Keras' guide on transfer learning makes it: a base, and a head of one's own."""
+    whole = ten()
+    base = keras.Model(whole.inputs[0], whole.layers[-2].output, name="base")
+    image = keras.Input(SHAPE)
+    outer = keras.Model(image, layers.Dense(3, name="mine")(base(image)))
+    start = _start(_fresh(), saved(tmp_path, "a.keras", outer), head="new")
+    assert start.matched == ("stem", "stem_bn", "depth")
+    assert (start.new, start.unused) == (("logits",), ("mine",))
+    model = _fresh()
+    start.load_into(model)
+    assert equal(by_layer(model)["stem_bn"], by_layer(whole)["stem_bn"])
+
+
 def test_layers_with_more_than_ten_arrays_keep_their_order(tmp_path: Path) -> None:
     class Many(layers.Layer):
         def build(self, shape: Any) -> None:

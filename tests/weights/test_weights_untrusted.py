@@ -175,6 +175,14 @@ def test_a_description_names_nothing_but_layers(
     assert not (tmp_path / "MARKER").exists()
 
 
+def test_how_a_network_was_trained_is_not_read(tmp_path: Path, good: Path) -> None:
+    """The optimizer and the loss of others may be anything; nobody asks for them."""
+    call = {**_SYSTEM, "config": {"command": f"mkdir {tmp_path / 'MARKER'}"}}
+    path = _edited(good, tmp_path / "a.keras", lambda config: config | {"compile_config": call})
+    assert from_file(path).output.shape == (None, 10)
+    assert not (tmp_path / "MARKER").exists()
+
+
 def test_a_description_without_end_is_refused(tmp_path: Path, good: Path) -> None:
     deep = b"[" * 200_000 + b"]" * 200_000
     path = _written(tmp_path / "a.keras", _entries(good) | {"config.json": deep})

@@ -19,7 +19,8 @@ from qbench.models.saved.stored import Stored
 # Weights hardly shrink; a file of which far more is declared than it holds is not read.
 _RATIO, _SMALL = 50, 16 << 20
 _DEPTH = 32
-_ROOTS = ("layers", "_layer_checkpoint_dependencies")  # the second: TensorFlow 2.13
+_LAYERS = "layers"
+_ROOTS = (_LAYERS, "_layer_checkpoint_dependencies")  # the second: TensorFlow 2.13
 _VARS = "vars"
 
 
@@ -46,7 +47,7 @@ def read(content: bytes, config: Mapping[str, Any] | None = None) -> Stored:
             root = next((name for name in _ROOTS if name in file), None)
             if root is None:
                 raise QbenchError("it is HDF5, but holds no weights as Keras writes them.")
-            return _keras_3(file[root], config)
+            return _keras_3(file, root, config)
     except QbenchError:
         raise
     except RecursionError as error:
@@ -87,27 +88,37 @@ def _datasets(group: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tu
 def arrays_by_place(content: bytes) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
     """The layers of a file that qbench has just written: by place, the name and the arrays."""
     with h5py.File(io.BytesIO(content), "r") as file:
-        return _by_place(file[_ROOTS[0]])
+        return _by_place(file, _LAYERS)
 
 
-def _keras_3(root: Any, config: Mapping[str, Any] | None) -> Stored:
+def _keras_3(file: Any, root: str, config: Mapping[str, Any] | None) -> Stored:
     """Weights by the names of layers, which newer files have, or by place."""
-    places = _by_place(root)
+    places = _by_place(file, root)
     names = [name for name, _ in places.values()]
     named = all(names) and len(set(names)) == len(names)
     layers = {name if named else place: arrays for place, (name, arrays) in places.items()}
-    return Stored(layers, named, False, config)
+    models = {name: file[place] for place, (name, _) in places.items() if _LAYERS in file[place]}
+    inside = {name: _inside(model) for name, model in models.items()}
+    return Stored(layers, named, False, config, inside if named else {})
 
 
-def _by_place(root: Any) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
+def _by_place(model: Any, root: str) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
     """By place, such as `layers/conv2d_1`: the name of the layer, and its arrays by place below."""
     found: dict[str, dict[str, NDArray[Any]]] = {}
-    for path, dataset in _datasets(root, ""):
+    for path, dataset in _datasets(model[root], ""):
         place, _, inside = path.partition("/")
         array = _array(dataset)
         if not is_generator(array):
             found.setdefault(place, {})[inside] = array
-    return {f"layers/{place}": (_name(root[place]), a) for place, a in found.items()}
+    return {f"{root}/{place}": (_name(model[root][place]), a) for place, a in found.items()}
+
+
+def _inside(model: Any) -> dict[str, dict[str, NDArray[Any]]]:
+    """The arrays of the layers in a model inside a model, at every depth."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for place, (name, arrays) in _by_place(model, _LAYERS).items():
+        found |= _inside(model[place]) if _LAYERS in model[place] else {name: arrays}
+    return found
 
 
 def _name(group: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -28,12 +28,14 @@ class Stored:
             places, such as `layers/conv2d_1`.
         legacy: whether the arrays have names, as in files of Keras 2; else they have numbers.
         config: the description of the network as plain data; None in a file of weights alone.
+        inside: by the name of a model inside the model, the arrays of its layers.
     """
 
     layers: Mapping[str, Arrays]
     named: bool
     legacy: bool
     config: Mapping[str, Any] | None
+    inside: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
 
     @property
     def largest(self) -> int:
