@@ -119,7 +119,7 @@ def unknown_choice(group: str, name: str, files: Collection[str]) -> str:
     names, more, broken = sorted(files), "", ""
     if takes_outside(group):
         names += _of_plugins(group)
-        more = f" or {FORMS}" + (" or FILE.keras" if group == _MODEL else "")
+        more = (", FILE.keras" if group == _MODEL else "") + f" or {FORMS}"
         broken = "".join(f" {sentence}" for sentence in PLUGINS.broken)
     allowed = f"{', '.join(names)}{more}"
     return f"{group}={name} is not known; allowed: {allowed}.{nearest(name, names)}{broken}"

@@ -118,19 +118,8 @@ def test_a_missing_file_is_named(files: Path, model: dict[str, Any], says: str) 
     assert str(error.value).startswith(says)
 
 
-@pytest.mark.parametrize(
-    ("model", "says"),
-    [
-        ({"weights": 5}, "model.weights=5 is not allowed: expected the path of a file."),
-        ({"weights": ""}, "model.weights='' is not allowed: expected the path of a file."),
-        ({"weights": "imagenet"}, "model.weights=imagenet: only model=keras_application has"),
-        ({"head": "old"}, "model.head=old is not allowed: expected keep or new."),
-        ({"freeze": [1]}, "model.freeze=[1] is not allowed: expected a list of names"),
-        ({"freeze": [""]}, "model.freeze=[] is not allowed: expected a list of names"),
-        ({"weights_strict": "yes"}, "model.weights_strict=yes is not allowed"),
-    ],
-)
-def test_wrong_values_are_refused(model: dict[str, Any], says: str) -> None:
-    with pytest.raises(QbenchError) as error:
-        _experiment(**model)
-    assert str(error.value).startswith(says)
+def test_only_an_application_has_weights_of_imagenet() -> None:
+    for name in ("resnet_v1", "keras_file"):
+        with pytest.raises(QbenchError, match="imagenet: only model=keras_application has such"):
+            _experiment(name=name, weights="imagenet")
+    assert _experiment(name="keras_application", weights="imagenet").model.begins_trained
