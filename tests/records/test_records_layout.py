@@ -15,13 +15,16 @@ ROOT = Path(qbench.__file__).parent
 OWNER = ROOT / "storage" / "layout.py"
 # Below their places lie data sets, the shipped configuration and the system's files.
 ELSEWHERE = ("data", "base")
-# The shipped configuration, the system's devices and processes, a lock for all users of a machine.
+# The shipped configuration, the system's devices and processes, a lock for all users of a machine,
+# what Keras writes into the files of networks.
 OTHERS = {
     *("cli/known.py: *.yaml", "storage/locks.py: /proc/", "storage/locks.py: /stat"),
     *(
         "storage/locks.py: /proc/sys/kernel/random/boot_id",
         "storage/locks.py: /proc/self/ns/pid",
     ),
+    *("models/saved/archive.py: config.json", "models/saved/archive.py: model.weights.h5"),
+    *("models/saved/hdf5.py: model_weights", "models/saved/hdf5.py: model_config"),
     *("engine/gpus.py: /dev", "engine/gpus.py: nvidia[0-9]*"),
     *("engine/gpus.py: qbench-", "engine/gpus.py: -gpu-", "engine/gpus.py: .lock"),
 }
