@@ -134,7 +134,7 @@ def planning(figures: Figures) -> list[str]:
     rows = [
         (runs, f"{row['median']:.2f}", f"{row['best']:.2f}")
         for runs, row in sorted(
-            figures["seconds"].items(), key=lambda item: int(item[0].replace(",", ""))
+            figures["seconds"].items(), key=lambda item: int(item[0].split()[0].replace(",", ""))
         )
     ]
     return table(("runs", "median, s", "best, s"), rows)

@@ -7,6 +7,7 @@ A name is registered in qbench, registered by a plugin, or refers to code from o
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -59,13 +60,27 @@ class Registry(Generic[T]):
         return store
 
     def add(self, name: str, item: T) -> None:
-        """Store `item` under `name`."""
+        """Store `item` under `name`.
+
+        Raises:
+            ValueError: the name is registered already. If a plugin has registered it, nobody has
+                this name any longer: which one is meant cannot be told.
+            TypeError: the item has another type than the items of this registry.
+        """
         if name in self._items:
+            if PLUGINS.origins.pop((self.key, name), None):
+                del self._items[name]
             raise ValueError(f"{self.key}: '{name}' is registered twice")
+        if not isinstance(item, self._kind):
+            raise TypeError(
+                f"{self.key}: '{name}' is of type {type(item).__name__}; expected"
+                f" {self._kind.__name__}"
+            )
         if outside.is_reference(name):
             raise ValueError(f"{self.key}: '{name}' has a colon, as references have")
         self._items[name] = item
-        PLUGINS.note(self.key, name, lambda: self._items.pop(name))
+        if not _called_by_qbench():
+            PLUGINS.note(self.key, name, lambda: self._items.pop(name, None))
 
     @contextmanager
     def lent(self, name: str, item: T) -> Iterator[None]:
@@ -118,6 +133,18 @@ class Registry(Generic[T]):
             f"{self.key}={name} is not known; allowed: {allowed}."
             f"{nearest(name, self._items)}{broken}"
         )
+
+
+def _called_by_qbench() -> bool:
+    """Whether the code that registers something is qbench's own.
+
+    A plugin may be the first to import a package of qbench, which then registers its own things.
+    """
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    name = frame.f_globals.get("__name__", "") if frame else ""
+    return str(name).partition(".")[0] == "qbench"
 
 
 def code_behind(key: str, name: str) -> outside.Code | None:

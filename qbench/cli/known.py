@@ -65,10 +65,23 @@ def files(folders: Iterable[str]) -> dict[str, list[str]]:
     }
 
 
+def hidden(folder: Path) -> list[str]:
+    """The files of a folder of configuration that Hydra passes over: qbench has others there."""
+    own = config_folder()
+    return [
+        path.relative_to(own).as_posix()
+        for path in sorted(own.rglob("*.yaml"))
+        if (there := folder / path.relative_to(own)).is_file()
+        and there.read_bytes() != path.read_bytes()
+    ]
+
+
 def unknown(key: str) -> str:
     """The error message for a key that is not a setting."""
     known = sorted(known_keys() | set(groups()))
     group = key.rpartition(".")[0]
+    if key in known:
+        return f"{key} is not a setting of what is chosen in {group}; other choices have it."
     siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
     allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
     return f"{key} is not a setting.{nearest(key, known)}{allowed}"

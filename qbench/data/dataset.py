@@ -58,7 +58,8 @@ class Dataset:
 
     Attributes:
         name: its name in the configuration.
-        train_images, test_images: (N, H, W, C) uint8.
+        train_images, test_images: (N, H, W, C) uint8. Arrays of loaded data are read-only, because
+            all runs of a process share them.
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
@@ -107,13 +108,22 @@ def _loaded(name: str, folder: str | None, code: Code | None) -> Dataset:
     digest = _hash(task, *train, *test)
     return Dataset(
         name,
-        *train,
-        *test,
+        read_only(train[0]),
+        read_only(train[1]),
+        read_only(test[0]),
+        read_only(test[1]),
         task=task,
         flip=source.flip,
         hash=digest,
         provenance=source.known.get(digest, ""),
     )
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A view of an array that no code can write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 load.cache_clear = _loaded.cache_clear  # type: ignore[attr-defined]

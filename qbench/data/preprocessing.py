@@ -36,7 +36,7 @@ class Preprocessing:
     scale: Callable[[Any], Any]
 
 
-PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing")
+PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing", Preprocessing)
 
 
 def network_input(images: Any, preprocessing: str, resolution: int | None) -> Any:

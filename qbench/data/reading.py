@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.base.foreign import called
 from qbench.data.arrays import ORDER
 
 Arrays = tuple[Any, Any, Any, Any]
@@ -26,13 +26,7 @@ def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None)
         QbenchError: the reader raised an exception, or returned another form. For an exception that
             is not a QbenchError, the message gives its text and its place in the code.
     """
-    try:
-        result = read(folder)
-    except QbenchError:
-        raise
-    except Exception as error:
-        said = ": ".join(part for part in (type(error).__name__, _line(error)) if part)
-        raise QbenchError(f"{name}: its reader failed{_place(error)} ({said}).") from error
+    result = called(f"{name}: its reader", read, folder)
     if _sequence(result, 2) and all(_sequence(half, 2) for half in result):
         (train, labels), (test, test_labels) = result
         return train, labels, test, test_labels
@@ -55,23 +49,3 @@ def _form(value: Any) -> str:
     if not isinstance(value, tuple | list):
         return f"something of type {name}"
     return f"a {name} of {len(value)} ({', '.join(type(item).__name__ for item in value[:6])})"
-
-
-def _line(error: Exception) -> str:
-    """A message without line breaks and without the full stop at its end."""
-    return " ".join(str(error).split()).removesuffix(".")
-
-
-def _place(error: Exception) -> str:
-    """` at file:line`, the innermost line of the reader's own code; empty if it has none.
-
-    Its own code is the code in the folder of the function that was called. If numpy raises an
-    error, the line that called numpy is given.
-    """
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    if not frames:
-        return ""
-    home = Path(frames[0].filename).parent
-    own = [frame for frame in frames if home in Path(frame.filename).parents]
-    frame = (own or frames)[-1]
-    return f" at {frame.filename}:{frame.lineno}"

@@ -6,17 +6,19 @@ depend on the seed of a run, so all rows and seeds of a sweep are compared on th
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
-from qbench.data.dataset import Dataset
+from qbench.base.foreign import called, said
+from qbench.data.dataset import Dataset, read_only
 
 KEY = "data.validation"
 # The second word of the generator's key. The order of batches has the number of an epoch there.
@@ -60,12 +62,12 @@ def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
         return data
     taken = np.zeros(len(data.train_images), bool)
     taken[validation_indices(data, part, seed)] = True
-    return replace(
-        data,
-        train_images=data.train_images[~taken],
-        train_labels=data.train_labels[~taken],
-        validation=(data.train_images[taken], data.train_labels[taken]),
-    )
+
+    def chosen(which: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        return read_only(data.train_images[which]), read_only(data.train_labels[which])
+
+    images, labels = chosen(~taken)
+    return replace(data, train_images=images, train_labels=labels, validation=chosen(taken))
 
 
 def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int64]:
@@ -106,6 +108,11 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
     return np.sort(order[places < shares[strata[order]]])
 
 
+def part_hash(indices: NDArray[np.int64]) -> str:
+    """SHA-256 of a division, from the result of `validation_indices`."""
+    return hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()
+
+
 def largest_remainders(counts: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     """Divide a number among strata in proportion to their sizes, by largest remainders.
 
@@ -136,14 +143,30 @@ def _number(name: str, part: float, images: int) -> int:
 
 def _strata(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """The names of the strata, and the stratum (N,) of each training image, counted from 0."""
-    images = len(data.train_images)
-    labels = data.task.strata(data.train_labels)
-    if labels is None:
-        labels = np.zeros(images, np.int64)
+    names, strata = _grouped(data)
+    _, again = _grouped(data)
+    if not np.array_equal(strata, again):
+        raise QbenchError(
+            f"task {data.task.name}: strata gives other labels for the same targets; validation"
+            " images must be the same in every run."
+        )
+    return names, strata.astype(np.int64)
+
+
+def _grouped(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+    """The different labels of the task's strata, and the number of each image's label (N,)."""
+    images, task = len(data.train_images), data.task.name
+    given = called(f"task {task}: strata", data.task.strata, data.train_labels.copy())
+    try:
+        labels = np.zeros(images, np.int64) if given is None else np.asarray(given)
+        names, strata = np.unique(labels, return_inverse=True)
+    except (TypeError, ValueError) as error:
+        raise QbenchError(
+            f"task {task}: strata gives labels that numpy does not sort ({said(error)})."
+        ) from error
     if labels.shape != (images,):
         raise QbenchError(
-            f"task {data.task.name}: strata gives shape {labels.shape}; expected one label for each"
-            f" of {images:,} images."
+            f"task {task}: strata gives shape {labels.shape}; expected one label for each of"
+            f" {images:,} images."
         )
-    names, strata = np.unique(labels, return_inverse=True)
-    return names, strata.astype(np.int64)
+    return names, strata

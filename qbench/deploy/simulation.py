@@ -8,7 +8,7 @@ import numpy as np
 
 from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
-from qbench.deploy.agreement import check_grid, is_as_in_a_file
+from qbench.deploy.agreement import check_grid, check_scale, is_as_in_a_file
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
@@ -30,8 +30,9 @@ class Simulation:
         """`model` is the trained, functional float model; `states` are the scheme's variables.
 
         Raises:
-            QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, or an
-                op gives values that are not on its declared grid.
+            QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, an op
+                gives values that are not on its declared grid, or the grid of a tensor has no step
+                above 0.
         """
         scheme = quant.quantization
         self._plan = analyse(model, scheme)
@@ -51,7 +52,9 @@ class Simulation:
                 quantizer.require_grid()
         for name, quantizer in self._quantizers.items():
             if quantizer.bits <= MOST_BITS:
-                check_grid(quantizer, *self.range_of(name))
+                ends = self.range_of(name)
+                check_scale(name, quantizer.grid(*ends).scale, quantizer.ends is not None)
+                check_grid(quantizer, *ends)
 
     def other_than_files(self) -> list[str]:
         """The tensors that an int8 file rounds or clamps in another way, on the same grid."""

@@ -57,6 +57,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     data = load(experiment.data.name, _folder_of_data(spec))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
+    run_record.check_part(experiment, data, spec.data)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 
@@ -265,7 +266,8 @@ class _Execution:
             if kept is None:
                 record["keeps_outputs"] = False
             else:
-                files["outputs"] = outputs_file(kept)
+                apart = None if held_out is None else task.kept_outputs(held_out[0])
+                files["outputs"] = outputs_file(kept, apart)
         else:
             record["status"] = "diverged"
             where = " on the validation images" if finite else ""

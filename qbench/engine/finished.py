@@ -12,6 +12,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.model_names import NO_WEIGHTS, WEIGHTS_KEY
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.engine import run_record
 from qbench.engine.spec import kind_of
 from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
@@ -85,6 +86,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"
             f" recorded {record['data']['hash'][:12]})."
         )
+    run_record.check_part(experiment, data, record["data"])
     data = split(data, experiment.data)
     network = network_for(trained, data)
     ranges = records.read_json(folder / layout.RANGES, "range averages")

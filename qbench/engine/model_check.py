@@ -86,7 +86,8 @@ def checked(
     """
     from qbench.models import build_model
     from qbench.quantize.kept_float import warnings
-    from qbench.training.repeatable import check_builds, check_repeatable
+    from qbench.training.builds import check_builds
+    from qbench.training.repeatable import check_repeatable
 
     build = partial(build_model, name, arguments, shape, task, **settings)
     model = build()

@@ -17,7 +17,6 @@ from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
-from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
 from qbench.storage import records
@@ -138,10 +137,7 @@ def _tree(
 ) -> Tree:
     """The tree of some runs of a plan."""
     schedules = [
-        phases(
-            plan.runs[number].experiment,
-            run_record.common_content(facts[number]["hash"], device),
-        )
+        plan.phases(plan.runs[number], run_record.common_content(facts[number]["hash"], device))
         for number in numbers
     ]
     share = plan.settings.engine.share

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base import environment
+from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
-from qbench.data.validation import validation_indices
+from qbench.data.validation import part_hash, validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells, has_setting
 from qbench.planning.identity import identity
@@ -48,7 +49,7 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 
     Returns:
         Plain data. `train_images` counts all training images, validation images among them.
-        `validation_images` is there only if the experiment has such a part.
+        `validation_images` and `validation_hash` are there only if the experiment has such a part.
 
     Raises:
         QbenchError: the data do not allow the validation part.
@@ -65,8 +66,27 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     }
     if chosen.validation is not None:
         part = validation_indices(data, chosen.validation, chosen.validation_seed)
-        facts["validation_images"] = len(part)
+        facts |= {"validation_images": len(part), "validation_hash": part_hash(part)}
     return facts
+
+
+def check_part(experiment: Experiment, data: Dataset, known: Mapping[str, Any]) -> None:
+    """Check that the validation images are those that a plan or a record knows.
+
+    Args:
+        experiment: the experiment of a run.
+        data: its data as they were loaded.
+        known: the facts about the data, see `data_facts`.
+
+    Raises:
+        QbenchError: they are other images, so the run would be evaluated on images of its training.
+    """
+    expected = known.get("validation_hash")
+    if expected and data_facts(experiment, data)["validation_hash"] != expected:
+        raise QbenchError(
+            f"data.validation={experiment.data.validation}: task {data.task.name} now chooses other"
+            " images of the same data than when the run was planned."
+        )
 
 
 def header(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import number_names_anew
+from qbench.base.model_arguments import check_arguments, signature_of
 from qbench.base.model_names import KEEP, KERAS_FILE
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
@@ -23,8 +22,6 @@ MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
 
 T = TypeVar("T", bound=Callable[..., Any])
 
-# Settings of the group `model`, which are no arguments of a function.
-_SETTINGS = ("weights", "weights_strict", "head", "freeze")
 # By builder, the settings that it gets as arguments.
 _READS: dict[Any, tuple[str, ...]] = {}
 
@@ -76,7 +73,7 @@ def build_model(
     builder = MODELS[name]
     settings = {"weights": weights, "head": head}
     given = {key: settings[key] for key in _READS.get(builder, ())}
-    _check_arguments(name, builder, arguments, given)
+    check_arguments(name, signature_of(name, builder), arguments, given)
     number_names_anew()
     built = _called(name, builder, {**arguments, **given}, shape, task.outputs)
     try:
@@ -94,46 +91,6 @@ def build_model(
             f"model={name} cannot be used on images of {shape}: {summary(error).rstrip('.')}."
         ) from error
     return model
-
-
-def _check_arguments(
-    name: str,
-    builder: Callable[..., Any],
-    arguments: Mapping[str, Any],
-    given: Collection[str],
-) -> None:
-    """Check that the function takes a shape, a number of classes, and these arguments by name.
-
-    `given` are the settings that it gets too.
-    """
-    signature = inspect.signature(builder)
-    try:
-        signature.bind_partial((0, 0, 0), 0)
-    except TypeError as error:
-        raise QbenchError(
-            f"model={name}: its function takes {signature}; it must take two arguments first, the"
-            " shape (height, width, channels) of an image and the number of classes."
-        ) from error
-    parameters = list(signature.parameters.values())
-    for one in (one.name for one in parameters[:2] if one.name in arguments):
-        raise QbenchError(f"model.{one}: qbench gives the function this argument itself.")
-    kinds = [parameter.kind for parameter in parameters]
-    if inspect.Parameter.VAR_KEYWORD not in kinds:
-        skipped = 0 if inspect.Parameter.VAR_POSITIONAL in kinds[:2] else 2
-        own = [parameter.name for parameter in parameters[skipped:]]
-        checks.known_keys("model", arguments, [one for one in own if one not in given])
-    needed = _without_default(parameters[2:])
-    for one in (key for key in needed if key in _SETTINGS):
-        raise QbenchError(
-            f"model={name}: its function has an argument {one}, which is a setting of qbench; call"
-            " it otherwise, or give it a default."
-        )
-    checks.required_keys("model", arguments, needed)
-
-
-def _without_default(parameters: list[inspect.Parameter]) -> list[str]:
-    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in several]
 
 
 def _called(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment, plain
+from qbench.config.experiment import Experiment, Variants, plain
 from qbench.planning import designs
+from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
-from qbench.planning.identity import identity
+from qbench.planning.identity import GroupTexts, RowPhases, identity
+from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
@@ -87,12 +89,22 @@ class Plan:
             Run(
                 row.label,
                 row.label if len(seeds) == 1 else f"{row.label} seed {seed}",
-                row.experiment.with_values({"seed": seed}),
+                _with_seed(row.experiment, seed),
             )
             for row in self.rows
             if row.reason is None
             for seed in seeds
         ]
+
+    def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
+        """The phases of one of the runs; see `qbench.planning.identity.phases`."""
+        return self._row_phases[run.row].of(run.experiment.seed, common)
+
+    @cached_property
+    def _row_phases(self) -> dict[str, RowPhases]:
+        texts = GroupTexts()
+        applicable = (row for row in self.rows if row.reason is None)
+        return {row.label: RowPhases(row.experiment, texts) for row in applicable}
 
     @cached_property
     def derived(self) -> list[DerivedRow]:
@@ -111,6 +123,11 @@ class Plan:
         derived = [row.label for row in self.derived]
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
+
+
+def _with_seed(experiment: Experiment, seed: int) -> Experiment:
+    """An experiment with a seed; the same one if it has this seed."""
+    return experiment if experiment.seed == seed else replace(experiment, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -183,26 +200,29 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
         composed: the default experiment for each combination in `outline.choices`.
 
     Raises:
-        QbenchError: a level is not allowed, the default configuration cannot be run, or the metrics
-            of the data sets do not fit into one table.
+        QbenchError: a level is not allowed, the default configuration cannot be run, the function
+            of a model does not take its arguments, or the metrics of the data sets do not fit into
+            one table.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
+    variants = Variants()
 
     def at_levels(values: Mapping[str, Any]) -> Experiment:
         rest = {key: value for key, value in values.items() if key not in GROUPS}
-        return bases[choices_in(values)].with_values(rest)
+        return variants.of(bases[choices_in(values)], rest)
 
     default = at_levels(outline.first)
 
     def at_changes(changes: Changes) -> Experiment:
         if any(key in GROUPS for key in changes):
             return at_levels(outline.first | changes)
-        return default.with_values(changes)
+        return variants.of(default, changes)
 
     rows = designs.rows(outline.table, at_changes)
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
+    check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data.name for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))

@@ -14,6 +14,8 @@ from qbench.tasks.task import Task
 from qbench.testing.assertions import calling, see
 
 _NAME = "checked_data"
+# The share of test images that may be training images too; published sets have a few.
+_SAME = 0.1
 _PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -107,16 +109,32 @@ def _check_parts(data: Dataset) -> None:
     see(not same, "the test images are the training images.")
     for name in ("train_images", "test_images"):
         images = getattr(data, name)
-        see(images.min() < images.max(), f"all pixels of {name} are {images.min()}.")
+        low, high = images.min(), images.max()
+        see(low < high, f"all pixels of {name} are {low}.")
+        see(high > 1, f"the pixels of {name} are 0 or 1; expected values from 0 to 255.")
+    known = {image.tobytes() for image in data.train_images}
+    again = sum(image.tobytes() in known for image in data.test_images)
+    see(
+        again <= _SAME * len(data.test_images),
+        f"{again} of {len(data.test_images)} test images are training images too; divide the images"
+        " before you copy or augment them.",
+    )
 
 
 def _check_classes(data: Dataset) -> None:
-    """Check that the labels of a classification use the last class."""
+    """Check that the training images of a classification show every class."""
     if not isinstance(data.task, Classification):
         return
+    count = data.task.outputs
     largest = max(int(data.train_labels.max()), int(data.test_labels.max()))
     see(
-        largest == data.task.outputs - 1,
-        f"classes is {data.task.outputs}, and the largest label is {largest}; expected labels from"
-        f" 0 to {data.task.outputs - 1}.",
+        largest == count - 1,
+        f"classes is {count}, and the largest label is {largest}; expected labels from 0 to"
+        f" {count - 1}.",
+    )
+    missing = sorted(set(range(count)) - set(data.train_labels.tolist()))
+    see(
+        not missing,
+        f"no training image has the label {', '.join(map(str, missing[:5]))}; expected every label"
+        f" from 0 to {count - 1}.",
     )

@@ -63,6 +63,7 @@ class Network:
         self.optimizer = build_optimizer(experiment.train)
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
+        self._initial: dict[int, list[NDArray[Any]]] = {}  # of the last seed
         self.steps = Steps(experiment, data, self.model, self.optimizer, self.averages)
         self._plain = SchemeState(None, self.model, experiment.train)
         self._plain.compiled.views[None] = float_view
@@ -95,6 +96,17 @@ class Network:
             QbenchError: the function of the model builds a different network each time, or the file
                 of the trained weights cannot be used.
         """
+        if seed not in self._initial:
+            self._initial = {seed: self._drawn(seed)}
+        for variable, value in zip(_kept(self.model), self._initial[seed], strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
+            variable.assign(value)
+        for variable in self.averages.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+
+    def _drawn(self, seed: int) -> list[NDArray[Any]]:
+        """The values of all kept variables of a new network with this seed."""
         keras.utils.set_random_seed(seed)
         fresh = self._build()
         shapes, others = ([v.shape for v in _kept(m)] for m in (self.model, fresh))
@@ -105,12 +117,7 @@ class Network:
             )
         if self.start:
             self.start.load_into(fresh)
-        for variable, value in zip(_kept(self.model), _kept(fresh), strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
-            variable.assign(value)
-        for variable in self.averages.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+        return [variable.numpy() for variable in _kept(fresh)]
 
     def applied(self, scheme: Scheme | None) -> SchemeState:
         """The variables of a scheme for this network, which are made when they are needed.

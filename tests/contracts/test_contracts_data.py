@@ -17,10 +17,11 @@ from qbench.testing import check_data
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (30, 4, 4, 1), np.uint8)
 LABELS = np.arange(30) % 3
+TEST = RANDOM.integers(0, 256, (15, 4, 4, 1), np.uint8)
 
 
 def parts(
-    images: Any = IMAGES, labels: Any = LABELS, test: Any = IMAGES[::2], test_labels: Any = None
+    images: Any = IMAGES, labels: Any = LABELS, test: Any = TEST, test_labels: Any = None
 ) -> Any:
     return images, labels, test, LABELS[::2] if test_labels is None else test_labels
 
@@ -100,7 +101,23 @@ BROKEN: dict[str, tuple[Any, str]] = {
         reads(test=IMAGES, test_labels=LABELS),
         "the test images are the training images",
     ),
-    "black": (reads(test=0 * IMAGES[::2]), "all pixels of test_images are 0"),
+    "the same in part": (
+        reads(test=np.concatenate([TEST[:13], IMAGES[:2]])),
+        "2 of 15 test images are training images too; divide the images before",
+    ),
+    "scaled and rounded": (
+        reads(IMAGES // 128, test=TEST // 128),
+        "the pixels of train_images are 0 or 1; expected values from 0 to 255",
+    ),
+    "no first class": (
+        replace(reads(labels=LABELS + 1, test_labels=LABELS[:15] + 1), classes=4),
+        "no training image has the label 0; expected every label from 0 to 3",
+    ),
+    "a class only in the test": (
+        reads(labels=np.where(LABELS == 1, 2, LABELS)),
+        "no training image has the label 1; expected",
+    ),
+    "black": (reads(test=0 * TEST), "all pixels of test_images are 0"),
 }
 
 

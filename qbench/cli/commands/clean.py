@@ -5,7 +5,7 @@ from __future__ import annotations
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.engine.cleaning import clean
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests
 
 HELP = """usage: qbench clean DIR
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         raise QbenchError("qbench clean takes one folder: qbench clean DIR.")
     folder = given(arguments[0])
     if (folder / layout.MANIFEST).is_file():
-        root = layout.root_of_sweep(folder, records.read_manifest(folder))
+        root = layout.root_of_sweep(folder, manifests.read_manifest(folder))
     elif layout.segments_folder(folder).is_dir():
         root = folder
     else:

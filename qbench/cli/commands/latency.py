@@ -11,7 +11,7 @@ from qbench.base.paths import given
 from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.latency import LatencySettings, measure
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests, records
 from qbench.tasks.task import metrics_of
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
@@ -119,7 +119,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
 
 def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, Any]) -> None:
     """Measure every converted run of a sweep; for any other run, print why it is not measured."""
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     done, label = 0, ""
     for row in manifest["rows"]:
