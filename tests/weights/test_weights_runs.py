@@ -118,22 +118,20 @@ def test_the_graph_is_that_of_the_file(here: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_run_begins_where_another_ended(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its own network, weights from the folder of a run, everything but the head kept or not."""
     run = f"out/runs/{_run(here).name}"
-    begin = ["train", "model=net.py:build", f"model.weights={run}", "train=finetune", *SMALL]
-    assert main([*begin, "train.learning_rate=0", "quant=none"]) == 0
+    shutil.copy(here / run / "model.weights.h5", here / "begin.weights.h5")
+    still = ["model=net.py:build", "train=finetune", *SMALL, "train.learning_rate=0", "quant=none"]
+    assert main(["train", *still, "model.weights=begin.weights.h5"]) == 0
     said = capsys.readouterr()
-    assert f"model.weights={run}: 4 of 4 layers begin with its weights" in said.err
+    assert "model.weights=begin.weights.h5: 4 of 4 layers begin with its weights" in said.err
     mine = Path(said.out.splitlines()[0].rpartition("  ")[2])
     before, after = _weights(_run(here)), _weights(mine)
     assert equal(before["logits"], after["logits"])
-    assert _record(mine)["start"]["weights"] == f"model.weights={run}"
-    shutil.copytree(here / run, here / "moved")
-    (here / "moved" / "model.weights.h5").rename(here / "begin.weights.h5")
-    # Afterwards it is a run like any other, and the weights at its start are not needed again.
-    again = ["train", "model=net.py:build", "model.weights=begin.weights.h5", *begin[3:]]
-    assert main([*again, "train.learning_rate=0", "quant=none"]) == 0
+    assert _record(mine)["start"]["weights"] == "model.weights=begin.weights.h5"
+    # The folder of the run has the same content.
+    assert main(["train", *still, f"model.weights={run}"]) == 0
     assert str(mine) in capsys.readouterr().out
+    # Afterwards it is a run like any other, and the weights at its start are not needed again.
     (here / "begin.weights.h5").unlink()
     assert main(["evaluate", str(mine)]) == 0
 
