@@ -35,7 +35,9 @@ class Registry(Generic[T]):
 
     by_key: ClassVar[dict[str, Registry[Any]]] = {}
 
-    def __init__(self, key: str, kind: Any = object, outside: bool = True) -> None:
+    def __init__(
+        self, key: str, kind: Any = object, outside: bool = True, functions: bool = False
+    ) -> None:
         """An empty registry.
 
         Args:
@@ -43,10 +45,12 @@ class Registry(Generic[T]):
             kind: the type that code from outside must have. A function without arguments that
                 returns it is accepted, too.
             outside: whether names may refer to code from outside.
+            functions: whether a function with arguments that returns the type may stand there, too.
         """
         self.key = key
         self._kind = kind
         self._outside = outside
+        self._functions = functions
         self._items: dict[str, T] = {}
         Registry.by_key.setdefault(key, self)
 
@@ -71,7 +75,8 @@ class Registry(Generic[T]):
             if PLUGINS.origins.pop((self.key, name), None):
                 del self._items[name]
             raise ValueError(f"{self.key}: '{name}' is registered twice")
-        if not isinstance(item, self._kind):
+        function = self._functions and inspect.isfunction(item)
+        if not isinstance(item, self._kind) and not function:
             raise TypeError(
                 f"{self.key}: '{name}' is of type {type(item).__name__}; expected"
                 f" {self._kind.__name__}"
@@ -120,7 +125,7 @@ class Registry(Generic[T]):
             return self._items[name]
         PLUGINS.load()
         if self._outside and outside.is_reference(name):
-            return object_of(self.key, name, self._kind)  # type: ignore[no-any-return]
+            return object_of(self.key, name, self._kind, self._functions)  # type: ignore[no-any-return]
         if name not in self._items:
             raise QbenchError(self.unknown(name))
         return self._items[name]

@@ -76,12 +76,27 @@ def hidden(folder: Path) -> list[str]:
     ]
 
 
+def _of_files(group: str) -> dict[str, list[str]]:
+    """The keys in the files of a group, such as `data`, and the names of the files."""
+    from omegaconf import OmegaConf
+
+    found: dict[str, list[str]] = {}
+    for path in sorted((config_folder() / group).glob("*.yaml")) if group in groups() else ():
+        for name in map(str, OmegaConf.load(path)):
+            found.setdefault(f"{group}.{name}", []).append(path.stem)
+    return found
+
+
 def unknown(key: str) -> str:
     """The error message for a key that is not a setting."""
-    known = sorted(known_keys() | set(groups()))
     group = key.rpartition(".")[0]
-    if key in known:
-        return f"{key} is not a setting of what is chosen in {group}; other choices have it."
-    siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
+    of_files = _of_files(group)
+    if key in of_files:
+        names = ", ".join(f"{group}={name}" for name in of_files[key])
+        return f"{key} is not a setting of this choice; it is one of {names}."
+    known = sorted(known_keys() | set(groups()) | set(of_files))
+    siblings = (
+        [name for name in sorted(known_keys()) if name.startswith(f"{group}.")] if group else []
+    )
     allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
     return f"{key} is not a setting.{nearest(key, known)}{allowed}"

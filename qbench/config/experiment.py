@@ -143,25 +143,18 @@ SETTINGS: tuple[Setting, ...] = tuple(
 
 def plain(value: Any) -> Any:
     """A group or a value as plain data."""
-    if isinstance(value, Model | Choice):
-        settings = {one.name: plain(getattr(value, one.name)) for one in _declared(value)}
-        return {"name": value.name, **settings, **value.arguments}
     if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        found = {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        return found | found.pop("arguments", {})
     return list(value) if isinstance(value, tuple) else value
 
 
-def _declared(node: Model | Choice) -> tuple[Setting, ...]:
-    """The settings beside the name and the arguments."""
-    return declared(Model) if isinstance(node, Model) else ()
-
-
-def _has_argument(node: Model | Choice, name: str) -> bool:
+def _has_argument(node: Any, name: str) -> bool:
     """Whether a name is an argument.
 
     Code from outside and Keras' applications check their arguments when they are called.
     """
-    if name == "name" or name in {one.name for one in _declared(node)}:
+    if not isinstance(node, Model | Choice | Data) or name in {one.name for one in fields(node)}:
         return False
     return name in node.arguments or is_reference(node.name) or node.name == KERAS_APPLICATION
 
@@ -169,7 +162,7 @@ def _has_argument(node: Model | Choice, name: str) -> bool:
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
     """A copy of a dataclass with the value at `path` replaced; error messages name `key`."""
     name, *rest = path
-    if isinstance(node, Model | Choice) and not rest and _has_argument(node, name):
+    if not rest and _has_argument(node, name):
         return replace(node, arguments={**node.arguments, name: value})
     if name not in {entry.name for entry in fields(node)} or name == "arguments":
         raise QbenchError(f"{key} is not a setting.")

@@ -19,6 +19,7 @@ from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.base.foreign import called, said
 from qbench.data.dataset import Dataset, read_only
+from qbench.data.rows import Images, subset
 
 KEY = "data.validation"
 # The second word of the generator's key. The order of batches has the number of an epoch there.
@@ -46,9 +47,9 @@ def split(data: Dataset, chosen: Chosen) -> Dataset:
         chosen: the settings of the validation part.
 
     Returns:
-        The same data if there is no such part. Otherwise `validation` holds the images and targets
-        of the part, and the training images are the others. Both keep their order. `hash` stays the
-        hash of the whole data.
+        The same data if no part is chosen. Otherwise `validation` holds the images and targets
+        of the part, and the training images are the others. Both keep their order. Images on disk
+        are not copied. `hash` stays the hash of the whole data.
 
     Raises:
         QbenchError: see `validation_indices`.
@@ -63,8 +64,9 @@ def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
     taken = np.zeros(len(data.train_images), bool)
     taken[validation_indices(data, part, seed)] = True
 
-    def chosen(which: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-        return read_only(data.train_images[which]), read_only(data.train_labels[which])
+    def chosen(which: NDArray[np.bool_]) -> tuple[Images, NDArray[Any]]:
+        images = read_only(subset(data.train_images, which))
+        return images, read_only(data.train_labels[which])
 
     images, labels = chosen(~taken)
     return replace(data, train_images=images, train_labels=labels, validation=chosen(taken))
@@ -85,9 +87,12 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
         seed: the seed of the division.
 
     Raises:
-        QbenchError: the part has no image, no training image is left, or no training image is left
-            of a stratum.
+        QbenchError: the data have validation images of their own, the part has no image, no
+            training image is left, or no training image is left of a stratum.
     """
+    if data.validation is not None:
+        own = f"null, because {data.name} has {len(data.validation[0]):,} validation images already"
+        raise checks.wrong(KEY, part, own)
     number = _number(data.name, part, len(data.train_images))
     names, strata = _strata(data)
     counts = np.bincount(strata)

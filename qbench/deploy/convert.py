@@ -296,5 +296,5 @@ def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
     forward = network.forward(fixed(experiment.quant), experiment.scheme)
     size = experiment.eval.batch_size
     return np.concatenate(
-        [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
+        [forward(np.asarray(images[k : k + size])).numpy() for k in range(0, len(images), size)]
     )

@@ -25,6 +25,6 @@ def input_batches(experiment: Experiment, images: Any, size: int = BATCH) -> Ite
 def network_inputs(experiment: Experiment, images: Any) -> Values:
     """The network input of (N, H, W, C) uint8 images, (N, H, W, C) float32."""
     settings = experiment.data
-    read = network_input(images, settings.preprocessing, settings.resolution)
+    read = network_input(np.asarray(images), settings.preprocessing, settings.resolution)
     result: Values = read.numpy()
     return result

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
-from qbench.data import Dataset, load, split
+from qbench.data import Dataset, load_chosen, split
 from qbench.engine import run_record
 from qbench.engine.progress import figures_line, say
 from qbench.engine.resolve import ResolvedDerived, ResolvedPlan, by_data
@@ -156,7 +156,7 @@ def _results(
     kind: Kind, experiment: Experiment, members: list[Member], record: run_record.Record
 ) -> dict[str, Any]:
     """Compute a derived run; add its results to the record, return its other files."""
-    whole = load(experiment.data.name, experiment.data.dir)
+    whole = load_chosen(experiment.data)
     for member in members:
         if member.record["data"]["hash"] != whole.hash:
             raise QbenchError(

@@ -77,10 +77,10 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
     trained = _without_file(experiment)
     _check_code(folder, trained, record.get("code", {}))
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load, split
+    from qbench.data import load_chosen, split
     from qbench.engine.networks import network_for
 
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load_chosen(experiment.data)
     if data.hash != record["data"]["hash"]:
         raise QbenchError(
             f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"

@@ -21,7 +21,7 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
     """Build and check models, and the trained weights that their training begins with.
 
     Args:
-        models: see `qbench.planning.plan.network_of`.
+        models: see `qbench.planning.plan.network_entry`.
         say: called with a line for each layer whose kernels stay float in every configuration, and
             with the listing of trained weights.
 
@@ -29,14 +29,15 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
         QbenchError: a model cannot be built, qbench cannot train it repeatably, or the trained
             weights are not of this model.
     """
-    from qbench.data import DATASETS
+    from qbench.data import DataChoice, source_of
     from qbench.data.preprocessing import input_shape
     from qbench.models import MODELS
 
-    for plain, data, resolution, preprocessings in models:
+    for plain, data, preprocessings in models:
         chosen: Model = named(Model, "model", plain)
-        source = DATASETS[data]
-        shape, task = input_shape(source.shape, resolution), source.make_task()
+        choice = DataChoice(*data)
+        source = source_of(choice)
+        shape, task = input_shape(source.shape, choice.resolution), source.make_task()
         files = [given_file(*one, WEIGHTS).sha256 for one in chosen.files.items()]
         about = chosen.weights_strict, tuple(preprocessings), tuple(files)
         key = (MODELS[chosen.name], chosen.as_key(), about, shape, task)

@@ -49,14 +49,16 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 
     Returns:
         Plain data. `train_images` counts all training images, validation images among them.
-        `validation_images` and `validation_hash` are there only if the experiment has such a part.
+        `validation_images` is there only if there is such a part, `validation_hash` only if
+        `data.validation` chooses it. `classes` has the names of the classes, `left_out` what the
+        reader left out.
 
     Raises:
         QbenchError: the data do not allow the validation part.
     """
     chosen = experiment.data
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
-    facts = {
+    facts: dict[str, Any] = {
         "name": data.name,
         "hash": data.hash,
         "note": note,
@@ -64,9 +66,16 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
         "test_images": len(data.test_images[: experiment.eval.limit]),
         "task": data.task.as_record(),
     }
+    if data.class_names:
+        facts["classes"] = list(data.class_names)
+    if data.left_out:
+        facts["left_out"] = dict(data.left_out)
     if chosen.validation is not None:
         part = validation_indices(data, chosen.validation, chosen.validation_seed)
         facts |= {"validation_images": len(part), "validation_hash": part_hash(part)}
+    elif data.validation is not None:
+        facts["validation_images"] = len(data.validation[0])
+        facts["train_images"] += facts["validation_images"]
     return facts
 
 
@@ -131,7 +140,7 @@ def header(
     if "validation_images" in data:
         record["validation"] = {
             "images": data["validation_images"],
-            "seed": experiment.data.validation_seed,
+            "seed": experiment.data.validation_seed if experiment.data.validation else None,
             "metrics": None,
         }
     return record

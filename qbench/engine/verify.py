@@ -11,7 +11,7 @@ import numpy as np
 from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
-from qbench.data import load, split
+from qbench.data import load_chosen, split
 from qbench.engine.execute import execute
 from qbench.engine.model_check import check_models
 from qbench.engine.networks import network_for
@@ -87,7 +87,7 @@ def _trained_alone(experiment: Experiment) -> Any:
     """The network after training without interruption; None if it diverged."""
     from qbench.training.loop import train
 
-    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
+    data = split(load_chosen(experiment.data), experiment.data)
     network = network_for(experiment, data)
     network.initialise(experiment.seed)
     try:

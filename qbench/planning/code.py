@@ -14,7 +14,7 @@ from qbench.base.setting import Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.config.groups import Data
 from qbench.config.model import Model
-from qbench.data import DATASETS
+from qbench.data import DATASETS, Chosen, source_of
 from qbench.planning.factors import takes_effect
 from qbench.storage.layout import WEIGHTS
 
@@ -48,7 +48,7 @@ def code_in(group: Group) -> dict[str, Code]:
             if behind is not None:
                 found[f"{one.check.registry}={name}"] = behind
     if isinstance(group, Data) and (own := found.get(f"{_DATA}={group.name}")):
-        found |= _of_task(group.name, own)
+        found |= _of_task(group, own)
     return found
 
 
@@ -129,10 +129,10 @@ def _names(value: Any) -> Iterator[str]:
             yield name
 
 
-def _of_task(name: str, own: Code) -> dict[str, Code]:
+def _of_task(chosen: Chosen, own: Code) -> dict[str, Code]:
     """The code of the class of a data set's task, by module, without the data set's own files."""
     found: dict[str, Code] = {}
-    for kind in type(DATASETS[name].make_task()).__mro__:
+    for kind in type(source_of(chosen).make_task()).__mro__:
         if kind.__module__.partition(".")[0] in _QBENCH or own.defines(kind):
             continue
         behind = code_of_module(kind.__module__)

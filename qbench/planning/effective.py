@@ -14,7 +14,7 @@ from typing import Any
 
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect, Group
 from qbench.config.experiment import SETTINGS, Experiment, plain
-from qbench.config.groups import Train
+from qbench.config.groups import Data, Train
 from qbench.config.model import Model
 from qbench.config.quant import Quant
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
@@ -113,6 +113,8 @@ def _top_level() -> tuple[str, ...]:
 def _written_out(group: Group) -> Settings:
     """The settings with an effect, with names of code from outside."""
     settings = until(group, plain_settings(group), (FIRST_STEP, QUANTIZED, EVALUATION))
+    if isinstance(group, Data):  # the hash of the data counts instead
+        settings = {name: value for name, value in settings.items() if name not in group.arguments}
     for name, neutral in _neutral(group.prefix):
         if settings.get(name, UNSET) == neutral:
             del settings[name]

@@ -45,15 +45,6 @@ class Run:
     experiment: Experiment
 
 
-def network_of(experiment: Experiment) -> list[Any]:
-    """What a network is checked with, as plain data.
-
-    The group `model`, the name of the data set, the resolution and a list of preprocessings.
-    """
-    data = experiment.data
-    return [plain(experiment.model), data.name, data.resolution, [data.preprocessing]]
-
-
 @dataclass(frozen=True)
 class Plan:
     """A design with all its configurations.
@@ -70,10 +61,10 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """The different networks of the runs: see `network_of`."""
+        """The different networks of the runs: see `network_entry`."""
         found: list[list[Any]] = []
         for run in self.runs:
-            *network, preprocessings = network_of(run.experiment)
+            *network, preprocessings = network_entry(run.experiment)
             known = next((one for one in found if one[:-1] == network), None)
             if known is None:
                 found.append([*network, preprocessings])
@@ -119,7 +110,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
-        content = [[identity(row.experiment), row.reason] for row in self.rows]
+        content = [[_content(row.experiment), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
@@ -156,6 +147,22 @@ class Outline:
         """All combinations of group choices in the table; each has its own default experiment."""
         of_rows = (choices_in(self.first | changes) for changes in self.table)
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
+
+
+def _content(experiment: Experiment) -> Any:
+    """What tells one row of a sweep from the others."""
+    arguments = dict(experiment.data.arguments)
+    return [identity(experiment), arguments] if arguments else identity(experiment)
+
+
+def network_entry(experiment: Experiment) -> list[Any]:
+    """What a network is checked with, as plain data.
+
+    The group `model`, the settings that choose the data set, and a list of preprocessings.
+    """
+    data = experiment.data
+    chosen = [data.name, data.dir, data.resolution, dict(data.arguments)]
+    return [plain(experiment.model), chosen, [data.preprocessing]]
 
 
 def choices_in(values: Mapping[str, Any]) -> Choices:
@@ -224,5 +231,5 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     if reason:
         raise QbenchError(reason)
     check_models(row.experiment for row in rows if row.reason is None)
-    check_table(row.experiment.data.name for row in rows if row.reason is None)
+    check_table(row.experiment.data for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))

@@ -11,6 +11,7 @@ from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import DRAWS, PREPROCESSING, network_input
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.training.feeding import batch_reader, batch_signature
 from qbench.training.frozen import Frozen
 from qbench.training.randomness import generator_states, set_states
 from qbench.training.scheme_state import SchemeState
@@ -48,23 +49,21 @@ class Steps:
             applied: the scheme of the step with its variables.
             phase: the phase of the step.
         """
-        images = tf.constant(self._data.train_images)
-        targets = tf.constant(self._data.train_labels)
+        read = batch_reader(self._data)
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
 
         @tf.function(
-            input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
+            input_signature=[*batch_signature(self._data), whole, whole],
             autograph=False,  # Keras does not convert the code of layers either
             jit_compile=self._jit,
         )
-        def train_step(indices: Any, seed: Any, step: Any) -> Any:
+        def train_step(*given: Any) -> Any:
+            *batch, seed, step = given
             set_states(states, seed, step)
             frozen = Frozen(applied.masks(phase))
-            x, wanted = self.augmented(
-                tf.gather(images, indices), tf.gather(targets, indices), seed, step
-            )
+            x, wanted = self.augmented(*read(*batch), seed, step)
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
                 loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import regression_task
+from PIL import Image
 
-from qbench.data import DATASETS, Source, load
+from qbench.data import DATASETS, DataChoice, Source, load, source_of
 from qbench.testing import check_data
 
 RANDOM = np.random.default_rng(0)
@@ -47,6 +48,16 @@ def test_a_data_set_keeps_it(source: Source) -> None:
 def test_a_data_set_of_a_folder_keeps_it(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", IMAGES)
     check_data(replace(SOURCE, read=of_folder), tmp_path)
+
+
+def test_a_folder_of_image_files_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QBENCH_CACHE", str(tmp_path / "cache"))
+    for number, pixels in enumerate(IMAGES):
+        path = tmp_path / "photos" / f"class {LABELS[number]}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[..., 0]).save(path)
+    arguments = {"split": [0.5, 0.5], "channels": 1}
+    check_data(source_of(DataChoice("image_folder", str(tmp_path / "photos"), None, arguments)))
 
 
 HELD = IMAGES.copy()

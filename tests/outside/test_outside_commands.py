@@ -43,15 +43,15 @@ REFUSED = {
         "model.wdth is not a setting; did you mean model.width? Allowed: width."
     ),
     "model=resnet8 model.width=3": (
-        "model.width is not a setting of what is chosen in model; other choices have it."
+        "model.width is not a setting of this choice; it is one of model=resnet20"
     ),
     "model=nets/no.py:build": "model=nets/no.py:build: no such file (",
     "model=nets/parts.py:NOTHING": "an int stands there; expected a function.",
     "model=nets/mine.py:layers": "a module stands there; expected a function.",
     "model=own": "model=FILE.py:FUNCTION: no such file (",
     "model=nets/mine.py": "or FILE.py:NAME or package.module:NAME.",
-    "data=nets/mine.py:build": "expected a Source, or a function without arguments that returns",
-    "data=nets/parts.py:NOTHING": "data=nets/parts.py:NOTHING: an int stands there; expected a",
+    "data=nets/mine.py:build": "needs data.classes; expected a value for it, or a Source",
+    "data=nets/parts.py:NOTHING": "an int stands there; expected a Source, or a function that",
     "quant/scheme=nets/parts.py:NOTHING": "an int stands there; expected a SchemeKind",
     "quant.op=nets/parts.py:NOTHING": "an int stands there; expected an Op, or a function",
     "data.preprocessing=nets/parts.py:NOTHING": "an int stands there; expected a Preprocessing, or",

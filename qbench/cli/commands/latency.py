@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.cli.commands.converted import converted_file
@@ -96,6 +98,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
 
     run = bring_back(folder, changes)
     from qbench.data.preprocessing import network_input
+    from qbench.data.rows import gathered
     from qbench.deploy.export import export_model
     from qbench.deploy.lite import convert
 
@@ -106,8 +109,8 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
         files = {"float": convert(model, "float"), **files}
     data, images = run.experiment.data, run.data.test_images
     count = -(-settings.batch // len(images))
-    images = images.repeat(count, axis=0)[: settings.batch]
-    inputs = network_input(images, data.preprocessing, data.resolution).numpy()
+    chosen = gathered(images, np.arange(settings.batch) // count)
+    inputs = network_input(chosen, data.preprocessing, data.resolution).numpy()
     measured = {
         "file": report["file"],
         "sha256": report["sha256"],

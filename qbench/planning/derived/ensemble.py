@@ -9,7 +9,7 @@ import numpy as np
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
-from qbench.data import DATASETS
+from qbench.data import source_of
 from qbench.data.dataset import Dataset
 from qbench.planning.derived.kind import DERIVED, DerivedRow, DerivedRun, Kind, Member
 from qbench.planning.designs import Row
@@ -45,11 +45,11 @@ class Ensemble(Kind):
             QbenchError: the task of a row keeps no outputs.
         """
         counts = settings.design.ensembles
-        for name in dict.fromkeys(row.experiment.data.name for row in rows if counts):
-            if not keeps_outputs(DATASETS[name].make_task()):
+        for data in {id(row.experiment.data): row.experiment.data for row in rows}.values():
+            if counts and not keeps_outputs(source_of(data).make_task()):
                 raise QbenchError(
-                    f"design.ensembles={checks.show(counts)}: the task of data.name={name} keeps"
-                    " no outputs, and ensembles are computed from them."
+                    f"design.ensembles={checks.show(counts)}: the task of data.name={data.name}"
+                    " keeps no outputs, and ensembles are computed from them."
                 )
         return [_ensembles(row, count, settings.seeds) for count in counts for row in rows]
 
