@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -259,15 +260,20 @@ class _Trained:
         """Check that another network continues from a saved state with the same bits."""
         other = Network(self.chosen, self.data)
         other.initialise(1)
-        other.set_state(before, self.chosen.scheme)
+        scheme = self.made_again()
+        other.set_state(before, scheme)
         self.step(other, phase, number)
-        again = other.state([], self.chosen.scheme).arrays
+        again = other.state([], scheme).arrays
         for name, array in self.state().arrays.items():
             see(
                 np.array_equal(array, again[name]),
                 f"a run that continues in the phase {phase} gets other values of {name}; keep in"
                 " variables of the scheme everything that its steps need.",
             )
+
+    def made_again(self) -> Scheme | None:
+        """The scheme as another process would make it, without what this one has kept in it."""
+        return replace(self.chosen.quant).chosen_scheme
 
     def check_end(self) -> None:
         """Begin the phases after the last step, and check what is saved and evaluated."""
@@ -283,11 +289,11 @@ class _Trained:
             other = Network(self.chosen, self.data)
             other.initialise(1)
             values = self.network.applied(self.scheme).saved()
-            other.restore(path, self.network.ranges(), self.chosen.scheme, values)
+            other.restore(path, self.network.ranges(), self.made_again(), values)
         same = np.array_equal(outputs, self.outputs(other))
         see(same, "a finished network that is loaded gives other outputs.")
 
     def outputs(self, network: Network) -> Any:
         """The outputs of the finished network for all images."""
-        forward = network.forward(self.scheme.quantization, self.chosen.scheme)
+        forward = network.forward(self.scheme.quantization, self.made_again())
         return np.asarray(forward(self.data.test_images))
