@@ -37,12 +37,17 @@ def place_of(optimizer: Any, variable: Any) -> int:
 
 
 def number_names_anew() -> None:
-    """Restart the numbers in the names of unnamed layers.
+    """Restart the numbers in the names of unnamed layers, and leave scopes that stayed open.
 
-    Keras counts unnamed layers in the whole process. `keras.utils.clear_session` restarts the count
-    too, but it also forgets the random seed.
+    Keras counts unnamed layers in the whole process. A model that fails in a certain way while it
+    is built leaves its name in front of the names of all later variables.
+    `keras.utils.clear_session` does both too, but it also forgets the random seed.
     """
     with suppress(ImportError):
         from keras.src.utils.naming import reset_uids
 
         reset_uids()
+    with suppress(ImportError):
+        from keras.src.backend.common.global_state import set_global_attribute
+
+        set_global_attribute("name_scope_stack", [])

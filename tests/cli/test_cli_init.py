@@ -34,8 +34,8 @@ def test_the_commands_of_its_readme_are_understood(
 
 
 def test_it_runs_with_its_own_images_and_network(made: Path) -> None:
-    few = ["design.factors=[]", "train.steps=12", "model.width=4", "isolate=false", "workers=1"]
-    assert main(["sweep", *STUDY, *few, "out=results"]) == 0
+    few = ["design.factors=[]", "train.steps=12", "model.width=4", "isolate=false", "threads=2"]
+    assert main(["sweep", *STUDY, *few, "workers=1", "out=results"]) == 0
     rows = list(csv.DictReader((made / "results" / "table.csv").open()))
     assert [row["status"] for row in rows] == ["ok", "ok"]
     assert all(row["validation_accuracy"] for row in rows)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from qbench.base import keras_private
@@ -85,3 +86,19 @@ def test_an_optimizer_knows_the_place_of_a_variable() -> None:
     optimizer.build(variables)
     assert [keras_private.place_of(optimizer, one) for one in variables] == [0, 1, 2]
     assert [slot.shape for slot in optimizer.momentums] == [one.shape for one in variables]
+
+
+def test_a_model_that_could_not_be_built_leaves_no_name_behind() -> None:
+    """Its name would stand in front of the names of all later variables."""
+    failed = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="a b")], name="failed")
+    with pytest.raises(ValueError, match="not a valid"):
+        tf.function(failed, autograph=False)(tf.zeros((1, 2)))
+    assert "failed" in _kernel(), "Keras no longer does so: leave it out of number_names_anew"
+    keras_private.number_names_anew()
+    assert _kernel() == "late/kernel"
+
+
+def _kernel() -> str:
+    layer = layers.Dense(1, name="late")
+    layer.build((None, 2))
+    return str(layer.kernel.path)

@@ -11,8 +11,8 @@ import qbench
 
 ROOT = Path(qbench.__file__).parent
 WORDS = re.compile(r"logit|cross.?entropy|top_?k|precision_macro", re.IGNORECASE)
-# Builders of classifiers call their last layer so.
-OWN = ("tasks/", "models/")
+# Builders of classifiers call their last layer so, and a new study has one.
+OWN = ("tasks/", "models/", "cli/starter/")
 
 
 def _texts(source: str) -> Iterator[str]:
