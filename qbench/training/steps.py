@@ -7,8 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from qbench.config.experiment import Experiment
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import DRAWS, PREPROCESSING, network_input
+from qbench.data.preprocessing import PREPROCESSING, network_input
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.training.frozen import Frozen
@@ -112,7 +113,7 @@ class Steps:
             draws = tf.random.stateless_uniform(
                 (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
             )
-            augment = PREPROCESSING[settings.preprocessing].augment
+            augment = AUGMENTATIONS[PREPROCESSING[settings.preprocessing].augment]
             images, targets = self._data.task.augmented(
                 images, targets, lambda given: augment(given, draws, self._data.flip)
             )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from qbench.base import device
-from qbench.data.preprocessing import DRAWS, PREPROCESSING
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.preprocessing import PREPROCESSING
 
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (16, 24, 3)]
 BELOW_1 = np.nextafter(np.float32(1), np.float32(0))
@@ -28,7 +29,7 @@ def _draws(count: int = 40) -> Any:
 
 
 def _vgg(images: Any, draws: Any, flip: bool) -> Any:
-    return np.asarray(PREPROCESSING["vgg"].augment(images, draws, flip))
+    return np.asarray(AUGMENTATIONS["slim_vgg"](images, draws, flip))
 
 
 def _reference(image: Any, draws: Any, flip: bool) -> Any:
