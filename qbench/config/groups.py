@@ -10,12 +10,56 @@ from typing import Any, TypeVar
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
 from qbench.base.setting import EVALUATION, NEVER, UNSET, Group, declared, setting
+from qbench.data import preprocessing as preprocessings
+from qbench.data.augmentation import AUGMENTATIONS
+from qbench.data.augmentation import canonical as canonical_augmentation
+from qbench.data.balance import WEIGHTS
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
 JIT = ("auto", "on", "off")
 
 G = TypeVar("G", bound=Group)
+
+NO_AUGMENTATION = "none"
+
+
+def _preprocessing() -> Allowed:
+    """A name in PREPROCESSING, or `keras:` and the name of a network."""
+    named_ones = allowed.one_of(PREPROCESSING)
+
+    def read(key: str, value: Any) -> Any:
+        if isinstance(value, str):
+            preprocessings.check_name(key, value)
+        return named_ones.read(key, value)
+
+    return Allowed(
+        read, lambda: f"{named_ones.describe()}, `keras:NETWORK`", registry=PREPROCESSING.key
+    )
+
+
+def _augment() -> Allowed:
+    """A truth value, or the name of an augmentation."""
+
+    def read(key: str, value: Any) -> Any:
+        names = (NO_AUGMENTATION, *AUGMENTATIONS.names())
+        if not isinstance(value, bool) and not (isinstance(value, str) and value in names):
+            raise checks.wrong(key, value, f"true or false, or {', '.join(names)}")
+        return value
+
+    def describe() -> str:
+        return ", ".join(f"`{name}`" for name in (NO_AUGMENTATION, *AUGMENTATIONS.names()))
+
+    return Allowed(read, lambda: f"true, false, {describe()}")
+
+
+def _counted_augmentation(data: Data) -> Any:
+    """What identities say: true for the augmentation that comes with the preprocessing."""
+    if data.augmentation is None:
+        return False
+    found = canonical_augmentation(data.augmentation)
+    own = PREPROCESSING[preprocessings.canonical(data.preprocessing)].augment
+    return found == canonical_augmentation(own) or found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +80,23 @@ class Data(Group, prefix="data"):
     )
     preprocessing: str = setting(
         "vgg",
-        check=allowed.one_of(PREPROCESSING),
+        check=_preprocessing(),
+        counts_as=lambda data: preprocessings.canonical(data.preprocessing),
         column="preprocessing",
         place=4,
         levels=("vgg", "inception"),
-        help="`vgg` subtracts channel means, `inception` rescales to [-1, 1]. Each has its own"
-        " augmentation",
+        help="how [pixels become numbers](protocol.md#preprocessing). `vgg` subtracts channel"
+        " means, `inception` rescales to [-1, 1], `scale` to [0, 1], `none` leaves 0 to 255."
+        " `mean_std` takes mean and standard deviation of the training images. `keras:NETWORK` is"
+        " `preprocess_input` of a network of keras.applications, such as `keras:MobileNetV2`",
     )
-    augment: bool = setting(
+    augment: bool | str = setting(
         True,
-        check=allowed.switch(),
-        help="whether training images are cropped, mirrored and recoloured",
+        check=_augment(),
+        counts_as=_counted_augmentation,
+        help="the [augmentation](protocol.md#augmentation) of training images. True: the one that"
+        " comes with the preprocessing, `slim_vgg` with `vgg`, `slim_inception` with `inception`,"
+        " `crop_flip` with all others. False: `none`",
     )
     resolution: int | None = setting(
         None,
@@ -80,6 +130,13 @@ class Data(Group, prefix="data"):
         " prints the last note that you gave, even if its runs are finished. A command on one RUN"
         " prints the note of that run's training",
     )
+
+    @property
+    def augmentation(self) -> str | None:
+        """The name of the augmentation of training images; None if there is none."""
+        if self.augment is True:
+            return PREPROCESSING[self.preprocessing].augment
+        return None if self.augment in (False, NO_AUGMENTATION) else str(self.augment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +216,21 @@ class Train(Group, prefix="train"):
         help="L2 on the trainable kernels of convolutions and dense layers: the loss gets this"
         " value times half the sum of their squares. Training minimizes it together with the"
         " [losses that layers add](protocol.md#what-a-step-trains)",
+    )
+    class_weights: str = setting(
+        "none",
+        check=allowed.one_of(WEIGHTS),
+        neutral="none",
+        help="`balanced`: the loss of an image that training minimizes is weighted with N / (k n),"
+        " for N training images in k classes, n of them in the class of the image. The loss in"
+        " history.csv, records and tables has no weights",
+    )
+    balanced_batches: bool = setting(
+        False,
+        check=allowed.switch(),
+        neutral=False,
+        help="whether every class gives the same number of images to training; images of small"
+        " classes are [repeated](protocol.md#classes-with-few-images)",
     )
     log_every: int = setting(
         1,

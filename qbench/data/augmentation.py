@@ -3,8 +3,8 @@
 Each function works on a whole batch inside the training step's graph. Random values come from
 `draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
 
-Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used. The
-originals for 224 pixels differ (docs/protocol.md).
+Sources: the crop of He et al. 2015 for CIFAR-10; the slim preprocessings `vgg` and `inception` that
+Kwasniewska et al. 2019 used. The originals for 224 pixels differ (docs/protocol.md).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qbench.base.registry import Registry
+from qbench.data import trivial_augment
 
 DRAWS = 7
 
@@ -103,5 +104,22 @@ def _inside(first: Any, last: Any) -> tuple[Any, Any]:
     return tf.maximum(first, margin), tf.minimum(last, 1.0 - margin)
 
 
+def _rand(images: Any, draws: Any, flip: bool) -> Any:
+    """Crop and mirror, then one random operation; see `qbench.data.trivial_augment`."""
+    cropped = _crop_and_flip(images, draws, flip)
+    return trivial_augment.apply(cropped, *trivial_augment.chosen(draws[:, 3:6]))
+
+
+def canonical(name: str) -> str:
+    """The name of the augmentation that computes the same; names in identities are these.
+
+    At the images' own size slim's augmentation for vgg is the usual crop.
+    """
+    return CROP if name == "slim_vgg" else name
+
+
+CROP = "crop_flip"
+AUGMENTATIONS.add(CROP, _crop_and_flip)
 AUGMENTATIONS.add("slim_vgg", _crop_and_flip)
 AUGMENTATIONS.add("slim_inception", _slim_inception)
+AUGMENTATIONS.add("rand", _rand)

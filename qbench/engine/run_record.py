@@ -10,7 +10,10 @@ from typing import Any
 
 from qbench.base import environment
 from qbench.config.experiment import Experiment
-from qbench.data import Dataset
+from qbench.data import Dataset, split
+from qbench.data.balance import check_classes
+from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.statistics import statistics_of
 from qbench.data.validation import validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells, has_setting
@@ -48,12 +51,15 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 
     Returns:
         Plain data. `train_images` counts all training images, validation images among them.
-        `validation_images` is there only if the experiment has such a part.
+        `validation_images` is there only if the experiment has such a part, `pixel_statistics` only
+        if the preprocessing uses mean and standard deviation of the training images.
 
     Raises:
-        QbenchError: the data do not allow the validation part.
+        QbenchError: the data do not allow the validation part, the preprocessing, or the balance of
+            classes.
     """
     chosen = experiment.data
+    check_classes(experiment.train, data)
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
     facts = {
         "name": data.name,
@@ -66,6 +72,8 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     if chosen.validation is not None:
         part = validation_indices(data, chosen.validation, chosen.validation_seed)
         facts["validation_images"] = len(part)
+    if PREPROCESSING[chosen.preprocessing].measured:
+        facts["pixel_statistics"] = statistics_of(split(data, chosen)).as_record()
     return facts
 
 

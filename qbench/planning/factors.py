@@ -96,7 +96,12 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         explicit: the keys that the user set. If an op lacks a setting, an inherited value is left
             out of the experiment's identity. A value that the user set is an error.
     """
-    quant = experiment.quant
+    quant, train = experiment.quant, experiment.train
+    if train.balanced_batches and train.class_weights != "none":
+        return (
+            f"train.class_weights={train.class_weights}: train.balanced_batches=true balances the"
+            " classes already; set one of the two."
+        )
     if not quant.enabled:
         return None
     op, kind = OPS[quant.op], SCHEMES[quant.scheme.name]

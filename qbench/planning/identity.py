@@ -12,7 +12,7 @@ from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.code import code_of, marked
-from qbench.planning.factors import effects, has_setting, without_effect
+from qbench.planning.factors import effects, group_of, has_setting, without_effect
 from qbench.planning.segments import Phase
 from qbench.schemes import SCHEMES
 from qbench.schemes.phases import spans
@@ -24,6 +24,8 @@ _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
     *((s.group, s.name, plain(s.neutral)) for s in SETTINGS if s.neutral is not UNSET),
     ("model", "activation", "relu"),
 )
+
+_COUNTED = tuple((s, s.counts_as) for s in SETTINGS if s.counts_as is not None)
 
 # Computations that have changed since the first records, and now give other last bits: the
 # statistics of folded layers, and symmetric kernels with one range for each channel. These texts in
@@ -108,6 +110,9 @@ def _written_out(experiment: Experiment) -> dict[str, Any]:
     `quant` always has `ema_decay`, because float steps gather ranges, also in float runs.
     """
     config = _until(experiment.as_config(), (FIRST_STEP, QUANTIZED, EVALUATION))
+    for setting, counts_as in _COUNTED:
+        values: Any = config[setting.group] if setting.group else config
+        values[setting.name] = plain(counts_as(group_of(experiment, setting)))
     for group, name, neutral in _NEUTRAL:
         values = config[group] if group else config
         if values.get(name, UNSET) == neutral:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from qbench.base.errors import Diverged
 from qbench.config.experiment import Experiment
-from qbench.data.batches import Batches
+from qbench.data.balance import batches_of
 from qbench.data.dataset import Dataset
 from qbench.schemes.phases import PhaseEnd, beginning, spans, tail
 from qbench.training.network import Network
@@ -92,7 +92,7 @@ def train_phase(
     scheme = experiment.scheme
     network.enter(scheme, beginning(experiment.phases, phase, first), experiment.seed, first)
     step = network.step_in(scheme, phase)
-    batches = Batches(len(data.train_images), experiment.train.batch_size, experiment.seed)
+    batches = batches_of(experiment.train, data, experiment.seed)
     seed = tf.constant(experiment.seed, tf.int64)
     every = experiment.train.checkpoint_every or 0
     pending: list[Any] = []

@@ -15,7 +15,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import input_shape, network_input
+from qbench.data.preprocessing import input_shape, preparation
 from qbench.models import build_model
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.ranges import RangeAverages
@@ -39,6 +39,7 @@ class Network:
     Attributes:
         model: the plain Keras model that owns the weights.
         averages: the moving range averages.
+        prepare: turns images into the input of the network.
         optimizer: the Keras optimizer, built.
         steps: makes the compiled steps.
     """
@@ -61,7 +62,10 @@ class Network:
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
         self._initial: dict[int, list[NDArray[Any]]] = {}  # of the last seed
-        self.steps = Steps(experiment, data, self.model, self.optimizer, self.averages)
+        self.prepare = preparation(experiment.data, data)
+        self.steps = Steps(
+            experiment, data, self.model, self.optimizer, self.averages, self.prepare
+        )
         self._plain = SchemeState(None, self.model, experiment.train)
         self._plain.compiled.views[None] = float_view
         self._applied: dict[Scheme | None, SchemeState] = {None: self._plain}
@@ -207,11 +211,10 @@ class Network:
         Args:
             images: (N, H, W, C) uint8.
         """
-        settings = self._experiment.data
-        read = network_input(images, settings.preprocessing, settings.resolution)
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
-        self.averages.include(self.view(None).model([read], training=False)[1])
+        ranges = self.view(None).model([self.prepare(images)], training=False)[1]
+        self.averages.include(ranges)
 
     def view(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> View:
         """The float view, or the view with this quantization and the variables of a scheme."""

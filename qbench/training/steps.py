@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from qbench.config.experiment import Experiment
 from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.balance import example_weights
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import PREPROCESSING, network_input
+from qbench.data.preprocessing import Preparation
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.training.frozen import Frozen
@@ -27,6 +28,7 @@ class Steps:
         model: Any,
         optimizer: Any,
         averages: RangeAverages,
+        prepare: Preparation,
     ) -> None:
         """`model` owns the weights; `optimizer` is built for its trainable variables."""
         self._experiment = experiment
@@ -34,6 +36,7 @@ class Steps:
         self._model = model
         self._optimizer = optimizer
         self._averages = averages
+        self._prepare = prepare
 
     @property
     def _jit(self) -> bool | None:
@@ -51,6 +54,7 @@ class Steps:
         """
         images = tf.constant(self._data.train_images)
         targets = tf.constant(self._data.train_labels)
+        weights = example_weights(self._experiment.train, self._data)
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
@@ -68,8 +72,12 @@ class Steps:
             )
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
-                loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
-                total = tf.add_n([loss, *self.penalties(), *_added_losses(view)])
+                each = self._data.task.loss(outputs, wanted)
+                loss = tf.reduce_mean(each)
+                minimized = loss
+                if weights is not None:
+                    minimized = tf.reduce_mean(each * tf.gather(weights, indices))
+                total = tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
             every = [*variables, *learned]
             gradients = tape.gradient(total, every)
             # If its normalization is folded, a convolution's own bias has no gradient.
@@ -90,7 +98,6 @@ class Steps:
     def forward(self, view: Any) -> Any:
         """Compiled inference of the Keras model of a view; see `Network.forward`."""
         shape = (None, *self._data.test_images.shape[1:])
-        settings = self._experiment.data
 
         @tf.function(
             input_signature=[tf.TensorSpec(shape, tf.uint8)],
@@ -98,26 +105,25 @@ class Steps:
             jit_compile=self._jit,
         )
         def forward(images: Any) -> Any:
-            x = network_input(images, settings.preprocessing, settings.resolution)
-            return view(x, training=False)[0]
+            return view(self._prepare(images), training=False)[0]
 
         return forward
 
     def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
-        """Training input (see `network_input`) of images (B, H, W, C) uint8, and their targets.
+        """Training input of images (B, H, W, C) uint8, and their targets.
 
         Its random numbers follow only from the seed and the step.
         """
-        settings = self._experiment.data
-        if settings.augment:
+        chosen = self._experiment.data.augmentation
+        if chosen is not None:
             draws = tf.random.stateless_uniform(
                 (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
             )
-            augment = AUGMENTATIONS[PREPROCESSING[settings.preprocessing].augment]
+            augment = AUGMENTATIONS[chosen]
             images, targets = self._data.task.augmented(
                 images, targets, lambda given: augment(given, draws, self._data.flip)
             )
-        return network_input(images, settings.preprocessing, settings.resolution), targets
+        return self._prepare(images), targets
 
     def penalties(self) -> list[Any]:
         """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""

@@ -48,6 +48,8 @@ PLAIN: dict[str, Any] = {
         "optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": False},
         "schedule": {"name": "cosine", "end_fraction": 0.0},
         "weight_decay": 0.0005,
+        "class_weights": "none",
+        "balanced_batches": False,
         "log_every": 1,
         "checkpoint_every": None,
         "jit": "auto",

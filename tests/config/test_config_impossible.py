@@ -20,7 +20,14 @@ NO_CODES = (
     " infinities of them."
 )
 
+BALANCED = {"train.class_weights": "balanced", "train.balanced_batches": True}
+TWICE = (
+    "train.class_weights=balanced: train.balanced_batches=true balances the classes already; set"
+    " one of the two."
+)
 IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
+    (BALANCED, [], TWICE),
+    (BALANCED | {"quant.enabled": False}, [], TWICE),
     (FAKE | {"quant.bits": 17}, [], "quant.bits=17: fake_quant takes 2 to 16 bits."),
     (FAKE | {"quant.bits": 32}, [], "quant.bits=32: fake_quant takes 2 to 16 bits."),
     (FAKE | {"quant.bits": 1}, [], "quant.bits=1: fake_quant takes 2 to 16 bits."),

@@ -19,8 +19,8 @@ from qbench.config.groups import Model
 
 VALUES = st.fixed_dictionaries(
     {
-        "data.preprocessing": st.sampled_from(["vgg", "inception"]),
-        "data.augment": st.booleans(),
+        "data.preprocessing": st.sampled_from(["vgg", "inception", "mean_std", "keras:VGG16"]),
+        "data.augment": st.sampled_from([True, False, "none", "rand"]),
         "data.resolution": st.none() | st.integers(1, 1024),
         "data.note": st.none() | st.text(max_size=5),
         "quant.op": st.sampled_from(["qdq_v2", "fake_quant"]),

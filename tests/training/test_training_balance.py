@@ -1,0 +1,74 @@
+"""Training with weighted classes minimizes the weighted loss and reports the plain one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import training_examples as examples
+from keras import layers
+
+from qbench.data.balance import batches_of, example_weights
+from qbench.models import MODELS
+from qbench.training.loop import train_phase
+from qbench.training.network import Network
+
+RATE = 0.01
+VALUES: dict[str, Any] = {
+    "quant.enabled": False,
+    "data.preprocessing": "scale",
+    "train.weight_decay": 0.0,
+    "train.optimizer": {"name": "sgd", "momentum": 0.0},
+    "train.schedule": {"name": "constant"},
+    "train.learning_rate": RATE,
+    "train.steps": 1,
+    "train.class_weights": "balanced",
+}
+
+
+def linear(shape: Any, classes: int) -> Any:
+    image = keras.Input(shape)
+    return keras.Model(image, layers.Dense(classes)(layers.Flatten()(image)))
+
+
+def _experiment() -> Any:
+    config = {**examples.CONFIG, "model": {"name": "linear"}}
+    config["train"] = {**config["train"], **_train()}
+    chosen = examples.Experiment.from_config(config)
+    return chosen.with_values({k: v for k, v in VALUES.items() if not k.startswith("train.")})
+
+
+def _train() -> dict[str, Any]:
+    return {k.removeprefix("train."): v for k, v in VALUES.items() if k.startswith("train.")}
+
+
+def test_a_step_against_numpy() -> None:
+    digits = examples.digits()
+    few = np.flatnonzero((digits.train_labels > 2) | (np.arange(len(digits.train_labels)) < 300))
+    data = replace(
+        digits, train_images=digits.train_images[few], train_labels=digits.train_labels[few]
+    )
+    chosen = _experiment()
+    with MODELS.lent("linear", linear):
+        network = Network(chosen, data)
+        network.initialise(0)
+        kernel, bias = (np.asarray(w, np.float64) for w in network.model.get_weights())
+        losses: list[float] = []
+        train_phase(network, chosen, data, "float", (0, 1), losses, lambda *_: None)
+    indices = batches_of(chosen.train, data, 0).indices(0)
+    weights = example_weights(chosen.train, data)
+    assert weights is not None
+    assert weights.max() > 1.5 * weights.min()
+    x = data.train_images[indices].reshape(16, -1) / 255
+    logits = x @ kernel + bias
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    wanted = np.eye(10)[data.train_labels[indices]]
+    gradient = (shares - wanted) * weights[indices][:, np.newaxis] / 16
+    found = network.model.get_weights()
+    np.testing.assert_allclose(found[0], kernel - RATE * x.T @ gradient, atol=1e-7)
+    np.testing.assert_allclose(found[1], bias - RATE * gradient.sum(axis=0), atol=1e-7)
+    plain = -np.log((shares * wanted).sum(axis=1)).mean()
+    assert losses[0] == pytest.approx(plain, rel=1e-6)
