@@ -18,6 +18,7 @@ from qbench.base.registry import nearest
 
 # Verb: (its arguments, its description). Its module is in qbench.cli.commands.
 VERBS = {
+    "init": ("FOLDER", "make a folder with a study of your own, which runs as it is"),
     "sweep": ("[overrides]", "run a study's design: one table, four figures"),
     "train": ("[overrides]", "run one configuration"),
     "plan": ("[overrides]", "show what a sweep would run, with steps; trains nothing"),

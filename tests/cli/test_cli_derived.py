@@ -118,6 +118,7 @@ def test_a_member_that_did_not_end_well_is_named_and_the_other_ensemble_stands(
     assert ensembles.record(copy, first)["metrics"] == expected["metrics"]
 
 
+@pytest.mark.slow
 def test_where_a_member_is_missing_the_ensemble_is_too(
     lost: tuple[Path, dict[str, Any]],
     tiny: list[str],

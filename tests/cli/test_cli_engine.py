@@ -159,7 +159,14 @@ def test_a_folder_that_is_no_sweep_is_one_sentence(
         assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["record.json", "predictions.npz", "model.weights.h5"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.weights.h5",
+        pytest.param("record.json", marks=pytest.mark.slow),
+        pytest.param("predictions.npz", marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_run_of_a_finished_sweep_is_made_again(
     name: str,
     tiny: list[str],

@@ -35,7 +35,11 @@ def _once(fails: examples.Fails) -> examples.Fails:
 
 @pytest.mark.parametrize(
     ("phase", "crash", "resumed"),
-    [("float", 6, 4), ("float", 2, 0), ("quantized", 10, 8)],
+    [
+        ("quantized", 10, 8),
+        pytest.param("float", 6, 4, marks=pytest.mark.slow),
+        pytest.param("float", 2, 0, marks=pytest.mark.slow),
+    ],
 )
 def test_a_crashed_sweep_goes_on_from_its_checkpoint(
     phase: str,

@@ -111,6 +111,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_seconds_and_bytes_come_from_the_studys_records(
     measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +124,7 @@ def test_seconds_and_bytes_come_from_the_studys_records(
     assert given["step_seconds"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [b"", b"[1]", b'{"schema": 1, "status": "ok"}'],

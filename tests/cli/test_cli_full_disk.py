@@ -53,7 +53,14 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize(("pattern", "named"), FILES.items(), ids=FILES)
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        pytest.param(*item, marks=() if item[0] == "*.state" else pytest.mark.slow)
+        for item in FILES.items()
+    ],
+    ids=FILES,
+)
 def test_a_sweep_goes_on_when_there_is_room(
     pattern: str,
     named: str,
@@ -113,6 +120,7 @@ def test_after_the_first_no_other_run_is_trained_in_vain(
     assert watched.total < examples.ALL_SHARED
 
 
+@pytest.mark.slow
 def test_conversions_and_reports_go_on(
     tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_grid_is_the_difference_of_the_accuracies_in_its_table(grid: Path) -> None:
     table = pd.read_csv(grid / "table.csv").set_index("configuration")["accuracy"]
     with (grid / "bits_grid.csv").open(newline="") as file:
@@ -117,6 +118,7 @@ def test_a_grid_is_the_difference_of_the_accuracies_in_its_table(grid: Path) -> 
         assert [float(cell) for cell in line[1:]] == pytest.approx(expected, abs=2e-6)
 
 
+@pytest.mark.slow
 def test_a_grid_quantizes_weights_and_activations_by_their_own_widths(grid: Path) -> None:
     runs = pd.read_csv(grid / "runs.csv").set_index("configuration")
     assert runs.loc["quant.weight_bits=2 quant.activation_bits=4", "bits"] == "w2/a4"

@@ -106,7 +106,7 @@ def test_help_and_plan_import_no_tensorflow(verb):
     assert _python(code, verb).stdout.splitlines()[-1] == "[]"
 
 
-VERBS = ["sweep", "train", "plan", "graph", "evaluate", "status", "clean", "verify-sharing"]
+VERBS = ["sweep", "train", "plan", "graph", "evaluate", "status", "clean", "verify-sharing", "init"]
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "report", "convert", "latency"])

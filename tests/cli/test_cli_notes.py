@@ -52,9 +52,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: list[str]) -> Path:
     ("given", "said"),
     [
         ([f"data.note={FRAC}"], [rf"Note on digits: {FRAC}."]),
-        ([f"data.note='{FRAC}'"], [rf"Note on digits: {FRAC}."]),
-        (["data.note='1\n2\t\x1b[31m3'"], [r"Note on digits: 1 2 \x1b[31m3."]),
-        (["data.note=null"], []),
+        pytest.param(
+            [f"data.note='{FRAC}'"], [rf"Note on digits: {FRAC}."], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["data.note='1\n2\t\x1b[31m3'"],
+            [r"Note on digits: 1 2 \x1b[31m3."],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["data.note=null"], [], marks=pytest.mark.slow),
         ([], []),
     ],
 )

@@ -29,6 +29,7 @@ def turned(monkeypatch):
     monkeypatch.setattr(convert, "convert", wrong)
 
 
+@pytest.mark.slow
 def test_wrong_files_are_seen_before_training_and_reported_as_failed(turned, tmp_path, capsys):
     pair = [*SWEEP, "design.factors=[]", f"out={tmp_path}"]
     assert main(pair) == 1
@@ -51,6 +52,7 @@ def test_wrong_files_are_seen_before_training_and_reported_as_failed(turned, tmp
     )
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_not_the_network_is_no_files_graph(monkeypatch, tmp_path, capsys):
     """What qbench itself puts in the place of layers is held against the network too."""
     right = convert.export_model
@@ -85,8 +87,13 @@ def tiny_logits(shape, classes, **_):
     ("build", "bits", "says"),
     [
         (moved_by_the_converter, 8, "steps or more from those of the converted graph"),
-        (moved_by_the_converter, 4, "with grids of 8 bits for these, on the xnnpack kernels"),
-        (tiny_logits, 8, "has an output grid"),
+        pytest.param(
+            moved_by_the_converter,
+            4,
+            "with grids of 8 bits for these, on the xnnpack kernels",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(tiny_logits, 8, "has an output grid", marks=pytest.mark.slow),
     ],
 )
 def test_wrong_files_of_real_networks_are_failed_rows(

@@ -65,7 +65,16 @@ def test_right_files_of_every_kind_pass(values):
 
 
 @pytest.mark.parametrize("how", [np.zeros_like, lambda k: -k, lambda k: k[..., ::-1]])
-@pytest.mark.parametrize("values", [FLOAT, DEFAULT, EXACT, {"bits": 16}], ids=str)
+@pytest.mark.parametrize(
+    "values",
+    [
+        FLOAT,
+        DEFAULT,
+        pytest.param(EXACT, marks=pytest.mark.slow),
+        pytest.param({"bits": 16}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_files_of_other_weights_do_not(values, how):
     model, chosen = network(), quant(**values)
     averages = measured(model)

@@ -28,8 +28,8 @@ from qbench.quantize.scheme import scheme_of
 SHIPPED = [
     ("data=digits", "model=resnet_digits", 10, 15),
     ("data=cifar10", "model=resnet8", 10, 15),
-    ("data=cifar10", "model=resnet20", 22, 33),
-    ("data=digits", "model=mobilenet_digits", 28, 30),
+    pytest.param("data=cifar10", "model=resnet20", 22, 33, marks=pytest.mark.slow),
+    pytest.param("data=digits", "model=mobilenet_digits", 28, 30, marks=pytest.mark.slow),
 ]
 
 

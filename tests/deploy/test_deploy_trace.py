@@ -90,7 +90,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("values", [DEPLOY, {}], ids=str)
+@pytest.mark.parametrize("values", [DEPLOY, pytest.param({}, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize(("build", "tensors", "others"), NETWORKS.values(), ids=NETWORKS)
 def test_other_networks_are_found_whole(build, tensors, others, values):
     """Whatever Keras calls their layers, `re_lu` and `re_lu_1` among them."""

@@ -38,7 +38,10 @@ def _same(one, other):
     np.testing.assert_array_equal(one.losses, other.losses, strict=True)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "optimizer",
+    [pytest.param(name, marks=() if name == "adam" else pytest.mark.slow) for name in OPTIMIZERS],
+)
 def test_a_fresh_network_goes_on_as_if_there_had_been_no_break(optimizer):
     chosen = _experiment(optimizer)
     network, losses = Network(chosen, digits()), []

@@ -130,6 +130,7 @@ def test_a_worker_that_is_left_in_the_middle_of_a_job_does_no_other(worker, tmp_
     assert worker() is not left
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_no_failure_and_not_tried_again(worker, tmp_path, capfd):
     spec, path = _one_job(tmp_path)
     (tmp_path / "full").touch()
@@ -198,6 +199,7 @@ def test_models_are_checked_without_training(worker):
     assert _failure(worker(), "check", models=[["resnet_v1", {"depth": 3}, "digits", 8]]).message
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_job_done(
     worker, tmp_path, capfd
 ):
@@ -275,6 +277,7 @@ def _is_gone(pid):
     return state in "ZX"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["ready", "starting"])
 def test_a_worker_ends_when_its_parent_is_killed(when):
     parent = subprocess.Popen(

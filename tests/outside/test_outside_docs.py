@@ -58,7 +58,11 @@ def test_the_page_has_files_and_commands() -> None:
     assert len(COMMANDS) >= 10
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    # A sweep through the command line is also in test_outside_runs.py.
+    [pytest.param(c, marks=pytest.mark.slow if " sweep " in c else ()) for c in COMMANDS],
+)
 def test_a_command_runs(
     command: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

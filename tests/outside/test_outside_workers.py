@@ -60,6 +60,7 @@ def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
 
 
+@pytest.mark.slow
 def test_an_installed_package_from_any_folder(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

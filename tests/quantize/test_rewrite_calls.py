@@ -62,7 +62,9 @@ def several_tensors(call, image):
     return call(layers.Dense(3, name="d"), call(layers.Flatten(name="f"), z))
 
 
-@pytest.mark.parametrize("kind", ["float", "default", "deploy"])
+@pytest.mark.parametrize(
+    "kind", ["default", *(pytest.param(k, marks=pytest.mark.slow) for k in ("float", "deploy"))]
+)
 @pytest.mark.parametrize(
     "build", [plain, joins, operations, several_tensors], ids=lambda build: build.__name__
 )

@@ -15,9 +15,10 @@ ROOT = Path(qbench.__file__).parent
 OWNER = ROOT / "storage" / "layout.py"
 # Below their places lie data sets, the shipped configuration and the system's files.
 ELSEWHERE = ("data", "base")
-# The shipped configuration, the system's devices and processes, a lock for all users of a machine.
+# The shipped configuration and starter, devices and processes of the system, a lock of all users.
 OTHERS = {
-    *("cli/known.py: *.yaml", "storage/locks.py: /proc/", "storage/locks.py: /stat"),
+    *("cli/known.py: *.yaml", "cli/commands/init.py: starter"),
+    *("storage/locks.py: /proc/", "storage/locks.py: /stat"),
     *(
         "storage/locks.py: /proc/sys/kernel/random/boot_id",
         "storage/locks.py: /proc/self/ns/pid",

@@ -42,6 +42,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     assert not any(b"<dc:date>" in content for content in first.values())
 
 
+@pytest.mark.slow
 def test_other_records_give_other_figures(tmp_path: Path) -> None:
     table = examples.rows()
     table[1], table[2] = table[2], table[1]

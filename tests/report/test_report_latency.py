@@ -195,6 +195,7 @@ def test_many_rows_share_a_legend_by_kind(tmp_path: Path) -> None:
     assert ">int8<" in svg and "quant.bits" not in svg
 
 
+@pytest.mark.slow
 def test_without_latencies_an_old_figure_goes(folder: Path) -> None:
     build_report(folder)
     for run in (folder.parent / "runs").glob("*/latency.json"):

@@ -11,7 +11,13 @@ from unusual_networks import regularized
 pytestmark = pytest.mark.filterwarnings("ignore:.*was passed an input with a mask:UserWarning")
 
 
-@pytest.mark.parametrize("phase", own.PHASES)
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param(phase, marks=() if phase in ("quantized", "folded") else pytest.mark.slow)
+        for phase in own.PHASES
+    ],
+)
 @pytest.mark.parametrize("build", PENALIZED.values(), ids=PENALIZED)
 def test_added_losses_are_trained_as_in_a_plain_loop(build, phase, monkeypatch):
     own.register(monkeypatch, build)

@@ -107,6 +107,7 @@ def test_evaluation_does_not_augment() -> None:
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", ["qdq_v2", "fake_quant"])
 def test_what_xla_trained_is_evaluated_by_xla(op: str) -> None:
     """Bit for bit as the view compiled by XLA gives it, which TensorFlow's own ops do not."""

@@ -249,7 +249,13 @@ def test_folded_values_of_depthwise_kernels() -> None:
     assert folded_values(build_model("mobilenet_v1", {}, COLOUR, TEN)) == expected
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("resnet8", "mobilenet_v1") else pytest.mark.slow)
+        for name in MODELS.names()
+    ],
+)
 def test_every_activation_of_a_network_can_be_chosen(name: str) -> None:
     """An identity takes a missing choice for relu, so that is what every builder must mean."""
     assert inspect.signature(MODELS[name]).parameters["activation"].default == "relu"
