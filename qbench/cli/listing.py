@@ -66,7 +66,7 @@ def list_graph(experiment: Experiment) -> Listing:
     chosen = experiment.model
     model = build_model(chosen.name, chosen.arguments, shape, source.make_task())
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
-    quantization = experiment.quant.quantization
+    quantization = experiment.quantization
     plan = analyse(model, quantization)
     states = SchemeState(experiment.scheme, model, experiment.train).states
     view = view_of(model, plan, averages, states)

@@ -10,56 +10,14 @@ from typing import Any, TypeVar
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
 from qbench.base.setting import EVALUATION, NEVER, UNSET, Group, declared, setting
-from qbench.data import preprocessing as preprocessings
-from qbench.data.augmentation import AUGMENTATIONS
-from qbench.data.augmentation import canonical as canonical_augmentation
+from qbench.config.inputs import NO_AUGMENTATION, augmentations, counted, preprocessings
 from qbench.data.balance import WEIGHTS
-from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.preprocessing import PREPROCESSING, canonical
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
 JIT = ("auto", "on", "off")
 
 G = TypeVar("G", bound=Group)
-
-NO_AUGMENTATION = "none"
-
-
-def _preprocessing() -> Allowed:
-    """A name in PREPROCESSING, or `keras:` and the name of a network."""
-    named_ones = allowed.one_of(PREPROCESSING)
-
-    def read(key: str, value: Any) -> Any:
-        if isinstance(value, str):
-            preprocessings.check_name(key, value)
-        return named_ones.read(key, value)
-
-    return Allowed(
-        read, lambda: f"{named_ones.describe()}, `keras:NETWORK`", registry=PREPROCESSING.key
-    )
-
-
-def _augment() -> Allowed:
-    """A truth value, or the name of an augmentation."""
-
-    def read(key: str, value: Any) -> Any:
-        names = (NO_AUGMENTATION, *AUGMENTATIONS.names())
-        if not isinstance(value, bool) and not (isinstance(value, str) and value in names):
-            raise checks.wrong(key, value, f"true or false, or {', '.join(names)}")
-        return value
-
-    def describe() -> str:
-        return ", ".join(f"`{name}`" for name in (NO_AUGMENTATION, *AUGMENTATIONS.names()))
-
-    return Allowed(read, lambda: f"true, false, {describe()}")
-
-
-def _counted_augmentation(data: Data) -> Any:
-    """What identities say: true for the augmentation that comes with the preprocessing."""
-    if data.augmentation is None:
-        return False
-    found = canonical_augmentation(data.augmentation)
-    own = PREPROCESSING[preprocessings.canonical(data.preprocessing)].augment
-    return found == canonical_augmentation(own) or found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +38,8 @@ class Data(Group, prefix="data"):
     )
     preprocessing: str = setting(
         "vgg",
-        check=_preprocessing(),
-        counts_as=lambda data: preprocessings.canonical(data.preprocessing),
+        check=preprocessings(),
+        counts_as=lambda data: canonical(data.preprocessing),
         column="preprocessing",
         place=4,
         levels=("vgg", "inception"),
@@ -92,8 +50,8 @@ class Data(Group, prefix="data"):
     )
     augment: bool | str = setting(
         True,
-        check=_augment(),
-        counts_as=_counted_augmentation,
+        check=augmentations(),
+        counts_as=lambda data: counted(data.preprocessing, data.augmentation),
         help="the [augmentation](protocol.md#augmentation) of training images. True: the one that"
         " comes with the preprocessing, `slim_vgg` with `vgg`, `slim_inception` with `inception`,"
         " `crop_flip` with all others. False: `none`",

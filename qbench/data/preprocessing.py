@@ -40,11 +40,14 @@ class Preprocessing:
         augment: the augmentation that comes with it, a name in
             `qbench.data.augmentation.AUGMENTATIONS`.
         measured: whether `scale` needs the statistics.
+        pixel: the number c, if the input for every pixel p is c p; None if it is not. An integer
+            file can take raw pixels then: their codes are the codes of the input.
     """
 
     scale: Callable[..., Any]
     augment: str = "crop_flip"
     measured: bool = False
+    pixel: float | None = None
 
 
 class _Preprocessings(Registry[Preprocessing]):
@@ -125,14 +128,27 @@ class Preparation:
     resolution: int | None = None
     statistics: Statistics | None = None
 
-    def __call__(self, images: Any) -> Any:
+    def __call__(self, images: Any, whole: bool = False) -> Any:
         """The network input of images (B, H, W, C), uint8 or float32 in [0, 255], as float32.
 
-        With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C).
+        With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C). With
+        `whole` the pixels are rounded first, as in `pixels`.
         """
-        if self.resolution is not None:
+        if whole:
+            images = self.pixels(images)
+        elif self.resolution is not None:
             images = resized(images, self.resolution)
         return PREPROCESSING[self.preprocessing].scale(images, self.statistics)
+
+    def pixels(self, images: Any) -> Any:
+        """The raw pixels (B, ...) uint8 of the image that the network reads: rounded, half up."""
+        import tensorflow as tf
+
+        if self.resolution is not None:
+            images = resized(images, self.resolution)
+        elif images.dtype == np.uint8:
+            return images
+        return tf.cast(tf.clip_by_value(tf.floor(images + 0.5), 0.0, 255.0), tf.uint8)
 
 
 def preparation(chosen: Chosen, data: Dataset) -> Preparation:
@@ -238,8 +254,8 @@ def _standardized(images: Any, statistics: Statistics) -> Any:
 
 PREPROCESSING.add("vgg", Preprocessing(_vgg, "slim_vgg"))
 PREPROCESSING.add("inception", Preprocessing(_inception, "slim_inception"))
-PREPROCESSING.add("none", Preprocessing(_float))
-PREPROCESSING.add("scale", Preprocessing(_unit))
+PREPROCESSING.add("none", Preprocessing(_float, pixel=1.0))
+PREPROCESSING.add("scale", Preprocessing(_unit, pixel=1 / 255))
 PREPROCESSING.add("imagenet_torch", Preprocessing(_torch))
 PREPROCESSING.add("imagenet_caffe", Preprocessing(_caffe))
 PREPROCESSING.add("mean_std", Preprocessing(_standardized, measured=True))

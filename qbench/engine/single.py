@@ -15,6 +15,7 @@ from qbench.data import load
 from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
+from qbench.engine.pixel_check import check_pixels, reading_pixels
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
@@ -50,6 +51,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     entry = [model.name, model.arguments, experiment.data.name, experiment.data.resolution]
     try:
         check_models([entry], say)
+        check_pixels(reading_pixels([experiment]))
         execute(spec, report, say)
     except QbenchError:
         raise

@@ -15,6 +15,7 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Setting
 from qbench.config.experiment import SETTINGS, Experiment
+from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.ops import OPS
 from qbench.schemes import SCHEMES
 
@@ -97,6 +98,13 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
             out of the experiment's identity. A value that the user set is an error.
     """
     quant, train = experiment.quant, experiment.train
+    if experiment.deploy.takes_pixels and experiment.pixels is None:
+        names = (name for name in PREPROCESSING.names() if PREPROCESSING[name].pixel)
+        return (
+            f"deploy.input={experiment.deploy.input}: data.preprocessing="
+            f"{experiment.data.preprocessing} does not map raw pixels to codes with one scale and a"
+            f" whole zero point; {' and '.join(names)} do."
+        )
     if train.balanced_batches and train.class_weights != "none":
         return (
             f"train.class_weights={train.class_weights}: train.balanced_batches=true balances the"

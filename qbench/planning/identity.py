@@ -27,6 +27,10 @@ _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
 
 _COUNTED = tuple((s, s.counts_as) for s in SETTINGS if s.counts_as is not None)
 
+# Groups that are newer than the first records. They are left out of identities if nothing of them
+# counts.
+_NEWER = ("deploy",)
+
 # Computations that have changed since the first records, and now give other last bits: the
 # statistics of folded layers, and symmetric kernels with one range for each channel. These texts in
 # an identity distinguish new results from old ones.
@@ -69,6 +73,8 @@ def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
             machine.
     """
     config = _settings(experiment)
+    if "deploy" in config:  # both forms of raw pixels are trained alike
+        config["deploy"] = {"input": "pixels"}
     kept = _until(config, (FIRST_STEP, QUANTIZED))
     floats, *quantized = spans(experiment.phases)
     content = json.dumps([common, _until(config, (FIRST_STEP,))], sort_keys=True)
@@ -120,6 +126,9 @@ def _written_out(experiment: Experiment) -> dict[str, Any]:
     for key in without_effect(experiment):
         group, _, name = key.rpartition(".")
         (config[group] if group else config).pop(name, None)
+    for group in _NEWER:
+        if not config[group]:
+            del config[group]
     del config["train"]["jit"]
     if experiment.train.compiles:  # XLA changes the last bits
         config["train"]["jit"] = True
@@ -162,15 +171,19 @@ def graph_settings(experiment: Experiment) -> dict[str, Any]:
 
 
 def _until(config: dict[str, Any], phases: tuple[Effect, ...]) -> dict[str, Any]:
-    """A copy with only the settings that take effect in one of these phases. All groups stay."""
+    """A copy with only the settings that take effect in one of these phases.
+
+    All groups stay, except newer ones of which nothing is left.
+    """
     other = _outside(phases)
-    return {
+    kept = {
         group: {name: value for name, value in values.items() if name not in other[group]}
         if isinstance(values, dict)
         else values
         for group, values in config.items()
         if group not in other[""]
     }
+    return {group: values for group, values in kept.items() if values or group not in _NEWER}
 
 
 @cache

@@ -40,6 +40,6 @@ def run_images(
     If ops measure ranges, the ranges of each batch come only from its own images.
     """
     size = experiment.eval.batch_size
-    forward = network.forward(experiment.quant.quantization, experiment.scheme)
+    forward = network.forward(experiment.quantization, experiment.scheme)
     parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
     return np.concatenate(parts)

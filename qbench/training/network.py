@@ -228,7 +228,7 @@ class Network:
         """The compiled step of a phase; see `train_step`."""
         if scheme is None or phase == FLOAT:
             return self.train_step(None)
-        return self.train_step(scheme.in_phase(phase), scheme=scheme, phase=phase)
+        return self.train_step(scheme.quantization_in(phase), scheme=scheme, phase=phase)
 
     def train_step(
         self,
@@ -248,7 +248,8 @@ class Network:
         steps = applied.compiled.steps
         if key not in steps:
             view = self.view(quantization, scheme).model
-            steps[key] = self.steps.train_step(view, gather, applied, phase)
+            pixels = _reads_pixels(quantization)
+            steps[key] = self.steps.train_step(view, gather, applied, phase, pixels)
         return steps[key]
 
     def forward(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> Any:
@@ -260,8 +261,14 @@ class Network:
         """
         forwards = self.applied(scheme).compiled.forwards
         if quantization not in forwards:
-            forwards[quantization] = self.steps.forward(self.view(quantization, scheme).model)
+            view = self.view(quantization, scheme).model
+            forwards[quantization] = self.steps.forward(view, _reads_pixels(quantization))
         return forwards[quantization]
+
+
+def _reads_pixels(quantization: QuantizationScheme | None) -> bool:
+    """Whether the image is rounded to whole pixels."""
+    return quantization is not None and quantization.image is not None
 
 
 def _kept(model: Any) -> list[Any]:

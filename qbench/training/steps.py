@@ -43,7 +43,9 @@ class Steps:
         """Whether XLA compiles; None leaves it to TensorFlow."""
         return self._experiment.train.compiles or None
 
-    def train_step(self, view: Any, gather: bool, applied: SchemeState, phase: str) -> Any:
+    def train_step(
+        self, view: Any, gather: bool, applied: SchemeState, phase: str, pixels: bool
+    ) -> Any:
         """A compiled training step; see `Network.train_step`.
 
         Args:
@@ -51,6 +53,7 @@ class Steps:
             gather: whether the averages include the ranges of the step.
             applied: the scheme of the step with its variables.
             phase: the phase of the step.
+            pixels: whether the image is rounded to whole pixels.
         """
         images = tf.constant(self._data.train_images)
         targets = tf.constant(self._data.train_labels)
@@ -68,7 +71,7 @@ class Steps:
             set_states(states, seed, step)
             frozen = Frozen(applied.masks(phase))
             x, wanted = self.augmented(
-                tf.gather(images, indices), tf.gather(targets, indices), seed, step
+                tf.gather(images, indices), tf.gather(targets, indices), seed, step, pixels
             )
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
@@ -95,8 +98,11 @@ class Steps:
 
         return train_step
 
-    def forward(self, view: Any) -> Any:
-        """Compiled inference of the Keras model of a view; see `Network.forward`."""
+    def forward(self, view: Any, pixels: bool) -> Any:
+        """Compiled inference of the Keras model of a view; see `Network.forward`.
+
+        With `pixels` the image is rounded to whole pixels.
+        """
         shape = (None, *self._data.test_images.shape[1:])
 
         @tf.function(
@@ -105,14 +111,17 @@ class Steps:
             jit_compile=self._jit,
         )
         def forward(images: Any) -> Any:
-            return view(self._prepare(images), training=False)[0]
+            return view(self._prepare(images, pixels), training=False)[0]
 
         return forward
 
-    def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
+    def augmented(
+        self, images: Any, targets: Any, seed: Any, step: Any, pixels: bool = False
+    ) -> tuple[Any, Any]:
         """Training input of images (B, H, W, C) uint8, and their targets.
 
-        Its random numbers follow only from the seed and the step.
+        Its random numbers follow only from the seed and the step. With `pixels` the augmented image
+        is rounded to whole pixels.
         """
         chosen = self._experiment.data.augmentation
         if chosen is not None:
@@ -123,7 +132,7 @@ class Steps:
             images, targets = self._data.task.augmented(
                 images, targets, lambda given: augment(given, draws, self._data.flip)
             )
-        return self._prepare(images), targets
+        return self._prepare(images, pixels), targets
 
     def penalties(self) -> list[Any]:
         """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""

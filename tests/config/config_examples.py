@@ -60,7 +60,7 @@ PLAIN: dict[str, Any] = {
     "threads": 2,
     "deterministic": False,
     "out": None,
-    "deploy": {"enabled": False, "calibration": "representative"},
+    "deploy": {"enabled": False, "calibration": "representative", "input": "float32"},
     "share": True,
     "keep_trunks": False,
     "retries": 1,

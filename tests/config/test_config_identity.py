@@ -38,6 +38,9 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({"data.augment": True}, "data.augment", "slim_inception"),
     ({}, "data.preprocessing", "none"),
     ({}, "data.preprocessing", "keras:VGG16"),
+    ({}, "deploy.input", "int8"),
+    ({"deploy.input": "int8"}, "deploy.input", "uint8"),
+    (FLOAT, "deploy.input", "int8"),
     ({}, "data.resolution", 16),
     ({}, "data.validation", 0.1),
     ({}, "data.validation", 150),
@@ -286,3 +289,11 @@ def test_names_of_one_computation_count_as_one(one: dict[str, Any], other: dict[
     assert identity(first) == identity(second)
     assert phases(first, None) == phases(second, None)
     assert first != second
+
+
+def test_both_forms_of_raw_pixels_are_trained_alike() -> None:
+    one, other = (examples.experiment({"deploy.input": value}) for value in ("uint8", "int8"))
+    assert phases(one, None) == phases(other, None)
+    plain = phases(examples.experiment(), None)
+    assert (phases(one, None)[0], phases(one, None)[1]) != plain
+    assert phases(one, None)[0] == plain[0]

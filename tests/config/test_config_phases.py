@@ -80,6 +80,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("deterministic", True, FIRST),
     ("out", "elsewhere", NOTHING),
     ("deploy.enabled", True, NOTHING),
+    ("deploy.input", "int8", LATER),
     ("deploy.calibration", None, NOTHING),
     ("share", False, NOTHING),
     ("keep_trunks", True, NOTHING),

@@ -51,7 +51,10 @@ def test_as_config_and_from_config_undo_each_other(values: dict[str, Any]) -> No
 def test_as_config_is_what_was_read() -> None:
     keys = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
     shared = {key: examples.PLAIN[key] for key in keys}
-    assert examples.experiment().as_config() == shared | {"seed": 0}
+    deploy = {"input": "float32"}  # the rest of the group belongs to the command
+    assert examples.experiment().as_config() == shared | {"seed": 0, "deploy": deploy}
+    older = {key: value for key, value in shared.items() if key != "deploy"}
+    assert Experiment.from_config(older) == examples.experiment()
 
 
 def test_from_config_leaves_its_argument_alone() -> None:
@@ -185,7 +188,7 @@ def test_an_older_or_newer_configuration_is_told_what_it_lacks_or_has() -> None:
         Experiment.from_config(examples.experiment().as_config() | {"thread": 1})
     assert str(error.value) == (
         "thread is not a setting; did you mean threads? Allowed: data, model, quant, train, eval,"
-        " threads, deterministic, seed."
+        " deploy, threads, deterministic, seed."
     )
 
 

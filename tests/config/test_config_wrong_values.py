@@ -148,6 +148,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("out", 7, "7", "a text or null"),
     ("deterministic", "yes", "yes", SWITCH),
     ("deterministic", None, "null", SWITCH),
+    ("deploy.input", "int16", "int16", "float32, uint8 or int8"),
+    ("deploy.input", None, "null", "float32, uint8 or int8"),
     ("deploy.enabled", "yes", "yes", SWITCH),
     ("deploy.calibration", "images", "images", "representative"),
     ("share", 1, "1", SWITCH),

@@ -95,8 +95,8 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
     from qbench.engine.finished import bring_back
 
     run = bring_back(folder, changes)
-    from qbench.data.preprocessing import network_input
     from qbench.deploy.export import export_model
+    from qbench.deploy.inputs import feed_of
     from qbench.deploy.lite import convert
 
     files = {layout.kind_of_converted(report["file"]): content}
@@ -104,10 +104,12 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
         plain = replace(run.experiment.quant, enabled=False)
         model, _ = export_model(run.network.model, run.network.averages, plain, on_grids=False)
         files = {"float": convert(model, "float"), **files}
-    data, images = run.experiment.data, run.data.test_images
+    images = run.data.test_images
     count = -(-settings.batch // len(images))
     images = images.repeat(count, axis=0)[: settings.batch]
-    inputs = network_input(images, data.preprocessing, data.resolution).numpy()
+    inputs = {
+        kind: feed_of(run.network, run.experiment, kind).inputs(images).file for kind in files
+    }
     measured = {
         "file": report["file"],
         "sha256": report["sha256"],
