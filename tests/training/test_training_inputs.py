@@ -1,4 +1,7 @@
-"""Training with weighted classes minimizes the weighted loss and reports the plain one."""
+"""The inputs of a step: weighted classes, augmentation, statistics of the training images.
+
+Training with weighted classes minimizes the weighted loss and reports the plain one.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ import pytest
 import training_examples as examples
 from keras import layers
 
+from qbench.data import split
 from qbench.data.balance import batches_of, example_weights
+from qbench.data.preprocessing import preparation
+from qbench.engine.run_record import data_facts
 from qbench.models import MODELS
 from qbench.training.loop import train_phase
 from qbench.training.network import Network
+from qbench.training.steps import Steps
 
 RATE = 0.01
 VALUES: dict[str, Any] = {
@@ -72,3 +79,36 @@ def test_a_step_against_numpy() -> None:
     np.testing.assert_allclose(found[1], bias - RATE * gradient.sum(axis=0), atol=1e-7)
     plain = -np.log((shares * wanted).sum(axis=1)).mean()
     assert losses[0] == pytest.approx(plain, rel=1e-6)
+
+
+def test_augmentation_follows_from_seed_and_step() -> None:
+    digits = examples.digits()
+    values = {"data.augment": "rand", "data.preprocessing": "none", "quant.enabled": False}
+    chosen = examples.experiment(values)
+    prepare = preparation(chosen.data, digits)
+    nothing: Any = None
+    images, labels = digits.train_images[:32], digits.train_labels[:32]
+
+    def augmented(seed: int, step: int, pixels: bool = False) -> Any:
+        steps = Steps(chosen, digits, nothing, nothing, nothing, prepare)
+        return np.asarray(steps.augmented(images, labels, seed, step, pixels)[0])
+
+    first = augmented(0, 5)
+    np.testing.assert_array_equal(first, augmented(0, 5))
+    np.testing.assert_array_equal(first, augmented(0, 5, True))  # whole pixels already
+    assert (first != augmented(0, 6)).any()
+    assert (first != augmented(1, 5)).any()
+    assert (first != images).any()
+
+
+def test_records_have_the_statistics_that_the_network_reads() -> None:
+    """Of the training images alone, without the validation part."""
+    digits = examples.digits()
+    values = {"data.preprocessing": "mean_std", "data.validation": 200}
+    facts = data_facts(examples.experiment(values), digits)
+    rest = split(digits, examples.experiment(values).data).train_images
+    assert len(rest) == 1198 - 200
+    said = facts["pixel_statistics"]
+    assert said["mean"] == pytest.approx([rest.mean()])
+    assert said["standard_deviation"] == pytest.approx([rest.std()])
+    assert "pixel_statistics" not in data_facts(examples.experiment(), digits)
