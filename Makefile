@@ -50,6 +50,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/parallel.py
+	$(BIN)/python benchmarks/folder.py --save
 	$(BIN)/python benchmarks/resnet50_file.py
 	$(BIN)/python benchmarks/integer.py threads=1
 	$(BIN)/python benchmarks/integer.py study=mobilenet

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from common import save, spread
 
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests, records
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SEEDS = 63
@@ -48,7 +48,7 @@ def repeated(*arguments: str) -> dict[str, float]:
 
 def many_records(sweep: Path, folder: Path) -> int:
     """Write the sweep's runs once for each of many seeds; returns the number of records."""
-    manifest = records.read_manifest(sweep)
+    manifest = manifests.read_manifest(sweep)
     for row in manifest["rows"]:
         (run,) = row["runs"]
         old = layout.run_folder(layout.root_of_sweep(sweep, manifest), run["id"])
@@ -71,7 +71,7 @@ def many_records(sweep: Path, folder: Path) -> int:
                 predictions=predictions,
             )
     runs = layout.runs_seen_from(folder, folder)
-    records.write_manifest(folder, {**manifest, "seeds": list(range(SEEDS)), "runs": runs})
+    manifests.write_manifest(folder, {**manifest, "seeds": list(range(SEEDS)), "runs": runs})
     return SEEDS * len(manifest["rows"])
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from common import HERE, save
 
 from qbench.planning.settings import REPRESENTATIVE
-from qbench.storage import conversions, layout, records
+from qbench.storage import conversions, layout, manifests, records
 
 TFMOT = HERE.parent / ".peers" / "tfmot" / "bin" / "python"
 FIXED = ("study=cifar10_resnet8", "quant=deploy", "train.steps=3000", "workers=1", "threads=2")
@@ -40,7 +40,7 @@ def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
     """Train and convert; what was measured, by configuration."""
     command = [sys.executable, "-m", "qbench", "sweep", *FIXED, *SWEEP, *overrides]
     subprocess.run([*command, f"out={folder}"], check=True)
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     rows = {}
     for row in manifest["rows"]:
         run = layout.run_folder(folder, row["runs"][0]["id"])
@@ -56,7 +56,7 @@ def qbench_rows(folder: Path, overrides: list[str]) -> dict[str, Any]:
 
 def a_run(folder: Path) -> dict[str, Any]:
     """The configuration of the sweep's default row."""
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     (row,) = [row for row in manifest["rows"] if row["label"] == "default"]
     path = layout.run_folder(folder, row["runs"][0]["id"]) / layout.CONFIG
     return dict(json.loads(path.read_text()))

@@ -30,12 +30,17 @@ PEERS = HERE.parent / ".peers"
 
 @dataclass(frozen=True)
 class Contender:
-    """A tool in one of its settings: `environment` is None for qbench's own."""
+    """A tool in one of its settings.
+
+    `environment` is None for qbench's own; `folder` holds the script, and with it the state of
+    qbench that is measured.
+    """
 
     tool: str
     variant: str
     script: str
     environment: str | None = None
+    folder: Path = HERE / "contenders"
 
     @property
     def name(self) -> str:
@@ -126,7 +131,7 @@ class Running:
         self.contender = contender
         self.seconds: list[float] = []
         self._process = subprocess.Popen(
-            [contender.python, HERE / "contenders" / contender.script, json.dumps(wanted)],
+            [contender.python, contender.folder / contender.script, json.dumps(wanted)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

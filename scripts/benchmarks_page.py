@@ -134,7 +134,7 @@ def planning(figures: Figures) -> list[str]:
     rows = [
         (runs, f"{row['median']:.2f}", f"{row['best']:.2f}")
         for runs, row in sorted(
-            figures["seconds"].items(), key=lambda item: int(item[0].replace(",", ""))
+            figures["seconds"].items(), key=lambda item: int(item[0].split()[0].replace(",", ""))
         )
     ]
     return table(("runs", "median, s", "best, s"), rows)
@@ -146,6 +146,28 @@ def overhead(figures: Figures) -> list[str]:
     return [
         f"Median ratio over {rounds(figures)} **{row['median']:.3f}**, quartiles"
         f" {quartiles(row, '.3f')}."
+    ]
+
+
+def folder(figures: Figures) -> list[str]:
+    """The time to cache images, and a step on images on disk."""
+    cached = figures["caching"]
+    rows = [
+        (what, f"{row['median']:.1f}", f"{row['best']:.1f}", quartiles(row, ".1f"))
+        for what, row in figures["milliseconds"].items()
+    ]
+    compared = [
+        (what, f"{row['median']:.3f}", quartiles(row, ".3f"), f"{row['aim']:.2f}")
+        for what, row in figures["ratios"].items()
+    ]
+    return [
+        f"{figures['images']:,} JPEGs are decoded into the cache in **{cached['seconds']:.1f} s**"
+        f" (aim {cached['aim']:.0f} s) and loaded again in {cached['again']:.2f} s."
+        f" {rounds(figures)}, {figures['threads']} threads.",
+        "",
+        *table(("milliseconds a step", "median", "best", "quartiles"), rows),
+        "",
+        *table(("ratio within a round", "median", "quartiles", "aim"), compared),
     ]
 
 
@@ -246,6 +268,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "planning": planning,
     "overhead": overhead,
     "commands": commands,
+    "folder": folder,
     "resnet50_file": resnet50_file,
     "deployment": deployment,
     "integer_digits": integer,

@@ -11,7 +11,7 @@ import numpy as np
 
 from qbench.base.errors import QbenchError
 from qbench.base.given_arrays import real_numbers, said
-from qbench.data.dataset import DATASETS, Source
+from qbench.data import DATASETS, Source
 from qbench.tasks.metric import Metric
 from qbench.tasks.task import Task
 

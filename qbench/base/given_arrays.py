@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,19 @@ from numpy.typing import NDArray
 _WORDS = {"U": "text", "S": "bytes", "O": "objects"}
 
 
-def said(array: NDArray[Any]) -> str:
+class Shaped(Protocol):
+    """What has a dtype and a shape as an array has."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its values."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of its dimensions."""
+
+
+def said(array: Shaped) -> str:
     """The dtype and the shape of an array, as text for a message."""
     word = _WORDS.get(array.dtype.kind)
     return f"{f'{word} ({array.dtype})' if word else array.dtype} of shape {array.shape}"

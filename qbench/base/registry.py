@@ -7,6 +7,7 @@ A name is registered in qbench, registered by a plugin, or refers to code from o
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -34,7 +35,9 @@ class Registry(Generic[T]):
 
     by_key: ClassVar[dict[str, Registry[Any]]] = {}
 
-    def __init__(self, key: str, kind: Any = object, outside: bool = True) -> None:
+    def __init__(
+        self, key: str, kind: Any = object, outside: bool = True, functions: bool = False
+    ) -> None:
         """An empty registry.
 
         Args:
@@ -42,10 +45,12 @@ class Registry(Generic[T]):
             kind: the type that code from outside must have. A function without arguments that
                 returns it is accepted, too.
             outside: whether names may refer to code from outside.
+            functions: whether a function with arguments that returns the type may stand there, too.
         """
         self.key = key
         self._kind = kind
         self._outside = outside
+        self._functions = functions
         self._items: dict[str, T] = {}
         Registry.by_key.setdefault(key, self)
 
@@ -59,13 +64,28 @@ class Registry(Generic[T]):
         return store
 
     def add(self, name: str, item: T) -> None:
-        """Store `item` under `name`."""
+        """Store `item` under `name`.
+
+        Raises:
+            ValueError: the name is registered already. If a plugin has registered it, nobody has
+                this name any longer: which one is meant cannot be told.
+            TypeError: the item has another type than the items of this registry.
+        """
         if name in self._items:
+            if PLUGINS.origins.pop((self.key, name), None):
+                del self._items[name]
             raise ValueError(f"{self.key}: '{name}' is registered twice")
+        function = self._functions and inspect.isfunction(item)
+        if not isinstance(item, self._kind) and not function:
+            raise TypeError(
+                f"{self.key}: '{name}' is of type {type(item).__name__}; expected"
+                f" {self._kind.__name__}"
+            )
         if outside.is_reference(name):
             raise ValueError(f"{self.key}: '{name}' has a colon, as references have")
         self._items[name] = item
-        PLUGINS.note(self.key, name, lambda: self._items.pop(name))
+        if not _called_by_qbench():
+            PLUGINS.note(self.key, name, lambda: self._items.pop(name, None))
 
     @contextmanager
     def lent(self, name: str, item: T) -> Iterator[None]:
@@ -109,7 +129,7 @@ class Registry(Generic[T]):
             return self._items[name]
         PLUGINS.load()
         if self.refers_outside(name):
-            return object_of(self.key, name, self._kind)  # type: ignore[no-any-return]
+            return object_of(self.key, name, self._kind, self._functions)  # type: ignore[no-any-return]
         if name not in self._items:
             raise QbenchError(self.unknown(name))
         return self._items[name]
@@ -122,6 +142,18 @@ class Registry(Generic[T]):
             f"{self.key}={name} is not known; allowed: {allowed}."
             f"{nearest(name, self._items)}{broken}"
         )
+
+
+def _called_by_qbench() -> bool:
+    """Whether the code that registers something is qbench's own.
+
+    A plugin may be the first to import a package of qbench, which then registers its own things.
+    """
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    name = frame.f_globals.get("__name__", "") if frame else ""
+    return str(name).partition(".")[0] == "qbench"
 
 
 def code_behind(key: str, name: str) -> outside.Code | None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
-from qbench.cli.known import files
+from qbench.cli.known import files, hidden
 from qbench.cli.outside import written_out
 from qbench.cli.overrides import as_hydra_takes_it
 
@@ -75,4 +75,9 @@ def _flag(argument: str, rest: list[str]) -> list[str]:
     folder = given(value)
     if flag in _FOLDERS and not folder.is_dir():
         raise QbenchError(f"{flag} {value}: no such folder.")
+    if flag in _FOLDERS and (names := hidden(folder)):
+        raise QbenchError(
+            f"{flag} {value}: qbench has its own {names[0]}, which comes first; call the file"
+            " otherwise."
+        )
     return [flag, str(folder.absolute()) if flag in _FOLDERS else value]

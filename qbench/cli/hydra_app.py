@@ -128,7 +128,7 @@ def _from_hydra(error: Exception) -> bool:
     while frame and frame.tb_next:
         frame = frame.tb_next
     places = [type(error).__module__, frame.tb_frame.f_globals.get("__name__", "") if frame else ""]
-    return any(place.partition(".")[0] in ("hydra", "omegaconf") for place in places)
+    return any(place.partition(".")[0] in ("hydra", "omegaconf", "yaml") for place in places)
 
 
 def explain(error: Exception) -> str:
@@ -136,6 +136,9 @@ def explain(error: Exception) -> str:
     text = str(error).strip()
     options = getattr(error, "options", None)
     missing = getattr(error, "missing_cfg_file", None)
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:  # of a file that is not YAML
+        return f"{mark.name}:{mark.line + 1}: {getattr(error, 'problem', text)}."
     if missing and options is not None:
         group, name = _group_and_name(str(missing))
         return unknown_choice(group, name, options)

@@ -65,10 +65,38 @@ def files(folders: Iterable[str]) -> dict[str, list[str]]:
     }
 
 
+def hidden(folder: Path) -> list[str]:
+    """The files of a folder of configuration that Hydra passes over: qbench has others there."""
+    own = config_folder()
+    return [
+        path.relative_to(own).as_posix()
+        for path in sorted(own.rglob("*.yaml"))
+        if (there := folder / path.relative_to(own)).is_file()
+        and there.read_bytes() != path.read_bytes()
+    ]
+
+
+def _of_files(group: str) -> dict[str, list[str]]:
+    """The keys in the files of a group, such as `data`, and the names of the files."""
+    from omegaconf import OmegaConf
+
+    found: dict[str, list[str]] = {}
+    for path in sorted((config_folder() / group).glob("*.yaml")) if group in groups() else ():
+        for name in map(str, OmegaConf.load(path)):
+            found.setdefault(f"{group}.{name}", []).append(path.stem)
+    return found
+
+
 def unknown(key: str) -> str:
     """The error message for a key that is not a setting."""
-    known = sorted(known_keys() | set(groups()))
     group = key.rpartition(".")[0]
-    siblings = [name for name in known if name.startswith(f"{group}.")] if group else []
+    of_files = _of_files(group)
+    if key in of_files:
+        names = ", ".join(f"{group}={name}" for name in of_files[key])
+        return f"{key} is not a setting of this choice; it is one of {names}."
+    known = sorted(known_keys() | set(groups()) | set(of_files))
+    siblings = (
+        [name for name in sorted(known_keys()) if name.startswith(f"{group}.")] if group else []
+    )
     allowed = f" Allowed under {group}: {', '.join(siblings)}." if siblings else ""
     return f"{key} is not a setting.{nearest(key, known)}{allowed}"

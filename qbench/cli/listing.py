@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from qbench.config.experiment import Experiment
-from qbench.data import DATASETS
+from qbench.data import source_of
 from qbench.data.preprocessing import input_shape
 from qbench.models import build_model
 from qbench.quantize.analysis import analyse
@@ -61,7 +61,7 @@ def list_graph(experiment: Experiment) -> Listing:
     placement an op belongs. A fake-quantization op that consists of several TensorFlow ops is
     listed from the insertion plan.
     """
-    source = DATASETS[experiment.data.name]
+    source = source_of(experiment.data)
     shape = input_shape(source.shape, experiment.data.resolution)
     chosen = experiment.model
     model = build_model(chosen.name, chosen.arguments, shape, source.make_task())

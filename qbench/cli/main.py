@@ -28,7 +28,7 @@ VERBS = {
     "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
     "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
     "status": ("DIR", "show which runs of a sweep are done, running, failed or waiting"),
-    "clean": ("DIR", "remove shared states that no unfinished run needs"),
+    "clean": ("DIR|--cache", "remove shared states or decoded images that no run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
 }

@@ -103,7 +103,7 @@ def unknown_choice(group: str, name: str, files: Collection[str]) -> str:
     """The error message for a choice that a group does not have."""
     names, more, broken = sorted(files), "", ""
     if takes_outside(group):
-        names += _of_plugins(group)
+        names += [one for one in _of_plugins(group) if one not in names]
         more = f" or {FORMS}"
         broken = "".join(f" {sentence}" for sentence in PLUGINS.broken)
     allowed = f"{', '.join(names)}{more}"

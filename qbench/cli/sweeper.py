@@ -26,7 +26,6 @@ from qbench.cli.job_configuration import JobConfigurations
 from qbench.cli.outside import chosen
 from qbench.cli.quoting import in_configuration, in_hydra
 from qbench.config.experiment import Experiment
-from qbench.engine.progress import say
 from qbench.planning.plan import Choices, make_plan, outline
 
 if TYPE_CHECKING:
@@ -125,6 +124,7 @@ class DesignSweeper(Sweeper):
 
         A launcher that the user chose has its own setting for the number of jobs at once.
         """
+        from qbench.engine.progress import say
         from qbench.engine.workers import jobs_at_once
 
         chosen = self._chosen_launcher

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from qbench.base import allowed, checks
@@ -52,6 +53,11 @@ class Experiment(Group):
     )
 
     @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of settings; the last one is the experiment itself, with all others."""
+        return (self.data, self.model, self.quant, self.train, self.eval, self.deploy, self)
+
+    @cached_property
     def quantization_start(self) -> int:
         """The first quantized step, ceil(delay x steps); the number of steps for a float run.
 
@@ -118,6 +124,38 @@ class Experiment(Group):
         return Experiment(**parts)
 
 
+class Variants:
+    """Makes experiments from others by changing values.
+
+    Experiments with the same changes in a group share this group, so that what follows from a group
+    can be worked out once for all of them.
+    """
+
+    def __init__(self) -> None:
+        """No experiment is made yet."""
+        self._made: dict[tuple[int, str, str], tuple[Any, Any]] = {}
+
+    def of(self, experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
+        """The same as `experiment.with_values(values)`."""
+        changes: dict[str, dict[str, Any]] = {}
+        for key, value in values.items():
+            changes.setdefault(key.partition(".")[0], {})[key] = value
+        parts = {name: self._part(experiment, name, own) for name, own in changes.items()}
+        return replace(experiment, **parts) if parts else experiment
+
+    def _part(self, experiment: Experiment, name: str, changes: Mapping[str, Any]) -> Any:
+        """A changed group, or a changed setting at the top level.
+
+        Changes are the same if they are the same text: 1 and 1.0 are equal, but not as text. The
+        old group is kept with the new one, so that no other group gets its id.
+        """
+        old = getattr(experiment, name, None)
+        key = (id(old), name, repr(changes))
+        if key not in self._made:
+            self._made[key] = old, getattr(experiment.with_values(changes), name)
+        return self._made[key][1]
+
+
 SETTINGS: tuple[Setting, ...] = tuple(
     found
     for group in (Data, Model, Quant, Train, Evaluate, FileInput, Experiment)
@@ -131,19 +169,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, Model | Choice):
         return {"name": value.name, **value.arguments}
     if is_dataclass(value):
-        return {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        found = {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
+        return found | found.pop("arguments", {})
     return list(value) if isinstance(value, tuple) else value
 
 
-def _has_argument(node: Model | Choice, name: str) -> bool:
+def _has_argument(node: Any, name: str) -> bool:
     """Whether a name is an argument; code from outside checks its arguments when it is called."""
-    return name in node.arguments or (name != "name" and is_reference(node.name))
+    if not isinstance(node, Model | Choice | Data) or name in {one.name for one in fields(node)}:
+        return False
+    return name in node.arguments or is_reference(node.name)
 
 
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:
     """A copy of a dataclass with the value at `path` replaced; error messages name `key`."""
     name, *rest = path
-    if isinstance(node, Model | Choice) and not rest and _has_argument(node, name):
+    if not rest and _has_argument(node, name):
         return replace(node, arguments={**node.arguments, name: value})
     if name not in {entry.name for entry in fields(node)} or name == "arguments":
         raise QbenchError(f"{key} is not a setting.")

@@ -11,8 +11,10 @@ from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
 from qbench.base.setting import EVALUATION, NEVER, UNSET, Group, declared, setting
 from qbench.config.inputs import NO_AUGMENTATION, augmentations, counted, preprocessings
+from qbench.data import DATASETS
 from qbench.data.balance import WEIGHTS
 from qbench.data.preprocessing import PREPROCESSING, canonical
+from qbench.data.source import check_arguments
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
 JIT = ("auto", "on", "off")
@@ -22,7 +24,12 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, kw_only=True)
 class Data(Group, prefix="data"):
-    """`data`: the images and their preparation. Without a resolution they keep their size."""
+    """`data`: the images and their preparation. Without a resolution they keep their size.
+
+    Attributes:
+        arguments: the arguments of the data set, such as `data.fit` of `data=image_folder`. They
+            are not part of a run's identity, because the hash of the pixels and targets is.
+    """
 
     name: str = setting(
         check=allowed.anything("name", registry="data.name"),
@@ -33,8 +40,8 @@ class Data(Group, prefix="data"):
         None,
         check=allowed.text_or_null("folder"),
         effect=NEVER,
-        help="folder that holds the [files](#files). Null: Keras downloads them; digits needs no"
-        " files",
+        help="folder that holds the [files](#files) or [your own](data.md). Null: Keras downloads"
+        " them; digits needs no files",
     )
     preprocessing: str = setting(
         "vgg",
@@ -61,7 +68,7 @@ class Data(Group, prefix="data"):
         check=allowed.whole(1, 1024).or_null,
         neutral=None,
         help="side of the square images that the network reads; qbench resizes images after"
-        " augmentation. Null: images keep their size",
+        " augmentation, and [files](data.md) when it reads them. Null: images keep their size",
     )
     validation: float | None = setting(
         None,
@@ -88,6 +95,14 @@ class Data(Group, prefix="data"):
         " prints the last note that you gave, even if its runs are finished. A command on one RUN"
         " prints the note of that run's training",
     )
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checks the values, and the arguments of qbench's own data sets."""
+        super().__post_init__()
+        if self.name in DATASETS.names():
+            settings = tuple(found.name for found in declared(type(self)))
+            check_arguments(self.name, self.arguments, settings)
 
     @property
     def augmentation(self) -> str | None:
@@ -251,9 +266,14 @@ def group_from(group: type[G], value: Any, needed: Iterable[str] | None = None) 
     Raises:
         QbenchError: the value is not a group, or one of its keys or values is not allowed.
     """
-    values = checks.group_of_settings(group.prefix, value)
+    values = dict(checks.group_of_settings(group.prefix, value))
     known = declared(group)
-    checks.known_keys(group.prefix, values, [found.name for found in known])
+    names = [found.name for found in known]
+    if group is Data:  # it checks the arguments of its data set
+        rest = {key: values.pop(key) for key in list(values) if key not in names}
+        values |= {"arguments": rest} if rest else {}
+    else:
+        checks.known_keys(group.prefix, values, names)
     required = [found.name for found in known if found.default is UNSET]
     checks.required_keys(group.prefix, values, required if needed is None else needed)
     return group(**values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from qbench.base.setting import QUANTIZED, setting
 from qbench.config.groups import Choice, chosen_from
@@ -26,14 +27,19 @@ class Quant(QuantSettings, prefix="quant"):
         " scheme; choose it with `quant/scheme=NAME`",
     )
 
-    @property
+    @cached_property
     def chosen_scheme(self) -> Scheme | None:
         """The scheme, made from its arguments; None if the run is not quantized."""
         if not self.enabled:
             return None
-        kind = SCHEMES[self.scheme.name]
-        made: Scheme = kind.build(self, **kind.arguments(self.scheme.arguments))
-        return made
+        chosen = self.scheme
+        return SCHEMES[chosen.name].made(chosen.name, self, chosen.arguments)
+
+    @cached_property
+    def refused(self) -> str | None:
+        """What the scheme says against these settings; None if they can be combined."""
+        chosen = self.scheme
+        return SCHEMES[chosen.name].impossible(chosen.name, self, chosen.arguments)
 
     @property
     def quantization(self) -> QuantizationScheme | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.given_arrays import real_numbers, said
+from qbench.data.rows import Images, Rows
 from qbench.tasks.task import Task
 
 ORDER = "training images, training labels, test images, test labels"
@@ -21,15 +22,15 @@ ORDER = "training images, training labels, test images, test labels"
 
 def part(
     name: str, which: str, images: Any, labels: Any, shape: tuple[int, int, int], task: Task
-) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+) -> tuple[Images, NDArray[Any]]:
     """Check the images and targets of one part of a data set; return them in the form for training.
 
     Args:
         name: the name of the data set, for error messages.
         which: `training` or `test`.
-        images: array-like, (N, height, width, channels), or (N, height, width) with one channel;
-            whole numbers from 0 to 255 of any type except truth values. Floats of at most 1 are
-            refused, even if they are only 0 and 1, because they look like scaled images.
+        images: array-like or Rows, (N, height, width, channels), or (N, height, width) with one
+            channel; whole numbers from 0 to 255 of any type except truth values. Floats of at most
+            1 are refused, even if they are only 0 and 1, because they look like scaled images.
         labels: array-like, in any form that the task accepts.
         shape: (height, width, channels) of an image.
         task: checks the targets.
@@ -38,7 +39,7 @@ def part(
         QbenchError: the images or the targets have another form.
     """
     seen = f"{name}: the {which} images"
-    pixels = _array(seen, images)
+    pixels = images if isinstance(images, Rows) else _array(seen, images)
     _check_shape(seen, pixels, shape)
     given = _array(f"{name}: the {which} labels", labels)
     if given.ndim > 2 and given.shape[1:] == pixels.shape[1:] and not task.targets_are_images:
@@ -50,7 +51,14 @@ def part(
             f"{name}: {len(pixels)} {which} images and {len(given)} labels, {said(pixels)} and"
             f" {said(given)}; expected the same number of both, and at least one."
         )
-    return _uint8(seen, pixels).reshape(-1, *shape), task.targets(name, which, given)
+    return _pixels(seen, pixels, shape), task.targets(name, which, given)
+
+
+def _pixels(what: str, images: NDArray[Any] | Rows, shape: tuple[int, int, int]) -> Images:
+    """Images of the right shape or without channels as uint8 (N, *shape); on disk if they were."""
+    if isinstance(images, Rows):
+        return Rows(_uint8(what, images.images).reshape(-1, *shape), images.rows)
+    return _uint8(what, images).reshape(-1, *shape)
 
 
 def _array(what: str, value: Any) -> NDArray[Any]:
@@ -73,7 +81,7 @@ def _array(what: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def _check_shape(what: str, images: NDArray[Any], shape: tuple[int, int, int]) -> None:
+def _check_shape(what: str, images: NDArray[Any] | Rows, shape: tuple[int, int, int]) -> None:
     """Refuse images of another shape; another check refuses empty arrays."""
     height, width, channels = shape
     allowed = [shape, (height, width)] if channels == 1 else [shape]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.data import folders
-from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
+from qbench.data.source import DATASETS, Source
 
 RECORDS = 10_000
 PIXELS = 3_072

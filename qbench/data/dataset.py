@@ -1,55 +1,30 @@
-"""Describes data sets, loads them and checks them."""
+"""Loads data sets and checks them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.errors import QbenchError
-from qbench.base.outside import Code
-from qbench.base.paths import given
-from qbench.base.registry import Registry, code_behind
 from qbench.data import arrays, reading
-from qbench.tasks.classification import Classification
+from qbench.data.hashing import data_hash
+from qbench.data.rows import Images, on_disk
+from qbench.data.source import (
+    DATASETS,
+    Chosen,
+    DataChoice,
+    Reading,
+    Source,
+    existing,
+    made,
+    reading_of,
+    returned,
+)
 from qbench.tasks.task import Task
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that a configuration can name.
-
-    Attributes:
-        shape: (height, width, channels) of an image.
-        classes: number of classes; for other tasks the number of values that a network returns for
-            an image.
-        flip: whether a mirrored image has the same target.
-        read: the reader. It takes the folder, or None if there is none. It returns training images,
-            training targets, test images and test targets, or two pairs of images and targets, in
-            any form that `arrays.part` accepts.
-        known: notes on the exact pixels, by the hash of the data.
-        task: the class of its task; `classes` is its only argument.
-    """
-
-    shape: tuple[int, int, int]
-    classes: int
-    flip: bool
-    read: Callable[[Path | None], Any]
-    known: dict[str, str]
-    task: Callable[[int], Task] = Classification
-
-    def make_task(self) -> Task:
-        """The task of these data."""
-        return self.task(self.classes)
-
-
-DATASETS: Registry[Source] = Registry("data.name", Source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,88 +33,111 @@ class Dataset:
 
     Attributes:
         name: its name in the configuration.
-        train_images, test_images: (N, H, W, C) uint8.
+        train_images, test_images: (N, H, W, C) uint8, in memory or on disk. Images on disk are an
+            array that is mapped from a file, or Rows of one; nothing reads all of them at once.
+            Arrays of loaded data are read-only, because all runs of a process share them.
         train_labels, test_labels: targets (N, ...), in the form of the task.
         task: its task.
         flip: see Source.
-        hash: SHA-256 over the four arrays, their shapes and dtypes. For any task except
-            classification it includes the task's `identity`.
-        provenance: the note in `Source.known` on these exact pixels; may be empty.
+        hash: SHA-256 over the arrays, their shapes and dtypes. For any task except classification
+            it includes the task's `identity`; for a `Source` that a function made, also its number
+            of classes and its `flip`, because arguments may change them.
+        provenance: the note in `Source.known` on these exact pixels, and the reader's note; may be
+            empty.
         validation: validation images and targets, in the forms of the training data; None if there
-            is no such part. See `qbench.data.validation.split`.
+            is no such part. The reader returns one, or `qbench.data.validation.split` makes one.
+        class_names: see Source.
+        left_out: what the reader left out, as plain data for the record; empty if nothing.
     """
 
     name: str
-    train_images: NDArray[np.uint8]
+    train_images: Images
     train_labels: NDArray[Any]
-    test_images: NDArray[np.uint8]
+    test_images: Images
     test_labels: NDArray[Any]
     task: Task
     flip: bool
     hash: str
     provenance: str
-    validation: tuple[NDArray[np.uint8], NDArray[Any]] | None = None
+    validation: tuple[Images, NDArray[Any]] | None = None
+    class_names: tuple[str, ...] = ()
+    left_out: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(name: str, folder: str | None) -> Dataset:
+def load(
+    name: str, folder: str | None = None, /, resolution: int | None = None, **arguments: Any
+) -> Dataset:
     """Load and check a data set; the data set that was loaded last is kept.
 
     Args:
         name: the name in the configuration.
         folder: the configuration's `data.dir`.
+        resolution: the configuration's `data.resolution`, for data sets that make images of it.
+        arguments: the arguments of the data set.
 
     Raises:
         QbenchError: the data are missing, damaged or of the wrong shape; the message names the
             file, or the data set and the part, what was found and what was expected.
     """
-    return _loaded(name, folder, code_behind(DATASETS.key, name))
+    return load_chosen(DataChoice(name, folder, resolution, arguments))
+
+
+def load_chosen(chosen: Chosen) -> Dataset:
+    """Load the data set that the settings of group `data` choose; see `load`."""
+    return _loaded(reading_of(chosen))
 
 
 @lru_cache(maxsize=1)
-def _loaded(name: str, folder: str | None, code: Code | None) -> Dataset:
+def _loaded(wanted: Reading) -> Dataset:
     """See `load`; code from outside with another content gives other data."""
-    source = DATASETS[name]
+    name, folder = wanted.name, wanted.folder
+    source = made(wanted)
     where = f"{name} ({folder})" if folder else name
-    read = reading.returned(where, source.read, _existing(name, folder))
+    read = reading.returned(where, source.read, existing(name, folder))
     task = source.make_task()
-    train = arrays.part(where, "training", *read[:2], source.shape, task)
-    test = arrays.part(where, "test", *read[2:], source.shape, task)
-    digest = _hash(task, *train, *test)
+    train = arrays.part(where, "training", *read.train, source.shape, task)
+    test = arrays.part(where, "test", *read.test, source.shape, task)
+    validation = None
+    if read.validation is not None:
+        held_out = arrays.part(where, "validation", *read.validation, source.shape, task)
+        validation = (read_only(held_out[0]), read_only(held_out[1]))
+    digest = data_hash(task, *train, *test, *(validation or ()), more=_more(wanted, source))
+    notes = (source.known.get(digest, ""), read.note)
     return Dataset(
         name,
-        *train,
-        *test,
+        read_only(train[0]),
+        read_only(train[1]),
+        read_only(test[0]),
+        read_only(test[1]),
         task=task,
         flip=source.flip,
         hash=digest,
-        provenance=source.known.get(digest, ""),
+        provenance="; ".join(note for note in notes if note),
+        validation=validation,
+        class_names=source.class_names,
+        left_out=read.left_out,
     )
 
 
-load.cache_clear = _loaded.cache_clear  # type: ignore[attr-defined]
+def read_only(array: Any) -> Any:
+    """A view of an array that no code can write to; images on disk are read-only anyway."""
+    if on_disk(array):
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
-def _existing(name: str, folder: str | None) -> Path | None:
-    if folder is None:
-        return None
-    try:
-        path = given(folder)
-        there = path.is_dir()
-        next(path.iterdir() if there else iter(()), None)
-    except OSError as error:
-        raise QbenchError(f"data.dir={folder}: cannot be read ({error.strerror}).") from error
-    if not there:
-        raise QbenchError(
-            f"data.dir={folder}: no such folder; expected the one that holds {name}'s files."
-        )
-    return path
+def _forget() -> None:
+    _loaded.cache_clear()
+    returned.cache_clear()
 
 
-def _hash(task: Task, *parts: NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    if type(task) is not Classification:
-        digest.update(task.identity.encode())
-    for array in parts:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+load.cache_clear = _forget  # type: ignore[attr-defined]
+
+
+def _more(wanted: Reading, source: Source) -> str:
+    """What the hash has to say of a `Source` that arguments have made; empty for others."""
+    if isinstance(DATASETS[wanted.name], Source):
+        return ""
+    return json.dumps([source.classes, source.flip])

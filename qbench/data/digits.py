@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from qbench.base.errors import QbenchError
-from qbench.data.dataset import DATASETS, Source
 from qbench.data.reading import Arrays
+from qbench.data.source import DATASETS, Source
 
 TEST_IMAGES = 599
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.data import idx_files
-from qbench.data.dataset import DATASETS, Source
 from qbench.data.download import through_keras
+from qbench.data.source import DATASETS, Source
 
 UNSIGNED_BYTE = 8
 GZIP = b"\x1f\x8b"

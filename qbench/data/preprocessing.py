@@ -35,11 +35,11 @@ class Preprocessing:
     """A way to turn images into the network's input.
 
     Attributes:
-        scale: (images (B, H, W, C), uint8 or float32 in [0, 255], the statistics of the training
-            images or None) -> float32 network input.
+        scale: images (B, H, W, C), uint8 or float32 in [0, 255] -> float32 network input. If it is
+            measured, it takes the statistics of the training images as a second argument.
         augment: the augmentation that comes with it, a name in
             `qbench.data.augmentation.AUGMENTATIONS`.
-        measured: whether `scale` needs the statistics.
+        measured: whether `scale` takes the statistics.
         pixel: the number c, if the input for every pixel p is c p; None if it is not. An integer
             file can take raw pixels then: their codes are the codes of the input.
     """
@@ -138,7 +138,8 @@ class Preparation:
             images = self.pixels(images)
         elif self.resolution is not None:
             images = resized(images, self.resolution)
-        return PREPROCESSING[self.preprocessing].scale(images, self.statistics)
+        chosen = PREPROCESSING[self.preprocessing]
+        return chosen.scale(images, self.statistics) if chosen.measured else chosen.scale(images)
 
     def pixels(self, images: Any) -> Any:
         """The raw pixels (B, ...) uint8 of the image that the network reads: rounded, half up."""
@@ -208,36 +209,36 @@ def _of_channels(values: Sequence[float], channels: int) -> Any:
     return tf.constant(values if channels == 3 else grey, tf.float32)
 
 
-def _float(images: Any, statistics: Any = None) -> Any:
+def _float(images: Any) -> Any:
     """The pixels as they are, 0 to 255."""
     import tensorflow as tf
 
     return tf.cast(images, tf.float32)
 
 
-def _unit(images: Any, statistics: Any = None) -> Any:
+def _unit(images: Any) -> Any:
     """Rescale [0, 255] to [0, 1]."""
     return _float(images) / 255.0
 
 
-def _vgg(images: Any, statistics: Any = None) -> Any:
+def _vgg(images: Any) -> Any:
     """Subtract the channel means (grey: their mean); no division."""
     return _float(images) - _of_channels(CHANNEL_MEANS, images.shape[-1])
 
 
-def _inception(images: Any, statistics: Any = None) -> Any:
+def _inception(images: Any) -> Any:
     """Rescale [0, 255] to [-1, 1]."""
     return _float(images) / 127.5 - 1.0
 
 
-def _torch(images: Any, statistics: Any = None) -> Any:
+def _torch(images: Any) -> Any:
     """Rescale to [0, 1], subtract means and divide by deviations (grey: means of the three)."""
     channels = images.shape[-1]
     centred = _unit(images) - _of_channels(_TORCH_MEANS, channels)
     return centred / _of_channels(_TORCH_DEVIATIONS, channels)
 
 
-def _caffe(images: Any, statistics: Any = None) -> Any:
+def _caffe(images: Any) -> Any:
     """Subtract means (grey: their mean); the channels of colour images become blue, green, red."""
     channels = images.shape[-1]
     centred = _float(images) - _of_channels(_CAFFE_MEANS, channels)

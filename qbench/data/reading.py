@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.base.foreign import called
 from qbench.data.arrays import ORDER
 
 Arrays = tuple[Any, Any, Any, Any]
+Pair = tuple[Any, Any]
 
 
-def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None) -> Arrays:
-    """Training images, training labels, test images and test labels from the reader.
+@dataclass(frozen=True)
+class Parts:
+    """What a reader returned, each part as images and targets.
+
+    Attributes:
+        train, test: training and test part.
+        validation: the validation part; None if there is none.
+        note: a text that is printed with every table of these data.
+        left_out: what was left out, as plain data for records.
+    """
+
+    train: Pair
+    test: Pair
+    validation: Pair | None = None
+    note: str = ""
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+
+
+def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None) -> Parts:
+    """The parts that a reader returns.
 
     Args:
         name: the name of the data set, for error messages.
-        read: the reader. It returns the four in this order, or in Keras' form ((training images,
-            labels), (test images, labels)).
+        read: the reader. It returns training images, training labels, test images and test labels,
+            or pairs as Keras does, ((training images, labels), (test images, labels)), with the
+            validation part as a third pair if there is one; or `Parts`.
         folder: the argument of `read`.
 
     Raises:
         QbenchError: the reader raised an exception, or returned another form. For an exception that
             is not a QbenchError, the message gives its text and its place in the code.
     """
-    try:
-        result = read(folder)
-    except QbenchError:
-        raise
-    except Exception as error:
-        said = ": ".join(part for part in (type(error).__name__, _line(error)) if part)
-        raise QbenchError(f"{name}: its reader failed{_place(error)} ({said}).") from error
-    if _sequence(result, 2) and all(_sequence(half, 2) for half in result):
-        (train, labels), (test, test_labels) = result
-        return train, labels, test, test_labels
+    result = called(f"{name}: its reader", read, folder)
+    if isinstance(result, Parts):
+        return result
+    pairs = isinstance(result, tuple | list) and all(_sequence(half, 2) for half in result)
+    if pairs and len(result) in (2, 3):
+        train, test, *validation = map(tuple, result)
+        return Parts(train, test, *validation)  # type: ignore[arg-type]
     if _sequence(result, 4):
         train, labels, test, test_labels = result
-        return train, labels, test, test_labels
+        return Parts((train, labels), (test, test_labels))
     raise QbenchError(
-        f"{name}: its reader returned {_form(result)}; expected four arrays, {ORDER}, or two pairs"
-        " of images and labels."
+        f"{name}: its reader returned {_form(result)}; expected four arrays, {ORDER}, or two or"
+        " three pairs of images and labels."
     )
 
 
@@ -55,23 +73,3 @@ def _form(value: Any) -> str:
     if not isinstance(value, tuple | list):
         return f"something of type {name}"
     return f"a {name} of {len(value)} ({', '.join(type(item).__name__ for item in value[:6])})"
-
-
-def _line(error: Exception) -> str:
-    """A message without line breaks and without the full stop at its end."""
-    return " ".join(str(error).split()).removesuffix(".")
-
-
-def _place(error: Exception) -> str:
-    """` at file:line`, the innermost line of the reader's own code; empty if it has none.
-
-    Its own code is the code in the folder of the function that was called. If numpy raises an
-    error, the line that called numpy is given.
-    """
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    if not frames:
-        return ""
-    home = Path(frames[0].filename).parent
-    own = [frame for frame in frames if home in Path(frame.filename).parents]
-    frame = (own or frames)[-1]
-    return f" at {frame.filename}:{frame.lineno}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.data.dataset import Dataset
+from qbench.data.rows import Images
 
 _AT_ONCE = 2**24  # values that are squared at once
 
@@ -54,13 +54,13 @@ def statistics_of(data: Dataset) -> Statistics:
     return _KNOWN[data]
 
 
-def statistics(images: NDArray[np.uint8]) -> Statistics:
-    """The statistics of images (N, H, W, C).
+def statistics(images: Images) -> Statistics:
+    """The statistics of images (N, H, W, C), in memory or on disk.
 
     They are computed from whole numbers, so that they are exact and do not depend on an order.
     """
-    channels = images.shape[-1]
-    step = max(_AT_ONCE // images[0].size, 1)
+    count, *sides, channels = images.shape
+    step = max(_AT_ONCE // (prod(sides) * channels), 1)
     sums, squares = [0] * channels, [0] * channels
     for start in range(0, len(images), step):
         part = np.asarray(images[start : start + step]).reshape(-1, channels).astype(np.uint32)
@@ -68,7 +68,7 @@ def statistics(images: NDArray[np.uint8]) -> Statistics:
         part *= part
         more = part.sum(axis=0, dtype=np.uint64)
         squares = [a + int(b) for a, b in zip(squares, more, strict=True)]
-    count = images.size // channels
+    count *= prod(sides)
     spread = [count * square - total**2 for total, square in zip(sums, squares, strict=True)]
     return Statistics(
         tuple(total / count for total in sums), tuple(_root(one) / count for one in spread)

@@ -6,17 +6,20 @@ depend on the seed of a run, so all rows and seeds of a sweep are compared on th
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
-from qbench.data.dataset import Dataset
+from qbench.base.foreign import called, said
+from qbench.data.dataset import Dataset, read_only
+from qbench.data.rows import Images, subset
 
 KEY = "data.validation"
 # The second word of the generator's key. The order of batches has the number of an epoch there.
@@ -44,9 +47,9 @@ def split(data: Dataset, chosen: Chosen) -> Dataset:
         chosen: the settings of the validation part.
 
     Returns:
-        The same data if there is no such part. Otherwise `validation` holds the images and targets
-        of the part, and the training images are the others. Both keep their order. `hash` stays the
-        hash of the whole data.
+        The same data if no part is chosen. Otherwise `validation` holds the images and targets
+        of the part, and the training images are the others. Both keep their order. Images on disk
+        are not copied. `hash` stays the hash of the whole data.
 
     Raises:
         QbenchError: see `validation_indices`.
@@ -60,12 +63,13 @@ def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
         return data
     taken = np.zeros(len(data.train_images), bool)
     taken[validation_indices(data, part, seed)] = True
-    return replace(
-        data,
-        train_images=data.train_images[~taken],
-        train_labels=data.train_labels[~taken],
-        validation=(data.train_images[taken], data.train_labels[taken]),
-    )
+
+    def chosen(which: NDArray[np.bool_]) -> tuple[Images, NDArray[Any]]:
+        images = read_only(subset(data.train_images, which))
+        return images, read_only(data.train_labels[which])
+
+    images, labels = chosen(~taken)
+    return replace(data, train_images=images, train_labels=labels, validation=chosen(taken))
 
 
 def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int64]:
@@ -83,9 +87,12 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
         seed: the seed of the division.
 
     Raises:
-        QbenchError: the part has no image, no training image is left, or no training image is left
-            of a stratum.
+        QbenchError: the data have validation images of their own, the part has no image, no
+            training image is left, or no training image is left of a stratum.
     """
+    if data.validation is not None:
+        own = f"null, because {data.name} has {len(data.validation[0]):,} validation images already"
+        raise checks.wrong(KEY, part, own)
     number = _number(data.name, part, len(data.train_images))
     names, strata = _strata(data)
     counts = np.bincount(strata)
@@ -104,6 +111,11 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
     order = np.lexsort((numbers, strata))  # stratum by stratum
     places = np.arange(len(order)) - (np.cumsum(counts) - counts)[strata[order]]
     return np.sort(order[places < shares[strata[order]]])
+
+
+def part_hash(indices: NDArray[np.int64]) -> str:
+    """SHA-256 of a division, from the result of `validation_indices`."""
+    return hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()
 
 
 def largest_remainders(counts: NDArray[np.int64], number: int) -> NDArray[np.int64]:
@@ -136,14 +148,30 @@ def _number(name: str, part: float, images: int) -> int:
 
 def _strata(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """The names of the strata, and the stratum (N,) of each training image, counted from 0."""
-    images = len(data.train_images)
-    labels = data.task.strata(data.train_labels)
-    if labels is None:
-        labels = np.zeros(images, np.int64)
+    names, strata = _grouped(data)
+    _, again = _grouped(data)
+    if not np.array_equal(strata, again):
+        raise QbenchError(
+            f"task {data.task.name}: strata gives other labels for the same targets; validation"
+            " images must be the same in every run."
+        )
+    return names, strata.astype(np.int64)
+
+
+def _grouped(data: Dataset) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+    """The different labels of the task's strata, and the number of each image's label (N,)."""
+    images, task = len(data.train_images), data.task.name
+    given = called(f"task {task}: strata", data.task.strata, data.train_labels.copy())
+    try:
+        labels = np.zeros(images, np.int64) if given is None else np.asarray(given)
+        names, strata = np.unique(labels, return_inverse=True)
+    except (TypeError, ValueError) as error:
+        raise QbenchError(
+            f"task {task}: strata gives labels that numpy does not sort ({said(error)})."
+        ) from error
     if labels.shape != (images,):
         raise QbenchError(
-            f"task {data.task.name}: strata gives shape {labels.shape}; expected one label for each"
-            f" of {images:,} images."
+            f"task {task}: strata gives shape {labels.shape}; expected one label for each of"
+            f" {images:,} images."
         )
-    names, strata = np.unique(labels, return_inverse=True)
-    return names, strata.astype(np.int64)
+    return names, strata

@@ -40,7 +40,7 @@ def check_codes(op: str, codes: Values) -> Values:
         QbenchError: a value is not on the grid that the op declares.
     """
     whole: Values = np.rint(codes)
-    counted = np.abs(codes) < 2**17  # float32 is too coarse for larger codes
+    counted = ~(np.abs(codes) >= 2**17)  # float32 is too coarse for larger codes; NaN counts
     off = np.abs(codes - whole)[counted]
     if off.size and not float(off.max()) <= _OFF:
         raise QbenchError(
@@ -48,6 +48,27 @@ def check_codes(op: str, codes: Values) -> Values:
             " the op says it has; no file and no packed form can be made of such values."
         )
     return whole
+
+
+def check_scale(what: str, scale: float, own: bool) -> None:
+    """Check that a file and a packed form can hold a grid with this scale.
+
+    A scheme may train scales, and a step may have moved one to 0 or below it.
+
+    Args:
+        what: the tensor or kernel, for the message.
+        scale: the scale of its grid.
+        own: whether the quantizer has its own range, which cannot be empty. The grid of a measured
+            range has the scale 0 if the range holds only 0.
+
+    Raises:
+        QbenchError: the scale is not finite, negative, or 0 for an own range.
+    """
+    if not 0 <= scale < np.inf or (own and scale == 0):
+        raise QbenchError(
+            f"{what}: the step of its grid is {scale:.6g}; files and packed forms need finite"
+            " steps above 0."
+        )
 
 
 def check_grid(quantizer: TensorQuantizing, low: float, high: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.deploy.agreement import check_scale
 from qbench.deploy.grids import FILE_BITS, HIGHEST
 from qbench.quantize.folding import Array, affine, scaled
 from qbench.quantize.interface import KernelQuantizing
@@ -94,8 +95,13 @@ def scales_of(layer: Any, variable: Any, kernel: Array, quantizer: KernelQuantiz
     """The scales of the grid of a quantized kernel, (channels,) or (1,).
 
     The scales of a symmetric grid are float32, as in its computation.
+
+    Raises:
+        QbenchError: a scale is negative or not finite.
     """
     grids = quantizer.grids(layer, variable, kernel)
+    for grid in grids:
+        check_scale(f"{layer.name} {variable.name}", grid.scale, False)
     dtype = np.float32 if quantizer.symmetric else np.float64
     return np.array([grid.scale for grid in grids], dtype)
 

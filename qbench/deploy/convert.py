@@ -154,11 +154,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
     pixels = experiment.pixels if kind.name == "int8" else None
     calibrated = kind.name == "16x8" or (kind == POST_TRAINING and not pixels)
     on_grids = kind.name == "int8" and not calibrated
-    quant, averages = experiment.quant, network.averages
-    states = network.states(experiment.scheme)
-    images = data.train_images[:CALIBRATION_IMAGES] if calibrated or kind == POST_TRAINING else None
-    if on_grids and images is not None:
-        averages = _measured(network, images)
+    quant, states = experiment.quant, network.states(experiment.scheme)
+    averages, inputs = network.averages, None
+    if calibrated:
+        inputs = np.asarray(network.prepare(np.asarray(data.train_images[:CALIBRATION_IMAGES])))
+    elif kind == POST_TRAINING:
+        averages = _measured(network, np.asarray(data.train_images[:CALIBRATION_IMAGES]))
     plain, left_float = export_model(network.model, averages, quant, False, states=states)
     graph = plain
     model = functional(network.model)
@@ -168,20 +169,15 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
             network.model, averages, quant, states=states, pixels=pixels
         )
     feed = feed_of(network, experiment, "int8" if on_grids else "float")
-    inputs = np.asarray(network.prepare(images)) if calibrated else None
     content = convert(graph, kind.name, inputs, feed.pixels)
-    notes = [kind.note] if kind.note else []
-    if feed.lead and not pixels:
-        notes.append(f"takes the image behind {_listed([layer.name for layer in feed.lead])}")
-    if experiment.deploy.takes_pixels and not pixels:
-        notes.append("takes what the network reads, since only int8 files take raw pixels")
+    notes = list(_notes_on_input(kind, experiment, feed))
     if kind.name == "float":
         return _Made(kind, content, graph, plain, feed, 0, notes)
-    if kind == POST_TRAINING:
-        left_float = []
     found = Comparer(model, simulation, averages.tensors)
     file_graph = graph_of(content)
-    if on_grids and found.has_other_kernels(file_graph):
+    if kind == POST_TRAINING:  # all of it was float
+        left_float = []
+    elif on_grids and found.has_other_kernels(file_graph):
         left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
     floats = found.float_tensors(file_graph)
     differing = found.differing(file_graph) if kind.export == "exact" else []
@@ -198,6 +194,16 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
     if kind.export == "exact" and (differing or others or left_float):
         kind = replace(kind, export="approximate")
     return _Made(kind, content, graph, plain, feed, len(file_graph.operators), notes)
+
+
+def _notes_on_input(kind: FileKind, experiment: Experiment, feed: Feed) -> Iterator[str]:
+    """The note of the kind of file, and sentences about what the file takes."""
+    if kind.note:
+        yield kind.note
+    if feed.lead and not feed.pixels:
+        yield f"takes the image behind {_listed([layer.name for layer in feed.lead])}"
+    if experiment.deploy.takes_pixels and not feed.pixels:
+        yield "takes what the network reads, since only int8 files take raw pixels"
 
 
 def _measured(network: Any, images: Any) -> RangeAverages:
@@ -267,5 +273,5 @@ def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
     forward = network.forward(fixed(experiment), experiment.scheme)
     size = experiment.eval.batch_size
     return np.concatenate(
-        [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
+        [forward(np.asarray(images[k : k + size])).numpy() for k in range(0, len(images), size)]
     )

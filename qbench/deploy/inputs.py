@@ -55,6 +55,7 @@ class Feed:
 
     def inputs(self, images: Any) -> Inputs:
         """The inputs of (N, H, W, C) uint8 images."""
+        images = np.asarray(images)
         network = np.asarray(self.prepare(images, self.pixels is not None))
         graph = np.asarray(rescaled(self.lead, network)) if self.lead else network
         if self.pixels is None:

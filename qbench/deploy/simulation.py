@@ -9,7 +9,7 @@ import numpy as np
 
 from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
-from qbench.deploy.agreement import check_grid, is_as_in_a_file
+from qbench.deploy.agreement import check_grid, check_scale, is_as_in_a_file
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
@@ -49,8 +49,8 @@ class Simulation:
 
         Raises:
             QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, an op
-                gives values that are not on its declared grid, or the network's first layers leave
-                no grid for raw pixels.
+                gives values that are not on its declared grid, the grid of a tensor has no step
+                above 0, or the network's first layers leave no grid for raw pixels.
         """
         scheme = quant.quantization
         scheme = scheme and replace(scheme, image=pixels)
@@ -74,7 +74,9 @@ class Simulation:
                 quantizer.require_grid()
         for name, quantizer in self._quantizers.items():
             if quantizer.bits <= MOST_BITS:
-                check_grid(quantizer, *self.range_of(name))
+                ends = self.range_of(name)
+                check_scale(name, quantizer.grid(*ends).scale, quantizer.ends is not None)
+                check_grid(quantizer, *ends)
 
     def other_than_files(self) -> list[str]:
         """The tensors that an int8 file rounds or clamps in another way, on the same grid."""

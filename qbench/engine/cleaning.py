@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.storage import layout, records
+from qbench.storage.manifests import read_manifest
 from qbench.storage.store import Store
 
 
@@ -34,7 +35,7 @@ def clean(root: Path) -> list[Path]:
 def manifests(root: Path) -> list[dict[str, Any]]:
     """The manifests of all sweeps that keep their runs below `root`."""
     folders = [root] if (root / layout.MANIFEST).is_file() else []
-    return [records.read_manifest(folder) for folder in [*folders, *layout.sweeps(root)]]
+    return [read_manifest(folder) for folder in [*folders, *layout.sweeps(root)]]
 
 
 def _runs(manifest: dict[str, Any]) -> list[dict[str, Any]]:

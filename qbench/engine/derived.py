@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
-from qbench.data import load
+from qbench.data import Dataset, load_chosen, split
 from qbench.engine import run_record
 from qbench.engine.progress import figures_line, say
 from qbench.engine.resolve import ResolvedDerived, ResolvedPlan, by_data
 from qbench.planning.derived import DERIVED, Kind, Member
 from qbench.storage import layout, records
-from qbench.storage.outputs import outputs_file
+from qbench.storage.outputs import TEST, VALIDATION, outputs_file
 
 # What to do first if a file of a member is missing, by its name.
 _REMEDY = {layout.OUTPUTS: "`qbench evaluate RUN` writes it if the weights are there; else "}
@@ -40,6 +43,9 @@ def evaluate_derived(resolved: ResolvedPlan, root: Path) -> None:
     waiting: dict[str, ResolvedDerived] = {}
     for one in resolved.derived:
         records.set_aside_damaged(root, one.id, say)
+        members = _members(resolved, one, root)
+        if members is not None:
+            records.set_aside_outdated(root, one.id, partial(_is_current, members), say)
         if not records.finished(root, one.id):
             waiting.setdefault(one.id, one)
 
@@ -67,6 +73,19 @@ def _members(resolved: ResolvedPlan, one: ResolvedDerived, root: Path) -> list[M
     return found
 
 
+def _is_current(members: list[Member], record: Mapping[str, Any]) -> bool:
+    """Whether a derived run was computed from the results that its members have now.
+
+    They have others if they were trained again where training does not repeat to the bit.
+    """
+    now = {member.record["run"]: member.record["files"] for member in members}
+    return all(
+        now[run].get(file, checksum) == checksum
+        for run, files in record.get("member_files", {}).items()
+        for file, checksum in files.items()
+    )
+
+
 def _names(resolved: ResolvedPlan, one: ResolvedDerived) -> list[str]:
     """The names of the members for messages."""
     return [
@@ -85,9 +104,10 @@ def _evaluate(
     """Evaluate a derived run and write its record."""
     content = one.row.content([member.record["run"] for member in members])
     first = members[0].record
-    record = run_record.header(experiment, one.id, first["data"], first["device"])
+    record = run_record.header(
+        experiment, one.id, first["data"], first["device"], first.get("code")
+    )
     record |= {"seed": None, "steps": {"float": 0, "quantized": 0}, "derived": content}
-    record.pop("validation", None)  # runs keep outputs for the test set only
     kind, clock = DERIVED[one.row.kind], run_record.Clock()
     files: dict[str, Any] = {}
     try:
@@ -135,20 +155,41 @@ def _check(kind: Kind, names: list[str], members: list[Member]) -> None:
 def _results(
     kind: Kind, experiment: Experiment, members: list[Member], record: run_record.Record
 ) -> dict[str, Any]:
-    """Compute a derived run; add its metrics and size to the record, return its other files."""
-    data = load(experiment.data.name, experiment.data.dir)
-    if any(member.record["data"]["hash"] != data.hash for member in members):
-        raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those of its members.")
-    targets = data.test_labels[: experiment.eval.limit]
-    outputs = kind.outputs(members, data)
-    if len(outputs) != len(targets):
-        raise QbenchError(
-            f"it has {data.task.output_name} of {len(outputs)} test images; expected"
-            f" {len(targets)}."
-        )
-    if not np.all(np.isfinite(outputs)):
-        raise QbenchError(f"its {data.task.output_name} are not finite.")
-    record["metrics"] = data.task.checked_score(outputs, targets)
+    """Compute a derived run; add its results to the record, return its other files."""
+    whole = load_chosen(experiment.data)
+    for member in members:
+        if member.record["data"]["hash"] != whole.hash:
+            raise QbenchError(
+                f"data.dir={experiment.data.dir}: the data are not those of its members."
+            )
+        run_record.check_part(experiment, whole, member.record["data"])
+    data, apart = split(whole, experiment.data), None
     record["size"] = kind.size([member.record["size"] for member in members])
+    targets = data.test_labels[: experiment.eval.limit]
+    outputs = _outputs(kind, members, data, TEST, len(targets))
+    metrics = data.task.checked_score(outputs, targets)
+    if data.validation is not None:
+        held_out = data.validation[1]
+        apart = _outputs(kind, members, data, VALIDATION, len(held_out))
+        record["validation"]["metrics"] = data.task.checked_score(apart, held_out)
+    record["metrics"] = metrics
+    record["member_files"] = {
+        member.record["run"]: {file: member.record["files"][file] for file in kind.needs}
+        for member in members
+    }
     predictions = data.task.predictions(outputs, targets)
-    return {"predictions": predictions, "outputs": outputs_file(outputs)}
+    return {"predictions": predictions, "outputs": outputs_file(outputs, apart)}
+
+
+def _outputs(
+    kind: Kind, members: list[Member], data: Dataset, part: str, expected: int
+) -> NDArray[Any]:
+    """The outputs of a derived run for a part of the data; QbenchError if they cannot be scored."""
+    outputs, name = kind.outputs(members, data, part), data.task.output_name
+    images = "test" if part == TEST else "validation"
+    if len(outputs) != expected:
+        raise QbenchError(f"it has {name} of {len(outputs)} {images} images; expected {expected}.")
+    if not np.all(np.isfinite(outputs)):
+        where = "" if part == TEST else " for the validation images"
+        raise QbenchError(f"its {name}{where} are not finite.")
+    return outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
 from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
-from qbench.data import Dataset, load, split
+from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import run_record
 from qbench.engine.networks import network_for
@@ -54,16 +55,17 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         return
     used = [experiment, *(run.experiment for run in spec.runs)]
     check_code(spec.code, {key: value for one in used for key, value in hashes_of(one).items()})
-    data = load(experiment.data.name, _folder_of_data(spec))
+    data = load_chosen(replace(experiment.data, dir=_folder_of_data(spec)))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
+    run_record.check_part(experiment, data, spec.data)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 
 def _folder_of_data(spec: JobSpec) -> str | None:
-    """The folder of the data, as `data.load` gets it.
+    """The folder of the data, as `data.load_chosen` gets it.
 
-    It is `data.dir` as the user typed it, if this is the same folder here. Then `data.load` may
+    It is `data.dir` as the user typed it, if this is the same folder here. Then `load_chosen` may
     return data that this process has already loaded under this name.
     """
     typed = spec.experiment.data.dir
@@ -264,7 +266,8 @@ class _Execution:
             if kept is None:
                 record["keeps_outputs"] = False
             else:
-                files["outputs"] = outputs_file(kept)
+                apart = None if held_out is None else task.kept_outputs(held_out[0])
+                files["outputs"] = outputs_file(kept, apart)
         else:
             record["status"] = "diverged"
             where = " on the validation images" if finite else ""

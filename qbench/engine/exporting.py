@@ -111,11 +111,11 @@ def try_conversion(experiment: Experiment) -> None:
     from qbench.base import device
 
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load, split
+    from qbench.data import load_chosen, split
     from qbench.deploy.convert import attempt
     from qbench.engine.networks import network_for
 
-    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
+    data = split(load_chosen(experiment.data), experiment.data)
     attempt(network_for(experiment, data), experiment, data)
 
 

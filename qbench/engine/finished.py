@@ -11,6 +11,7 @@ from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.engine import run_record
 from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
 
@@ -73,15 +74,16 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     _check_code(folder, experiment, record.get("code", {}))
     device.start(experiment.threads, experiment.deterministic)
-    from qbench.data import load, split
+    from qbench.data import load_chosen, split
     from qbench.engine.networks import network_for
 
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load_chosen(experiment.data)
     if data.hash != record["data"]["hash"]:
         raise QbenchError(
             f"data.dir={experiment.data.dir}: not the data of this run (SHA-256 {data.hash[:12]},"
             f" recorded {record['data']['hash'][:12]})."
         )
+    run_record.check_part(experiment, data, record["data"])
     data = split(data, experiment.data)
     network = network_for(experiment, data)
     ranges = records.read_json(folder / layout.RANGES, "range averages")

@@ -17,19 +17,21 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
     """Build and check models.
 
     Args:
-        models: tuples of (name, arguments, data set, resolution).
+        models: tuples of (name, arguments, data), where data has the attributes of
+            `qbench.data.DataChoice` in order.
         say: called with a line for each layer whose kernels stay float in every configuration.
 
     Raises:
         QbenchError: a model cannot be built, or qbench cannot train it repeatably.
     """
-    from qbench.data import DATASETS
+    from qbench.data import DataChoice, source_of
     from qbench.data.preprocessing import input_shape
     from qbench.models import MODELS
 
-    for name, arguments, data, resolution in models:
-        source = DATASETS[data]
-        shape, task = input_shape(source.shape, resolution), source.make_task()
+    for name, arguments, data in models:
+        chosen = DataChoice(*data)
+        source = source_of(chosen)
+        shape, task = input_shape(source.shape, chosen.resolution), source.make_task()
         key = (MODELS[name], json.dumps(arguments, sort_keys=True, default=repr), shape, task)
         if key not in _FOUND:
             _FOUND[key] = checked(name, arguments, shape, task)
@@ -56,7 +58,8 @@ def checked(
     """
     from qbench.models import build_model
     from qbench.quantize.kept_float import warnings
-    from qbench.training.repeatable import check_builds, check_repeatable
+    from qbench.training.builds import check_builds
+    from qbench.training.repeatable import check_repeatable
 
     build = partial(build_model, name, arguments, shape, task)
     model = build()

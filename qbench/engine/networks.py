@@ -9,6 +9,7 @@ from typing import Any
 
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
+from qbench.data.rows import on_disk
 from qbench.planning.code import hashes_of
 from qbench.planning.identity import graph_settings
 from qbench.tasks.task import Task
@@ -31,6 +32,7 @@ class NetworkDescription:
         task: the task, which defines loss and outputs.
         flip: see `qbench.data.dataset.Source`.
         code: the hashes of code from outside, as canonical text.
+        on_disk: whether a step gets its images from disk.
     """
 
     settings: str
@@ -40,6 +42,7 @@ class NetworkDescription:
     task: Task
     flip: bool
     code: str = "{}"
+    on_disk: bool = False
 
     @staticmethod
     def of(experiment: Experiment, data: Dataset) -> NetworkDescription:
@@ -48,7 +51,7 @@ class NetworkDescription:
 
         config = graph_settings(experiment)
         for key in _NO_PART:
-            del config[key]
+            config.pop(key, None)
         config["quant"] = {"ema_decay": experiment.quant.ema_decay}
         return NetworkDescription(
             settings=json.dumps(config, sort_keys=True, default=list),
@@ -58,6 +61,7 @@ class NetworkDescription:
             task=data.task,
             flip=data.flip,
             code=json.dumps(hashes_of(experiment), sort_keys=True),
+            on_disk=on_disk(data.train_images),
         )
 
 

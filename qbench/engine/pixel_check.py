@@ -13,7 +13,8 @@ def reading_pixels(experiments: Iterable[Experiment]) -> list[Experiment]:
     for one in experiments:
         if one.pixels is not None:
             data = one.data
-            key = one.model.as_key(), data.name, data.resolution, one.pixels
+            chosen = data.name, data.dir, data.resolution, repr(data.arguments)
+            key = one.model.as_key(), *chosen, one.pixels
             found.setdefault(key, one)
     return list(found.values())
 
@@ -27,13 +28,13 @@ def check_pixels(experiments: Iterable[Experiment]) -> None:
     Raises:
         QbenchError: the first layers of a network rescale the image to another grid.
     """
-    from qbench.data import DATASETS
+    from qbench.data import source_of
     from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
     from qbench.quantize.tensors import graph_of
 
     for one in experiments:
-        source, model = DATASETS[one.data.name], one.model
+        source, model = source_of(one.data), one.model
         shape = input_shape(source.shape, one.data.resolution)
         built = build_model(model.name, model.arguments, shape, source.make_task())
         assert one.pixels is not None

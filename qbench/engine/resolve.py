@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from qbench.base.outside import folder
 from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
-from qbench.data import load
+from qbench.data import load_chosen
+from qbench.data.source import Reading, reading_of
 from qbench.engine import run_record
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
-from qbench.planning.identity import phases
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
 from qbench.storage import records
@@ -98,12 +98,11 @@ def resolve(plan: Plan, device: str) -> ResolvedPlan:
 def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
     """The facts about each run's data; every data set is loaded once and not kept."""
     found: list[dict[str, Any]] = [{} for _ in runs]
-    places: dict[tuple[str, str | None], list[int]] = {}
+    places: dict[Reading, list[int]] = {}
     for number, run in enumerate(runs):
-        data = run.experiment.data
-        places.setdefault((data.name, data.dir), []).append(number)
-    for place, numbers in places.items():
-        loaded = load(*place)
+        places.setdefault(reading_of(run.experiment.data), []).append(number)
+    for numbers in places.values():
+        loaded = load_chosen(runs[numbers[0]].experiment.data)
         for number in numbers:
             found[number] = run_record.data_facts(runs[number].experiment, loaded)
         del loaded  # frees memory for the next data set; the loader keeps at most one
@@ -120,11 +119,10 @@ def by_data(items: Iterable[Item], experiment: Callable[[Item], Experiment]) -> 
         items: the items.
         experiment: returns the experiment of an item.
     """
-    places: dict[tuple[str, str | None], int] = {}
+    places: dict[Reading, int] = {}
 
     def place(item: Item) -> int:
-        data = experiment(item).data
-        return places.setdefault((data.name, data.dir), len(places))
+        return places.setdefault(reading_of(experiment(item).data), len(places))
 
     return sorted(items, key=place)
 
@@ -138,10 +136,7 @@ def _tree(
 ) -> Tree:
     """The tree of some runs of a plan."""
     schedules = [
-        phases(
-            plan.runs[number].experiment,
-            run_record.common_content(facts[number]["hash"], device),
-        )
+        plan.phases(plan.runs[number], run_record.common_content(facts[number]["hash"], device))
         for number in numbers
     ]
     share = plan.settings.engine.share

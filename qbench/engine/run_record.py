@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base import environment
+from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, split
 from qbench.data.balance import check_classes
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.data.statistics import statistics_of
-from qbench.data.validation import validation_indices
+from qbench.data.validation import part_hash, validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells, has_setting
 from qbench.planning.identity import identity
@@ -51,8 +52,10 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
 
     Returns:
         Plain data. `train_images` counts all training images, validation images among them.
-        `validation_images` is there only if the experiment has such a part, `pixel_statistics` only
-        if the preprocessing uses mean and standard deviation of the training images.
+        `validation_images` is there only if there is such a part, `validation_hash` only if
+        `data.validation` chooses it. `classes` has the names of the classes, `left_out` what the
+        reader left out, `pixel_statistics` mean and standard deviation of the training images, if
+        the preprocessing uses them.
 
     Raises:
         QbenchError: the data do not allow the validation part, the preprocessing, or the balance of
@@ -61,7 +64,7 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     chosen = experiment.data
     check_classes(experiment.train, data)
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
-    facts = {
+    facts: dict[str, Any] = {
         "name": data.name,
         "hash": data.hash,
         "note": note,
@@ -69,12 +72,38 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
         "test_images": len(data.test_images[: experiment.eval.limit]),
         "task": data.task.as_record(),
     }
+    if data.class_names:
+        facts["classes"] = list(data.class_names)
+    if data.left_out:
+        facts["left_out"] = dict(data.left_out)
     if chosen.validation is not None:
         part = validation_indices(data, chosen.validation, chosen.validation_seed)
-        facts["validation_images"] = len(part)
+        facts |= {"validation_images": len(part), "validation_hash": part_hash(part)}
+    elif data.validation is not None:
+        facts["validation_images"] = len(data.validation[0])
+        facts["train_images"] += facts["validation_images"]
     if PREPROCESSING[chosen.preprocessing].measured:
         facts["pixel_statistics"] = statistics_of(split(data, chosen)).as_record()
     return facts
+
+
+def check_part(experiment: Experiment, data: Dataset, known: Mapping[str, Any]) -> None:
+    """Check that the validation images are those that a plan or a record knows.
+
+    Args:
+        experiment: the experiment of a run.
+        data: its data as they were loaded.
+        known: the facts about the data, see `data_facts`.
+
+    Raises:
+        QbenchError: they are other images, so the run would be evaluated on images of its training.
+    """
+    expected = known.get("validation_hash")
+    if expected and data_facts(experiment, data)["validation_hash"] != expected:
+        raise QbenchError(
+            f"data.validation={experiment.data.validation}: task {data.task.name} now chooses other"
+            " images of the same data than when the run was planned."
+        )
 
 
 def header(
@@ -119,7 +148,7 @@ def header(
     if "validation_images" in data:
         record["validation"] = {
             "images": data["validation_images"],
-            "seed": experiment.data.validation_seed,
+            "seed": experiment.data.validation_seed if experiment.data.validation else None,
             "metrics": None,
         }
     return record

@@ -11,7 +11,7 @@ from qbench.base.outside import folder
 from qbench.base.paths import from_anywhere
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
-from qbench.data import load
+from qbench.data import load_chosen
 from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
@@ -20,6 +20,7 @@ from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.identity import phases
+from qbench.planning.plan import network_entry
 from qbench.planning.segments import Tree
 from qbench.storage import layout, records
 
@@ -47,10 +48,8 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
     done = records.finished(root, run.id)
     if done:
         return {**done, "data": dict(spec.data)}
-    model = experiment.model
-    entry = [model.name, model.arguments, experiment.data.name, experiment.data.resolution]
     try:
-        check_models([entry], say)
+        check_models([network_entry(experiment)], say)
         check_pixels(reading_pixels([experiment]))
         execute(spec, report, say)
     except QbenchError:
@@ -66,7 +65,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
 
 def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
     """The job of a single run, on a kind of device; `root` holds `runs/`."""
-    data = load(experiment.data.name, experiment.data.dir)
+    data = load_chosen(experiment.data)
     name = run_record.run_id(experiment, data.hash, kind)
     tree = Tree([phases(experiment, run_record.common_content(data.hash, kind))])
     segments = tuple(SegmentSpec(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)

@@ -28,6 +28,7 @@ from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
 from qbench.storage import aside, layout, records
+from qbench.storage.manifests import trained_in, write_manifest
 from qbench.storage.store import Store
 
 Launch = Callable[[list[Path], Path], list[Ended]]
@@ -70,7 +71,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
     resolved = resolve(plan, device_kind(settings))
-    records.write_manifest(folder, manifest(resolved, root, folder))
+    write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
     store.forget_failures()
     batches = jobs_to_do(resolved, root, store)
@@ -173,7 +174,7 @@ def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
 
 def _tidy(root: Path) -> None:
     """If every run is trained, remove the files that killed sweeps left."""
-    every = {run for manifest in manifests(root) for run in records.trained_in(manifest)}
+    every = {run for manifest in manifests(root) for run in trained_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
         Store(root, say).drop_abandoned_locks()

@@ -1,4 +1,4 @@
-"""Trains runs with and without sharing and compares their weights."""
+"""Trains runs with and without sharing and compares what they end with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.config.experiment import Experiment
-from qbench.data import load, split
+from qbench.data import load_chosen, split
 from qbench.engine.execute import execute
 from qbench.engine.model_check import check_models
 from qbench.engine.networks import network_for
@@ -21,15 +23,15 @@ from qbench.storage.store import Store
 
 
 class SharingDiffers(QbenchError):
-    """The weights of a run differ with and without sharing."""
+    """The weights, ranges or scheme variables of a run differ with and without sharing."""
 
 
 def verify(plan: Plan) -> None:
-    """Train every run of a plan with and without sharing; print whether the weights are equal.
+    """Train every run of a plan with and without sharing; print whether all values are equal.
 
     Raises:
         QbenchError: a network or the data cannot be used; nothing was trained.
-        SharingDiffers: the weights of at least one run differ.
+        SharingDiffers: values of at least one run differ.
     """
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
@@ -45,26 +47,52 @@ def verify(plan: Plan) -> None:
         named = zip(plan.runs, resolved.ids, strict=True)
         for run, name in by_data(named, lambda one: one[0].experiment):
             shared = records.read_record(layout.run_folder(root, name))
-            alone = train_alone(run.experiment)
-            equal = shared.get("weights_sha256") == alone
+            equal = is_as_alone(layout.run_folder(root, name), run.experiment)
             taken = shared["steps"]["taken_over"]
             verdict = "equal" if equal else "DIFFERENT"
             print(f"{verdict:<9} {run.label:<44} {taken:>9,} steps taken over", flush=True)
             wrong += not equal
     if wrong:
-        raise SharingDiffers(f"{wrong} of {len(plan.runs)} runs have other weights with sharing.")
+        raise SharingDiffers(
+            f"{wrong} of {len(plan.runs)} runs end with other values with sharing."
+        )
+
+
+def is_as_alone(folder: Path, experiment: Experiment) -> bool:
+    """Whether a run has the weights, range averages and scheme variables of training alone.
+
+    Args:
+        folder: the folder of the run.
+        experiment: its experiment, which is trained without interruption.
+    """
+    shared, network = records.read_record(folder), _trained_alone(experiment)
+    if network is None or shared.get("weights_sha256") != network.weights_hash():
+        return network is None and "weights_sha256" not in shared
+    ranges = records.read_json(folder / layout.RANGES, "range averages")
+    found, expected = records.read_scheme(folder), network.applied(experiment.scheme).saved()
+    return (
+        ranges == network.ranges()
+        and found.keys() == expected.keys()
+        and all(np.array_equal(found[name], expected[name]) for name in found)
+    )
 
 
 def train_alone(experiment: Experiment) -> str | None:
     """SHA-256 of the weights after training without interruption; None if it diverged."""
+    network = _trained_alone(experiment)
+    return None if network is None else str(network.weights_hash())
+
+
+def _trained_alone(experiment: Experiment) -> Any:
+    """The network after training without interruption; None if it diverged."""
     from qbench.training.loop import train
 
-    data = split(load(experiment.data.name, experiment.data.dir), experiment.data)
-    network: Any = network_for(experiment, data)
+    data = split(load_chosen(experiment.data), experiment.data)
+    network = network_for(experiment, data)
     network.initialise(experiment.seed)
     try:
         with run_bar(experiment.train.steps, "alone") as report:
             train(network, experiment, data, report)
     except Diverged:
         return None
-    return str(network.weights_hash())
+    return network

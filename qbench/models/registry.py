@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from qbench.base import checks
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import number_names_anew
+from qbench.base.model_arguments import check_arguments, signature_of
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
@@ -39,7 +38,7 @@ def build_model(
             cannot train the network.
     """
     builder = MODELS[name]
-    _check_arguments(name, builder, arguments)
+    check_arguments(name, signature_of(name, builder), arguments)
     number_names_anew()
     built = _called(name, builder, arguments, shape, task.outputs)
     try:
@@ -55,30 +54,6 @@ def build_model(
             f"model={name} cannot be used on images of {shape}: {summary(error).rstrip('.')}."
         ) from error
     return model
-
-
-def _check_arguments(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Check that the function takes a shape, a number of classes, and these arguments by name."""
-    signature = inspect.signature(builder)
-    try:
-        signature.bind_partial((0, 0, 0), 0)
-    except TypeError as error:
-        raise QbenchError(
-            f"model={name}: its function takes {signature}; it must take two arguments first, the"
-            " shape (height, width, channels) of an image and the number of classes."
-        ) from error
-    parameters = list(signature.parameters.values())
-    kinds = [parameter.kind for parameter in parameters]
-    if inspect.Parameter.VAR_KEYWORD not in kinds:
-        skipped = 0 if inspect.Parameter.VAR_POSITIONAL in kinds[:2] else 2
-        allowed = [parameter.name for parameter in parameters[skipped:]]
-        checks.known_keys("model", arguments, allowed)
-    checks.required_keys("model", arguments, _without_default(parameters[2:]))
-
-
-def _without_default(parameters: list[inspect.Parameter]) -> list[str]:
-    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in several]
 
 
 def _called(

@@ -82,11 +82,31 @@ SCHEDULES.add(
 )
 
 
-def build_optimizer(train: Any) -> Any:
-    """The optimizer, with its schedule, that a `qbench.config.experiment.Train` describes."""
+def build_optimizer(train: Any, start: Any = None) -> Any:
+    """The optimizer, with its schedule, that a `qbench.config.experiment.Train` describes.
+
+    Args:
+        train: the settings.
+        start: a variable, () int64, with the step at which the optimizer starts: its first update
+            gets the learning rate of this step. Its own count of updates starts at 0, as the bias
+            correction of Adam needs. None: it starts at step 0.
+    """
     schedule = SCHEDULES[train.schedule.name]
     rate = schedule.build(
         train.learning_rate, train.steps, **schedule.arguments(train.schedule.arguments)
     )
+    if start is not None and callable(rate):
+        rate = _started_at(start, rate)
     optimizer = OPTIMIZERS[train.optimizer.name]
     return optimizer.build(rate, **optimizer.arguments(train.optimizer.arguments))
+
+
+def _started_at(start: Any, schedule: Any) -> Any:
+    """A schedule that begins at a step of another one."""
+    import keras
+
+    class StartedAt(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> Any:
+            return schedule(keras.ops.cast(step, start.dtype) + start.value)
+
+    return StartedAt()

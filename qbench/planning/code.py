@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from qbench.base.outside import Code, code_of_module
+from qbench.base.model_arguments import check_arguments
+from qbench.base.outside import Code, code, code_of_module, is_reference
+from qbench.base.outside.declared import declared
 from qbench.base.registry import code_behind
-from qbench.base.setting import Setting
+from qbench.base.setting import Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
-from qbench.data import DATASETS
-from qbench.planning.factors import group_of, has_setting
+from qbench.config.groups import Data
+from qbench.data import DATASETS, Chosen, source_of
+from qbench.planning.factors import takes_effect
 
 TASK = "task"
 """The key of a task's code in `code_of`."""
@@ -29,39 +32,64 @@ def code_of(experiment: Experiment) -> dict[str, Code]:
     Raises:
         QbenchError: the code cannot be read, or the file of a data set cannot be imported.
     """
+    return {key: one for group in experiment.groups for key, one in code_in(group).items()}
+
+
+def code_in(group: Group) -> dict[str, Code]:
+    """The part of `code_of` that belongs to a group."""
     found: dict[str, Code] = {}
-    for one in _with_names():
-        if not has_setting(experiment, one.key):
+    for one in _with_names(group.prefix):
+        if not takes_effect(group, one.name):
             continue
-        for name in _names(plain(getattr(group_of(experiment, one), one.name))):
-            code = code_behind(one.check.registry, name)
-            if code is not None:
-                found[f"{one.check.registry}={name}"] = code
-    own = found.get(f"{_DATA}={experiment.data.name}")
-    return found | (_of_task(experiment.data.name, own) if own else {})
+        for name in _names(plain(getattr(group, one.name))):
+            behind = code_behind(one.check.registry, name)
+            if behind is not None:
+                found[f"{one.check.registry}={name}"] = behind
+    if isinstance(group, Data) and (own := found.get(f"{_DATA}={group.name}")):
+        found |= _of_task(group, own)
+    return found
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
     """The hashes of the content, by the keys of `code_of`."""
-    return {key: code.sha256 for key, code in code_of(experiment).items()}
+    return {key: one.sha256 for key, one in code_of(experiment).items()}
 
 
-def marked(config: dict[str, Any], found: Mapping[str, Code]) -> None:
-    """Replace, in the settings of an identity, names of code from outside by name and content.
+def check_models(experiments: Iterable[Experiment]) -> None:
+    """Check the arguments of models from outside against their files; nothing is imported.
 
-    The folder and the name of the file do not count.
+    A function that only an import can tell is checked when it is built.
+
+    Raises:
+        QbenchError: a function does not take its arguments, or its file cannot be read.
+    """
+    for model in {one.model.as_key(): one.model for one in experiments}.values():
+        if not is_reference(model.name):
+            continue
+        signature = declared(code("model.name", model.name))
+        if signature is not None:
+            check_arguments(model.name, signature, model.arguments)
+
+
+def marked(prefix: str, values: Mapping[str, Any], found: Mapping[str, Code]) -> dict[str, Any]:
+    """The settings of a group in an identity, with the content of code from outside.
+
+    The folder and the name of its file do not count.
 
     Args:
-        config: the settings by group; this function changes them.
-        found: the result of `code_of`.
+        prefix: the key of the group.
+        values: the settings, with names of code from outside.
+        found: the result of `code_in` for the group.
+
+    Returns:
+        The settings, with name and content in place of such a name.
     """
-    for one in _with_names() if found else ():
-        values = config[one.group] if one.group else config
-        if one.name in values:
-            values[one.name] = _marked(values[one.name], one.check.registry, found)
-    tasks = [code.sha256 for key, code in found.items() if key.startswith(f"{TASK}=")]
-    if tasks:
-        config["data"][TASK] = tasks
+    result = dict(values)
+    for one in _with_names(prefix) if found else ():
+        if one.name in result:
+            result[one.name] = _marked(result[one.name], one.check.registry, found)
+    tasks = [one.sha256 for key, one in found.items() if key.startswith(f"{TASK}=")]
+    return result | {TASK: tasks} if tasks else result
 
 
 def _marked(value: Any, registry: str, found: Mapping[str, Code]) -> Any:
@@ -69,14 +97,14 @@ def _marked(value: Any, registry: str, found: Mapping[str, Code]) -> Any:
         return [_marked(one, registry, found) for one in value]
     if isinstance(value, dict):
         return {**value, "name": _marked(value["name"], registry, found)}
-    code = found.get(f"{registry}={value}")
-    return value if code is None else {"name": value.rpartition(":")[2], "sha256": code.sha256}
+    behind = found.get(f"{registry}={value}")
+    return value if behind is None else {"name": value.rpartition(":")[2], "sha256": behind.sha256}
 
 
 @cache
-def _with_names() -> tuple[Setting, ...]:
-    """The settings whose values are names in a registry."""
-    return tuple(one for one in SETTINGS if one.check.registry)
+def _with_names(prefix: str) -> tuple[Setting, ...]:
+    """The settings of a group whose values are names in a registry."""
+    return tuple(one for one in SETTINGS if one.group == prefix and one.check.registry)
 
 
 def _names(value: Any) -> Iterator[str]:
@@ -87,13 +115,13 @@ def _names(value: Any) -> Iterator[str]:
             yield name
 
 
-def _of_task(name: str, own: Code) -> dict[str, Code]:
+def _of_task(chosen: Chosen, own: Code) -> dict[str, Code]:
     """The code of the class of a data set's task, by module, without the data set's own files."""
     found: dict[str, Code] = {}
-    for kind in type(DATASETS[name].make_task()).__mro__:
+    for kind in type(source_of(chosen).make_task()).__mro__:
         if kind.__module__.partition(".")[0] in _QBENCH or own.defines(kind):
             continue
-        code = code_of_module(kind.__module__)
-        if code is not None:
-            found[f"{TASK}={kind.__module__}"] = code
+        behind = code_of_module(kind.__module__)
+        if behind is not None:
+            found[f"{TASK}={kind.__module__}"] = behind
     return found

@@ -8,13 +8,14 @@ by name. A setting is declared at its field, in `qbench.config.experiment` or
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
 from qbench.base.checks import show
-from qbench.base.setting import FIRST_STEP, Effect, Setting
+from qbench.base.setting import FIRST_STEP, Effect, Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment
+from qbench.config.quant import Quant
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.ops import OPS
 from qbench.schemes import SCHEMES
@@ -44,34 +45,24 @@ def has_setting(experiment: Experiment, key: str) -> bool:
     range belong only to some ops, and a scheme may lack further settings. Other settings say it in
     their declaration.
     """
-    if key in _CONDITIONS and not _CONDITIONS[key](experiment):
+    group, dot, name = key.partition(".")
+    return takes_effect(getattr(experiment, group), name) if dot else takes_effect(experiment, key)
+
+
+def takes_effect(group: Group, name: str) -> bool:
+    """Whether the setting of a group has an effect; see `has_setting`."""
+    applies = _APPLIES.get((group.prefix, name))
+    if applies is not None and not applies(group):
         return False
-    group, _, setting = key.partition(".")
-    if group != "quant":
+    if not isinstance(group, Quant):
         return True
-    if not experiment.quant.enabled:
+    if not group.enabled or name in SCHEMES[group.scheme.name].lacks:
         return False
-    if setting in SCHEMES[experiment.quant.scheme.name].lacks:
-        return False
-    op = OPS[experiment.quant.op]
-    return setting not in OPS_SETTINGS or setting in op.settings
+    return name not in OPS_SETTINGS or name in OPS[group.op].settings
 
 
 OPS_SETTINGS = frozenset().union(*(OPS[name].settings for name in OPS.names()))
-
-
-def _condition(setting: Setting) -> Callable[[Experiment], bool] | None:
-    """Whether a setting has an effect in an experiment, as its declaration says; None: always."""
-    applies = setting.applies
-    return None if applies is None else lambda experiment: applies(group_of(experiment, setting))
-
-
-_CONDITIONS = {s.key: found for s in SETTINGS if (found := _condition(s))}
-
-
-def without_effect(experiment: Experiment) -> list[str]:
-    """The keys whose declaration says that they have no effect in this experiment."""
-    return [key for key in _CONDITIONS if not has_setting(experiment, key)]
+_APPLIES = {(s.group, s.name): s.applies for s in SETTINGS if s.applies is not None}
 
 
 def cells(experiment: Experiment) -> dict[str, str]:
@@ -121,4 +112,4 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
                 return f"{key}={value}: the scheme {quant.scheme.name} has no such setting."
             why = f", {op.lacks[setting]}" if setting in op.lacks else ""
             return f"{key}={value}: {quant.op} has no such setting{why}."
-    return kind.refuses(quant, **kind.arguments(quant.scheme.arguments))
+    return quant.refused

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qbench.planning.identity import phases
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.storage import layout, records
@@ -38,7 +37,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
         are unknown.
     """
-    tree = Tree([phases(run.experiment, None) for run in plan.runs], _apart(plan))
+    tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
     known = _measured(plan.settings.root)
     seconds = step_seconds if step_seconds is not None else known.get("step_seconds")

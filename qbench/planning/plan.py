@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment
+from qbench.config.experiment import Experiment, Variants
 from qbench.planning import designs
+from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.factors import impossible
-from qbench.planning.identity import identity
+from qbench.planning.identity import GroupTexts, RowPhases, identity
+from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
@@ -60,11 +62,10 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """The different networks of the runs: model name, arguments, data set, resolution."""
+        """The different networks of the runs, as plain data for `check_models`."""
         found: list[list[Any]] = []
         for run in self.runs:
-            model, data = run.experiment.model, run.experiment.data
-            entry = [model.name, dict(model.arguments), data.name, data.resolution]
+            entry = network_entry(run.experiment)
             if entry not in found:
                 found.append(entry)
         return found
@@ -77,12 +78,22 @@ class Plan:
             Run(
                 row.label,
                 row.label if len(seeds) == 1 else f"{row.label} seed {seed}",
-                row.experiment.with_values({"seed": seed}),
+                _with_seed(row.experiment, seed),
             )
             for row in self.rows
             if row.reason is None
             for seed in seeds
         ]
+
+    def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
+        """The phases of one of the runs; see `qbench.planning.identity.phases`."""
+        return self._row_phases[run.row].of(run.experiment.seed, common)
+
+    @cached_property
+    def _row_phases(self) -> dict[str, RowPhases]:
+        texts = GroupTexts()
+        applicable = (row for row in self.rows if row.reason is None)
+        return {row.label: RowPhases(row.experiment, texts) for row in applicable}
 
     @cached_property
     def derived(self) -> list[DerivedRow]:
@@ -97,10 +108,15 @@ class Plan:
     @property
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
-        content = [[identity(row.experiment), row.reason] for row in self.rows]
+        content = [[_content(row.experiment), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
+
+
+def _with_seed(experiment: Experiment, seed: int) -> Experiment:
+    """An experiment with a seed; the same one if it has this seed."""
+    return experiment if experiment.seed == seed else replace(experiment, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,19 @@ class Outline:
         """All combinations of group choices in the table; each has its own default experiment."""
         of_rows = (choices_in(self.first | changes) for changes in self.table)
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
+
+
+def _content(experiment: Experiment) -> Any:
+    """What tells one row of a sweep from the others."""
+    arguments = dict(experiment.data.arguments)
+    return [identity(experiment), arguments] if arguments else identity(experiment)
+
+
+def network_entry(experiment: Experiment) -> list[Any]:
+    """Model name, arguments and the settings that choose the data set."""
+    model, data = experiment.model, experiment.data
+    chosen = [data.name, data.dir, data.resolution, dict(data.arguments)]
+    return [model.name, dict(model.arguments), chosen]
 
 
 def choices_in(values: Mapping[str, Any]) -> Choices:
@@ -173,26 +202,29 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
         composed: the default experiment for each combination in `outline.choices`.
 
     Raises:
-        QbenchError: a level is not allowed, the default configuration cannot be run, or the metrics
-            of the data sets do not fit into one table.
+        QbenchError: a level is not allowed, the default configuration cannot be run, the function
+            of a model does not take its arguments, or the metrics of the data sets do not fit into
+            one table.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
+    variants = Variants()
 
     def at_levels(values: Mapping[str, Any]) -> Experiment:
         rest = {key: value for key, value in values.items() if key not in GROUPS}
-        return bases[choices_in(values)].with_values(rest)
+        return variants.of(bases[choices_in(values)], rest)
 
     default = at_levels(outline.first)
 
     def at_changes(changes: Changes) -> Experiment:
         if any(key in GROUPS for key in changes):
             return at_levels(outline.first | changes)
-        return default.with_values(changes)
+        return variants.of(default, changes)
 
     rows = designs.rows(outline.table, at_changes)
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
-    check_table(row.experiment.data.name for row in rows if row.reason is None)
+    check_models(row.experiment for row in rows if row.reason is None)
+    check_table(row.experiment.data for row in rows if row.reason is None)
     return Plan(settings, outline.levels, tuple(rows))

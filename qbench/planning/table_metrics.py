@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qbench.base.errors import QbenchError
-from qbench.data import DATASETS
+from qbench.data import Chosen, source_of
 from qbench.planning.factors import COLUMNS
 from qbench.planning.settings import SETTINGS
 from qbench.tasks.metric import check_alike, check_metrics
@@ -15,22 +15,21 @@ from qbench.tasks.task import Task
 _TAKEN = {s.column for s in COLUMNS} | {s.key for s in SETTINGS if not s.group}
 
 
-def check_table(names: Iterable[str]) -> None:
+def check_table(chosen: Iterable[Chosen]) -> None:
     """Check that one table can hold the metrics of these data sets.
 
     Args:
-        names: the registered names of the data sets.
+        chosen: the settings of the data sets.
 
     Raises:
-        QbenchError: a name is not registered, the data sets have different metrics, or a metric
+        QbenchError: a data set cannot be used, the data sets have different metrics, or a metric
             has the name of a column or of a setting.
     """
-    tasks = {name: DATASETS[name].make_task() for name in dict.fromkeys(names)}
-    for task in tasks.values():
+    tasks = list(dict.fromkeys((one.name, source_of(one).make_task()) for one in chosen))
+    for _, task in tasks:
         check_columns(task)
-    check_alike(
-        f"data.name={','.join(tasks)}", [(name, task.metrics) for name, task in tasks.items()]
-    )
+    names = dict.fromkeys(name for name, _ in tasks)
+    check_alike(f"data.name={','.join(names)}", [(name, task.metrics) for name, task in tasks])
 
 
 def check_columns(task: Task) -> None:

@@ -14,7 +14,7 @@ from qbench.engine.progress import remarks, say
 from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.report import deployed
-from qbench.storage import conversions, layout, records
+from qbench.storage import conversions, layout, manifests, records
 from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
 from qbench.tasks.task import Recorded, recorded
 
@@ -107,7 +107,7 @@ def collect(folder: Path) -> Sweep:
     Raises:
         QbenchError: the folder holds no sweep, or its rows have different metrics.
     """
-    manifest = storable(records.read_manifest(folder))
+    manifest = storable(manifests.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     read = {name: _record(root, name) for name in names}

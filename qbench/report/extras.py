@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,37 +15,46 @@ from qbench.report.page import Section
 from qbench.report.tables import csv_text
 from qbench.storage import layout, records
 
+Extra = Callable[[Sweep], tuple[Section, pd.DataFrame] | None]
+"""A section and its values for CSV; None if the sweep's design does not need it."""
+
 
 def write_extras(sweep: Sweep, folder: Path) -> list[Section]:
-    """Write differences.* and bits_grid.* if the design needs them.
+    """Write the files of every additional table that the design needs, as CSV and Markdown.
 
-    `differences` is for several networks, each with a float row; `bits_grid` is for all
-    combinations of bits of weights and bits of activations. Both are written as CSV and Markdown;
-    the matrix also has a figure. Files of an earlier report are removed.
+    Files of an earlier report are removed.
 
     Returns:
         The sections for the page and the terminal.
     """
-    sections, metric = [], sweep.metric
-    frame = differences.differences(sweep) if differences.has_networks(sweep) else None
-    section = None
-    if frame is not None:
-        lines = [("", differences.as_lines(frame, metric))]
-        section = Section(differences.title(metric), differences.explained(metric), lines)
-        sections.append(section)
-    _write(folder, "differences", section, frame, sweep.remarks)
+    made = {name: extra(sweep) for name, extra in EXTRAS.items()}
+    for name, found in made.items():
+        _write(folder, name, found, sweep.remarks)
+    return [found[0] for found in made.values() if found]
 
-    grids = bits_grid.bits_grids(sweep)
-    section = None
-    if grids:
-        tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
-        drawings = heatmap(grids, sweep.remarks)
-        said = bits_grid.title(metric), bits_grid.explained(metric)
-        section = Section(*said, tables, drawings)
-        sections.append(section)
-    frame = bits_grid.csv_frame(grids) if grids else None
-    _write(folder, "bits_grid", section, frame, sweep.remarks)
-    return sections
+
+def _differences(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For several networks, each with a float row."""
+    if not differences.has_networks(sweep):
+        return None
+    frame, metric = differences.differences(sweep), sweep.metric
+    lines = [("", differences.as_lines(frame, metric))]
+    return Section(differences.title(metric), differences.explained(metric), lines), frame
+
+
+def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For all combinations of bits of weights and bits of activations; with a figure."""
+    grids, metric = bits_grid.bits_grids(sweep), sweep.metric
+    if not grids:
+        return None
+    tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
+    drawings = heatmap(grids, sweep.remarks)
+    said = bits_grid.title(metric), bits_grid.explained(metric)
+    return Section(*said, tables, drawings), bits_grid.csv_frame(grids)
+
+
+EXTRAS: dict[str, Extra] = {"differences": _differences, "bits_grid": _bits_grid}
+"""The additional tables by the name of their files, in the order of the page."""
 
 
 def terminal(section: Section) -> str:
@@ -66,17 +76,14 @@ def markdown(section: Section) -> list[str]:
 
 
 def _write(
-    folder: Path,
-    name: str,
-    section: Section | None,
-    frame: pd.DataFrame | None,
-    remarks: list[str],
+    folder: Path, name: str, found: tuple[Section, pd.DataFrame] | None, remarks: list[str]
 ) -> None:
     """Write a section's two files, with the notes on the data, or remove them."""
-    if section is None or frame is None:
+    if found is None:
         for kind in ("csv", "md"):
             layout.report_file(folder, name, kind).unlink(missing_ok=True)
         return
+    section, frame = found
     said = map(texts.in_markdown, remarks)
     parts = [f"# {texts.in_markdown(section.title)}", *markdown(section), *said]
     records.write_atomically(layout.report_file(folder, name, "csv"), csv_text(frame).encode())

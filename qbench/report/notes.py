@@ -9,6 +9,8 @@ from qbench.report.collect import Sweep
 from qbench.report.reference import reference
 from qbench.report.texts import counted
 
+_NAMED = 20  # classes that a note names
+
 SIZE = (
     "Size is theoretical: kernels and one bias per channel, batch normalization folded in, times"
     " the bits of the weights, in MB of 10^6 bytes."
@@ -27,12 +29,13 @@ SEEDS = (
 def notes(sweep: Sweep) -> list[str]:
     """Sentences on the data, the runs and the columns."""
     lines = []
-    for name, note, images in sorted(
+    for name, note, images, classes in sorted(
         {
             (
                 r["name"],
                 r["note"],
                 (r["train_images"], r["test_images"]),
+                tuple(r.get("classes", ())),
             )
             for r in sweep.data
         }
@@ -41,6 +44,7 @@ def notes(sweep: Sweep) -> list[str]:
         lines.append(
             f"Data: {name}, {images[0]:,} training and {images[1]:,} test images (SHA-256"
             f" {', '.join(sorted(hashes))}...)."
+            + _classes(classes)
             + (f" Note: {sentence(note)}" if note.strip() else "")
         )
     lines += validation(sweep)
@@ -61,6 +65,14 @@ def notes(sweep: Sweep) -> list[str]:
     return lines
 
 
+def _classes(names: tuple[str, ...]) -> str:
+    """The classes of a data set in a sentence; empty if they have no names."""
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f" Classes ({len(names):,}): {', '.join(names[:_NAMED])}{more}."
+
+
 def validation(sweep: Sweep) -> list[str]:
     """A sentence for each set of validation images in a sweep; none if no run has such images."""
     parts = {
@@ -68,14 +80,15 @@ def validation(sweep: Sweep) -> list[str]:
             record["data"]["name"],
             record["validation"]["images"],
             record["data"]["train_images"],
-            record["validation"]["seed"],
+            -1 if record["validation"]["seed"] is None else record["validation"]["seed"],
         )
         for record in sweep.records.values()
         if "validation" in record
     }
     return [
-        f"Validation: {images:,} of {all_images:,} training images of {name}, seed {seed}; runs"
-        " with this part train on the others."
+        f"Validation: {images:,} of {all_images:,} training images of {name},"
+        f" {f'seed {seed}' if seed >= 0 else 'as the data divide them'}; runs with this part train"
+        " on the others."
         for name, images, all_images, seed in sorted(parts)
     ]
 

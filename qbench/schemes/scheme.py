@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qbench.base.buildable import Buildable
+from qbench.base.errors import QbenchError
+from qbench.base.foreign import called
 from qbench.base.registry import Registry
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import StateVariable
@@ -115,15 +117,43 @@ class Scheme:
         """The result of `phases`, checked.
 
         Raises:
-            ValueError: a name is not unique, or the ends are not in order.
+            QbenchError: a name is not unique, the ends are not whole numbers in order, or `phases`
+                failed.
         """
-        found = tuple(PhaseEnd(*phase) for phase in self.phases(start, end))
+        found, again = self._listed(start, end), self._listed(0, 0)
         names, ends = [phase.name for phase in found], [phase.end for phase in found]
-        if len({FLOAT, *names}) <= len(names) or names != list(self.names):
-            raise ValueError(f"{type(self).__name__}: its phases are {', '.join(names)}")
-        if sorted(ends) != ends or not ends or ends[0] < start or ends[-1] != end:
-            raise ValueError(f"{type(self).__name__}: its phases of {start} to {end} end at {ends}")
+        if len({FLOAT, *names}) <= len(names) or names != [phase.name for phase in again]:
+            raise QbenchError(
+                f"{self._title}: its phases are {', '.join(map(str, names))}; expected names that"
+                f" differ, are the same for every start and end, and are not {FLOAT}."
+            )
+        whole = all(type(end) is int for end in ends)
+        if not whole or sorted(ends) != ends or not ends or ends[0] < start or ends[-1] != end:
+            raise QbenchError(
+                f"{self._title}: its phases of {start} to {end} end at {ends}; expected whole"
+                " numbers in order, the last one at the end."
+            )
         return found
+
+    @property
+    def _title(self) -> str:
+        return f"scheme {type(self).__name__}"
+
+    def _listed(self, start: int, end: int) -> tuple[PhaseEnd, ...]:
+        given: Any = called(f"{self._title}: phases", self.phases, start, end)
+        try:
+            return tuple(PhaseEnd(*phase) for phase in given)
+        except TypeError as error:
+            raise QbenchError(
+                f"{self._title}: phases gives {given!r}; expected PhaseEnd(name, end) for each."
+            ) from error
+
+
+def _hash(scheme: Scheme) -> int | None:
+    try:
+        return hash(scheme)
+    except TypeError:
+        return None
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -149,6 +179,46 @@ class SchemeKind(Buildable):
     first_phase: Mapping[str, str] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
     refuses: Callable[..., str | None] = _nothing
+
+    def made(self, name: str, quant: Any, given: Mapping[str, Any]) -> Scheme:
+        """The scheme of a configuration.
+
+        Args:
+            name: its name in the configuration.
+            quant: the settings of `quant`.
+            given: the given arguments.
+
+        Raises:
+            QbenchError: `build` failed, or made something else.
+        """
+        title = f"quant.scheme={name}"
+        found = called(f"{title}: build", self.build, quant, **self.arguments(given))
+        if not isinstance(found, Scheme):
+            raise QbenchError(
+                f"{title}: build gives {type(found).__name__}; expected a subclass of Scheme."
+            )
+        return found
+
+    def impossible(self, name: str, quant: Any, given: Mapping[str, Any]) -> str | None:
+        """What the scheme cannot do in a configuration, in a sentence; None if it can be used.
+
+        The arguments are those of `made`.
+
+        Raises:
+            QbenchError: `refuses` or `build` failed, or equal arguments give schemes that differ.
+                Training looks up the variables of a scheme by the scheme, and would lose them.
+        """
+        title, arguments = f"quant.scheme={name}", self.arguments(given)
+        refused = called(f"{title}: refuses", self.refuses, quant, **arguments)
+        if refused:
+            return refused
+        one, other = (self.made(name, quant, given) for _ in range(2))
+        if one != other or _hash(one) is None or _hash(one) != _hash(other):
+            raise QbenchError(
+                f"{title}: equal arguments give schemes that differ or have no hash; make it a"
+                " frozen dataclass that holds no lists."
+            )
+        return None
 
     def arguments_in(self, scheme: Scheme, phase: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that count in a phase of this scheme, or in a phase before it."""

@@ -1,4 +1,4 @@
-"""The outputs for the test set that runs keep, beside their records."""
+"""The outputs that runs keep beside their records, for the test set and the validation images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.base.files import as_npz
 from qbench.storage import layout, records
 
-_NAME = "outputs"
+TEST = "outputs"
+"""The name of the outputs for the test set in the file."""
+VALIDATION = "validation"
+"""The name of the outputs for the validation images in the file."""
 
 
 def has(folder: Path, record: Mapping[str, Any]) -> bool:
@@ -25,25 +29,44 @@ def has(folder: Path, record: Mapping[str, Any]) -> bool:
     return layout.OUTPUTS in record["files"] and (folder / layout.OUTPUTS).is_file()
 
 
-def outputs_file(outputs: NDArray[Any]) -> bytes:
-    """The content of the file with these outputs (N, ...)."""
-    return as_npz({_NAME: outputs})
+def outputs_file(outputs: NDArray[Any], validation: NDArray[Any] | None = None) -> bytes:
+    """The content of the file.
+
+    Args:
+        outputs: the outputs (N, ...) for the test set.
+        validation: the outputs (N, ...) for the validation images; None if there are none.
+    """
+    parts = {TEST: outputs}
+    return as_npz(parts if validation is None else parts | {VALIDATION: validation})
 
 
-def read(folder: Path) -> NDArray[Any]:
-    """The outputs (N, ...) in a run's folder; `has` says whether there are any."""
+def read(folder: Path, part: str = TEST) -> NDArray[Any]:
+    """The outputs (N, ...) in a run's folder; `has` says whether there are any.
+
+    Args:
+        folder: the folder of the run.
+        part: TEST or VALIDATION.
+
+    Raises:
+        QbenchError: the file has no such part.
+    """
     with np.load(folder / layout.OUTPUTS, allow_pickle=False) as arrays:
-        outputs: NDArray[Any] = arrays[_NAME]
+        if part not in arrays:
+            raise QbenchError(
+                f"{folder / layout.OUTPUTS}: has no outputs for the validation images; remove this"
+                " file, and `qbench evaluate RUN` writes it."
+            )
+        outputs: NDArray[Any] = arrays[part]
     return outputs
 
 
-def add(folder: Path, outputs: NDArray[Any], predictions: Mapping[str, NDArray[Any]]) -> bool:
+def add(folder: Path, content: bytes, predictions: Mapping[str, NDArray[Any]]) -> bool:
     """Add outputs to a finished run that lacks them, if they belong to its predictions.
 
     Args:
         folder: the folder of the run.
-        outputs: the outputs (N, ...).
-        predictions: the predictions of these outputs, by name.
+        content: the content of the file.
+        predictions: the predictions of the outputs for the test set, by name.
 
     Returns:
         Whether the file was written; False if the run has other predictions.
@@ -58,5 +81,5 @@ def add(folder: Path, outputs: NDArray[Any], predictions: Mapping[str, NDArray[A
         for name, array in predictions.items()
     )
     if same:
-        records.add_file(folder, layout.OUTPUTS, outputs_file(outputs))
+        records.add_file(folder, layout.OUTPUTS, content)
     return same

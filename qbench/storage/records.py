@@ -1,4 +1,4 @@
-"""Writes and reads the folders of runs and the manifests of sweeps.
+"""Writes and reads the folders of runs.
 
 A run's folder appears complete, or it does not appear. `qbench.storage.layout` defines its place.
 """
@@ -22,7 +22,6 @@ from qbench.storage import aside, placing
 from qbench.storage.layout import (
     CONFIG,
     HISTORY,
-    MANIFEST,
     OUTPUTS,
     PREDICTIONS,
     RANGES,
@@ -31,7 +30,6 @@ from qbench.storage.layout import (
     WEIGHTS,
     damaged,
     run_folder,
-    sweeps,
 )
 
 SCHEMA = 1
@@ -259,47 +257,33 @@ def set_aside_damaged(root: Path, run: str, say: Callable[[str], None]) -> None:
             say(f"{error} Set aside as {name.name}; the run is made again.")
 
 
+def set_aside_outdated(
+    root: Path,
+    run: str,
+    is_current: Callable[[Mapping[str, Any]], bool],
+    say: Callable[[str], None],
+) -> None:
+    """Rename the folder of a finished run that is no longer current; tell it with `say`.
+
+    Args:
+        root: the root folder, which holds `runs/`.
+        run: the id of the run.
+        is_current: whether the run with this record is still what it would be now.
+        say: called with a line of text for the user.
+    """
+
+    def is_kept(folder: Path) -> bool:
+        record = _finished(folder)
+        return record is not None and is_current(record)
+
+    folder = run_folder(root, run)
+    if _is_finished(folder) and placing.set_aside(folder, damaged(folder), is_kept):
+        say(
+            f"{folder}: was computed from other results of its members. Set aside as"
+            f" {damaged(folder).name}; the run is made again."
+        )
+
+
 def discard_failed(root: Path, run: str) -> None:
     """Remove the folder of a failed attempt, so that a new folder means a new attempt."""
     placing.remove(run_folder(root, run), _is_finished)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep; QbenchError if it is missing, damaged or has another schema."""
-    path = folder / MANIFEST
-    if not path.is_file() and folder.is_dir():
-        inside = [str(sweep) for sweep in sweeps(folder)]
-        if inside:
-            raise QbenchError(f"{folder}: holds several sweeps; choose one: {', '.join(inside)}.")
-    manifest: dict[str, Any] = read_json(path, "the manifest of a sweep")
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise QbenchError(f"{path}: not a manifest of schema {SCHEMA}.")
-    return manifest
-
-
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of a sweep's table.
-
-    Raises:
-        QbenchError: the folder holds the table of another sweep with runs that this sweep lacks.
-            The new table would lose them.
-    """
-    if (folder / MANIFEST).is_file():
-        lost = runs_in(read_manifest(folder)) - runs_in(manifest)
-        if lost:
-            raise QbenchError(
-                f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
-                " part of this one; choose another folder."
-            )
-    write_atomically(folder / MANIFEST, as_json(manifest))
-
-
-def runs_in(manifest: Mapping[str, Any]) -> set[str]:
-    """The ids of all runs of a sweep."""
-    return {run["id"] for row in manifest["rows"] for run in row["runs"]}
-
-
-def trained_in(manifest: Mapping[str, Any]) -> set[str]:
-    """The ids of all runs of a sweep except derived runs, which are computed from other runs."""
-    rows = (row for row in manifest["rows"] if "derived" not in row)
-    return {run["id"] for row in rows for run in row["runs"]}

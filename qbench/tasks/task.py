@@ -93,11 +93,11 @@ class Task(ABC):
         """The groups that a part of the training images gets in proportion.
 
         Args:
-            targets: the targets (N, ...), in the form for training.
+            targets: a copy of the targets (N, ...), in the form for training.
 
         Returns:
-            A label for each image, (N,), of any dtype that numpy sorts; None if there are no
-            groups. No group loses all of its training images to the part.
+            A label for each image, (N,), of any dtype that numpy sorts, the same in every process;
+            None if there are no groups. No group loses all of its training images to the part.
         """
         return None
 
@@ -151,11 +151,11 @@ class Task(ABC):
         """The arrays that a run stores for the test set, by name; they should be small."""
 
     def kept_outputs(self, outputs: Values) -> Values | None:
-        """The outputs that a run stores for the test set, in a file of their own.
+        """The outputs that a run stores for the test set and the validation images, in their file.
 
         Derived rows, such as ensembles, are computed from them. By default these are the outputs
         themselves. A task with large outputs may return them in a smaller form that `combined`,
-        `score` and `predictions` take, or None to store nothing.
+        `score` and `predictions` take, or None to store nothing: then there are no ensembles.
 
         Args:
             outputs: the outputs (N, ...) float32.

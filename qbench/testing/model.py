@@ -83,6 +83,7 @@ def _check_training(experiment: Any, data: Any) -> None:
 
     network = Network(experiment, data)
     network.initialise(0)
+    _check_each_alone(network, data)
     network.measure_ranges(data.train_images)  # some quantized views need ranges
     scheme = experiment.scheme
     for what, quantization in (("float", None), ("quantized", scheme.quantization)):
@@ -93,6 +94,19 @@ def _check_training(experiment: Any, data: Any) -> None:
         finite = np.isfinite(weight.numpy()).all()
         see(finite, f"{weight.path} is not finite after {_STEPS} steps.")
     _check_saved(network, Network(experiment, data), experiment, data)
+
+
+def _check_each_alone(network: Any, data: Any) -> None:
+    """Check that an image has the same output in every batch."""
+    forward = network.forward(None, None)
+    together, alone = (np.asarray(forward(data.test_images[:n])) for n in (None, 1))
+    if not np.isfinite(together).all():
+        return  # this has a sentence of its own
+    see(
+        np.allclose(together[:1], alone, rtol=1e-3, atol=1e-4 * np.abs(together).max()),
+        "the output for an image depends on the other images of its batch, so that metrics would"
+        " depend on eval.batch_size.",
+    )
 
 
 def _check_gradients(what: str, network: Any, quantization: Any, data: Any) -> None:

@@ -42,10 +42,12 @@ def check_op(op: Op) -> None:
             expected.
     """
     see(isinstance(op, Op), f"the op is of type {type(op).__name__}; expected an Op.")
-    _check_words(op)
+    with calling("the description of the op"):
+        _check_words(op)
     start()
     with OPS.lent(_NAME, op):
-        _check_bits(op)
+        with calling("bits_allowed"):
+            _check_bits(op)
         for case in _cases(op):
             with calling(f"{op.label} with {case}"):
                 _check_case(op, case)
@@ -93,7 +95,8 @@ def _cases(op: Op) -> Iterator[_Case]:
 
 def _check_words(op: Op) -> None:
     label = op.label
-    see(isinstance(label, str) and label.strip(), f"label is {label!r}; expected a word.")
+    word = isinstance(label, str) and label.strip() and label.isprintable()
+    see(word, f"label is {label!r}; expected a word.")
     known = {one.name for one in fields(QuantSettings)}
     for key in (*op.settings, *op.lacks):
         see(key in known, f"{key} is not a setting of quant; expected one of {sorted(known)}.")
@@ -171,6 +174,8 @@ def _check_form(case: _Case, x: Values, found: Values) -> None:
         f" {x.shape}.",
     )
     see(np.isfinite(found).all(), f"{case}: x_hat is not finite.")
+    rounds = 4 * 2**case.bits > _TRIED or 2 * len(np.unique(found)) < _TRIED
+    see(rounds, f"{case}: x_hat has {len(np.unique(found))} different values; it rounds nothing.")
     same = np.array_equal(found, _applied(case, x))
     see(same, f"{case}: x_hat differs when it is computed again from the same x.")
     kernel = _applied(case, x[:996].reshape(2, 6, 83))
@@ -212,6 +217,7 @@ def _check_gradient(case: _Case, x: Values) -> None:
     see(np.isfinite(values).all(), f"{case}: the gradient is not finite.")
     inside = (x > 0.9 * case.low) & (x < 0.9 * case.high)
     see(values[inside].any(), f"{case}: the gradient is zero everywhere within the range.")
+    see(values[inside].sum() > 0, f"{case}: the gradient within the range is negative on average.")
 
 
 def _check_columns(op: Op, case: _Case) -> None:

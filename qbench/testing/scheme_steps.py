@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.data.batches import Batches
 from qbench.data.dataset import Dataset
 from qbench.models import MODELS
-from qbench.schemes import Scheme
+from qbench.schemes import SCHEMES, Scheme
 from qbench.schemes.phases import FLOAT, Span, beginning, spans, tail
 from qbench.storage import layout
 from qbench.storage.state import State
@@ -50,6 +51,58 @@ def check_steps(scheme: Mapping[str, Any], quant: Mapping[str, Any], phases: Seq
         trained.check_end()
 
 
+class Variant(NamedTuple):
+    """The scheme with another value of an argument.
+
+    Attributes:
+        argument: the name of the argument.
+        scheme: the scheme with the other value.
+        counts_from: the number of the first phase that may depend on the argument.
+    """
+
+    argument: str
+    scheme: Scheme
+    counts_from: int
+
+
+def variants(chosen: Experiment) -> list[Variant]:
+    """A variant for each argument that counts from a later phase on and is a number or a switch."""
+    quant = chosen.quant
+    name, kind = quant.scheme.name, SCHEMES[quant.scheme.name]
+    given, found = kind.arguments(quant.scheme.arguments), []
+    names = kind.made(name, quant, given).names
+    for argument, phase in kind.first_phase.items():
+        index = names.index(phase)
+        for value in (
+            _others(given[argument], kind.limits.get(argument, (0, None))) if index else ()
+        ):
+            try:
+                kind.check(name, name, {argument: value})
+            except QbenchError:
+                continue
+            arguments = {**given, argument: value}
+            if not kind.refuses(quant, **arguments):
+                found.append(Variant(argument, kind.made(name, quant, arguments), index))
+                break
+    return found
+
+
+def _others(value: Any, limits: tuple[float, float | None]) -> list[Any]:
+    """Other values of an argument, which may be outside its limits."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value - 1]
+    if not isinstance(value, float):
+        return []
+    low, high = limits
+    return [one for one in ((value + low) / 2, high, value + 1) if one not in (None, value)]
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    return name in one and name in other and np.array_equal(one[name], other[name])
+
+
 class _Trained:
     """A network in training with the scheme of an experiment."""
 
@@ -63,6 +116,7 @@ class _Trained:
         scheme = chosen.scheme
         assert scheme is not None
         self.scheme: Scheme = scheme
+        self.variants = variants(chosen)
         self.began: Scheme | None = None  # the scheme once its first phase has begun
         self.moved: set[str] = set()
 
@@ -109,7 +163,35 @@ class _Trained:
                 np.array_equal(array, second.arrays[name]),
                 f"{where} sets other values of {name} when it begins again in the same state.",
             )
+        for variant in self.variants:
+            if self.scheme.names.index(phases[-1]) < variant.counts_from:
+                self.check_variant(variant, phases, step, before)
+                self.network.set_state(first, self.scheme)
         self.began = self.scheme
+
+    def check_variant(
+        self, variant: Variant, phases: Sequence[str], step: int, before: State
+    ) -> None:
+        """Check that an argument which counts from a later phase on does not change phases."""
+        network, other, phase = self.network, variant.scheme, phases[-1]
+        found = network.state([], self.scheme).arrays
+        masks = [mask for _, mask in self.masks(phase)]
+        network.applied(other)
+        network.set_state(before, self.began and other)
+        network.enter(other, phases, self.chosen.seed, step)
+        again = network.state([], other).arrays
+        changed = [name for name in found.keys() | again.keys() if not _same(found, again, name)]
+        if not changed and self.scheme.in_phase(phase) != other.in_phase(phase):
+            changed = ["the quantization"]
+        others = [mask for _, mask in self.masks(phase, other)]
+        if not changed and not all(map(np.array_equal, masks, others)):
+            changed = ["the masks"]
+        see(
+            not changed and self.scheme.rate == other.rate,
+            f"first_phase says that {variant.argument} counts from the phase"
+            f" {self.scheme.names[variant.counts_from]} on, but it changes"
+            f" {', '.join(sorted(changed)) or 'the rate'} in the phase {phase}.",
+        )
 
     def disturb(self, value: int) -> None:
         """Set the scheme's variables to a value before its first phase: they mean nothing yet."""
@@ -149,16 +231,22 @@ class _Trained:
             if not same:
                 self.moved.add(name)
 
-    def masks(self, phase: str) -> list[tuple[Any, Any]]:
+    def masks(self, phase: str, scheme: Scheme | None = None) -> list[tuple[Any, Any]]:
         """Each kernel that is trained in part, with the mask of its trained values."""
-        applied, found = self.network.applied(self.scheme), []
+        scheme = scheme or self.scheme
+        applied, found = self.network.applied(scheme), []
         for layer, kernel, _ in applied.quantized_kernels():
             state = applied.states.of_kernel(layer, kernel)
             with calling(f"trains({phase!r})"):
-                mask = self.scheme.trains(phase, state.tensors()) if state.variables else None
+                mask, again = (
+                    scheme.trains(phase, state.tensors()) if state.variables else None
+                    for _ in range(2)
+                )
             if mask is None:
                 continue
             array = np.asarray(mask)
+            repeats = np.array_equal(array, np.asarray(again))
+            see(repeats, f"trains freezes other values of {kernel.path} when it is asked again.")
             see(
                 array.dtype == bool and array.shape == tuple(kernel.shape),
                 f"trains gives {array.dtype} of shape {array.shape} for {kernel.path}; expected"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +13,8 @@ from qbench.base.errors import QbenchError
 from qbench.data import arrays
 from qbench.planning.table_metrics import check_columns
 from qbench.tasks.task import Task, metrics_of
-from qbench.testing.assertions import refuses, see
+from qbench.testing.assertions import calling, refuses, see
+from qbench.testing.process import check_import
 
 Values = NDArray[Any]
 
@@ -35,24 +33,36 @@ def check_task(task: Task, images: Any, targets: Any, outputs: Any = None) -> No
         AssertionError: the task breaks the contract; the message says what was found and what is
             expected.
     """
-    _check_equality(task)
-    _check_words(task)
-    _check_metrics(task)
-    _check_import(type(task).__module__)
+    see(isinstance(task, Task), f"the task is of type {_kind(task)}; expected an instance of Task.")
+    with calling("the task"):
+        _check_equality(task)
+        _check_words(task)
+        _check_metrics(task)
+        check_import(type(task), task.outputs, task.identity)
     pixels = np.asarray(images)
     pixels = pixels[..., np.newaxis] if pixels.ndim == 3 else pixels
-    wanted = _check_targets(task, pixels, targets)
-    _check_strata(task, wanted)
+    with calling("targets"):
+        wanted = _check_targets(task, pixels, targets)
     if outputs is None:
         outputs = np.random.default_rng(0).normal(size=(len(wanted), task.outputs))
     given = np.asarray(outputs, np.float32)
-    _check_shape(task, given)
-    _check_augmented(task, pixels, wanted)
-    _check_loss(task, given, wanted)
-    _check_score(task, given, wanted)
-    _check_predictions(task, given, wanted)
-    _check_agreement(task, given)
-    _check_kept(task, given, wanted)
+    checks: dict[str, Callable[[], None]] = {
+        "strata": lambda: _check_strata(task, wanted),
+        "check_shape": lambda: _check_shape(task, given),
+        "augmented": lambda: _check_augmented(task, pixels, wanted),
+        "loss": lambda: _check_loss(task, given, wanted),
+        "score": lambda: _check_score(task, given, wanted),
+        "predictions": lambda: _check_predictions(task, given, wanted),
+        "agree or margins": lambda: _check_agreement(task, given),
+        "kept_outputs or combined": lambda: _check_kept(task, given, wanted),
+    }
+    for what, check in checks.items():
+        with calling(what):
+            check()
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
 
 
 def _check_equality(task: Task) -> None:
@@ -61,13 +71,15 @@ def _check_equality(task: Task) -> None:
     see(twin == task, "two instances for the same number of outputs differ; see Task.__eq__.")
     see(hash(twin) == hash(task), "two equal instances have different hashes.")
     see(twin.identity == task.identity, "two equal instances have different identities.")
+    see(isinstance(task.identity, str), f"identity is {task.identity!r}; expected a text.")
     see(task != object(), "the task equals any object.")
 
 
 def _check_words(task: Task) -> None:
     for key in ("name", "output_name", "prediction_name", "loss_name"):
         value = getattr(task, key)
-        see(isinstance(value, str) and value.strip(), f"{key} is {value!r}; expected a word.")
+        word = isinstance(value, str) and value.strip() and value.isprintable()
+        see(word, f"{key} is {value!r}; expected a word.")
     see("3" in task.decided.format("3"), f"decided is {task.decided!r}; expected a text with {{}}.")
 
 
@@ -82,25 +94,6 @@ def _check_metrics(task: Task) -> None:
     see(again == task.metrics, "its metrics are others when they are read back from a record.")
 
 
-@lru_cache
-def _check_import(module: str) -> None:
-    """Check that the task's module can be imported without TensorFlow and Keras."""
-    if module == "__main__":
-        return
-    code = f"import sys, {module}; print(*{{'tensorflow', 'keras'}} & set(sys.modules))"
-    paths = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    see(done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr[-500:]}")
-    heavy = done.stdout.strip()
-    see(not heavy, f"importing {module} imports {heavy}; import them inside functions.")
-
-
 def _check_targets(task: Task, images: Values, targets: Any) -> Values:
     """Check the targets; return them in the form for training."""
     see(len(images) > 1, "one image is too few to tell anything; give two at least.")
@@ -109,7 +102,9 @@ def _check_targets(task: Task, images: Values, targets: Any) -> Values:
     def read(values: Any) -> Values:
         return arrays.part("check_task", "training", images, values, shape, task)[1]
 
+    before = np.array(targets)
     found = read(targets)
+    see(np.array_equal(before, targets), "targets changes the values that it is given.")
     see(isinstance(found, np.ndarray), f"targets gives {type(found).__name__}; expected an array.")
     see(len(found) == len(images), f"targets gives {len(found)} rows of {len(images)} images.")
     again = read(found)
@@ -185,6 +180,12 @@ def _check_loss(task: Task, outputs: Values, targets: Values) -> None:
     see(np.any(gradient), "the gradient of the loss is zero everywhere.")
     alone = task.loss(tf.constant(outputs[:1]), tf.constant(targets[:1]))
     see(np.allclose(alone, losses[:1], rtol=1e-4), "an example's loss depends on other examples.")
+    others = np.roll(targets, 1, axis=0)
+    see(
+        np.array_equal(others, targets)
+        or not np.array_equal(task.loss(tf.constant(outputs), tf.constant(others)), losses),
+        "the loss does not depend on the targets.",
+    )
 
 
 def _check_score(task: Task, outputs: Values, targets: Values) -> None:
@@ -194,6 +195,10 @@ def _check_score(task: Task, outputs: Values, targets: Values) -> None:
     see(same, "score changes the arrays that it is given.")
     names = {metric.name for metric in task.metrics}
     see(set(found) == names, f"score has {sorted(found)}; its metrics are {sorted(names)}.")
+    turned = task.score(given[::-1].copy(), wanted[::-1].copy())
+    for name, value in found.items():
+        same = np.allclose(value, turned[name], rtol=1e-4, equal_nan=True)
+        see(same, f"score gives another {name} for the same images in another order.")
     for scores in (found, task.score(outputs[:1], targets[:1])):
         for name, value in scores.items():
             see(type(value) is float, f"score gives {name} as {type(value).__name__}, no float.")
@@ -201,8 +206,15 @@ def _check_score(task: Task, outputs: Values, targets: Values) -> None:
 
 
 def _check_predictions(task: Task, outputs: Values, targets: Values) -> None:
-    found = task.predictions(outputs, targets)
+    given, wanted = outputs.copy(), targets.copy()
+    found = task.predictions(given, wanted)
+    same = np.array_equal(given, outputs) and np.array_equal(wanted, targets)
+    see(same, "predictions changes the arrays that it is given.")
     for name, array in found.items():
+        see(
+            isinstance(name, str) and name.isidentifier(),
+            f"a prediction is called {name!r}; expected a name of letters, digits and _.",
+        )
         see(
             isinstance(array, np.ndarray) and len(array) == len(outputs),
             f"the prediction {name} does not have one row for each of {len(outputs)} images.",
@@ -223,6 +235,12 @@ def _check_agreement(task: Task, outputs: Values) -> None:
         f"agree gives {same.dtype} of shape {same.shape}; expected bool of shape ({count},).",
     )
     see(same.all(), "outputs do not agree with themselves.")
+    other = (-outputs, np.roll(outputs, 1, axis=0), outputs[::-1].copy())
+    see(
+        not all(np.all(task.agree(outputs, one)) for one in other),
+        "agree says that all outputs agree, also those of other images; expected bool that says"
+        " whether both predictions are equal.",
+    )
     margins = task.margins(outputs)
     if margins is None:
         return

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
+from qbench.data.rows import Images
 from qbench.training.network import Network
 
 
@@ -31,9 +32,7 @@ def run_validation(
     return run_images(network, experiment, images), targets
 
 
-def run_images(
-    network: Network, experiment: Experiment, images: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def run_images(network: Network, experiment: Experiment, images: Images) -> NDArray[np.float32]:
     """Outputs (N, ...) of images (N, H, W, C), in order.
 
     Batches have `eval.batch_size` images. The last batch has the remaining images, without padding.
@@ -41,5 +40,7 @@ def run_images(
     """
     size = experiment.eval.batch_size
     forward = network.forward(experiment.quantization, experiment.scheme)
-    parts: list[Any] = [forward(images[k : k + size]).numpy() for k in range(0, len(images), size)]
+    parts: list[Any] = [
+        forward(np.asarray(images[k : k + size])).numpy() for k in range(0, len(images), size)
+    ]
     return np.concatenate(parts)

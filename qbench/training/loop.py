@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from qbench.base.errors import Diverged
 from qbench.config.experiment import Experiment
-from qbench.data.balance import batches_of
+from qbench.data.balance import batches_of, example_weights
 from qbench.data.dataset import Dataset
 from qbench.schemes.phases import PhaseEnd, beginning, spans, tail
+from qbench.training.feeding import feed
 from qbench.training.network import Network
 
 # Losses are fetched in blocks of steps, so that training does not wait for a GPU in every step.
@@ -97,22 +98,24 @@ def train_phase(
     every = experiment.train.checkpoint_every or 0
     pending: list[Any] = []
     warm: tuple[int, float] | None = None
-    for number in range(first, end):
-        try:
-            pending.append(step(batches.indices(number), seed, tf.constant(number, tf.int64)))
-        except tf.errors.InvalidArgumentError as error:
-            _finite(pending, number - len(pending))
-            if _NO_RANGE.search(str(error)):
-                raise Diverged(number) from error
-            raise
-        save = every and (number + 1) % every == 0 and number + 1 < end
-        if len(pending) == _BLOCK or number == end - 1 or save:
-            losses += _finite(pending, number + 1 - len(pending))
-            report(len(pending), losses[-1])
-            pending = []
-            warm = warm or (number, time.perf_counter())
-        if save and checkpoint is not None:
-            checkpoint()
+    numbers = range(first, end)
+    with feed(data, batches, numbers, example_weights(experiment.train, data)) as fed:
+        for number, batch in zip(numbers, fed, strict=True):
+            try:
+                pending.append(step(*batch, seed, tf.constant(number, tf.int64)))
+            except tf.errors.InvalidArgumentError as error:
+                _finite(pending, number - len(pending))
+                if _NO_RANGE.search(str(error)):
+                    raise Diverged(number) from error
+                raise
+            save = every and (number + 1) % every == 0 and number + 1 < end
+            if len(pending) == _BLOCK or number == end - 1 or save:
+                losses += _finite(pending, number + 1 - len(pending))
+                report(len(pending), losses[-1])
+                pending = []
+                warm = warm or (number, time.perf_counter())
+            if save and checkpoint is not None:
+                checkpoint()
     if warm is None or warm[0] == end - 1:
         return None
     return (time.perf_counter() - warm[1]) / (end - 1 - warm[0])

@@ -213,7 +213,7 @@ class Network:
         """
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
-        ranges = self.view(None).model([self.prepare(images)], training=False)[1]
+        ranges = self.view(None).model([self.prepare(np.asarray(images))], training=False)[1]
         self.averages.include(ranges)
 
     def view(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> View:
@@ -237,11 +237,12 @@ class Network:
         scheme: Scheme | None = None,
         phase: str = "",
     ) -> Any:
-        """Compiled step: (indices (B,) int64, seed () int64, step () int64) -> loss () float32.
+        """Compiled step: (*batch, seed () int64, step () int64) -> loss () float32.
 
-        The loss is the mean of the task's loss. Training also minimizes weight decay and the losses
-        that layers add, but the returned loss does not include them. With `gather` the averages
-        include the ranges of this step.
+        The batch is indices (B,) int64 of images in memory, or the images and targets themselves;
+        see `qbench.training.feeding`. The loss is the mean of the task's loss. Training also
+        minimizes weight decay and the losses that layers add, but the returned loss does not
+        include them. With `gather` the averages include the ranges of this step.
         """
         applied = self.applied(scheme)
         key = quantization, gather, "" if applied.is_empty else phase

@@ -8,7 +8,6 @@ graph of a model that is built again.
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,7 +22,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
 from qbench.base.reasons import summary
 from qbench.quantize.calls import is_in_inference, is_stock
-from qbench.quantize.walk import functional, walk
+from qbench.quantize.walk import walk
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
 
@@ -70,61 +69,6 @@ def check_repeatable(name: str, model: Any, build: Callable[[], Any]) -> None:
             _compare(calls, once, _calls(build()))
     except QbenchError as error:
         raise QbenchError(f"model={name}: {error}") from error
-
-
-def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
-    """Check that a function always builds the same network, and the same weights from one seed.
-
-    The arguments are those of `check_repeatable`.
-
-    Raises:
-        QbenchError: the layers, their settings or the initial weights differ.
-    """
-    twins = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        twins.append(build())
-    # A later build must not start from the seed of the twins.
-    keras.utils.set_random_seed(random.SystemRandom().randrange(2**31))
-    first, second = twins
-    if _settings(model) != _settings(first):
-        raise QbenchError(
-            f"model={name}: its builder makes another network each time it is called: its layers or"
-            " their settings differ; take what is drawn at random as an argument."
-        )
-    for one, other in zip(first.weights, second.weights, strict=True):
-        if not np.array_equal(one.numpy(), other.numpy(), equal_nan=True):
-            raise QbenchError(
-                f"model={name}: {one.path} starts from other values each time, though the seed is"
-                " the same; draw them with keras.initializers or keras.random."
-            )
-
-
-def _settings(model: Any) -> list[tuple[str, str, str]]:
-    """Class and weight shapes of every layer and operation; settings of Keras' own layers."""
-    found = []
-    for op in functional(model).operations:
-        shapes = [tuple(weight.shape) for weight in getattr(op, "weights", ())]
-        settings = ""
-        if isinstance(op, keras.Layer) and is_stock(op):
-            settings = json.dumps(_nameless(op.get_config()), sort_keys=True, default=_plain)
-        found.append((type(op).__qualname__, str(shapes), settings))
-    return found
-
-
-def _nameless(settings: Any) -> Any:
-    """Settings without names, because Keras gives a new number to the name of each new layer."""
-    if isinstance(settings, dict):
-        return {str(k): _nameless(v) for k, v in settings.items() if k != "name"}
-    if isinstance(settings, list | tuple):
-        return [_nameless(one) for one in settings]
-    return settings
-
-
-def _plain(value: Any) -> str:
-    """Text for a setting that JSON cannot express: the value of a number or array, else a type."""
-    is_number = isinstance(value, np.generic | np.ndarray)
-    return repr(value.tolist()) if is_number else type(value).__name__
 
 
 def _compare(calls: list[Call], once: list[Contents], again: list[Call]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from qbench.base.errors import QbenchError
 from qbench.config.groups import Train
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.analysis import analyse
@@ -62,9 +63,10 @@ class SchemeState:
         self.trained = [variable for variable, one in self._described if one.trained]
         self.optimizer: Any = None
         self._optimizer_start: list[Any] = []
+        self._start = keras.Variable(0, dtype="int64", trainable=False, name="start")
         if scheme and self.trained:
             rate = train.learning_rate * scheme.rate
-            self.optimizer = build_optimizer(replace(train, learning_rate=rate))
+            self.optimizer = build_optimizer(replace(train, learning_rate=rate), self._start)
             self.optimizer.build(self.trained)
             self._optimizer_start = [variable.numpy() for variable in self.optimizer.variables]
         self.compiled = Compiled()
@@ -94,6 +96,8 @@ class SchemeState:
     ) -> dict[str, QuantizerState]:
         found = {}
         for owner, every in described:
+            if len({one.name for one in every}) < len(every):
+                raise QbenchError(f"{owner}: the scheme has several variables of one name for it.")
             made = {one.name: self._variable(owner, one) for one in every}
             if made:
                 found[owner] = QuantizerState(made)
@@ -121,7 +125,7 @@ class SchemeState:
     def named(self) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""
         found = {f"scheme.{name}": variable for name, variable in self.states.variables()}
-        slots = self.optimizer.variables if self.optimizer else []
+        slots = [*self.optimizer.variables, self._start] if self.optimizer else []
         return found | {f"scheme_optimizer.{k}": slot for k, slot in enumerate(slots)}
 
     def saved(self) -> dict[str, NDArray[Any]]:
@@ -163,7 +167,7 @@ class SchemeState:
             pairs = zip(self.optimizer.variables, self._optimizer_start, strict=True)
             for variable, value in pairs:
                 variable.assign(value)
-            self.optimizer.iterations.assign(step)
+            self._start.assign(step)
 
     def _entered_kernels(self) -> tuple[EnteredKernel, ...]:
         return tuple(
@@ -193,6 +197,9 @@ class SchemeState:
         """Pairs of a kernel and a bool tensor: which of its values the steps of a phase train.
 
         Kernels that are trained as a whole are left out.
+
+        Raises:
+            QbenchError: a mask is not bool, or has another shape than its kernel.
         """
         if self.scheme is None or self.is_empty:
             return []
@@ -201,8 +208,18 @@ class SchemeState:
             state = self.states.of_kernel(layer, kernel)
             mask = self.scheme.trains(phase, state.tensors()) if state.variables else None
             if mask is not None and kernel.trainable:
-                found.append((kernel, tf.cast(mask, tf.bool)))
+                found.append((kernel, _checked_mask(kernel, tf.convert_to_tensor(mask))))
         return found
+
+
+def _checked_mask(kernel: Any, mask: Any) -> Any:
+    """A mask of a kernel, if it is bool and has the kernel's shape."""
+    if mask.dtype != tf.bool or tuple(mask.shape) != tuple(kernel.shape):
+        raise QbenchError(
+            f"{kernel.path}: the scheme's `trains` gives {mask.dtype.name} of shape {mask.shape};"
+            f" expected bool of shape {tuple(kernel.shape)}."
+        )
+    return mask
 
 
 def _plans(scheme: Scheme | None, model: Any) -> tuple[InsertionPlan, ...]:

@@ -13,6 +13,7 @@ from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import Preparation
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.training.feeding import batch_reader, batch_signature
 from qbench.training.frozen import Frozen
 from qbench.training.randomness import generator_states, set_states
 from qbench.training.scheme_state import SchemeState
@@ -55,31 +56,30 @@ class Steps:
             phase: the phase of the step.
             pixels: whether the image is rounded to whole pixels.
         """
-        images = tf.constant(self._data.train_images)
-        targets = tf.constant(self._data.train_labels)
         weights = example_weights(self._experiment.train, self._data)
+        read = batch_reader(self._data, weights)
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
 
         @tf.function(
-            input_signature=[tf.TensorSpec((None,), tf.int64), whole, whole],
+            input_signature=[*batch_signature(self._data, weights is not None), whole, whole],
             autograph=False,  # Keras does not convert the code of layers either
             jit_compile=self._jit,
         )
-        def train_step(indices: Any, seed: Any, step: Any) -> Any:
+        def train_step(*given: Any) -> Any:
+            *batch, seed, step = given
             set_states(states, seed, step)
             frozen = Frozen(applied.masks(phase))
-            x, wanted = self.augmented(
-                tf.gather(images, indices), tf.gather(targets, indices), seed, step, pixels
-            )
+            images, targets, weight = read(*batch)
+            x, wanted = self.augmented(images, targets, seed, step, pixels)
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
                 each = self._data.task.loss(outputs, wanted)
                 loss = tf.reduce_mean(each)
                 minimized = loss
-                if weights is not None:
-                    minimized = tf.reduce_mean(each * tf.gather(weights, indices))
+                if weight is not None:
+                    minimized = tf.reduce_mean(each * weight)
                 total = tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
             every = [*variables, *learned]
             gradients = tape.gradient(total, every)

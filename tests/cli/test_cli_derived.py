@@ -14,7 +14,7 @@ import pytest
 from qbench.base.errors import Diverged
 from qbench.cli.main import main
 from qbench.planning.derived import DERIVED, DerivedRow, DerivedRun, Kind
-from qbench.storage import layout
+from qbench.storage import layout, records
 from qbench.storage import outputs as stored
 from qbench.training import loop
 
@@ -40,6 +40,27 @@ def test_one_that_is_lost_is_computed_again_and_nothing_is_trained(
     assert {k: v for k, v in ensembles.files(copy).items() if run not in k} == {
         k: v for k, v in before.items() if run not in k
     }
+
+
+def test_one_whose_member_has_other_outputs_now_is_computed_again(
+    copy: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the member was trained again on a GPU, which does not repeat to the bit."""
+    first, second = (run["id"] for run in ensembles.runs(copy)[ensembles.LABEL])
+    member = copy / "runs" / ensembles.runs(copy)[ensembles.LABEL][0]["members"][0]
+    before = ensembles.record(copy, first), ensembles.files(copy)
+    turned = -stored.read(member)
+    records.add_file(member, layout.OUTPUTS, stored.outputs_file(turned))
+    assert main(["sweep", *ensembles.arguments(tiny, copy)]) == 0
+    found = ensembles.record(copy, first)
+    assert found["status"] == "ok" and found["metrics"] != before[0]["metrics"]
+    told = f"{copy / 'runs' / first}: was computed from other results of its members. Set aside"
+    assert capsys.readouterr().err.count(told) == 1
+    after = ensembles.files(copy)
+    assert after[f"runs/{first}.damaged/record.json"] == before[1][f"runs/{first}/record.json"]
+    assert after[f"runs/{second}/record.json"] == before[1][f"runs/{second}/record.json"]
+    assert main(["sweep", *ensembles.arguments(tiny, copy)]) == 0
+    assert ensembles.files(copy) == after
 
 
 def test_the_order_of_seeds_changes_neither_ids_nor_bits(copy: Path, tiny: list[str]) -> None:
@@ -183,9 +204,10 @@ class Best(Kind):
         run = DerivedRun("best of all", members)
         return [DerivedRow(self.name, "best of all", rows[0], {}, (run,))]
 
-    def outputs(self, members: Any, data: Any) -> Any:
+    def outputs(self, members: Any, data: Any, part: str) -> Any:
         """Those of the best member."""
-        return stored.read(min(members, key=lambda one: one.record["metrics"]["loss"]).folder)
+        best = min(members, key=lambda one: one.record["metrics"]["loss"])
+        return stored.read(best.folder, part)
 
     def size(self, sizes: Any) -> dict[str, Any]:
         """That of one network."""

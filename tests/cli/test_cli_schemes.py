@@ -13,7 +13,7 @@ from toy_schemes import NO_FILE, registered, write_choices
 
 from qbench.cli.main import main
 from qbench.deploy.measure import graph_of
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests, records
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,12 +37,12 @@ def powers(tiny: list[str], choices: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def _folders(sweep: Path) -> dict[str, Path]:
-    rows = records.read_manifest(sweep)["rows"]
+    rows = manifests.read_manifest(sweep)["rows"]
     return {row["label"]: layout.run_folder(sweep, row["runs"][0]["id"]) for row in rows}
 
 
 def test_the_runs_of_a_sweep_share_the_phases_before_the_argument_counts(powers: Path) -> None:
-    rows = records.read_manifest(powers)["rows"]
+    rows = manifests.read_manifest(powers)["rows"]
     paths = {row["label"]: row["runs"][0]["segments"] for row in rows}
     one, two = paths["default"], paths["quant.scheme.third=1.0"]
     assert one[:3] == two[:3] and one[3] != two[3] and len(one) == 4

@@ -182,15 +182,45 @@ def test_a_part_that_cannot_be_is_said_before_anything_trains(
     assert not list(Path("here").glob("runs/*"))
 
 
-def test_ensembles_have_no_values_on_validation_images(
+def test_outputs_for_both_sets_are_kept_and_evaluate_makes_them(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(_runs(sweep, "default")[0], tmp_path / "run"))
+    expected = (run / "outputs.npz").read_bytes()
+    with np.load(run / "outputs.npz") as kept:
+        assert {name: kept[name].shape for name in kept.files} == {
+            "outputs": (150, 10),
+            "validation": (120, 10),
+        }
+    (run / "outputs.npz").unlink()
+    assert main(["evaluate", str(run)]) == 0
+    assert "outputs.npz written" in capsys.readouterr().out
+    assert (run / "outputs.npz").read_bytes() == expected
+
+
+def test_ensembles_have_values_on_validation_images(
     sweep: Path, tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Runs keep outputs for the test set only."""
+    """Those of the mean probabilities of the outputs that their members keep for these images."""
     folder = Path(shutil.copytree(sweep, tmp_path / "sweep"))
     command = ["sweep", *tiny, *ROWS, "seeds=[0,1]", "design.ensembles=[2]", f"out={folder}"]
     assert main(command) == 0
     assert NOTE in capsys.readouterr().out
-    rows = _read(folder / "table.csv")
-    assert rows["ensemble of 2: default"]["accuracy"]
-    assert rows["ensemble of 2: default"]["validation_accuracy"] == ""
-    assert rows["default"]["validation_accuracy"]
+    row = _read(folder / "table.csv")["ensemble of 2: default"]
+    (run,) = [
+        one["runs"][0]
+        for one in json.loads((folder / "manifest.json").read_bytes())["rows"]
+        if one["label"] == "ensemble of 2: default"
+    ]
+    data = load("digits", None)
+    labels = data.train_labels[validation_indices(data, 0.1, 0)]
+    mean = 0.0
+    for member in run["members"]:
+        with np.load(folder / "runs" / member / "outputs.npz") as kept:
+            powers = np.exp(kept["validation"].astype(np.float64))
+        mean = mean + powers / powers.sum(axis=1, keepdims=True) / 2
+    assert np.shape(mean) == (len(labels), 10)
+    right = 100 * np.mean(np.argmax(mean, axis=1) == labels)
+    assert float(row["validation_accuracy"]) == pytest.approx(right, abs=1e-5)
+    record = json.loads((folder / "runs" / run["id"] / "record.json").read_bytes())
+    assert (record["validation"]["images"], record["validation"]["seed"]) == (len(labels), 0)

@@ -19,8 +19,11 @@ from qbench.base.buildable import Buildable
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.config.experiment import Experiment
+from qbench.data.augmentation import AUGMENTATIONS
+from qbench.data.preprocessing import PREPROCESSING, Preprocessing, network_input
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.designs import DESIGNS
+from qbench.planning.identity import identity
 
 ROOT = Path(qbench.__file__).parents[1]
 HEAD = "| a new | module | yaml | row of a test | added in |\n"
@@ -28,6 +31,8 @@ KINDS = {
     *("model", "data set", "task", "metric", "quantization scheme", "fake-quantization op"),
     *("setting or factor", "design", "optimizer", "kind of derived row", "section of the report"),
 }
+# A configuration needs no code; the operators of files are LiteRT's.
+ADDED_NOWHERE = {"collection of settings", "operator of int8 files"}
 
 
 def _table() -> dict[str, list[str]]:
@@ -59,6 +64,7 @@ def _names(path: Path) -> set[str]:
 def test_every_kind_has_a_row() -> None:
     assert set(TABLE) >= KINDS
     assert all(len(cells) == 4 for cells in TABLE.values())
+    assert {kind for kind, cells in TABLE.items() if not cells[3]} == ADDED_NOWHERE
 
 
 @pytest.mark.parametrize("kind", TABLE)
@@ -121,3 +127,28 @@ def test_an_optimizer_is_added_in_one_place() -> None:
         with pytest.raises(QbenchError, match=f"train.{group}.name=toy is not allowed"):
             Experiment.from_config(config)
         config = examples.experiment().as_config()
+
+
+def test_an_augmentation_is_added_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["plan", "data.augment=false,toy", "design.factors=[]"]
+    base = examples.experiment()
+    with AUGMENTATIONS.lent("toy", lambda images, draws, flip: images):
+        assert main(chosen) == 0
+        assert "data.augment=toy" in capsys.readouterr().out
+        found = base.with_values({"data.augment": "toy"})
+        assert (found.data.augmentation, base.data.augmentation) == ("toy", None)
+        assert identity(found) != identity(base)
+    assert main(chosen) == 2
+
+
+def test_a_preprocessing_is_added_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
+    toy = Preprocessing(lambda images: images / 2)
+    chosen = ["plan", "data.preprocessing=vgg,toy", "design.factors=[]"]
+    config = examples.experiment().as_config()
+    with PREPROCESSING.lent("toy", toy):
+        assert main(chosen) == 0
+        assert "data.preprocessing=toy" in capsys.readouterr().out
+        found = Experiment.from_config(config).with_values({"data.preprocessing": "toy"})
+        assert identity(found) != identity(Experiment.from_config(config))
+        assert network_input(7.0, found.data.preprocessing, None) == 3.5
+    assert main(chosen) == 2

@@ -13,7 +13,7 @@ import pytest
 
 import qbench
 from qbench.base.errors import QbenchError
-from qbench.data import DATASETS
+from qbench.data import DATASETS, Source
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import TAKEN, TAKEN_STARTS, Metric, check_alike, check_metrics
 from qbench.tasks.task import metrics_of, recorded
@@ -71,7 +71,8 @@ def test_records_that_say_no_task_are_of_classification(data: dict[str, str] | N
 
 
 def test_the_data_sets_that_are_shipped_share_a_table() -> None:
-    sources = [(name, DATASETS[name]) for name in DATASETS.names()]
+    entries = [(name, DATASETS[name]) for name in DATASETS.names()]
+    sources = [(name, one) for name, one in entries if isinstance(one, Source)]
     check_alike("data", [(name, one.make_task().metrics) for name, one in sources])
 
 

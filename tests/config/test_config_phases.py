@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_schemes import registered
 
-from qbench.base.setting import EVALUATION, NEVER
+from qbench.base.setting import EVALUATION, NEVER, Group
 from qbench.config.experiment import Experiment
+from qbench.planning import effective
+from qbench.planning.effective import plain_settings
 from qbench.planning.factors import FACTORS, effects
 from qbench.planning.identity import phases
 
@@ -197,15 +199,13 @@ def test_an_unknown_setting_of_the_future_counts_from_the_first_step(
     place: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sharing too little costs time; sharing too much would be a wrong result."""
-    as_config = Experiment.as_config
 
-    def later_version(self: Experiment) -> dict[str, Any]:
-        config = as_config(self)
-        (config[place] if place else config)["future"] = version[0]
-        return config
+    def later_version(group: Group) -> dict[str, Any]:
+        future = {"future": version[0]} if group.prefix == (place or "") else {}
+        return plain_settings(group) | future
 
     version = [1]
-    monkeypatch.setattr(Experiment, "as_config", later_version)
+    monkeypatch.setattr(effective, "plain_settings", later_version)
     before = phases(examples.experiment(), None)
     version[0] = 2
     after = phases(examples.experiment(), None)

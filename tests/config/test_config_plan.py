@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import config_examples as examples
 import pytest
 
 from qbench.base.errors import QbenchError
+from qbench.base.setting import Group
 from qbench.config.experiment import Experiment
+from qbench.planning import identity
+from qbench.planning.effective import effective
 from qbench.planning.forecast import print_forecast
+from qbench.planning.identity import phases
 from qbench.planning.plan import Choices, Plan, make_plan, outline
 
 
@@ -110,6 +115,55 @@ def test_every_applicable_row_is_run_with_every_seed() -> None:
         for seed in (5, 3)
     ]
     assert [run.experiment.seed for run in plan.runs[:3]] == [5, 3, 5]
+
+
+@pytest.mark.parametrize("common", [None, {"software": "a", "data": "b"}])
+def test_the_phases_of_a_run_are_those_of_its_experiment(common: Any) -> None:
+    """Which the plan works out once for all seeds of a row."""
+    levels = {"model": ("wide", "narrow"), "quant.bits": (8, 4, 32), "quant.delay": (0.0, 0.4, 1.0)}
+    plan = _plan({**FAKE, "design.name": "factorial", "seeds": [5, 3]}, levels)
+    found = [plan.phases(run, common) for run in plan.runs]
+    assert found == [phases(run.experiment, common) for run in plan.runs]
+    assert [{json.loads(phase.content)[1]["seed"] for phase in one} for one in found] == [
+        {run.experiment.seed} for run in plan.runs
+    ]
+
+
+def test_the_content_of_a_phase_is_canonical_json() -> None:
+    """As json.dumps writes it: ids are hashes of this text."""
+    plan = _plan({"seeds": [3]})
+    texts = [one.content for one in plan.phases(plan.runs[-1], {"b": [0.1, "\u00e8"], "a": None})]
+    assert len(texts) == 2
+    assert texts == [json.dumps(json.loads(text), sort_keys=True) for text in texts]
+
+
+def test_equal_levels_that_differ_as_text_have_phases_of_their_own() -> None:
+    values = {"design.name": "factorial", "design.baseline": False}
+    plan = _plan(values, {"model.width": (4, 8, 8.0), "quant.bits": (8, 4)})
+    widths = [str(run.experiment.model.arguments["width"]) for run in plan.runs]
+    assert widths == ["4", "8", "8.0"] * 2
+    assert [plan.phases(run, None) for run in plan.runs] == [
+        phases(run.experiment, None) for run in plan.runs
+    ]
+
+
+def test_what_a_group_adds_to_phases_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each of the rows that share the group."""
+    groups: list[str] = []
+
+    def counted(group: Group) -> dict[str, Any]:
+        groups.append(group.prefix)
+        return effective(group)
+
+    monkeypatch.setattr(identity, "effective", counted)
+    values = {"design.name": "factorial", "design.baseline": False}
+    levels = {"quant.bits": (8, 4), "quant.delay": (0.4, 0.5), "train.learning_rate": (1, 2, 3)}
+    plan = _plan(values, levels)
+    for run in plan.runs:
+        plan.phases(run, None)
+    assert len(plan.runs) == 12
+    found = {name: groups.count(name) for name in groups}
+    assert found == {"data": 1, "model": 1, "quant": 4, "train": 3, "eval": 1, "deploy": 1, "": 12}
 
 
 @pytest.mark.parametrize(
@@ -274,7 +328,7 @@ def test_networks_are_told_apart_by_what_they_are_built_from() -> None:
     plan = _plan({**factors, "seeds": [0, 1]}, levels)
     wide, narrow = ({"blocks": 1, "batch_norm_momentum": 0.9, "width": w} for w in (16, 8))
     assert plan.networks == [
-        ["resnet_v1", wide, "digits", None],
-        ["resnet_v1", narrow, "digits", None],
-        ["resnet_v1", wide, "digits", 12],
+        ["resnet_v1", wide, ["digits", None, None, {}]],
+        ["resnet_v1", narrow, ["digits", None, None, {}]],
+        ["resnet_v1", wide, ["digits", None, 12, {}]],
     ]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbench.base.errors import QbenchError
-from qbench.config.experiment import Experiment
+from qbench.config.experiment import Experiment, Variants
 from qbench.config.groups import Model
 
 VALUES = st.fixed_dictionaries(
@@ -100,6 +100,17 @@ def test_with_values_of_nothing_is_the_same_experiment() -> None:
     assert examples.experiment().with_values({}) == examples.experiment()
 
 
+def test_variants_are_the_same_experiments_and_share_equal_groups() -> None:
+    base, variants = examples.experiment(), Variants()
+    every = dict(CHANGES)
+    assert variants.of(base, every) == base.with_values(every)
+    assert variants.of(base, {}) is base
+    one, other = (variants.of(base, {"quant.bits": 4, "threads": n}) for n in (1, 3))
+    assert one.quant is other.quant and one.train is base.train
+    assert (one.threads, other.threads) == (1, 3)
+    assert variants.of(one, {"quant.bits": 4, "quant.delay": 0.5}).quant.delay == 0.5
+
+
 @pytest.mark.parametrize(
     ("key", "says"),
     [
@@ -114,9 +125,10 @@ def test_with_values_of_nothing_is_the_same_experiment() -> None:
     ],
 )
 def test_with_values_refuses_what_is_no_single_setting(key: str, says: str) -> None:
-    with pytest.raises(QbenchError) as error:
-        examples.experiment().with_values({key: 1})
-    assert says in str(error.value)
+    for changed in (Experiment.with_values, Variants().of):
+        with pytest.raises(QbenchError) as error:
+            changed(examples.experiment(), {key: 1})
+        assert says in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
-from qbench.data import DATASETS
+from qbench.data import DATASETS, DataChoice
 from qbench.deploy.lite import KERNELS
 from qbench.planning.factors import COLUMNS
 from qbench.planning.table_metrics import check_columns, check_table
@@ -52,16 +52,16 @@ def test_data_with_other_metrics_share_no_sweep(
 
 
 def test_recall_of_another_k_is_another_metric(others: None) -> None:
-    check_table(["digits", "digits", "mnist"])
+    check_table(map(DataChoice, ["digits", "digits", "mnist"]))
     with pytest.raises(QbenchError, match=r"recall_at_5 in .*few has accuracy in %, recall_at_2"):
-        check_table(["digits", "few"])
+        check_table(map(DataChoice, ["digits", "few"]))
 
 
 def test_a_data_set_that_nobody_knows_is_said_by_the_plan(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["plan", "data.name=digit"]) == 2
-    assert "data.name=digit is not known; allowed: cifar10, digits" in capsys.readouterr().err
+    assert "data.name=digit is not known; allowed: cifar10, csv, digits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*(str(one.column) for one in COLUMNS), "threads", "seed"])
@@ -80,7 +80,9 @@ def test_no_metric_looks_like_one_on_a_kernel_path() -> None:
 def test_the_check_imports_no_tensorflow() -> None:
     code = (
         "import sys; from qbench.planning.table_metrics import check_table;"
-        " check_table(['digits', 'mnist']); print({'tensorflow', 'keras'} & set(sys.modules))"
+        " from qbench.data import DataChoice;"
+        " check_table(map(DataChoice, ['digits', 'mnist']));"
+        " print({'tensorflow', 'keras'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import regression_task
+from PIL import Image
 
-from qbench.data import DATASETS, Source, load
+from qbench.data import DATASETS, DataChoice, Source, load, source_of
 from qbench.testing import check_data
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (30, 4, 4, 1), np.uint8)
 LABELS = np.arange(30) % 3
+TEST = RANDOM.integers(0, 256, (15, 4, 4, 1), np.uint8)
 
 
 def parts(
-    images: Any = IMAGES, labels: Any = LABELS, test: Any = IMAGES[::2], test_labels: Any = None
+    images: Any = IMAGES, labels: Any = LABELS, test: Any = TEST, test_labels: Any = None
 ) -> Any:
     return images, labels, test, LABELS[::2] if test_labels is None else test_labels
 
@@ -46,6 +48,16 @@ def test_a_data_set_keeps_it(source: Source) -> None:
 def test_a_data_set_of_a_folder_keeps_it(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", IMAGES)
     check_data(replace(SOURCE, read=of_folder), tmp_path)
+
+
+def test_a_folder_of_image_files_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QBENCH_CACHE", str(tmp_path / "cache"))
+    for number, pixels in enumerate(IMAGES):
+        path = tmp_path / "photos" / f"class {LABELS[number]}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[..., 0]).save(path)
+    arguments = {"split": [0.5, 0.5], "channels": 1}
+    check_data(source_of(DataChoice("image_folder", str(tmp_path / "photos"), None, arguments)))
 
 
 HELD = IMAGES.copy()
@@ -100,7 +112,23 @@ BROKEN: dict[str, tuple[Any, str]] = {
         reads(test=IMAGES, test_labels=LABELS),
         "the test images are the training images",
     ),
-    "black": (reads(test=0 * IMAGES[::2]), "all pixels of test_images are 0"),
+    "the same in part": (
+        reads(test=np.concatenate([TEST[:13], IMAGES[:2]])),
+        "2 of 15 test images are training images too; divide the images before",
+    ),
+    "scaled and rounded": (
+        reads(IMAGES // 128, test=TEST // 128),
+        "the pixels of train_images are 0 or 1; expected values from 0 to 255",
+    ),
+    "no first class": (
+        replace(reads(labels=LABELS + 1, test_labels=LABELS[:15] + 1), classes=4),
+        "no training image has the label 0; expected every label from 0 to 3",
+    ),
+    "a class only in the test": (
+        reads(labels=np.where(LABELS == 1, 2, LABELS)),
+        "no training image has the label 1; expected",
+    ),
+    "black": (reads(test=0 * TEST), "all pixels of test_images are 0"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -76,6 +77,7 @@ def network(change: Any) -> Any:
     return build
 
 
+KEPT = functools.cache(network(lambda x: x))
 WIDTH = itertools.count(2)
 BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no function": (3, {}, "is of type int; expected a function"),
@@ -103,6 +105,12 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
         "the gradient of conv2d.* in the float network is not finite",
     ),
     "in evaluation": (network(lambda x: Phased()(x)), {}, "outputs of the float .* not finite"),
+    "of the batch": (
+        network(lambda x: x - ops.mean(x, axis=0, keepdims=True)),
+        {},
+        "the output for an image depends on the other images of its batch",
+    ),
+    "kept": (lambda shape, classes: KEPT(shape, classes), {}, "uses .* of the network that it bu"),
     "forgetful": (network(lambda x: Forgetful()(x)), {}, "after its weights are saved|saves"),
     "no targets": (regression_task.small, {"task": Regression(1)}, "regression needs targets"),
     "few targets": (

@@ -75,6 +75,16 @@ BROKEN: dict[str, tuple[Any, str]] = {
         changed(lambda f, *a, **s: f(*a, **s) * tf.random.uniform(())),
         "differs when it is computed again",
     ),
+    "two lines": (replace(POWERS, label="a\nb"), r"label is 'a\\nb'; expected a word"),
+    "one limit": (replace(POWERS, max_bits=8), "bits_allowed failed: TypeError"),
+    "nothing": (
+        changed(lambda f, x, *a, **s: tf.identity(x), FAKE, grid=None, in_units=False),
+        "x_hat has 997 different values; it rounds nothing",
+    ),
+    "uphill": (
+        changed(lambda f, *a, **s: 2 * _alone(f(*a, **s)) - f(*a, **s), FAKE, in_units=False),
+        "the gradient within the range is negative on average",
+    ),
     "no gradient": (changed(lambda f, *a, **s: _alone(f(*a, **s))), "has no gradient"),
     "zero gradient": (
         changed(lambda f, x, *a, **s: _alone(f(x, *a, **s)) + 0 * x),

@@ -96,6 +96,11 @@ def _more(self: Any, layer: Any, kernel: Any) -> Sequence[StateVariable]:
     return (*Learned.kernel_state(self, layer, kernel), StateVariable("beside", trained=True))
 
 
+def _as_many(self: Any, layer: Any, kernel: Any) -> Sequence[StateVariable]:
+    more = [StateVariable("more")] if self.third > 0.8 else []
+    return (*Powers.kernel_state(self, layer, kernel), *more)
+
+
 def _ends(*ends: Callable[[int, int], PhaseEnd]) -> Any:
     return lambda self, start, end: tuple(one(start, end) for one in ends)
 
@@ -145,13 +150,29 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "fractions": (
         powers(phases=_ends(lambda s, e: PhaseEnd("a", (s + e) / 2), last("b"))),
-        "ends that are no whole numbers",
+        "expected whole numbers in order",
     ),
     "in phase": (powers(in_phase=lambda self, phase: phase), "gives str; expected a Quantization"),
     "lacks": (replace(UNIFORM, lacks=frozenset({"quant.op"})), r"lacks has \['quant\.op'\]"),
     "first phase": (
         replace(POWERS, first_phase={"third": "last"}),
         "first_phase has third: last; expected an argument and one of the phases half, second",
+    ),
+    "argument of an earlier phase": (
+        replace(POWERS, first_phase={"second": "third"}),
+        r"second counts from the phase third on, but it changes model\.0, .* in the phase second",
+    ),
+    "masks of an argument": (
+        powers(trains=lambda self, phase, state: tf.fill(state["frozen"].shape, self.second > 0.7)),
+        "second counts from the phase second on, but it changes the masks in the phase half",
+    ),
+    "rate of an argument": (
+        powers(rate=property(lambda self: self.third)),
+        "third counts from the phase third on, but it changes the rate in the phase half",
+    ),
+    "variables of an argument": (
+        powers(kernel_state=_as_many),
+        r"third counts from the phase third on, but it changes scheme.*more in the phase half",
     ),
     "enter fails": (powers(enter=_fails), "enter at the phase half failed: .*nothing"),
     "enter counts": (powers(enter=_counted), r"phase half sets other values of model\.0"),
@@ -165,7 +186,10 @@ BROKEN: dict[str, tuple[Any, str]] = {
         powers(trains=lambda self, phase, state: state["frozen"][0]),
         r"expected bool of shape \(3, 3, 1, 4\)",
     ),
-    "mask by chance": (powers(trains=_by_chance), "phase half (changes frozen|freezes other)"),
+    "mask by chance": (
+        powers(trains=_by_chance),
+        "trains freezes other values of .* when it is asked again",
+    ),
     "hidden": (
         powers(enter=_of_last_run, trains=_hidden_mask),
         "a run that continues in the phase half gets other values of",

@@ -61,7 +61,6 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an array": (IMAGES, "returned something of type ndarray;"),
     "one part": ((IMAGES, LABELS), "returned a tuple of 2 (ndarray, ndarray);"),
     "three": (FOUR[:3], "returned a tuple of 3 (ndarray, ndarray, ndarray);"),
-    "three pairs": (((IMAGES, LABELS),) * 3, "returned a tuple of 3 (tuple, tuple, tuple);"),
     "a generator": ((item for item in FOUR), "returned something of type generator;"),
 }
 

@@ -227,3 +227,63 @@ def test_strata_of_a_wrong_shape_are_said() -> None:
     assert str(error.value) == (
         "task regression: strata gives shape (2,); expected one label for each of 3 images."
     )
+
+
+@dataclass
+class Answers:
+    """A task's `strata` that gives one answer after the other."""
+
+    answers: list[Any]
+
+    def __call__(self, targets: Any) -> Any:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer(targets) if callable(answer) else answer
+
+
+def _boom(targets: Any) -> Any:
+    raise RuntimeError("boom.")
+
+
+# What strata gives, and the sentence after the name of the task.
+NONSENSE: dict[str, tuple[list[Any], str]] = {
+    "other labels": ([[0, 0, 1, 1], [0, 1, 0, 1]], "strata gives other labels for the same"),
+    "an error": ([_boom], rf"strata failed at {__file__}:\d+ \(RuntimeError: boom\)\.$"),
+    "unsorted": (
+        [np.array([None, "a", None, "a"], object)],
+        r"strata gives labels that numpy does not sort \(TypeError: ",
+    ),
+    "ragged": ([[[0], [0, 1], [1], [2]]], "strata gives labels that numpy does not sort"),
+    "a number": ([3], r"strata gives shape \(\); expected one label"),
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+def test_strata_that_are_nonsense_are_one_sentence(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, said = NONSENSE[case]
+    task = Regression(1)
+    monkeypatch.setattr(task, "strata", Answers(list(answers)), raising=False)
+    with pytest.raises(QbenchError, match=f"^task regression: {said}"):
+        validation_indices(made([1, 2, 3, 4], task), 2, 0)
+
+
+def test_strata_may_be_a_list_and_not_change_the_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def emptied(targets: Any) -> Any:
+        given = targets.tolist()
+        targets[:] = 0
+        return given
+
+    task = Regression(1)
+    monkeypatch.setattr(task, "strata", emptied, raising=False)
+    data = made([1.0, 1.0, 2.0, 2.0], task)
+    assert sorted(data.train_labels[validation_indices(data, 2, 0)]) == [1, 2]
+    assert data.train_labels.tolist() == [1, 1, 2, 2]
+
+
+def test_no_code_writes_to_the_arrays_of_loaded_data() -> None:
+    found = split(load("digits", None), Chosen(0.1))
+    assert found.validation is not None
+    for array in (found.train_labels, found.test_images, found.test_labels, *found.validation):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0

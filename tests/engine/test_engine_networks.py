@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_examples import digits, experiment
 
@@ -59,6 +61,15 @@ def test_other_data_make_another_network(change: dict[str, Any]) -> None:
     data = digits()
     plain = NetworkDescription.of(experiment(), data)
     assert NetworkDescription.of(experiment(), replace(data, **change)) != plain
+
+
+def test_images_on_disk_make_another_network(tmp_path: Path) -> None:
+    """Its steps get images, not indices."""
+    data = digits()
+    np.save(tmp_path / "images.npy", data.train_images)
+    mapped = replace(data, train_images=np.load(tmp_path / "images.npy", mmap_mode="r"))
+    found = {NetworkDescription.of(experiment(), one) for one in (data, mapped)}
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("values", [{"data.validation": 0.2}, {"data.validation_seed": 1}], ids=str)

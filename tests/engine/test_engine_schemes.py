@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ import pytest
 from engine_examples import do, experiment, jobs, resolved, silent, weights
 from toy_schemes import registered
 
+from qbench.base.files import as_npz
+from qbench.engine import verify
 from qbench.engine.single import single_job
-from qbench.engine.verify import train_alone
+from qbench.engine.verify import is_as_alone, train_alone
 from qbench.planning.identity import identity, phases
 from qbench.storage import layout, records
 from qbench.storage.store import Store
@@ -69,6 +72,29 @@ def test_shared_phases_give_the_bits_of_training_alone(shared: Any, name: str) -
     work, root, _ = shared
     number = NAMES.index(name)
     assert weights(root, work.ids[number]) == train_alone(work.plan.runs[number].experiment)
+
+
+def test_other_step_sizes_or_ranges_than_alone_are_noticed(
+    shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step of training changes them after they changed the weights."""
+    work, root, _ = shared
+    number = NAMES.index("learned")
+    source, chosen = layout.run_folder(root, work.ids[number]), work.plan.runs[number].experiment
+    alone = verify._trained_alone(chosen)
+    monkeypatch.setattr(verify, "_trained_alone", lambda experiment: alone)
+    assert is_as_alone(source, chosen)
+    saved = records.read_scheme(source)
+    first = next(iter(saved))
+    saved[first] = np.nextafter(saved[first], np.float32(9))
+    ranges = (source / layout.RANGES).read_text().replace("0.", "1.", 1).encode()
+    for file, content in ((layout.SCHEME, as_npz(saved)), (layout.RANGES, ranges)):
+        folder = Path(shutil.copytree(source, tmp_path / file))
+        (folder / file).write_bytes(content)
+        record = records.read_record(source)
+        files = {name: (folder / name).read_bytes() for name in record["files"]}
+        (folder / layout.RECORD).write_bytes(records.as_json(records._sealed(record, files)))
+        assert not is_as_alone(folder, chosen)
 
 
 def test_every_step_of_the_tree_is_trained_once(shared: Any) -> None:
@@ -151,8 +177,9 @@ def test_a_state_with_step_sizes_holds_their_slots_and_the_number_of_the_step(
     arrays = {key: value for key, value in state.arrays.items() if key.startswith("scheme")}
     steps = [value for key, value in arrays.items() if key.startswith("scheme.")]
     slots = [value for key, value in arrays.items() if key.startswith("scheme_optimizer.")]
-    assert len(slots) == len(steps) + 1 and all(value.shape == () for value in slots)
-    assert state.step in [int(value) for value in slots if value.dtype.kind == "i"]
+    assert len(slots) == len(steps) + 2 and all(value.shape == () for value in slots)
+    updates, start = (int(value) for value in slots if value.dtype.kind == "i")
+    assert (updates, start) == (2, 4)
     assert sum(abs(float(value)) > 0 for value in slots) >= len(steps)
 
 

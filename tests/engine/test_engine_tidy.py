@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qbench.engine import sweep
-from qbench.storage import records
+from qbench.storage import manifests, records
 
 LEFT = [
     "runs/.one.x1.qbench-tmp/config.json",
@@ -32,7 +32,7 @@ def _tidied(root: Path, rows: list[dict[str, Any]], statuses: dict[str, str | No
     """Tidy a sweep of these rows, whose runs have these statuses, after a kill."""
     (root / "table").mkdir()
     manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": rows}
-    records.write_manifest(root / "table", manifest)
+    manifests.write_manifest(root / "table", manifest)
     for run, status in statuses.items():
         if status:
             _record(root, run, status)

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from engine_examples import digits, do, experiment, jobs, resolved, silent, weights
+from engine_examples import digits, do, experiment, jobs, nothing, resolved, silent, weights
 
+from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, load, split
 from qbench.data.validation import validation_indices
 from qbench.engine.execute import execute
@@ -20,6 +21,7 @@ from qbench.engine.single import single_job
 from qbench.engine.verify import train_alone
 from qbench.models import MODELS
 from qbench.storage import layout, records
+from qbench.tasks.classification import Classification
 from qbench.training.inference import run_images
 
 PART: dict[str, Any] = {"data.validation": 0.1}
@@ -105,6 +107,19 @@ def test_rows_and_seeds_are_compared_on_the_same_images() -> None:
     rows = [PART, {**PART, "quant.bits": 4}, {**PART, "seed": 1, "model.width": 8}]
     parts = [split(digits(), experiment(row).data) for row in rows]
     assert all(part is parts[0] for part in parts)
+
+
+def test_another_division_than_the_planned_one_is_refused(
+    shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The metrics would be those of images that the run was trained on."""
+    spec = single_job(experiment({**PART, "seed": 5}), tmp_path, shared[0].device)
+    monkeypatch.setattr(Classification, "strata", lambda self, targets: targets // 2)
+    said = "^data.validation=0.1: task classification now chooses other images of the same data"
+    with pytest.raises(QbenchError, match=said):
+        execute(spec, nothing, silent)
+    with pytest.raises(QbenchError, match=said):
+        bring_back(layout.run_folder(shared[1], shared[0].ids[1]), {})
 
 
 class Stopped(BaseException):

@@ -42,15 +42,19 @@ REFUSED = {
     "model=nets/mine.py:build model.wdth=3": (
         "model.wdth is not a setting; did you mean model.width? Allowed: width."
     ),
+    "model=resnet8 model.width=3": (
+        "model.width is not a setting of this choice; it is one of model=resnet20"
+    ),
     "model=nets/no.py:build": "model=nets/no.py:build: no such file (",
     "model=nets/parts.py:NOTHING": "an int stands there; expected a function.",
     "model=nets/mine.py:layers": "a module stands there; expected a function.",
     "model=own": "model=FILE.py:FUNCTION: no such file (",
     "model=nets/mine.py": "or FILE.py:NAME or package.module:NAME.",
-    "data=nets/mine.py:build": "expected a Source, or a function without arguments that returns",
-    "data=nets/parts.py:NOTHING": "data=nets/parts.py:NOTHING: an int stands there; expected a",
+    "data=nets/mine.py:build": "needs data.classes; expected a value for it, or a Source",
+    "data=nets/parts.py:NOTHING": "an int stands there; expected a Source, or a function that",
     "quant/scheme=nets/parts.py:NOTHING": "an int stands there; expected a SchemeKind",
     "quant.op=nets/parts.py:NOTHING": "an int stands there; expected an Op, or a function",
+    "data.preprocessing=nets/parts.py:NOTHING": "an int stands there; expected a Preprocessing, or",
     "design.name=nets/parts.py:NOTHING": "is not allowed: expected ofat",
     "train.optimizer.name=nets/parts.py:NOTHING": "is not allowed: expected ",
 }
@@ -142,6 +146,33 @@ def test_a_folder_of_configuration(
     (run,) = (tmp_path / "out" / "runs").iterdir()
     assert json.loads((run / "config.json").read_bytes())["model"]["width"] == 4
     assert "mine" in said_by(["plan", *flag, "model=mime"], capsys)
+
+
+WRONG_FOLDERS = {
+    "a file of qbench's own name": (
+        {"model/resnet8.yaml": "name: nets/mine.py:build\n"},
+        "--config-dir conf: qbench has its own model/resnet8.yaml, which comes first; call the file"
+        " otherwise.",
+    ),
+    "no YAML": (
+        {"model/mine.yaml": "width: 3\nname: 'a\n"},
+        "conf/model/mine.yaml:3: found unexpected end of stream.",
+    ),
+    "a key twice": (
+        {"model/mine.yaml": "width: 3\nwidth: 4\n"},
+        "conf/model/mine.yaml:2: found duplicate key width.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FOLDERS)
+def test_a_mistake_in_a_folder_of_configuration_is_one_sentence(
+    name: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, says = WRONG_FOLDERS[name]
+    write(here / "conf", files)
+    said = said_by(["plan", "--config-dir", "conf", "model=mine"], capsys)
+    assert said.removeprefix(f"{here}/") == says
 
 
 def test_a_plan_reads_a_network_and_does_not_import_it(here: Path) -> None:

@@ -96,6 +96,51 @@ def test_a_file_in_a_package_reaches_the_package_above(tmp_path: Path) -> None:
     assert {path.relative_to(tmp_path).as_posix() for path in found} == set(files)
 
 
+IN_THE_WORKING_FOLDER = {
+    "nets/mine.py": "from common import X\nimport colorsys\nY = colorsys.rgb_to_hsv\n",
+    "common.py": "from tools.more import X\n",
+    "tools/more.py": "X = 1\n",
+    "colorsys.py": "no\n",
+}
+
+
+@pytest.mark.parametrize("on_path", [False, True], ids=["", "on Python's path"])
+@pytest.mark.parametrize("name", ["nets/mine.py", "nets.mine", "common.py", "common"])
+def test_modules_of_the_working_folder_count_unless_python_has_them_elsewhere(
+    name: str, on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, IN_THE_WORKING_FOLDER)
+    if on_path:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    first = digest(tmp_path, f"{name}:X")
+    assert value(tmp_path, f"{name}:X") == 1
+    if "nets" in name:
+        assert value(tmp_path, f"{name}:Y")(1, 1, 1) == (0, 0, 1)
+    write(tmp_path, {"tools/more.py": "X = 2\n"})
+    assert digest(tmp_path, f"{name}:X") != first
+    assert value(tmp_path, f"{name}:X") == 2
+
+
+def test_the_working_folder_is_not_that_of_a_file_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path / "there", {"mine.py": "import common\n"})
+    write(tmp_path / "here", {"common.py": ""})
+    with pytest.raises(QbenchError, match="No module named 'common'"):
+        value(tmp_path / "here", "../there/mine.py:X")
+
+
+def test_a_file_may_be_called_like_a_module_of_python(tmp_path: Path) -> None:
+    write(tmp_path, {"colorsys.py": "import colorsys\nX = colorsys.rgb_to_hsv(1, 1, 1)\n"})
+    assert value(tmp_path, "colorsys.py:X") == (0, 0, 1)
+    write(tmp_path, {"mine.py": "import sys\nX = sys.path\n", "sys.py": ""})
+    assert value(tmp_path, "mine.py:X") is sys.path
+
+
+def test_a_folder_above_a_link_is_above_its_target(tmp_path: Path) -> None:
+    write(tmp_path, {"mine.py": "X = 1\n", "a/mine.py": "X = 2\n", "a/b/none.py": ""})
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    assert value(tmp_path, "link/../mine.py:X") == 2
+
+
 def test_a_folder_called_like_a_library_does_not_hide_it(tmp_path: Path) -> None:
     write(tmp_path, {"numpy/mine.py": "import numpy\nX = numpy.int64(1)\n", "qbench/x.py": ""})
     assert value(tmp_path, "numpy/mine.py:X") == 1
@@ -106,6 +151,8 @@ def test_a_folder_called_like_a_library_does_not_hide_it(tmp_path: Path) -> None
 def test_names_of_files_need_not_be_names_of_python(tmp_path: Path) -> None:
     write(tmp_path, {"my nets/v2.1-b.py": "from parts import X\n", "my nets/parts.py": "X = 1\n"})
     assert value(tmp_path, "my nets/v2.1-b.py:X") == 1
+    write(tmp_path, {"v2.1.py": "from v2_1 import X\n", "v2_1.py": "X = 1\n"})
+    assert value(tmp_path, "v2.1.py:X") == 1
 
 
 def test_two_folders_may_have_modules_of_the_same_name(tmp_path: Path) -> None:
@@ -169,6 +216,7 @@ WRONG = {
     "not a name": ({MAIN: ""}, "mine.py:a.b", r"expected FILE\.py:NAME or package\.module:NAME"),
     "nothing": ({}, ":f", r"expected FILE\.py:NAME or package\.module:NAME"),
     "not python": ({MAIN: "\ndef f(:\n"}, "mine.py:f", r"/mine\.py:2: invalid syntax\."),
+    "nested": ({MAIN: f"X = {'-' * 100_000}1\n"}, "mine.py:f", "mine.py: it is nested too deeply."),
     "not text": ({MAIN: "a\0"}, "mine.py:f", r"/mine\.py.*null bytes"),
     "not python beside": (
         {MAIN: "import parts\n", "parts.py": "1 +\n"},

@@ -45,7 +45,7 @@ def fruit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry[int]:
     for name in ("plug_a", "plug_b"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.delitem(sys.modules, f"{name}.fruits", raising=False)
-    registry: Registry[int] = Registry("basket.fruit")
+    registry: Registry[int] = Registry("basket.fruit", int)
     registry.add("apple", 1)
     return registry
 
@@ -85,6 +85,13 @@ BROKEN = {
     "not a function": ("plug_b:x", "x = 3\n", r"TypeError: .*"),
     "no such module": ("plug_c", "", r"plug_c is not installed as Python"),
     "a name twice": ("plug_b", REGISTERS.format("apple", 2), r"ValueError: .*registered twice"),
+    "of another type": (
+        "plug_b",
+        REGISTERS.format("plum", "'x'"),
+        r"TypeError: basket.fruit: 'plum' is of type str; expected int",
+    ),
+    "not Python": ("plug_b", "def f(:\n", r"/.*/plug_b\.py:1: invalid syntax"),
+    "no entry point": ("plug b", "", r"its entry point is 'plug b'; expected module or module:.*"),
     "half": (
         "plug_b",
         REGISTERS.format("plum", 3) + "raise KeyError('half')\n",
@@ -107,6 +114,28 @@ def test_a_broken_one_is_named_and_stops_nothing_else(
         fruit["plum"]
     assert fruit.names() == ("apple", "pear")
     assert code_behind("basket.fruit", "plum") is None
+
+
+@pytest.mark.parametrize("then", ["", "raise RuntimeError('no licence')\n"], ids=["good", "broken"])
+def test_what_qbench_registers_meanwhile_is_not_theirs(
+    then: str, fruit: Registry[int], tmp_path: Path
+) -> None:
+    """A plugin may be the first to import a package of qbench."""
+    own = f"exec({REGISTERS.format('plum', 3)!r}, {{'__name__': 'qbench.fruits'}})\n"
+    install(tmp_path, "plug_a", "plug_a", {"plug_a.py": own + REGISTERS.format("pear", 2) + then})
+    assert fruit["plum"] == 3
+    assert code_behind("basket.fruit", "plum") is None
+    assert (code_behind("basket.fruit", "pear") is None) == bool(then)
+    assert fruit.names() == (("apple", "plum") if then else ("apple", "plum", "pear"))
+
+
+def test_a_name_of_two_plugins_means_neither(fruit: Registry[int], tmp_path: Path) -> None:
+    for name, number in (("plug_a", 2), ("plug_b", 3)):
+        install(tmp_path, name, name, {f"{name}.py": REGISTERS.format("pear", number)})
+    assert not fruit.accepts("pear")
+    with pytest.raises(QbenchError, match=r"plug_b of plug_b .*'pear' is registered twice"):
+        fruit["pear"]
+    assert code_behind("basket.fruit", "pear") is None
 
 
 def qbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from keras import layers
 from quantize_networks import averages_of, images, inserted, network, quantized, residual
 
+from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
 from qbench.planning.factors import impossible
+from qbench.quantize.placement import PLACEMENTS, Placement
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.shared_ranges import groups
 from qbench.testing import networks
@@ -27,6 +29,17 @@ DEPLOYED = [
 def test_everything_that_an_integer_kernel_reads_is_quantized():
     view = quantized(network(residual), ("deploy",), op="fake_quant")
     assert inserted(view) == [("deploy", tensor) for tensor in DEPLOYED]
+
+
+def test_a_placement_is_added_in_one_place():
+    """A rule that quantizes the outputs of max pooling, and no kernel."""
+    toy = Placement(outputs_of=lambda op: isinstance(op, layers.MaxPooling2D))
+    with PLACEMENTS.lent("pools", toy):
+        view = quantized(network(residual), ("pools",), op="fake_quant")
+        assert inserted(view) == [("pools", "pool_c")]
+        assert Quant(placement=("pools",)).placement == ("pools",)
+    with pytest.raises(QbenchError, match=r"quant\.placement=.*pools"):
+        Quant(placement=("pools",))
 
 
 def test_the_same_with_folding():

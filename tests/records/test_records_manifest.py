@@ -8,7 +8,7 @@ import pytest
 import records_examples as examples
 
 from qbench.base.errors import QbenchError
-from qbench.storage import records
+from qbench.storage import manifests
 
 OLD = ("a1", "b2", "c3")
 
@@ -19,9 +19,9 @@ OLD = ("a1", "b2", "c3")
     ids=["same", "reordered", "one more", "two more"],
 )
 def test_a_continuation_is_accepted(tmp_path: Path, new: tuple[str, ...]) -> None:
-    records.write_manifest(tmp_path, examples.manifest(*OLD))
-    records.write_manifest(tmp_path, examples.manifest(*new))
-    assert records.read_manifest(tmp_path) == examples.manifest(*new)
+    manifests.write_manifest(tmp_path, examples.manifest(*OLD))
+    manifests.write_manifest(tmp_path, examples.manifest(*new))
+    assert manifests.read_manifest(tmp_path) == examples.manifest(*new)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_a_continuation_is_accepted(tmp_path: Path, new: tuple[str, ...]) -> Non
     ids=["nothing", "another", "one less", "two others"],
 )
 def test_another_sweep_is_refused(tmp_path: Path, new: tuple[str, ...], lost: int) -> None:
-    records.write_manifest(tmp_path, examples.manifest(*OLD))
+    manifests.write_manifest(tmp_path, examples.manifest(*OLD))
     before = examples.tree(tmp_path)
     with pytest.raises(QbenchError) as error:
-        records.write_manifest(tmp_path, examples.manifest(*new))
+        manifests.write_manifest(tmp_path, examples.manifest(*new))
     assert str(error.value).startswith(f"out={tmp_path}: holds the table of another sweep, {lost} ")
     assert examples.tree(tmp_path) == before
 
@@ -42,10 +42,10 @@ def test_a_manifest_of_several_rows(tmp_path: Path) -> None:
     """Runs may move from row to row; each row's runs count."""
     one, two = examples.manifest("a1"), examples.manifest("b2")
     both = one | {"rows": [*one["rows"], *two["rows"]]}
-    records.write_manifest(tmp_path, both)
-    records.write_manifest(tmp_path, examples.manifest("b2", "a1"))
+    manifests.write_manifest(tmp_path, both)
+    manifests.write_manifest(tmp_path, examples.manifest("b2", "a1"))
     with pytest.raises(QbenchError, match="another sweep, 1 of whose runs"):
-        records.write_manifest(tmp_path, two)
+        manifests.write_manifest(tmp_path, two)
 
 
 DAMAGED: list[tuple[str, bytes, str]] = [
@@ -62,8 +62,8 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, raw: bytes, says: str) -> N
     path = tmp_path / "manifest.json"
     path.write_bytes(raw)
     for action in (
-        lambda: records.read_manifest(tmp_path),
-        lambda: records.write_manifest(tmp_path, examples.manifest("a1")),
+        lambda: manifests.read_manifest(tmp_path),
+        lambda: manifests.write_manifest(tmp_path, examples.manifest("a1")),
     ):
         with pytest.raises(QbenchError) as error:
             action()
@@ -75,7 +75,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, raw: bytes, says: str) -> N
 @pytest.mark.parametrize("folder", [".", "not/there"])
 def test_a_folder_without_a_manifest_is_named(tmp_path: Path, folder: str) -> None:
     with pytest.raises(QbenchError) as error:
-        records.read_manifest(tmp_path / folder)
+        manifests.read_manifest(tmp_path / folder)
     path = tmp_path / folder / "manifest.json"
     assert str(error.value) == f"{path}: no such file; expected the manifest of a sweep."
 
@@ -83,9 +83,9 @@ def test_a_folder_without_a_manifest_is_named(tmp_path: Path, folder: str) -> No
 def test_a_folder_of_sweeps_lists_them(tmp_path: Path) -> None:
     for name in ("ofat-2", "factorial-1"):
         (tmp_path / name).mkdir()
-        records.write_manifest(tmp_path / name, examples.manifest("a1"))
+        manifests.write_manifest(tmp_path / name, examples.manifest("a1"))
     with pytest.raises(QbenchError) as error:
-        records.read_manifest(tmp_path)
+        manifests.read_manifest(tmp_path)
     assert str(error.value) == (
         f"{tmp_path}: holds several sweeps; choose one: {tmp_path / 'factorial-1'},"
         f" {tmp_path / 'ofat-2'}."

@@ -35,7 +35,7 @@ def test_a_run_without_gets_them_and_its_record_their_checksum(tmp_path: Path, b
     (folder / layout.OUTPUTS).unlink(missing_ok=True)
     record = records.read_record(folder)
     assert not stored.has(folder, record)
-    assert stored.add(folder, OUTPUTS, PREDICTIONS)
+    assert stored.add(folder, stored.outputs_file(OUTPUTS), PREDICTIONS)
     again = records.read_record(folder)
     assert stored.has(folder, again)
     assert np.array_equal(stored.read(folder), OUTPUTS)
@@ -57,7 +57,7 @@ def test_a_run_without_gets_them_and_its_record_their_checksum(tmp_path: Path, b
 def test_outputs_of_other_predictions_are_not_taken(tmp_path: Path, other: Any) -> None:
     folder = _run(tmp_path)
     before = examples.tree(folder)
-    assert not stored.add(folder, OUTPUTS, other)
+    assert not stored.add(folder, stored.outputs_file(OUTPUTS), other)
     assert examples.tree(folder) == before
 
 
@@ -73,8 +73,8 @@ def test_a_process_that_dies_in_between_leaves_a_whole_run(
 
     monkeypatch.setattr(records, "write_atomically", dies)
     with pytest.raises(KeyboardInterrupt):
-        stored.add(folder, OUTPUTS, PREDICTIONS)
+        stored.add(folder, stored.outputs_file(OUTPUTS), PREDICTIONS)
     monkeypatch.undo()
     assert not stored.has(folder, records.read_record(folder))
-    assert stored.add(folder, OUTPUTS, PREDICTIONS)
+    assert stored.add(folder, stored.outputs_file(OUTPUTS), PREDICTIONS)
     assert np.array_equal(stored.read(folder), OUTPUTS)

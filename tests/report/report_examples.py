@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.storage import records
+from qbench.storage import manifests, records
 
 COLUMNS = [
     *("op", "rounding", "bits", "preprocessing"),
@@ -161,7 +161,7 @@ def write(root: Path, table: list[Row], seeds: int = 1) -> Path:
         "runs": "../runs",
         "rows": listed,
     }
-    records.write_manifest(folder, manifest)
+    manifests.write_manifest(folder, manifest)
     return folder
 
 

@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 import report_grids as grids
 
-from qbench.report import texts
+from qbench.report import extras, texts
 from qbench.report.bits_grid import bits_grids
 from qbench.report.build import build_report
+from qbench.report.collect import Sweep
 from qbench.report.differences import as_lines, differences, has_networks
+from qbench.report.page import Section
 from qbench.report.values import difference
 from qbench.tasks.classification import Classification
 
@@ -250,3 +252,22 @@ def test_the_example_has_the_rows_that_a_plan_has() -> None:
         "model.depth=20 quant.enabled=false",
         "model.depth=20",
     ]
+
+
+def test_a_section_is_added_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def toy(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+        if not has_networks(sweep):
+            return None
+        lines = [("", [["toy", "rows"], ["x", str(len(sweep.trained))]])]
+        return Section("A toy", "It counts.", lines), pd.DataFrame({"rows": [7]})
+
+    monkeypatch.setitem(extras.EXTRAS, "toy", toy)
+    folder = grids.write(tmp_path, grids.DEPTHS)
+    shown = build_report(folder).text
+    for text in (shown, (folder / "toy.md").read_text(), _page(folder)):
+        assert "A toy" in text
+    assert (folder / "toy.csv").read_text().splitlines() == ["rows", "7"]
+    assert (folder / "differences.csv").exists()
+    monkeypatch.setitem(extras.EXTRAS, "toy", lambda sweep: None)
+    build_report(folder)
+    assert not list(folder.glob("toy.*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -61,18 +62,19 @@ def test_phases_without_steps_at_the_end_begin_before_the_evaluation() -> None:
         [("a", 3), ("b", 10)],
         [("a", 8), ("b", 6), ("c", 10)],
         [("a", 8), ("b", 11)],
+        [("a", 7.0), ("b", 10)],
         [],
     ],
     ids=str,
 )
-def test_a_list_that_is_none_is_a_programming_error(ends: list[tuple[str, int]]) -> None:
+def test_a_list_that_is_none_is_one_sentence(ends: list[tuple[str, int]]) -> None:
     class Wrong(Scheme):
         def phases(self, start: int, end: int) -> tuple[PhaseEnd, ...]:
             return tuple(PhaseEnd(*one) for one in ends)
 
     quantization = Quant().quantization
     assert quantization is not None
-    with pytest.raises(ValueError, match="Wrong: its phases"):
+    with pytest.raises(QbenchError, match=r"^scheme Wrong: its phases"):
         Wrong(quantization).checked_phases(4, 10)
 
 
@@ -110,7 +112,9 @@ def test_a_phase_without_steps_is_part_of_the_next_one() -> None:
 
     one, two = found(0.75), found(0.6)
     assert [(name, end) for name, _, end in one] == [("float", 8), ("third", 10)]
-    assert "half" in one[1][1] and one[0] == two[0] and one[1] != two[1]
+    assert '["half", {' in one[1][1] and '["second", {' in one[1][1]
+    assert one[0] == two[0] and one[1] != two[1]
+    assert json.dumps(json.loads(one[1][1]), sort_keys=True) == one[1][1]
 
 
 @pytest.mark.parametrize(
@@ -124,3 +128,16 @@ def test_a_phase_without_steps_is_part_of_the_next_one() -> None:
 def test_wrong_arguments_are_refused(arguments: dict[str, object], says: str) -> None:
     with pytest.raises(QbenchError, match=says):
         Quant(scheme={"name": "powers", **arguments})
+
+
+def test_what_phases_gives_is_one_sentence_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    quantization = Quant().quantization
+    assert quantization is not None
+    scheme = Scheme(quantization)
+    monkeypatch.setattr(Scheme, "phases", lambda self, start, end: start / 0)
+    failed = rf"^scheme Scheme: phases failed at {__file__}:\d+ \(ZeroDivisionError: "
+    with pytest.raises(QbenchError, match=failed):
+        scheme.checked_phases(4, 10)
+    monkeypatch.setattr(Scheme, "phases", lambda self, start, end: None)
+    with pytest.raises(QbenchError, match=r"^scheme Scheme: phases gives None; expected PhaseEnd"):
+        scheme.checked_phases(4, 10)

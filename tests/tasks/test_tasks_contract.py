@@ -43,13 +43,13 @@ def test_a_task_keeps_it(task: Task, targets: Any, outputs: Any) -> None:
 
 
 def test_strata_of_a_task_of_ones_own_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    monkeypatch.setattr("qbench.testing.task.check_import", lambda *_: None)
     check_task(changed(strata=lambda self, targets: targets > 3), IMAGES, POSITIONS)
     check_task(changed(strata=lambda self, targets: np.rint(targets)), IMAGES, POSITIONS)
 
 
 def test_a_task_may_keep_no_outputs_or_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    monkeypatch.setattr("qbench.testing.task.check_import", lambda *_: None)
     check_task(changed(kept_outputs=lambda self, o: None), IMAGES, POSITIONS)
     check_task(changed(kept_outputs=lambda self, o: o.astype("f2")), IMAGES, POSITIONS)
 
@@ -69,7 +69,37 @@ def own(task: Any) -> int:
     return id(task)
 
 
+def _moved(self: Any, name: str, which: str, values: Any) -> Any:
+    """Targets, after a change of the values that are given."""
+    values *= 2
+    return WHOLE.targets(name, which, values)
+
+
+def _last(self: Any, outputs: Any, targets: Any) -> dict[str, float]:
+    return {**WHOLE.score(outputs, targets), "mean_absolute_error": float(outputs[-1, 0])}
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "no text": ({"identity": property(lambda self: 3)}, "identity is 3; expected a text"),
+    "two lines": ({"output_name": "a\nb"}, r"output_name is 'a\\nb'; expected a word"),
+    "given targets": ({"targets": _moved}, "targets changes the values that it is given"),
+    "no targets in it": (
+        {"loss": lambda self, o, t: ops.sum(ops.square(o), 1)},
+        "the loss does not depend on the targets",
+    ),
+    "it fails": ({"loss": lambda self, o, t: {}["x"]}, "loss failed: KeyError: 'x'"),
+    "score fails": ({"score": lambda self, o, t: {}["x"]}, "score failed: KeyError: 'x'"),
+    "shape fails": ({"check_shape": lambda self, o: {}["x"]}, "check_shape failed: KeyError"),
+    "last image": ({"score": _last}, "score gives another mean_absolute_error for the same images"),
+    "file": ({"predictions": lambda self, o, t: {"../p": o}}, r"a prediction is called '\.\./p'"),
+    "predictions in place": (
+        {"predictions": lambda self, o, t: {"p": np.add(o, 1, out=o)}},
+        "predictions changes the arrays",
+    ),
+    "always": (
+        {"agree": lambda self, o, e: np.ones(len(o), bool)},
+        "agree says that all outputs agree",
+    ),
     "equal": (
         {"__eq__": lambda one, other: one is other, "__hash__": own},
         "two instances for the",
@@ -167,7 +197,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 def test_whatever_breaks_it_is_said(
     parts: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qbench.testing.task._check_import", lambda module: None)
+    monkeypatch.setattr("qbench.testing.task.check_import", lambda *_: None)
     with pytest.raises(AssertionError, match=says):
         check_task(changed(**parts), IMAGES, POSITIONS)
 
@@ -184,6 +214,23 @@ def test_a_module_that_imports_tensorflow_is_said(
     heavy: Any = importlib.import_module("heavy_task")
     with pytest.raises(AssertionError, match="importing heavy_task imports tensorflow; import"):
         check_task(heavy.Heavy(1), IMAGES, POSITIONS)
+
+
+def test_an_identity_of_one_process_is_said(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "moving_task.py").write_text(
+        "import os\nimport regression_task\nclass Moving(regression_task.Regression):\n"
+        "    identity = property(lambda self: str(os.getpid()))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    moving: Any = importlib.import_module("moving_task")
+    with pytest.raises(AssertionError, match=r"identity is '\d+' in another process, and '\d+' he"):
+        check_task(moving.Moving(1), IMAGES, POSITIONS)
+
+
+def test_a_class_is_no_task() -> None:
+    wrong: Any = Regression
+    with pytest.raises(AssertionError, match="is of type ABCMeta; expected an instance of Task"):
+        check_task(wrong, IMAGES, POSITIONS)
 
 
 class Weighted(Classification):

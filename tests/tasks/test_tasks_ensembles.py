@@ -12,6 +12,8 @@ import pytest
 from regression_task import Regression
 
 from qbench.cli.main import main
+from qbench.planning.derived import ensemble
+from qbench.planning.derived.ensemble import keeps_outputs
 
 OWN = ["data.name=spots", "data.preprocessing=inception", "model.name=small", "threads=2"]
 SMALL = [*OWN, "isolate=false", "workers=1", "train.steps=20", "train.learning_rate=0.02"]
@@ -58,10 +60,33 @@ def test_an_ensemble_has_the_mean_of_the_positions(spots: None, tmp_path: Path) 
     assert float(row["mean_absolute_error"]) == pytest.approx(error, abs=1e-5)
 
 
-def test_a_task_that_keeps_no_outputs_has_no_ensembles_and_the_rest_stands(
+def test_ensembles_of_a_task_that_keeps_no_outputs_are_refused_before_training(
     spots: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Regression, "kept_outputs", lambda self, outputs: None)
+    out = tmp_path / "out"
+    assert main(["sweep", *SMALL, *ROWS, f"out={out}"]) == 2
+    assert capsys.readouterr().err == (
+        "qbench: design.ensembles=[3]: the task of data.name=spots keeps no outputs, and ensembles"
+        " are computed from them.\n"
+    )
+    assert not list(out.glob("runs/*"))
+
+
+def test_a_task_whose_outputs_have_another_shape_is_asked_by_its_runs() -> None:
+    class Maps(Regression):
+        def kept_outputs(self, outputs: Any) -> Any:
+            return outputs[:, :, :, 0]
+
+    assert keeps_outputs(Maps(1)) and keeps_outputs(Regression(1))
+
+
+def test_members_that_kept_no_outputs_are_named(
+    spots: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a task whose first outputs did not tell."""
+    monkeypatch.setattr(Regression, "kept_outputs", lambda self, outputs: None)
+    monkeypatch.setattr(ensemble, "keeps_outputs", lambda task: True)
     assert main(["sweep", *SMALL, *ROWS, f"out={tmp_path}"]) == 1
     run = _run(tmp_path)
     files = {path.name for path in (tmp_path / "runs" / run["members"][0]).iterdir()}

@@ -19,8 +19,9 @@ from qbench.cli.main import main
 from qbench.models import MODELS, build_model
 from qbench.tasks.classification import Classification
 from qbench.training import repeatable
+from qbench.training.builds import check_builds
 from qbench.training.network import Network
-from qbench.training.repeatable import check_builds, check_repeatable
+from qbench.training.repeatable import check_repeatable
 
 
 def check(build):
@@ -170,6 +171,23 @@ ENTROPY = {
 def test_numbers_in_keras_own_layers_that_no_seed_repeats_are_refused(settings, says):
     build = _entropy(**settings)
     with pytest.raises(QbenchError, match=says):
+        check_builds("own", build(), build)
+
+
+def _with_head(head):
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, head(layers.Flatten()(layers.Conv2D(2, 3)(image))))
+
+
+@pytest.mark.parametrize("what", ["a model", "a layer"])
+def test_a_builder_that_gives_the_same_variables_again_is_refused(what):
+    """A run would begin with the weights that the run before it has trained."""
+    kept, head = _entropy()(), layers.Dense(3, name="head")
+    build, path = {
+        "a model": (lambda: kept, kept.weights[0].path),
+        "a layer": (lambda: _with_head(head), "head/kernel"),
+    }[what]
+    with pytest.raises(QbenchError, match=f"model=own: its function uses {path} of the network"):
         check_builds("own", build(), build)
 
 

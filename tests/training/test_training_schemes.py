@@ -154,4 +154,4 @@ def test_step_sizes_are_trained_by_their_gradients_with_their_own_rate(
         moved = float(after[name]) - float(before[name])
         assert abs(gradient) > 1e-4
         np.testing.assert_allclose(moved, -rate * gradient, rtol=2e-3, atol=1e-8)
-    assert int(network.applied(chosen.scheme).optimizer.iterations) == 2
+    assert int(network.applied(chosen.scheme).optimizer.iterations) == 1

@@ -7,6 +7,7 @@ content of the file and of the modules in its folder tree that it imports.
 - `imports.py` follows imports by reading files; nothing is executed.
 - `modules.py` imports exactly the content that was read. Several versions of a file, and files of
   the same name in different folders, have modules of their own.
+- `declared.py` reads the signature of a function.
 - `session.py` keeps the content of each name during a command or a job.
 - `plugins.py` loads installed packages that register things in qbench's registries.
 """

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qbench.base.errors import QbenchError
-from qbench.base.outside.reference import Found, in_folders
+from qbench.base.outside.reference import Found, in_folders, is_found_in
 
-# A checkout of qbench may be beside the file; an import of qbench means the running qbench.
-_NEVER = ("qbench", "hydra_plugins")
+# A checkout of qbench may be beside the file; an import of qbench means the running qbench. Python
+# never looks for a file that has the name of a module inside it.
+_NEVER = frozenset(("qbench", "hydra_plugins", *sys.builtin_module_names))
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,19 @@ class Sources:
         return digest.hexdigest()
 
 
-def read(shown: str, found: Found) -> Sources:
+def read(shown: str, found: Found, working: Path) -> Sources:
     """Read a file and, file by file, the modules in its folder tree that it imports.
 
     The top-level name of an absolute import is looked up in the folder of the main file; then, in
-    the folder above every folder of this name in which the file lies. For a dotted name only its
+    the folder above every folder of this name in which the file lies; then in the working folder,
+    if the file lies below it and Python finds no such module elsewhere. For a dotted name, its own
+    top-level package takes the place of the folder of the file. For an installed module only its
     own top-level package counts.
+
+    Args:
+        shown: the reference with its key, for error messages.
+        found: the file.
+        working: the absolute path of the folder in which relative paths begin.
 
     Raises:
         QbenchError: a file cannot be read, or is not Python.
@@ -71,7 +80,7 @@ def read(shown: str, found: Found) -> Sources:
             continue
         sources.content[file] = _bytes(shown, file)
         for imported in _imports(_tree(shown, file, sources.content[file])):
-            waiting += _files(imported, file, found, sources.tops)
+            waiting += _files(imported, file, found, working, sources.tops)
     return sources
 
 
@@ -87,8 +96,9 @@ def _tree(shown: str, file: Path, content: bytes) -> ast.Module:
         return ast.parse(content, str(file))
     except SyntaxError as error:
         raise QbenchError(f"{shown}: {file}:{error.lineno}: {error.msg}.") from error
-    except (ValueError, RecursionError) as error:
-        raise QbenchError(f"{shown}: {file}: {error}.") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        why = str(error) or "it is nested too deeply"
+        raise QbenchError(f"{shown}: {file}: {why}.") from error
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,9 @@ def _imports(tree: ast.Module) -> Iterator[_Import]:
             yield _Import(node.level, module, tuple(alias.name for alias in node.names))
 
 
-def _files(imported: _Import, file: Path, found: Found, tops: dict[str, Path]) -> list[Path]:
+def _files(
+    imported: _Import, file: Path, found: Found, working: Path, tops: dict[str, Path]
+) -> list[Path]:
     """The files in the folder tree that an import executes, and packages on the way to them."""
     if imported.level > len(file.parents):
         return []
@@ -119,21 +131,27 @@ def _files(imported: _Import, file: Path, found: Found, tops: dict[str, Path]) -
         folder = file.parents[imported.level - 1]
         return [*_package(folder), *_below(folder, imported)]
     top = imported.module[0]
-    for folder in [tops[top]] if top in tops else _folders_of(top, found):
+    for folder in [tops[top]] if top in tops else _folders_of(top, found, working):
         files = _below(folder, imported)
+        if files == [file] and not is_found_in(folder, top):
+            return []  # `import random` in a file random.py
         if files:
             tops[top] = folder
             return files
     return []
 
 
-def _folders_of(top: str, found: Found) -> list[Path]:
+def _folders_of(top: str, found: Found, working: Path) -> list[Path]:
     """The folders in which a top-level name is looked up."""
-    if found.module:
-        return [found.parent] if top == found.module.partition(".")[0] else []
+    own = found.module.partition(".")[0]
+    if found.installed or top == own:
+        return [found.parent] if top == own else []
     if top in _NEVER:
         return []
-    return [found.file.parent, *(one.parent for one in found.file.parents if one.name == top)]
+    above = [one.parent for one in found.file.parents if one.name == top]
+    beside = [] if found.module else [found.file.parent, *above]
+    here = working in found.file.parents and is_found_in(working, top)
+    return [*beside, working] if here else beside
 
 
 def _below(folder: Path, imported: _Import) -> list[Path]:

@@ -64,6 +64,12 @@ def import_installed(shown: str, name: str, sources: Sources) -> ModuleType:
     return _imported(shown, name, sources)
 
 
+def quiet_tensorflow(sources: Sources) -> None:
+    """Import TensorFlow without its start-up messages, if these sources use it."""
+    if any(word in content for content in sources.content.values() for word in _TENSORFLOW):
+        import_tensorflow()
+
+
 def _root_of(sources: Sources) -> str:
     place = hashlib.sha256(str(sources.main).encode()).hexdigest()
     return f"{_PREFIX}{sources.sha256[:16]}_{place[:8]}"
@@ -104,13 +110,15 @@ class _Root:
 
 
 def _inside(root: str, base: Path, path: Path) -> str:
-    """The name of the module of a folder, or of a file without `.py`."""
-    return ".".join((root, *(part.replace(".", "_") for part in path.relative_to(base).parts)))
+    """The name of the module of a folder, or of a file without `.py`.
+
+    With `-` for a dot, no name is that of another module that can be imported.
+    """
+    return ".".join((root, *(part.replace(".", "-") for part in path.relative_to(base).parts)))
 
 
 def _imported(shown: str, name: str, sources: Sources) -> ModuleType:
-    if any(word in content for content in sources.content.values() for word in _TENSORFLOW):
-        import_tensorflow()  # without its start-up messages
+    quiet_tensorflow(sources)
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:

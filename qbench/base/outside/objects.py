@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ _SHOWN = 8  # names of a module in an error message
 _RETURNED: dict[tuple[Path, str, str, Any], Any] = {}
 
 
-def object_of(key: str, name: str, kind: Any) -> Any:
+def object_of(key: str, name: str, kind: Any, functions: bool = False) -> Any:
     """The object that a reference stands for.
 
     Args:
@@ -24,6 +25,8 @@ def object_of(key: str, name: str, kind: Any) -> Any:
         name: the reference.
         kind: the type of the object. Instead of the object, a function without arguments that
             returns it may stand there, unless the type is `Callable`.
+        functions: whether a function with arguments that returns it may stand there; the result is
+            then the function itself.
 
     Raises:
         QbenchError: see `module_of`; or the module lacks the name, or has another type there.
@@ -37,14 +40,21 @@ def object_of(key: str, name: str, kind: Any) -> Any:
             f" {', '.join(own[:_SHOWN]) or 'nothing'}{more}"
         )
     found = vars(module)[meant.name]
-    if isinstance(found, kind):
+    if isinstance(found, kind) or (functions and _takes_arguments(found)):
         return found
     if kind is Callable or not callable(found):
-        raise QbenchError(f"{shown}: {_article(type(found))} stands there; expected {_of(kind)}.")
+        raise QbenchError(
+            f"{shown}: {_article(type(found))} stands there; expected {_of(kind, functions)}."
+        )
     place = meant.found.file, meant.sha256, meant.name, kind
     if place not in _RETURNED:
         _RETURNED[place] = _returned(shown, found, kind)
     return _RETURNED[place]
+
+
+def _takes_arguments(found: Any) -> bool:
+    """Whether this is a function with at least one parameter."""
+    return inspect.isfunction(found) and bool(inspect.signature(found).parameters)
 
 
 def _returned(shown: str, function: Callable[[], Any], kind: Any) -> Any:
@@ -63,11 +73,12 @@ def _returned(shown: str, function: Callable[[], Any], kind: Any) -> Any:
     return made
 
 
-def _of(kind: Any) -> str:
+def _of(kind: Any, functions: bool = False) -> str:
     """A type in an error message."""
     if kind is Callable:
         return "a function"
-    return f"{_article(kind)}, or a function without arguments that returns one"
+    which = "" if functions else " without arguments"
+    return f"{_article(kind)}, or a function{which} that returns one"
 
 
 def _article(kind: type) -> str:

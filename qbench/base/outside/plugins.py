@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
+from qbench.base.errors import QbenchError
+from qbench.base.outside.modules import quiet_tensorflow
 from qbench.base.outside.session import Code, code_of_module
 from qbench.base.reasons import summary
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "qbench.plugins"
 
@@ -47,11 +52,13 @@ class Plugins:
         if self._loaded:
             return
         self._loaded = True
+        from importlib.metadata import entry_points  # slow to import; `qbench --help` needs none
+
         for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
             self._load(point)
 
     def note(self, key: str, name: str, take_back: Callable[[], object]) -> None:
-        """Note that something is registered.
+        """Note that code which is not qbench's own registers something.
 
         Args:
             key: the key of the registry.
@@ -63,15 +70,28 @@ class Plugins:
             self._current.taken_back += [take_back, lambda: self._forget(key, name)]
 
     def _forget(self, key: str, name: str) -> None:
-        del self.origins[key, name]
+        self.origins.pop((key, name), None)
 
     def _load(self, point: EntryPoint) -> None:
-        code = code_of_module(point.module)
+        if point.pattern.match(point.value) is None:
+            why = f"its entry point is {point.value!r}; expected module or module:name"
+            self._broke(point, why)
+            return
+        try:
+            code = code_of_module(point.module)
+        except QbenchError as error:
+            self._broke(point, str(error).removeprefix(f"{point.module}: "))
+            return
         if code is None:
             self._broke(point, f"{point.module} is not installed as Python")
             return
+        self._register(point, code)
+
+    def _register(self, point: EntryPoint, code: Code) -> None:
+        """Let a plugin register what it has; if it fails, it registers nothing."""
         plugin = self._current = _Plugin(code)
         try:
+            quiet_tensorflow(code.sources)
             target = point.load()
             if point.attr:
                 target()

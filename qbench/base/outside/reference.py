@@ -66,7 +66,7 @@ def find(shown: str, place: str, folder: Path) -> Found:
         QbenchError: there is no such file or module.
     """
     if _is_file(place):
-        file = Path(os.path.abspath(folder / given(place)))
+        file = _absolute(folder / given(place))
         if not file.is_file():
             raise QbenchError(f"{shown}: no such file ({file}).")
         return Found(file)
@@ -96,6 +96,18 @@ def find_module(name: str) -> Found | None:
     return Found(Path(os.path.abspath(file)), name, True) if file and file.suffix == ".py" else None
 
 
+def is_found_in(folder: Path, top: str) -> bool:
+    """Whether a top-level module is in a folder, for all that Python knows: not only elsewhere."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    if spec is None:
+        return True
+    places = [*(spec.submodule_search_locations or ()), spec.origin if spec.has_location else ""]
+    return any(one and folder in Path(one).absolute().parents for one in places)
+
+
 def in_folders(folders: list[Path], names: list[str]) -> Path | None:
     """The file of a module with this dotted name in the first of the folders that has one."""
     for folder in folders:
@@ -104,6 +116,12 @@ def in_folders(folders: list[Path], names: list[str]) -> Path | None:
             if file.is_file():
                 return file
     return None
+
+
+def _absolute(path: Path) -> Path:
+    """The absolute path; `..` behind a symbolic link is the folder above the link's target."""
+    path = path.parent.resolve() / path.name if ".." in path.parts else path
+    return Path(os.path.abspath(path))
 
 
 def _is_file(place: str) -> bool:

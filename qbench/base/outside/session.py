@@ -102,7 +102,7 @@ def code_of_module(name: str) -> Code | None:
 
 
 def _code(shown: str, name: str, found: Found) -> Code:
-    sources = imports.read(shown, found)
+    sources = imports.read(shown, found, folder())
     return Code(name, sources.sha256, found, sources)
 
 

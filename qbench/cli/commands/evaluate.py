@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     outputs, targets = run_test_set(run.network, run.experiment, run.data)
     figures = run.data.task.checked_score(outputs, targets)
     recorded = dict(run.record["metrics"] or {})
-    if held_out := run_validation(run.network, run.experiment, run.data):
+    held_out = run_validation(run.network, run.experiment, run.data)
+    if held_out:
         figures |= validation_columns(run.data.task.checked_score(*held_out))
         recorded |= validation_columns(run.record["validation"]["metrics"] or {})
     width = max(16, *map(len, figures))
@@ -50,19 +51,22 @@ def main(arguments: list[str]) -> int:
         print(f"{key:<{width}} {value:12.4f} {old}")
     print("same as recorded" if figures == recorded else "differs from what is recorded")
     if figures == recorded:
-        print(_keep(run, outputs, targets), end="")
+        print(_keep(run, outputs, targets, held_out and held_out[0]), end="")
     for line in remarks([run.record["data"]]):
         print(line)
     return 0
 
 
-def _keep(run: FinishedRun, outputs: Any, targets: Any) -> str:
+def _keep(run: FinishedRun, outputs: Any, targets: Any, validation: Any) -> str:
     """Add the outputs to the run if it lacks them; returns a line about it, or nothing."""
-    kept = run.data.task.kept_outputs(outputs)
+    task = run.data.task
+    kept = task.kept_outputs(outputs)
     if kept is None or stored.has(run.folder, records.read_record(run.folder)):
         return ""
+    apart = None if validation is None else task.kept_outputs(validation)
+    content = stored.outputs_file(kept, apart)
     try:
-        done = stored.add(run.folder, kept, run.data.task.predictions(outputs, targets))
+        done = stored.add(run.folder, content, task.predictions(outputs, targets))
     except OSError as error:
         return f"{layout.OUTPUTS} not written ({error.strerror})\n"
     return f"{layout.OUTPUTS} written\n" if done else ""

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.latency import LatencySettings, measure
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests, records
 from qbench.tasks.task import metrics_of
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
@@ -95,6 +97,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
     from qbench.engine.finished import bring_back
 
     run = bring_back(folder, changes)
+    from qbench.data.rows import gathered
     from qbench.deploy.export import export_model
     from qbench.deploy.inputs import feed_of
     from qbench.deploy.lite import convert
@@ -106,9 +109,9 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
         files = {"float": convert(model, "float"), **files}
     images = run.data.test_images
     count = -(-settings.batch // len(images))
-    images = images.repeat(count, axis=0)[: settings.batch]
+    chosen = gathered(images, np.arange(settings.batch) // count)
     inputs = {
-        kind: feed_of(run.network, run.experiment, kind).inputs(images).file for kind in files
+        kind: feed_of(run.network, run.experiment, kind).inputs(chosen).file for kind in files
     }
     measured = {
         "file": report["file"],
@@ -121,7 +124,7 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
 
 def _measure_sweep(folder: Path, settings: LatencySettings, changes: dict[str, Any]) -> None:
     """Measure every converted run of a sweep; for any other run, print why it is not measured."""
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     done, label = 0, ""
     for row in manifest["rows"]:

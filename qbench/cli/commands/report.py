@@ -5,7 +5,7 @@ from __future__ import annotations
 from qbench.base.errors import QbenchError
 from qbench.base.files import prepare_folder
 from qbench.base.paths import given
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests
 
 HELP = """usage: qbench report DIR
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     folder = given(arguments[0])
     if not folder.is_dir():
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
-    records.read_manifest(folder)
+    manifests.read_manifest(folder)
     prepare_folder(layout.figures_folder(folder), "DIR")
     from qbench.report.build import build_report
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.planning.derived import run_name
-from qbench.storage import layout, records
+from qbench.storage import layout, manifests, records
 from qbench.storage.locks import is_held
 from qbench.storage.store import Store
 
@@ -40,7 +40,7 @@ def run_states(folder: Path) -> list[tuple[str, str]]:
     A run is done if it has a record, even if it diverged. It is running while a living process
     trains a segment on its path. A derived run, which no process trains, waits for its members.
     """
-    manifest = records.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     store = Store(root, lambda text: None)
     states = []

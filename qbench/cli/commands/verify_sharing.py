@@ -14,7 +14,7 @@ HELP = """usage: qbench verify-sharing [overrides]
 
 Proves that sharing changes nothing. Trains the runs of the design twice: each run alone without
 interruption, and all runs with shared segments that are stored and read back. Then compares every
-weight bit by bit. Exit code 0 only if all are equal.
+weight, range average and variable of a scheme bit by bit. Exit code 0 only if all are equal.
 
   qbench verify-sharing                            the paper's design on the digits
   qbench verify-sharing 'design.factors=[quant.op]' train.steps=100

@@ -9,13 +9,14 @@ import numpy as np
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
+from qbench.data import source_of
 from qbench.data.dataset import Dataset
 from qbench.planning.derived.kind import DERIVED, DerivedRow, DerivedRun, Kind, Member
 from qbench.planning.designs import Row
 from qbench.planning.settings import Settings
 from qbench.storage import layout
 from qbench.storage import outputs as stored
-from qbench.tasks.task import Values
+from qbench.tasks.task import Task, Values
 
 _IMAGES = 4096  # outputs of this number of images are combined at a time, to save memory
 
@@ -38,16 +39,23 @@ class Ensemble(Kind):
             raise checks.wrong("design.ensembles", wanted, expected)
 
     def rows(self, rows: Sequence[Row], settings: Settings) -> list[DerivedRow]:
-        """All rows as ensembles of the first number of members, then of the next."""
-        return [
-            _ensembles(row, count, settings.seeds)
-            for count in settings.design.ensembles
-            for row in rows
-        ]
+        """All rows as ensembles of the first number of members, then of the next.
 
-    def outputs(self, members: Sequence[Member], data: Dataset) -> Values:
+        Raises:
+            QbenchError: the task of a row keeps no outputs.
+        """
+        counts = settings.design.ensembles
+        for data in {id(row.experiment.data): row.experiment.data for row in rows}.values():
+            if counts and not keeps_outputs(source_of(data).make_task()):
+                raise QbenchError(
+                    f"design.ensembles={checks.show(counts)}: the task of data.name={data.name}"
+                    " keeps no outputs, and ensembles are computed from them."
+                )
+        return [_ensembles(row, count, settings.seeds) for count in counts for row in rows]
+
+    def outputs(self, members: Sequence[Member], data: Dataset, part: str) -> Values:
         """The outputs of the members, combined as the task says."""
-        each = [stored.read(member.folder) for member in members]
+        each = [stored.read(member.folder, part) for member in members]
         if len({outputs.shape for outputs in each}) > 1:
             shapes = ", ".join(dict.fromkeys(str(outputs.shape) for outputs in each))
             raise QbenchError(f"its members have outputs of different shapes: {shapes}.")
@@ -70,6 +78,14 @@ class Ensemble(Kind):
             " over disjoint ensembles, its seeds are the number of ensembles, and its size is that"
             " of K networks."
         )
+
+
+def keeps_outputs(task: Task) -> bool:
+    """Whether runs of a task keep outputs, as far as the outputs for one image can tell."""
+    try:
+        return task.kept_outputs(np.zeros((1, task.outputs), np.float32)) is not None
+    except Exception:  # code of others, whose outputs may have another shape
+        return True
 
 
 def _ensembles(row: Row, count: int, seeds: Sequence[int]) -> DerivedRow:

@@ -109,15 +109,19 @@ class Kind(ABC):
         Args:
             rows: the applicable rows of the design.
             settings: the settings of the sweep.
+
+        Raises:
+            QbenchError: they cannot be computed from these rows.
         """
 
     @abstractmethod
-    def outputs(self, members: Sequence[Member], data: Dataset) -> Values:
-        """The outputs (N, ...) of a derived run for the test set.
+    def outputs(self, members: Sequence[Member], data: Dataset, part: str) -> Values:
+        """The outputs (N, ...) of a derived run for the test set or the validation images.
 
         Args:
             members: its members; all ended well and have the files in `needs`.
             data: their data, with the task.
+            part: TEST or VALIDATION of `qbench.storage.outputs`.
 
         Raises:
             QbenchError: the outputs cannot be computed from these members.

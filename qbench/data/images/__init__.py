@@ -1,0 +1,1 @@
+"""Image files: listed, checked, divided into parts, decoded and resized."""
