@@ -35,7 +35,8 @@ class Allowed:
     Attributes:
         read: checks a value and returns it in its stored form.
         describe: describes the allowed values in Markdown.
-        kind: `value` or `list`; `text` or `folder` for any text of the user.
+        kind: `value` or `list`; `text` or `folder` for any text of the user; `path` for a value
+            that may be the path of a file.
         registry: the key of the registry that has the names; empty if the values are no names.
     """
 
@@ -168,6 +169,31 @@ def name(registry: str = "") -> Allowed:
         return value
 
     return Allowed(read, lambda: "name", registry=registry)
+
+
+def file(*names: str) -> Allowed:
+    """The path of a file, or one of a few names; the code that uses it reads the file."""
+
+    def read(key: str, value: Any) -> Any:
+        if not isinstance(value, str) or not value:
+            raise checks.wrong(key, value, "the path of a file")
+        return value
+
+    listed = "".join(f"`{name}`, " for name in names)
+    return Allowed(read, lambda: f"{listed}or path of a file", "path")
+
+
+def patterns() -> Allowed:
+    """A list of texts, or one text; it is stored as a sorted tuple without repeats."""
+
+    def read(key: str, value: Any) -> Any:
+        found = [value] if isinstance(value, str) else value
+        fits = isinstance(found, list | tuple) and all(isinstance(v, str) and v for v in found)
+        if not fits:
+            raise checks.wrong(key, value, "a list of names such as [stem,stage1_*]")
+        return tuple(sorted(set(found)))
+
+    return Allowed(read, lambda: "list of names, with `*` and `?`", "list")
 
 
 def anything(text: str, registry: str = "") -> Allowed:

@@ -64,7 +64,8 @@ def list_graph(experiment: Experiment) -> Listing:
     source = source_of(experiment.data)
     shape = input_shape(source.shape, experiment.data.resolution)
     chosen = experiment.model
-    model = build_model(chosen.name, chosen.arguments, shape, source.make_task())
+    task = source.make_task()
+    model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
     quantization = experiment.quantization
     plan = analyse(model, quantization)

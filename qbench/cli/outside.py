@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 
+from qbench.base.model_names import FILE_KEY, KERAS_APPLICATION, KERAS_FILE, is_saved_network
 from qbench.base.outside import FORMS, is_reference
 from qbench.base.outside.plugins import PLUGINS
 from qbench.base.registry import nearest
@@ -16,6 +17,9 @@ from qbench.cli.quoting import in_hydra
 
 OWN = "own"
 """The choice of a group whose name may be code from outside."""
+_MODEL = "model"  # the group whose choice may be a saved network
+# The choices whose arguments are in no file of the configuration.
+_OPEN = (OWN, KERAS_APPLICATION)
 
 Files = Mapping[str, Collection[str]]
 """By group of configuration, the names of its files."""
@@ -31,9 +35,12 @@ def chosen(group: str, name: str, files: Collection[str]) -> list[str]:
 
     Args:
         group: the group.
-        name: the name of a file of the group, a reference, or a name that a plugin registered.
+        name: the name of a file of the group, a reference, a name that a plugin registered, or the
+            path of a saved network.
         files: the names of the group's files.
     """
+    if _is_saved(group, name, files):
+        return [f"{group}={KERAS_FILE}", f"{FILE_KEY}={in_hydra(name, literal=True)}"]
     if _is_outside(group, name, files):
         return [f"{group}={OWN}", f"{_dotted(group)}.name={in_hydra(name, literal=True)}"]
     return [f"{group}={name}"]
@@ -44,7 +51,8 @@ def written_out(overrides: list[str], files: Files) -> list[str]:
 
     `model=FILE.py:FUNCTION` becomes `model=own` and `model.name=FILE.py:FUNCTION`. The arguments of
     the function are in no file of the configuration, so `model.width=16` becomes
-    `++model.width=16`; the function's signature says later whether they exist.
+    `++model.width=16`; the function's signature says later whether they exist. `model=FILE.keras`
+    becomes `model=keras_file` and `model.file=FILE.keras`.
 
     Args:
         overrides: the overrides, as Hydra takes them.
@@ -56,7 +64,7 @@ def written_out(overrides: list[str], files: Files) -> list[str]:
         _dotted(group)
         for group, override in ((one.key_or_group, one) for _, one in parsed)
         for value in _values(override)
-        if value == OWN or _is_outside(group, value, files.get(group, ()))
+        if value in _OPEN or _is_outside(group, value, files.get(group, ()))
     }
     return [one for text, override in parsed for one in _written_out(text, override, own, files)]
 
@@ -65,8 +73,10 @@ def _written_out(text: str, override: Override, own: Collection[str], files: Fil
     key, value = override.key_or_group, override.value()
     if override.is_sweep_override() or not text.startswith(f"{key}="):
         return [text]
-    if isinstance(value, str) and _is_outside(key, value, files.get(key, ())):
-        return chosen(key, value, files.get(key, ()))
+    if isinstance(value, str):
+        own = files.get(key, ())
+        if _is_outside(key, value, own) or _is_saved(key, value, own):
+            return chosen(key, value, own)
     group, _, name = key.rpartition(".")
     return [f"++{text}"] if group in own and name != "name" else [text]
 
@@ -76,6 +86,11 @@ def _is_outside(group: str, name: str, files: Collection[str]) -> bool:
     if not takes_outside(group) or name in files:
         return False
     return is_reference(name) or name in _of_plugins(group)
+
+
+def _is_saved(group: str, name: str, files: Collection[str]) -> bool:
+    """Whether a choice of a group is the path of a saved network."""
+    return group == _MODEL and name not in files and is_saved_network(name)
 
 
 def _of_plugins(group: str) -> list[str]:
@@ -104,7 +119,7 @@ def unknown_choice(group: str, name: str, files: Collection[str]) -> str:
     names, more, broken = sorted(files), "", ""
     if takes_outside(group):
         names += [one for one in _of_plugins(group) if one not in names]
-        more = f" or {FORMS}"
+        more = (", FILE.keras" if group == _MODEL else "") + f" or {FORMS}"
         broken = "".join(f" {sentence}" for sentence in PLUGINS.broken)
     allowed = f"{', '.join(names)}{more}"
     return f"{group}={name} is not known; allowed: {allowed}.{nearest(name, names)}{broken}"

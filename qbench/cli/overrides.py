@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import (
 )
 
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import is_saved_network
 from qbench.base.outside import is_reference
 from qbench.cli.known import default, groups
 from qbench.cli.quoting import in_hydra
@@ -28,7 +29,7 @@ from qbench.planning.settings import SETTINGS
 
 TEXTS = tuple(s.key for s in SETTINGS if s.check.kind in ("text", "folder"))
 """Settings whose value is free text. It is always one value and may contain any character."""
-_PATHS = tuple(s.key for s in SETTINGS if s.check.kind == "folder")
+_PATHS = tuple(s.key for s in SETTINGS if s.check.kind in ("folder", "path"))
 # Settings that are lists but not factors. A comma list is then the list itself, not its levels.
 _LISTS = tuple(s.key for s in SETTINGS if s.check.kind == "list" and s not in OF_RUNS)
 _MOST = 10_000  # values in one override
@@ -46,7 +47,7 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
         QbenchError: the override cannot be read, or its value has the wrong kind for its key.
     """
     key, value = split(text)
-    if value.startswith("~") and (key in _PATHS or is_reference(value)):
+    if value.startswith("~") and (key in _PATHS or is_reference(value) or is_saved_network(value)):
         _parsed(f"{key}=home{value[1:]}", key, value)
         return f"{text.partition('=')[0]}={in_hydra(value)}"
     override = _parsed(text, key, value)

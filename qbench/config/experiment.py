@@ -16,10 +16,12 @@ from typing import Any
 
 from qbench.base import allowed, checks
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import KERAS_APPLICATION
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
-from qbench.config.groups import Choice, Data, Evaluate, Model, Train, group_from, named
+from qbench.config.groups import Choice, Data, Evaluate, Train, group_from, named
 from qbench.config.inputs import FileInput
+from qbench.config.model import Model
 from qbench.config.quant import Quant
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.entry import PixelQuantizer
@@ -166,8 +168,6 @@ SETTINGS: tuple[Setting, ...] = tuple(
 
 def plain(value: Any) -> Any:
     """A group or a value as plain data."""
-    if isinstance(value, Model | Choice):
-        return {"name": value.name, **value.arguments}
     if is_dataclass(value):
         found = {entry.name: plain(getattr(value, entry.name)) for entry in fields(value)}
         return found | found.pop("arguments", {})
@@ -175,10 +175,13 @@ def plain(value: Any) -> Any:
 
 
 def _has_argument(node: Any, name: str) -> bool:
-    """Whether a name is an argument; code from outside checks its arguments when it is called."""
+    """Whether a name is an argument.
+
+    Code from outside and Keras' applications check their arguments when they are called.
+    """
     if not isinstance(node, Model | Choice | Data) or name in {one.name for one in fields(node)}:
         return False
-    return name in node.arguments or is_reference(node.name)
+    return name in node.arguments or is_reference(node.name) or node.name == KERAS_APPLICATION
 
 
 def _with_value(node: Any, key: str, path: list[str], value: Any) -> Any:

@@ -1,8 +1,7 @@
-"""The groups of an experiment: data, model, training, evaluation. `quant` has its own module."""
+"""The groups of an experiment: data, training, evaluation. `model` and `quant` have modules."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -110,22 +109,6 @@ class Data(Group, prefix="data"):
         if self.augment is True:
             return PREPROCESSING[self.preprocessing].augment
         return None if self.augment in (False, NO_AUGMENTATION) else str(self.augment)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model(Group, prefix="model"):
-    """`model`: the name of a builder and its arguments."""
-
-    name: str = setting(
-        check=allowed.name(registry="model.name"),
-        help="the name of the function that builds the network; choose it with `model=NAME`, or"
-        " your own ([docs](own.md)) with `model=FILE.py:FUNCTION`",
-    )
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_key(self) -> str:
-        """A text that is equal for equal models."""
-        return json.dumps([self.name, self.arguments], sort_keys=True, default=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +263,9 @@ def group_from(group: type[G], value: Any, needed: Iterable[str] | None = None) 
 
 
 def named(kind: Any, key: str, values: Any) -> Any:
-    """A `Model` or `Choice` from plain data: a name and its arguments."""
+    """A `Model` or `Choice` from plain data: a name, its arguments, and a model's settings."""
     arguments = dict(checks.group_of_settings(key, values))
     name = allowed.name().read(f"{key}.name", arguments.pop("name", None))
-    return kind(name=name, arguments=arguments)
+    more = [found.name for found in declared(kind)] if issubclass(kind, Group) else []
+    settings = {one: arguments.pop(one) for one in more if one in arguments}
+    return kind(name=name, arguments=arguments, **settings)

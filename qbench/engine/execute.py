@@ -221,7 +221,8 @@ class _Execution:
         machine = {"kind": device.kind(), "name": device.name()}
         record = run_record.header(experiment, run, self.spec.data, machine, self.spec.code)
         record["steps"]["taken_over"] = self.taken
-        return record
+        start = self.network.start_facts()
+        return record | ({"start": start} if start else {})
 
     def _evaluate_all(self) -> None:
         """Evaluate every run of the job at the end of its own phases.

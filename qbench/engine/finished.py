@@ -9,9 +9,11 @@ from typing import Any
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import NO_WEIGHTS, WEIGHTS_KEY
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.engine import run_record
+from qbench.engine.spec import kind_of
 from qbench.planning.code import hashes_of
 from qbench.storage import layout, records
 
@@ -72,7 +74,8 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
             f"{folder / layout.WEIGHTS}: no such file; weights are not kept with committed"
             " records: train the run again."
         )
-    _check_code(folder, experiment, record.get("code", {}))
+    trained = _without_file(experiment)
+    _check_code(folder, trained, record.get("code", {}))
     device.start(experiment.threads, experiment.deterministic)
     from qbench.data import load_chosen, split
     from qbench.engine.networks import network_for
@@ -85,7 +88,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
         )
     run_record.check_part(experiment, data, record["data"])
     data = split(data, experiment.data)
-    network = network_for(experiment, data)
+    network = network_for(trained, data)
     ranges = records.read_json(folder / layout.RANGES, "range averages")
     scheme, values = experiment.scheme, records.read_scheme(folder)
     network.restore(folder / layout.WEIGHTS, ranges, scheme, values)
@@ -94,13 +97,23 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
     return FinishedRun(folder, experiment, record, data, network)
 
 
+def _without_file(experiment: Experiment) -> Experiment:
+    """The experiment without the file that its training began with, which is not needed again."""
+    begun = experiment.model.file
+    if begun is None or begun[0] != WEIGHTS_KEY:
+        return experiment
+    return experiment.with_values({WEIGHTS_KEY: NO_WEIGHTS})
+
+
 def _check_code(folder: Path, experiment: Experiment, recorded: Mapping[str, str]) -> None:
     """Check that code from outside has the content that the run was trained with."""
     here = hashes_of(experiment)
     for key in (*recorded, *here):
+        if key.startswith(f"{WEIGHTS_KEY}="):  # the run has weights of its own now
+            continue
         then, now = recorded.get(key), here.get(key)
         if then != now:
             raise QbenchError(
-                f"{folder}: {key} is not the code of this run (SHA-256"
+                f"{folder}: {key} is not the {kind_of(key)} of this run (SHA-256"
                 f" {now[:12] if now else 'none'}, recorded {then[:12] if then else 'none'})."
             )

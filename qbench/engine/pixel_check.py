@@ -36,6 +36,8 @@ def check_pixels(experiments: Iterable[Experiment]) -> None:
     for one in experiments:
         source, model = source_of(one.data), one.model
         shape = input_shape(source.shape, one.data.resolution)
-        built = build_model(model.name, model.arguments, shape, source.make_task())
+        built = build_model(
+            model.name, model.arguments, shape, source.make_task(), **model.settings
+        )
         assert one.pixels is not None
         one.pixels.behind(graph_of(built).lead)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import FILE_KEY, WEIGHTS_KEY
 from qbench.base.outside import session
 from qbench.config.experiment import Experiment
 from qbench.storage import layout
 from qbench.storage.records import read_json
+
+_FILES = (f"{WEIGHTS_KEY}=", f"{FILE_KEY}=")
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class JobSpec:
         data_folder: the experiment's `data.dir` as a path that does not depend on the current
             folder of the worker.
         folder: the absolute path of the folder in which relative paths of code from outside begin.
-        code: the hashes of the code from outside that the job uses, see
-            `qbench.planning.code.hashes_of`.
+        code: the hashes of the code from outside and of the files of weights that the job uses,
+            see `qbench.planning.code.hashes_of`.
         policy: how the job is done.
     """
 
@@ -133,7 +136,7 @@ def opened(path: Path) -> Iterator[JobSpec]:
 
 
 def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
-    """Check that the code from outside is the code that the job was planned with.
+    """Check that code from outside and files of weights are those that the job was planned with.
 
     Args:
         planned: its hashes in the plan.
@@ -144,4 +147,9 @@ def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
     """
     for key in (*planned, *here):
         if planned.get(key) != here.get(key):
-            raise QbenchError(f"{key}: the code is not that planned with.")
+            raise QbenchError(f"{key}: the {kind_of(key)} is not that planned with.")
+
+
+def kind_of(key: str) -> str:
+    """What a hash is of, from its key: a `file` of weights or a network, or `code`."""
+    return "file" if key.startswith(_FILES) else "code"

@@ -3,7 +3,15 @@
 Importing this package registers them all; it imports Keras.
 """
 
-from qbench.models import mobilenet, resnet, resnet50
+from qbench.models import keras_application, keras_file, mobilenet, resnet, resnet50
 from qbench.models.registry import MODELS, build_model
 
-__all__ = ["MODELS", "build_model", "mobilenet", "resnet", "resnet50"]
+__all__ = [
+    "MODELS",
+    "build_model",
+    "keras_application",
+    "keras_file",
+    "mobilenet",
+    "resnet",
+    "resnet50",
+]

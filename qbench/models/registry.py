@@ -4,26 +4,50 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import number_names_anew
 from qbench.base.model_arguments import check_arguments, signature_of
+from qbench.base.model_names import KEEP, KERAS_FILE
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
+from qbench.models.freeze import freeze_layers
 from qbench.models.functional import as_functional
 from qbench.tasks.task import Task
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
 
+T = TypeVar("T", bound=Callable[..., Any])
+
+# By builder, the settings that it gets as arguments.
+_READS: dict[Any, tuple[str, ...]] = {}
+
 # The networks that this process has checked: builder, arguments, shape and task.
 _CHECKED: set[tuple[Any, ...]] = set()
 
 
+def with_settings(*names: str) -> Callable[[T], T]:
+    """Decorator for a builder that also gets these settings of the group `model`, by name."""
+
+    def mark(builder: T) -> T:
+        _READS[builder] = names
+        return builder
+
+    return mark
+
+
 def build_model(
-    name: str, arguments: Mapping[str, Any], shape: tuple[int, int, int], task: Task
+    name: str,
+    arguments: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    task: Task,
+    *,
+    weights: str | None = None,
+    head: str = KEEP,
+    freeze: Sequence[str] = (),
 ) -> Any:
     """A new functional Keras model from (N, *shape) float32 images to the task's outputs.
 
@@ -31,20 +55,33 @@ def build_model(
     time, `qbench.models.check` checks whether qbench can train it.
 
     Layers without a name in the function get the same names each time, because range averages are
-    stored by these names.
+    stored by these names. The weights are new ones; `qbench.models.start` loads trained weights.
+
+    Args:
+        name: the name of the function.
+        arguments: its arguments by name.
+        shape: (height, width, channels) of an image.
+        task: says how many outputs the network has, and checks them.
+        weights: `model.weights`, for functions that build another network with it.
+        head: `model.head`, likewise.
+        freeze: patterns of the names of layers that are not trained.
 
     Raises:
         QbenchError: the name or an argument is unknown, the function raises an error, or qbench
             cannot train the network.
     """
     builder = MODELS[name]
-    check_arguments(name, signature_of(name, builder), arguments)
+    settings = {"weights": weights, "head": head}
+    given = {key: settings[key] for key in _READS.get(builder, ())}
+    check_arguments(name, signature_of(name, builder), arguments, given)
     number_names_anew()
-    built = _called(name, builder, arguments, shape, task.outputs)
+    built = _called(name, builder, {**arguments, **given}, shape, task.outputs)
     try:
         model = as_functional(built, shape)
-        key = (builder, json.dumps(dict(arguments), sort_keys=True, default=repr), shape, task)
-        if key not in _CHECKED:
+        freeze_layers(model, freeze)
+        told = {**arguments, **given, "freeze": freeze}
+        key = (builder, json.dumps(told, sort_keys=True, default=repr), shape, task)
+        if key not in _CHECKED or name == KERAS_FILE:  # a file may have changed
             check_network(model, shape, task)
             _CHECKED.add(key)
     except QbenchError as error:

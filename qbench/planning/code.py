@@ -1,4 +1,4 @@
-"""The code from outside that a run uses."""
+"""The code from outside and the files of weights that a run uses."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from functools import cache
 from typing import Any
 
 from qbench.base.model_arguments import check_arguments
-from qbench.base.outside import Code, code, code_of_module, is_reference
+from qbench.base.outside import Code, code, code_of_module, given_file, is_reference
 from qbench.base.outside.declared import declared
 from qbench.base.registry import code_behind
 from qbench.base.setting import Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.config.groups import Data
+from qbench.config.model import Model
 from qbench.data import DATASETS, Chosen, source_of
 from qbench.planning.factors import takes_effect
+from qbench.storage.layout import WEIGHTS
 
 TASK = "task"
 """The key of a task's code in `code_of`."""
@@ -51,8 +53,20 @@ def code_in(group: Group) -> dict[str, Code]:
 
 
 def hashes_of(experiment: Experiment) -> dict[str, str]:
-    """The hashes of the content, by the keys of `code_of`."""
-    return {key: one.sha256 for key, one in code_of(experiment).items()}
+    """The hashes of the content, by the keys of `code_of` and `files_of`."""
+    code = {key: one.sha256 for key, one in code_of(experiment).items()}
+    return code | {f"{key}={file}": sha for key, (file, sha) in files_of(experiment.model).items()}
+
+
+def files_of(model: Model) -> dict[str, tuple[str, str]]:
+    """The saved network and the weights that a run begins with: path and hash by key.
+
+    Raises:
+        QbenchError: a file cannot be read.
+    """
+    return {
+        key: (typed, given_file(key, typed, WEIGHTS).sha256) for key, typed in model.files.items()
+    }
 
 
 def check_models(experiments: Iterable[Experiment]) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect, Group
 from qbench.config.experiment import SETTINGS, Experiment, plain
-from qbench.config.groups import Data, Model, Train
+from qbench.config.groups import Data, Train
 from qbench.config.inputs import FileInput
+from qbench.config.model import Model
 from qbench.config.quant import Quant
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
-from qbench.planning.code import code_in, marked
+from qbench.planning.code import code_in, files_of, marked
 from qbench.planning.factors import effects, takes_effect
 from qbench.schemes import SCHEMES
 from qbench.schemes.phases import FLOAT
@@ -42,16 +43,21 @@ _UNITS = "in units"
 
 
 def effective(group: Group) -> Settings:
-    """The settings with an effect, with the content of code from outside in place of its name.
+    """The settings with an effect, with the content of code and files in place of their names.
 
     Bits, optimizer, schedule and scheme are written out with their defaults. `quant` always has
     `ema_decay`, because float steps gather ranges, also in float runs. The group of an `Experiment`
     has only the settings outside the other groups.
     """
     outside = code_in(group)
-    if outside and isinstance(group, Model):
-        return marked("model", plain(group), outside)  # its `activation` may have another default
-    return marked(group.prefix, _written_out(group), outside)
+    settings = marked(group.prefix, _written_out(group), outside)
+    if not isinstance(group, Model):
+        return settings
+    if outside:
+        settings |= group.arguments  # its `activation` may have another default
+    for key, (_, sha256) in files_of(group).items():
+        settings[key.removeprefix("model.")] = {"sha256": sha256}
+    return settings
 
 
 def in_phase(group: Group, settings: Settings, phase: str) -> Settings:

@@ -9,7 +9,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import SETTINGS as OF_RUNS
-from qbench.config.experiment import Experiment, Variants
+from qbench.config.experiment import Experiment, Variants, plain
 from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
@@ -62,12 +62,15 @@ class Plan:
 
     @property
     def networks(self) -> list[list[Any]]:
-        """The different networks of the runs, as plain data for `check_models`."""
+        """The different networks of the runs: see `network_entry`."""
         found: list[list[Any]] = []
         for run in self.runs:
-            entry = network_entry(run.experiment)
-            if entry not in found:
-                found.append(entry)
+            *network, preprocessings = network_entry(run.experiment)
+            known = next((one for one in found if one[:-1] == network), None)
+            if known is None:
+                found.append([*network, preprocessings])
+            else:
+                known[-1] += [one for one in preprocessings if one not in known[-1]]
         return found
 
     @cached_property
@@ -154,10 +157,13 @@ def _content(experiment: Experiment) -> Any:
 
 
 def network_entry(experiment: Experiment) -> list[Any]:
-    """Model name, arguments and the settings that choose the data set."""
-    model, data = experiment.model, experiment.data
+    """What a network is checked with, as plain data.
+
+    The group `model`, the settings that choose the data set, and a list of preprocessings.
+    """
+    data = experiment.data
     chosen = [data.name, data.dir, data.resolution, dict(data.arguments)]
-    return [model.name, dict(model.arguments), chosen]
+    return [plain(experiment.model), chosen, [data.preprocessing]]
 
 
 def choices_in(values: Mapping[str, Any]) -> Choices:

@@ -22,3 +22,8 @@ def weights_file(model: Any) -> bytes:
     memory = _Memory()
     model.save_weights(memory)
     return memory.getvalue()
+
+
+def load_weights_file(model: Any, content: bytes) -> None:
+    """Load the content that `weights_file` gave for this network."""
+    model.load_weights(_Memory(content))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
+from qbench.base.model_names import IMAGENET
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import input_shape, preparation
 from qbench.models import build_model
+from qbench.models.start import Start, start_of
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
@@ -73,13 +76,29 @@ class Network:
     def _build(self) -> Any:
         model = self._experiment.model
         shape = input_shape(self._data.train_images.shape[1:], self._experiment.data.resolution)
-        return build_model(model.name, model.arguments, shape, self._data.task)
+        return build_model(model.name, model.arguments, shape, self._data.task, **model.settings)
+
+    @cached_property
+    def start(self) -> Start | None:
+        """The trained weights that training begins with; None if it begins with new ones."""
+        return start_of(self.model, **self._experiment.model.start)
+
+    def start_facts(self) -> dict[str, Any] | None:
+        """What a record says about the trained weights that training began with, if it did."""
+        weights = self._experiment.model.weights
+        if weights == IMAGENET:
+            return {"weights": weights, "new": [self.model.layers[-1].name]}
+        return {"weights": self.start.file.shown, **self.start.as_record()} if self.start else None
 
     def initialise(self, seed: int) -> None:
-        """Set every variable to its initial value in a new network with this seed.
+        """Set every variable to its initial value: its trained value, or that of a new network.
+
+        Args:
+            seed: the seed of new weights.
 
         Raises:
-            QbenchError: the function of the model builds a different network each time.
+            QbenchError: the function of the model builds a different network each time, or the file
+                of the trained weights cannot be used.
         """
         if seed not in self._initial:
             self._initial = {seed: self._drawn(seed)}
@@ -100,6 +119,8 @@ class Network:
                 f"model={self._experiment.model.name}: its builder makes another network each time"
                 " it is called; let its layers follow from its arguments alone."
             )
+        if self.start:
+            self.start.load_into(fresh)
         return [variable.numpy() for variable in _kept(fresh)]
 
     def applied(self, scheme: Scheme | None) -> SchemeState:

@@ -101,7 +101,7 @@ def test_verify_sharing_fails_where_sharing_changes_weights(
     assert main(["verify-sharing", *tiny, *examples.FEW]) == 1
     said = capsys.readouterr()
     assert [line.split()[0] for line in said.out.splitlines()] == ["DIFFERENT"] * 3
-    assert "3 of 3 runs have other weights with sharing" in said.err
+    assert "3 of 3 runs end with other values with sharing" in said.err
 
 
 def test_kept_trunks_serve_a_later_sweep(

@@ -20,7 +20,16 @@ PLAIN: dict[str, Any] = {
         "validation_seed": 0,
         "note": None,
     },
-    "model": {"name": "resnet_v1", "blocks": 1, "width": 16, "batch_norm_momentum": 0.9},
+    "model": {
+        "name": "resnet_v1",
+        "weights": None,
+        "weights_strict": True,
+        "head": "keep",
+        "freeze": [],
+        "blocks": 1,
+        "width": 16,
+        "batch_norm_momentum": 0.9,
+    },
     "quant": {
         "enabled": True,
         "op": "qdq_v2",

@@ -65,6 +65,10 @@ TABLE: list[tuple[str, Any, str]] = [
     ("train.optimizer.nesterov", True, FIRST),
     ("train.schedule.name", examples.SCHEDULE_EXAMPLES["constant"], FIRST),
     ("train.schedule.end_fraction", 0.1, FIRST),
+    ("model.weights", "none", NOTHING),
+    ("model.weights_strict", False, NOTHING),
+    ("model.head", "new", NOTHING),  # without trained weights every head is new
+    ("model.freeze", ["stem"], FIRST),
     ("train.weight_decay", 0.0, FIRST),
     ("train.log_every", 2, NOTHING),
     ("train.checkpoint_every", 10, NOTHING),

@@ -326,9 +326,16 @@ def test_networks_are_told_apart_by_what_they_are_built_from() -> None:
     factors = {"design.factors": ["model.width", "data.resolution", "quant.bits"]}
     levels = {"model.width": (16, 8), "data.resolution": (None, 12), "quant.bits": (8, 4)}
     plan = _plan({**factors, "seeds": [0, 1]}, levels)
-    wide, narrow = ({"blocks": 1, "batch_norm_momentum": 0.9, "width": w} for w in (16, 8))
+    wide, narrow = (examples.PLAIN["model"] | {"width": width} for width in (16, 8))
     assert plan.networks == [
-        ["resnet_v1", wide, ["digits", None, None, {}]],
-        ["resnet_v1", narrow, ["digits", None, None, {}]],
-        ["resnet_v1", wide, ["digits", None, 12, {}]],
+        [wide, ["digits", None, None, {}], ["vgg"]],
+        [narrow, ["digits", None, None, {}], ["vgg"]],
+        [wide, ["digits", None, 12, {}], ["vgg"]],
     ]
+
+
+def test_a_network_is_checked_once_with_every_preprocessing() -> None:
+    factors = {"design.factors": ["data.preprocessing", "quant.bits"]}
+    levels = {"data.preprocessing": ("vgg", "inception"), "quant.bits": (8, 4)}
+    (network,) = _plan(factors, levels).networks
+    assert network[-1] == ["vgg", "inception"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment, Variants
-from qbench.config.groups import Model
+from qbench.config.model import Model
 
 VALUES = st.fixed_dictionaries(
     {

@@ -194,9 +194,12 @@ def test_an_unreadable_job_file_is_an_error_and_the_worker_lives_on(worker, tmp_
 
 
 def test_models_are_checked_without_training(worker):
-    good = ["resnet_v1", {"blocks": 1, "width": 4, "batch_norm_momentum": 0.9}, "digits", None]
+    model = {"name": "resnet_v1", "blocks": 1, "width": 4}
+    good = [model, ["digits", None, None, {}], ["vgg"]]
     assert Heard(worker(), "check", models=[good]).failure is None
-    assert _failure(worker(), "check", models=[["resnet_v1", {"depth": 3}, "digits", 8]]).message
+    assert _failure(
+        worker(), "check", models=[[model | {"depth": 3}, ["digits", None, 8, {}], []]]
+    ).message
 
 
 @pytest.mark.slow

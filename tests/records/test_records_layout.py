@@ -15,7 +15,8 @@ ROOT = Path(qbench.__file__).parent
 OWNER = ROOT / "storage" / "layout.py"
 # Below their places lie data sets, the shipped configuration and the system's files.
 ELSEWHERE = ("data", "base")
-# The shipped configuration and starter, devices and processes of the system, a lock of all users.
+# The shipped configuration and starter, devices and processes of the system, a lock of all users,
+# what Keras writes into the files of networks.
 OTHERS = {
     *("cli/known.py: *.yaml", "cli/commands/init.py: starter"),
     *("storage/locks.py: /proc/", "storage/locks.py: /stat"),
@@ -23,6 +24,8 @@ OTHERS = {
         "storage/locks.py: /proc/sys/kernel/random/boot_id",
         "storage/locks.py: /proc/self/ns/pid",
     ),
+    *("models/saved/archive.py: config.json", "models/saved/archive.py: model.weights.h5"),
+    *("models/saved/hdf5.py: model_weights", "models/saved/hdf5.py: model_config"),
     *("engine/gpus.py: /dev", "engine/gpus.py: nvidia[0-9]*"),
     *("engine/gpus.py: qbench-", "engine/gpus.py: -gpu-", "engine/gpus.py: .lock"),
 }

@@ -9,10 +9,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from qbench.base.outside import imports, modules, reference
 from qbench.base.outside.imports import Sources
 from qbench.base.outside.reference import Found
+
+if TYPE_CHECKING:
+    from qbench.base.outside.files import GivenFile
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Code:
 class _Session:
     folder: Path
     found: dict[str, Code] = field(default_factory=dict)
+    files: dict[tuple[str, str], GivenFile] = field(default_factory=dict)
 
 
 _SESSION: ContextVar[_Session | None] = ContextVar("session", default=None)
@@ -64,6 +69,12 @@ def folder() -> Path:
     """The absolute path of the folder in which relative paths begin."""
     current = _SESSION.get()
     return current.folder if current else Path().absolute()
+
+
+def files() -> dict[tuple[str, str], GivenFile]:
+    """The files that the session has read, by key and value; it takes up new ones."""
+    current = _SESSION.get()
+    return current.files if current else {}
 
 
 def code(key: str, name: str) -> Code:

@@ -25,6 +25,7 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
   qbench sweep 'seeds=range(4)' 'design.ensembles=[2]'  every row also as ensembles of two seeds
   qbench sweep model=FILE.py:FUNCTION              a network of your own
+  qbench sweep model=FILE.keras                    a saved network; training begins with its weights
   qbench sweep --config-dir DIR study=NAME         a study in your own DIR/study/NAME.yaml
 
 Steps that several runs share are trained once. With share=false every run is trained alone; the

@@ -18,6 +18,7 @@ Runs one configuration, once for each of its seeds, and prints the results.
   qbench train quant=none                          the float baseline
   qbench train data=mnist data.dir=DIR model=resnet8
   qbench train model=FILE.py:FUNCTION model.ARGUMENT=8    a network of your own
+  qbench train model=FILE.keras model.head=new     a saved network, for other classes
 
 A finished run is found and not run again. With train.checkpoint_every=N an interrupted run
 continues from its last checkpoint. Exit code: 0 if every run ended well, 1 if a run failed or

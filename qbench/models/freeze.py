@@ -1,0 +1,47 @@
+"""Layers that are not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from qbench.base.errors import QbenchError
+from qbench.base.registry import nearest
+
+_SHOWN = 8  # names in a message
+
+
+def freeze_layers(model: Any, patterns: Sequence[str]) -> None:
+    """Freeze the layers whose names match a pattern, as `layer.trainable = False` does.
+
+    A frozen batch normalization uses its moving statistics in training and does not move them.
+
+    Args:
+        model: a functional network.
+        patterns: names of layers, in which `*` stands for any text and `?` for one character.
+
+    Raises:
+        QbenchError: a pattern matches no layer with weights, or no layer is left to train.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    for pattern in patterns:
+        found = [layer for layer in layers if fnmatchcase(layer.name, pattern)]
+        if not found:
+            raise QbenchError(_nothing(pattern, [layer.name for layer in layers]))
+        for layer in found:
+            layer.trainable = False
+    if patterns and not model.trainable_variables:
+        raise QbenchError(
+            f"model.freeze=[{','.join(patterns)}] freezes every layer; leave one to train, such as"
+            f" {layers[-1].name}."
+        )
+
+
+def _nothing(pattern: str, names: list[str]) -> str:
+    more = ", ..." if len(names) > _SHOWN else ""
+    ends = [*names[: _SHOWN - 1], names[-1]] if more else names
+    return (
+        f"model.freeze={pattern} matches no layer with weights; there are"
+        f" {', '.join(ends[:-1])}{more or ','} {ends[-1]}.{nearest(pattern, names)}"
+    )

@@ -1,0 +1,10 @@
+"""Files of trained networks, which may come from strangers: read in memory, nothing is executed.
+
+- `stored.py` is what a file holds, in one form for all kinds of files.
+- `archive.py` reads `.keras` archives; `hdf5.py` reads HDF5 files.
+- `code_free.py` refuses the description of a network that holds or names code.
+"""
+
+from qbench.models.saved.stored import Stored, read
+
+__all__ = ["Stored", "read"]

@@ -1,0 +1,166 @@
+"""Reads the weights in HDF5 files: Keras 3's `.weights.h5` and the older `.h5`."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.base.errors import QbenchError
+from qbench.base.reasons import reason
+from qbench.models.saved.stored import Stored
+
+# Weights hardly shrink; a file of which far more is declared than it holds is not read.
+_RATIO, _SMALL = 50, 16 << 20
+_DEPTH = 32
+_LAYERS = "layers"
+_ROOTS = (_LAYERS, "_layer_checkpoint_dependencies")  # the second: TensorFlow 2.13
+_VARS = "vars"
+
+
+def is_hdf5(content: bytes) -> bool:
+    """Whether a file is HDF5, from its first bytes."""
+    return content.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+def read(content: bytes, config: Mapping[str, Any] | None = None) -> Stored:
+    """The content of an HDF5 file of a network.
+
+    Args:
+        content: the file.
+        config: the description of the network, if it stands beside the file.
+
+    Raises:
+        QbenchError: the file is damaged, leads outside itself, or is not of Keras.
+    """
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            _check(file, len(content))
+            if "model_weights" in file or "layer_names" in file.attrs:
+                return _legacy(file)
+            root = next((name for name in _ROOTS if name in file), None)
+            if root is None:
+                raise QbenchError("it is HDF5, but holds no weights as Keras writes them.")
+            return _keras_3(file, root, config)
+    except QbenchError:
+        raise
+    except RecursionError as error:
+        raise QbenchError("its description of the network is nested too deeply.") from error
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise QbenchError(
+            f"the HDF5 file is damaged or incomplete ({reason(error).rstrip('.')})."
+        ) from error
+
+
+def _check(file: Any, size: int) -> None:
+    """Check, before anything is read, that all data are in the file and as large as it allows."""
+    declared = sum(math.prod(one.shape) * one.dtype.itemsize for _, one in _datasets(file, ""))
+    if declared > _SMALL + _RATIO * size:
+        raise QbenchError(
+            f"the HDF5 file of {size:,} bytes declares {declared:,} bytes of weights, far more than"
+            " weights shrink."
+        )
+
+
+def _datasets(group: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every array below a group with its path; `above` are the addresses of the groups above."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in above or len(above) > _DEPTH:
+        raise QbenchError("the groups of the HDF5 file are nested too deeply.")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise QbenchError(f"the HDF5 file has a link at {path}{name}, which leads elsewhere.")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, f"{path}{name}/", (*above, address))
+        elif isinstance(item, h5py.Dataset) and item.shape is not None:
+            if item.external or item.is_virtual:
+                raise QbenchError(f"the data of {path}{name} are in another file.")
+            yield f"{path}{name}", item
+
+
+def arrays_by_place(content: bytes) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
+    """The layers of a file that qbench has just written: by place, the name and the arrays."""
+    with h5py.File(io.BytesIO(content), "r") as file:
+        return _by_place(file, _LAYERS)
+
+
+def _keras_3(file: Any, root: str, config: Mapping[str, Any] | None) -> Stored:
+    """Weights by the names of layers, which newer files have, or by place."""
+    places = _by_place(file, root)
+    names = [name for name, _ in places.values()]
+    named = all(names) and len(set(names)) == len(names)
+    layers = {name if named else place: arrays for place, (name, arrays) in places.items()}
+    models = {name: file[place] for place, (name, _) in places.items() if _LAYERS in file[place]}
+    inside = {name: _inside(model) for name, model in models.items()}
+    return Stored(layers, named, False, config, inside if named else {})
+
+
+def _by_place(model: Any, root: str) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
+    """By place, such as `layers/conv2d_1`: the name of the layer, and its arrays by place below."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for path, dataset in _datasets(model[root], ""):
+        place, _, inside = path.partition("/")
+        array = _array(dataset)
+        if not is_generator(array):
+            found.setdefault(place, {})[inside] = array
+    return {f"{root}/{place}": (_name(model[root][place]), a) for place, a in found.items()}
+
+
+def _inside(model: Any) -> dict[str, dict[str, NDArray[Any]]]:
+    """The arrays of the layers in a model inside a model, at every depth."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for place, (name, arrays) in _by_place(model, _LAYERS).items():
+        found |= _inside(model[place]) if _LAYERS in model[place] else {name: arrays}
+    return found
+
+
+def _name(group: Any) -> str:
+    """The name of a layer; empty in files of the first versions of Keras 3."""
+    return str(group[_VARS].attrs.get("name", "")) if _VARS in group else ""
+
+
+def is_generator(array: Any) -> bool:
+    """Whether an array or variable is the state of a random generator, which is no weight."""
+    return str(array.dtype) == "uint32" and tuple(array.shape) == (2,)
+
+
+def _array(dataset: Any) -> NDArray[Any]:
+    """The values; numbers that are half as long as float32 become float32."""
+    values: NDArray[Any] = np.asarray(dataset)
+    if dataset.attrs.get("dtype") == "bfloat16":
+        words = values.view(np.uint16).astype(np.uint32) << 16
+        return words.view(np.float32)
+    if values.dtype.kind not in "fiub":
+        raise QbenchError(f"{dataset.name} holds no numbers.")
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def _legacy(file: Any) -> Stored:
+    """Weights by the names of layers, as Keras 2 wrote them; Keras 3 still does for `.h5`."""
+    group = file.get("model_weights", file)
+    layers: dict[str, dict[str, NDArray[Any]]] = {}
+    for name in map(_text, group.attrs["layer_names"]):
+        names = [_text(one) for one in group[name].attrs["weight_names"]]
+        arrays = [_array(group[name][one]) for one in names]
+        kept = [(n, a) for n, a in zip(names, arrays, strict=True) if not is_generator(a)]
+        if kept:
+            layers[name] = {f"{k}:{_leaf(one)}": array for k, (one, array) in enumerate(kept)}
+    described = file.attrs.get("model_config")
+    config = None if described is None else json.loads(_text(described))
+    return Stored(layers, True, True, config)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _leaf(name: str) -> str:
+    """`kernel` of `conv1/kernel:0`."""
+    return name.rpartition("/")[2].partition(":")[0]
