@@ -31,6 +31,7 @@ def check_pixels(experiments: Iterable[Experiment]) -> None:
     from qbench.data import source_of
     from qbench.data.preprocessing import input_shape
     from qbench.models import build_model
+    from qbench.models.start import start_of
     from qbench.quantize.tensors import graph_of
 
     for one in experiments:
@@ -39,5 +40,8 @@ def check_pixels(experiments: Iterable[Experiment]) -> None:
         built = build_model(
             model.name, model.arguments, shape, source.make_task(), **model.settings
         )
+        start = start_of(built, **model.start)
+        if start is not None:  # the layers may have numbers that were trained
+            start.load_into(built)
         assert one.pixels is not None
         one.pixels.behind(graph_of(built).lead)

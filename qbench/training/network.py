@@ -29,6 +29,7 @@ from qbench.quantize.view import View
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT
 from qbench.storage.state import State
+from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
 from qbench.training.steps import Steps
@@ -102,8 +103,9 @@ class Network:
         """
         if seed not in self._initial:
             self._initial = {seed: self._drawn(seed)}
-        for variable, value in zip(_kept(self.model), self._initial[seed], strict=True):
+        for variable, value in zip(kept(self.model), self._initial[seed], strict=True):
             variable.assign(value)
+        settle(self.model)
         for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(value)
         for variable in self.averages.variables:
@@ -113,7 +115,7 @@ class Network:
         """The values of all kept variables of a new network with this seed."""
         keras.utils.set_random_seed(seed)
         fresh = self._build()
-        shapes, others = ([v.shape for v in _kept(m)] for m in (self.model, fresh))
+        shapes, others = ([v.shape for v in kept(m)] for m in (self.model, fresh))
         if shapes != others:
             raise QbenchError(
                 f"model={self._experiment.model.name}: its builder makes another network each time"
@@ -121,7 +123,7 @@ class Network:
             )
         if self.start:
             self.start.load_into(fresh)
-        return [variable.numpy() for variable in _kept(fresh)]
+        return [variable.numpy() for variable in kept(fresh)]
 
     def applied(self, scheme: Scheme | None) -> SchemeState:
         """The variables of a scheme for this network, which are made when they are needed.
@@ -149,7 +151,7 @@ class Network:
     def _variables(self, scheme: Scheme | None) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""
         groups = {
-            "model": _kept(self.model),
+            "model": kept(self.model),
             "optimizer": self.optimizer.variables,
             "averages": self.averages.variables,
         }
@@ -177,6 +179,7 @@ class Network:
         """
         for name, variable in self._variables(scheme).items():
             variable.assign(state.arrays[name])
+        settle(self.model)
 
     def restore(
         self,
@@ -291,8 +294,3 @@ class Network:
 def _reads_pixels(quantization: QuantizationScheme | None) -> bool:
     """Whether the image is rounded to whole pixels."""
     return quantization is not None and quantization.image is not None
-
-
-def _kept(model: Any) -> list[Any]:
-    """The variables of a model that keep their values after a step: all except generator states."""
-    return [*model.weights, *model.metrics_variables]

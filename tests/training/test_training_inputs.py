@@ -14,6 +14,7 @@ import pytest
 import training_examples as examples
 from keras import layers
 
+from qbench.config.model import Model
 from qbench.data import split
 from qbench.data.balance import batches_of, example_weights
 from qbench.data.preprocessing import preparation
@@ -112,3 +113,32 @@ def test_records_have_the_statistics_that_the_network_reads() -> None:
     assert said["mean"] == pytest.approx([rest.mean()])
     assert said["standard_deviation"] == pytest.approx([rest.std()])
     assert "pixel_statistics" not in data_facts(examples.experiment(), digits)
+
+
+def normalizing(shape: Any, classes: int) -> Any:
+    image = keras.Input(shape)
+    x = layers.Flatten()(layers.Normalization(axis=None, name="norm")(image))
+    return keras.Model(image, layers.Dense(classes)(x))
+
+
+def test_a_normalization_computes_with_the_values_of_the_state() -> None:
+    """Keras copies mean and variance when its own functions load weights, and not otherwise."""
+    digits = examples.digits()
+    values = {"data.preprocessing": "none", "quant.enabled": False}
+    chosen = replace(examples.experiment(values), model=Model(name="normalizing"))
+    with MODELS.lent("normalizing", normalizing):
+        network = Network(chosen, digits)
+        network.initialise(0)
+        state = network.state([])
+        for place, weight in enumerate(network.model.weights):
+            if weight.path.startswith("norm/") and weight.path.endswith(("mean", "variance")):
+                value = 100.0 if weight.path.endswith("mean") else 25.0
+                state.arrays[f"model.{place}"] = np.full(weight.shape, value, np.float32)
+        network.set_state(state)
+    kernel, bias = network.model.layers[-1].get_weights()
+    images = digits.test_images[:4]
+    expected = ((images - 100.0) / 5.0).reshape(4, -1) @ kernel + bias
+    np.testing.assert_allclose(network.forward(None)(images), expected, rtol=1e-4, atol=1e-4)
+    with MODELS.lent("normalizing", normalizing):
+        network.initialise(0)
+    np.testing.assert_allclose(network.model.get_layer("norm")(images), images, rtol=1e-6)
