@@ -65,8 +65,9 @@ def a_run(folder: Path) -> dict[str, Any]:
 def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The same with tfmot, measured as qbench measures its own files."""
     from qbench.config.experiment import Experiment
-    from qbench.data import load
-    from qbench.deploy.inputs import BATCH, input_batches
+    from qbench.data import load, split
+    from qbench.data.preprocessing import preparation
+    from qbench.deploy.inputs import BATCH, Feed
     from qbench.deploy.measure import Expected, measure
 
     wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})
@@ -80,7 +81,8 @@ def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     expected = Expected(logits, None, logits[:BATCH], np.inf)  # whatever it does is measured
 
     def inputs() -> Any:
-        return input_batches(experiment, data.test_images)
+        prepare = preparation(experiment.data, split(data, experiment.data))
+        return (batch.file for batch in Feed(prepare).batches(data.test_images))
 
     return {
         "accuracy": 100 * float(np.mean(logits.argmax(axis=1) == data.test_labels)),

@@ -28,8 +28,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from common import save, versions
 
 from qbench.config.experiment import Experiment
-from qbench.data import load
-from qbench.deploy.inputs import input_batches
+from qbench.data import load, split
+from qbench.data.preprocessing import preparation
+from qbench.deploy.inputs import Feed
 from qbench.deploy.integer import OPERATORS, IntegerFile, Multiplier
 from qbench.deploy.integer.node import Node
 from qbench.deploy.integer.products import fully_connected
@@ -79,7 +80,8 @@ def codes_of(experiment: Experiment, content: bytes) -> Any:
     data = load(experiment.data.name, experiment.data.dir)
     pixels = np.concatenate([data.test_images[:IMAGES], data.train_images[:IMAGES]])[:IMAGES]
     file = LiteFile(content, "reference")
-    return np.concatenate([file.codes(part) for part in input_batches(experiment, pixels, BATCH)])
+    feed = Feed(preparation(experiment.data, split(data, experiment.data)))
+    return np.concatenate([file.codes(part.file) for part in feed.batches(pixels, BATCH)])
 
 
 def cut(content: bytes, number: int) -> bytes:

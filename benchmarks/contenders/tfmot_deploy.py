@@ -25,19 +25,15 @@ import tf_keras  # noqa: E402
 legacy_keras.start(tf_keras)
 
 from qbench.data import load  # noqa: E402
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS  # noqa: E402
 from qbench.data.batches import Batches  # noqa: E402
-from qbench.data.preprocessing import (  # noqa: E402
-    DRAWS,
-    PREPROCESSING,
-    input_shape,
-    network_input,
-)
+from qbench.data.preprocessing import PREPROCESSING, input_shape, network_input  # noqa: E402
 from qbench.models import MODELS  # noqa: E402
 
 CONFIG = WANTED["config"]
 TRAIN = CONFIG["train"]
 DATA = load(CONFIG["data"]["name"], CONFIG["data"]["dir"])
-AUGMENT = PREPROCESSING[CONFIG["data"]["preprocessing"]].augment
+AUGMENT = AUGMENTATIONS[PREPROCESSING[CONFIG["data"]["preprocessing"]].augment]
 RESOLUTION = CONFIG["data"].get("resolution")
 
 

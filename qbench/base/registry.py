@@ -104,9 +104,13 @@ class Registry(Generic[T]):
         """All registered names, in the order of registration."""
         return tuple(self._items)
 
+    def refers_outside(self, name: object) -> bool:
+        """Whether a name refers to code from outside."""
+        return self._outside and outside.is_reference(name)
+
     def accepts(self, name: Any) -> bool:
         """Whether a name is registered, also by a plugin, or may refer to code from outside."""
-        if self._outside and outside.is_reference(name):
+        if self.refers_outside(name):
             return True
         if not isinstance(name, str):
             return False
@@ -124,7 +128,7 @@ class Registry(Generic[T]):
         if name in self._items:
             return self._items[name]
         PLUGINS.load()
-        if self._outside and outside.is_reference(name):
+        if self.refers_outside(name):
             return object_of(self.key, name, self._kind, self._functions)  # type: ignore[no-any-return]
         if name not in self._items:
             raise QbenchError(self.unknown(name))
@@ -165,7 +169,8 @@ def code_behind(key: str, name: str) -> outside.Code | None:
         QbenchError: the name refers to code from outside that cannot be read.
     """
     registry = Registry.by_key.get(key)
-    if outside.is_reference(name):
+    refers = outside.is_reference if registry is None else registry.refers_outside
+    if refers(name):
         return outside.code(key, name)
     if registry is None or name not in registry.names():
         PLUGINS.load()

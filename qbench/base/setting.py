@@ -42,6 +42,8 @@ class Setting:
         neutral: for a setting that is newer than the first records, the value that gives the old
             behaviour. At this value the setting is left out of identities, so that records keep
             their ids. UNSET if there is none.
+        counts_as: makes the value that stands in identities, from the group that holds the setting;
+            None for the value itself. Values that mean the same computation count as one.
         applies: says whether the setting has an effect, from the group that holds it; None if it
             always has one. Without an effect it is left out of identities.
         column: its column in tables; empty if it has none.
@@ -58,6 +60,7 @@ class Setting:
     default: Any = UNSET
     effect: Effect = FIRST_STEP
     neutral: Any = UNSET
+    counts_as: Callable[[Any], Any] | None = None
     applies: Callable[[Any], bool] | None = None
     column: str = ""
     place: int | None = None

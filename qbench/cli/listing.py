@@ -67,7 +67,7 @@ def list_graph(experiment: Experiment) -> Listing:
     task = source.make_task()
     model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)
     averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
-    quantization = experiment.quant.quantization
+    quantization = experiment.quantization
     plan = analyse(model, quantization)
     states = SchemeState(experiment.scheme, model, experiment.train).states
     view = view_of(model, plan, averages, states)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -20,8 +20,12 @@ from qbench.base.model_names import KERAS_APPLICATION
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
 from qbench.config.groups import Choice, Data, Evaluate, Train, group_from, named
+from qbench.config.inputs import FileInput
 from qbench.config.model import Model
 from qbench.config.quant import Quant
+from qbench.data.preprocessing import PREPROCESSING
+from qbench.quantize.entry import PixelQuantizer
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, PhaseEnd
 
@@ -35,6 +39,7 @@ class Experiment(Group):
     quant: Quant
     train: Train
     eval: Evaluate
+    deploy: FileInput = field(default_factory=FileInput)
     threads: int = setting(
         2,
         check=allowed.whole(1, 1024),
@@ -52,7 +57,7 @@ class Experiment(Group):
     @property
     def groups(self) -> tuple[Group, ...]:
         """The groups of settings; the last one is the experiment itself, with all others."""
-        return (self.data, self.model, self.quant, self.train, self.eval, self)
+        return (self.data, self.model, self.quant, self.train, self.eval, self.deploy, self)
 
     @cached_property
     def quantization_start(self) -> int:
@@ -67,7 +72,26 @@ class Experiment(Group):
     @property
     def scheme(self) -> Scheme | None:
         """The quantization scheme; None for a float run."""
-        return self.quant.chosen_scheme
+        scheme = self.quant.chosen_scheme
+        return scheme and scheme.of_pixels(self.pixels)
+
+    @property
+    def quantization(self) -> QuantizationScheme | None:
+        """The quantization of the finished network; None for a float run."""
+        scheme = self.scheme
+        return scheme.quantization if scheme else None
+
+    @property
+    def pixels(self) -> PixelQuantizer | None:
+        """The grid of the image, if int8 files take raw pixels; None if they do not.
+
+        It is None too if the preprocessing has no such grid, with which no experiment can be run;
+        see `qbench.planning.factors.impossible`.
+        """
+        if not self.deploy.takes_pixels:
+            return None
+        scale = PREPROCESSING[self.data.preprocessing].pixel
+        return PixelQuantizer(f"deploy.input={self.deploy.input}", scale) if scale else None
 
     @property
     def phases(self) -> tuple[PhaseEnd, ...]:
@@ -98,6 +122,7 @@ class Experiment(Group):
         parts["quant"] = group_from(Quant, config["quant"])
         parts["train"] = group_from(Train, config["train"])
         parts["eval"] = group_from(Evaluate, config["eval"])
+        parts["deploy"] = group_from(FileInput, config.get("deploy", {}))
         return Experiment(**parts)
 
 
@@ -135,7 +160,7 @@ class Variants:
 
 SETTINGS: tuple[Setting, ...] = tuple(
     found
-    for group in (Data, Model, Quant, Train, Evaluate, Experiment)
+    for group in (Data, Model, Quant, Train, Evaluate, FileInput, Experiment)
     for found in declared(group)
 )
 """Every setting of a run."""

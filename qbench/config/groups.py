@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
 from qbench.base.setting import EVALUATION, NEVER, UNSET, Group, declared, setting
+from qbench.config.inputs import NO_AUGMENTATION, augmentations, counted, preprocessings
 from qbench.data import DATASETS
-from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.balance import WEIGHTS
+from qbench.data.preprocessing import PREPROCESSING, canonical
 from qbench.data.source import check_arguments
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -42,17 +44,23 @@ class Data(Group, prefix="data"):
     )
     preprocessing: str = setting(
         "vgg",
-        check=allowed.one_of(PREPROCESSING),
+        check=preprocessings(),
+        counts_as=lambda data: canonical(data.preprocessing),
         column="preprocessing",
         place=4,
         levels=("vgg", "inception"),
-        help="`vgg` subtracts channel means, `inception` rescales to [-1, 1]. Each has its own"
-        " augmentation",
+        help="how [pixels become numbers](protocol.md#preprocessing). `vgg` subtracts channel"
+        " means, `inception` rescales to [-1, 1], `scale` to [0, 1], `none` leaves 0 to 255."
+        " `mean_std` takes mean and standard deviation of the training images. `keras:NETWORK` is"
+        " `preprocess_input` of a network of keras.applications, such as `keras:MobileNetV2`",
     )
-    augment: bool = setting(
+    augment: bool | str = setting(
         True,
-        check=allowed.switch(),
-        help="whether training images are cropped, mirrored and recoloured",
+        check=augmentations(),
+        counts_as=lambda data: counted(data.preprocessing, data.augmentation),
+        help="the [augmentation](protocol.md#augmentation) of training images. True: the one that"
+        " comes with the preprocessing, `slim_vgg` with `vgg`, `slim_inception` with `inception`,"
+        " `crop_flip` with all others. False: `none`",
     )
     resolution: int | None = setting(
         None,
@@ -94,6 +102,13 @@ class Data(Group, prefix="data"):
         if self.name in DATASETS.names():
             settings = tuple(found.name for found in declared(type(self)))
             check_arguments(self.name, self.arguments, settings)
+
+    @property
+    def augmentation(self) -> str | None:
+        """The name of the augmentation of training images; None if there is none."""
+        if self.augment is True:
+            return PREPROCESSING[self.preprocessing].augment
+        return None if self.augment in (False, NO_AUGMENTATION) else str(self.augment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +172,21 @@ class Train(Group, prefix="train"):
         help="L2 on the trainable kernels of convolutions and dense layers: the loss gets this"
         " value times half the sum of their squares. Training minimizes it together with the"
         " [losses that layers add](protocol.md#what-a-step-trains)",
+    )
+    class_weights: str = setting(
+        "none",
+        check=allowed.one_of(WEIGHTS),
+        neutral="none",
+        help="`balanced`: the loss of an image that training minimizes is weighted with N / (k n),"
+        " for N training images in k classes, n of them in the class of the image. The loss in"
+        " history.csv, records and tables has no weights",
+    )
+    balanced_batches: bool = setting(
+        False,
+        check=allowed.switch(),
+        neutral=False,
+        help="whether every class gives the same number of images to training; images of small"
+        " classes are [repeated](protocol.md#classes-with-few-images)",
     )
     log_every: int = setting(
         1,

@@ -1,52 +1,175 @@
-"""Preprocessing and augmentation, at the images' own size unless `data.resolution` is set.
+"""Preprocessing of images for the network, at their own size unless `data.resolution` is set.
 
-Each function works on a whole batch inside the training step's graph. Random values come from
-`draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
+Every preprocessing maps each pixel by itself: (pixel - mean) / deviation, with numbers for each
+channel. `preprocess_input` of a Keras application is one of them (`keras:MobileNetV2`).
 
-Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used. The
-originals for 224 pixels differ (docs/protocol.md).
+Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used (the
+originals for 224 pixels differ, docs/protocol.md); `keras.applications.imagenet_utils`, whose modes
+`tf`, `torch` and `caffe` are `inception`, `imagenet_torch` and `imagenet_caffe` here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.registry import Registry
+from qbench.base.errors import QbenchError
+from qbench.base.registry import Registry, nearest
+from qbench.data.dataset import Dataset
+from qbench.data.keras_applications import APPLICATIONS
+from qbench.data.statistics import Statistics, statistics_of
 
-CHANNEL_MEANS = (123.68, 116.78, 103.94)  # red, green, blue
-DRAWS = 7
+# Of ImageNet, red, green, blue: slim's and Caffe's means on 0..255, and torchvision's on 0..1.
+CHANNEL_MEANS = (123.68, 116.78, 103.94)
+_CAFFE_MEANS = (123.68, 116.779, 103.939)
+_TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+KERAS = "keras:"
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A way to turn uint8 images into the network's input.
+    """A way to turn images into the network's input.
 
     Attributes:
-        augment: (images (B, H, W, C) uint8, draws (B, DRAWS) float32, flip) -> images in a form
-            that `scale` accepts.
-        scale: images (B, H, W, C), uint8 or float32 in [0, 255] -> float32 network input.
+        scale: images (B, H, W, C), uint8 or float32 in [0, 255] -> float32 network input. If it is
+            measured, it takes the statistics of the training images as a second argument.
+        augment: the augmentation that comes with it, a name in
+            `qbench.data.augmentation.AUGMENTATIONS`.
+        measured: whether `scale` takes the statistics.
+        pixel: the number c, if the input for every pixel p is c p; None if it is not. An integer
+            file can take raw pixels then: their codes are the codes of the input.
     """
 
-    augment: Callable[[Any, Any, bool], Any]
-    scale: Callable[[Any], Any]
+    scale: Callable[..., Any]
+    augment: str = "crop_flip"
+    measured: bool = False
+    pixel: float | None = None
 
 
-PREPROCESSING: Registry[Preprocessing] = Registry("data.preprocessing", Preprocessing)
+class _Preprocessings(Registry[Preprocessing]):
+    """The table of preprocessings, in which `keras:APPLICATION` is a name too."""
+
+    def accepts(self, name: Any) -> bool:
+        """Whether a name stands for a preprocessing."""
+        if isinstance(name, str) and name.startswith(KERAS):
+            return name.removeprefix(KERAS) in APPLICATIONS
+        return super().accepts(name)
+
+    def refers_outside(self, name: object) -> bool:
+        """Whether a name refers to code from outside."""
+        return super().refers_outside(name) and not str(name).startswith(KERAS)
+
+    def __getitem__(self, name: str) -> Preprocessing:
+        """The preprocessing with this name; see `Registry`."""
+        if not name.startswith(KERAS):
+            return super().__getitem__(name)
+        check_name(self.key, name)
+        # slim's augmentation belongs to slim's name only.
+        return replace(super().__getitem__(canonical(name)), augment="crop_flip")
+
+
+PREPROCESSING: Registry[Preprocessing] = _Preprocessings("data.preprocessing", Preprocessing)
+
+
+def check_name(key: str, name: str) -> None:
+    """Check the name of an application in `keras:APPLICATION`; any other text passes.
+
+    Raises:
+        QbenchError: Keras has no such application.
+    """
+    application = name.removeprefix(KERAS)
+    if name.startswith(KERAS) and application not in APPLICATIONS:
+        raise QbenchError(
+            f"{key}={name} is not allowed: expected {KERAS} and the name of a network of"
+            f" keras.applications, such as {KERAS}MobileNetV2.{nearest(application, APPLICATIONS)}"
+        )
+
+
+def canonical(name: str) -> str:
+    """The name of the preprocessing that computes the same; names in identities are these."""
+    return APPLICATIONS[name.removeprefix(KERAS)] if name.startswith(KERAS) else name
+
+
+class Chosen(Protocol):
+    """The settings of the network's input, as the group `data` has them."""
+
+    @property
+    def preprocessing(self) -> str:
+        """A name in PREPROCESSING."""
+
+    @property
+    def resolution(self) -> int | None:
+        """The side of the images that the network reads; None for their own size."""
+
+    @property
+    def validation(self) -> float | None:
+        """See `qbench.data.validation`."""
+
+    @property
+    def validation_seed(self) -> int:
+        """See `qbench.data.validation`."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Turns images into the input of a network.
+
+    Attributes:
+        preprocessing: a name in PREPROCESSING.
+        resolution: the side of the images that the network reads; None for their own size.
+        statistics: the statistics of the training images, if the preprocessing needs them.
+    """
+
+    preprocessing: str
+    resolution: int | None = None
+    statistics: Statistics | None = None
+
+    def __call__(self, images: Any, whole: bool = False) -> Any:
+        """The network input of images (B, H, W, C), uint8 or float32 in [0, 255], as float32.
+
+        With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C). With
+        `whole` the pixels are rounded first, as in `pixels`.
+        """
+        if whole:
+            images = self.pixels(images)
+        elif self.resolution is not None:
+            images = resized(images, self.resolution)
+        chosen = PREPROCESSING[self.preprocessing]
+        return chosen.scale(images, self.statistics) if chosen.measured else chosen.scale(images)
+
+    def pixels(self, images: Any) -> Any:
+        """The raw pixels (B, ...) uint8 of the image that the network reads: rounded, half up."""
+        import tensorflow as tf
+
+        if self.resolution is not None:
+            images = resized(images, self.resolution)
+        elif images.dtype == np.uint8:
+            return images
+        return tf.cast(tf.clip_by_value(tf.floor(images + 0.5), 0.0, 255.0), tf.uint8)
+
+
+def preparation(chosen: Chosen, data: Dataset) -> Preparation:
+    """The preparation of images with these settings.
+
+    Args:
+        chosen: the settings.
+        data: the data, without the validation images.
+
+    Raises:
+        QbenchError: see `qbench.data.statistics.statistics_of`.
+    """
+    measured = PREPROCESSING[chosen.preprocessing].measured
+    statistics = statistics_of(data) if measured else None
+    return Preparation(chosen.preprocessing, chosen.resolution, statistics)
 
 
 def network_input(images: Any, preprocessing: str, resolution: int | None) -> Any:
-    """The input of a network: (B, H, W, C) uint8, or float32 in [0, 255], -> float32.
-
-    With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C).
-    """
-    if resolution is not None:
-        images = resized(images, resolution)
-    return PREPROCESSING[preprocessing].scale(images)
+    """The result of a `Preparation` that needs no statistics."""
+    return Preparation(preprocessing, resolution)(images)
 
 
 def input_shape(shape: Sequence[int], resolution: int | None) -> tuple[int, int, int]:
@@ -78,101 +201,62 @@ def _mixing(old: int, new: int) -> NDArray[np.float64]:
     return result
 
 
-def _vgg_augment(images: Any, draws: Any, flip: bool) -> Any:
-    """Zero-pad by an eighth of the side, crop back at random, mirror half of the images."""
+def _of_channels(values: Sequence[float], channels: int) -> Any:
+    """A number for each channel: of colour images its own, of others the mean of the three."""
     import tensorflow as tf
 
-    height, width = images.shape[1:3]
-    down, right = height // 8, width // 8
-    padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
-    rows = _offset(draws[:, 0], 2 * down + 1) + tf.range(height)
-    columns = tf.range(width)[tf.newaxis, :]
-    if flip:
-        columns = tf.where(draws[:, 2:3] < 0.5, width - 1 - columns, columns)
-    columns = _offset(draws[:, 1], 2 * right + 1) + columns
-    cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
-    return tf.gather(cropped, columns, axis=2, batch_dims=1)
+    grey = (sum(values) / 3,) * channels
+    return tf.constant(values if channels == 3 else grey, tf.float32)
 
 
-def _offset(draw: Any, positions: int) -> Any:
-    """(B,) uniform draws -> (B, 1) whole numbers in [0, positions)."""
+def _float(images: Any) -> Any:
+    """The pixels as they are, 0 to 255."""
     import tensorflow as tf
 
-    return tf.cast(draw * positions, tf.int32)[:, tf.newaxis]
+    return tf.cast(images, tf.float32)
 
 
-def _vgg_scale(images: Any) -> Any:
+def _unit(images: Any) -> Any:
+    """Rescale [0, 255] to [0, 1]."""
+    return _float(images) / 255.0
+
+
+def _vgg(images: Any) -> Any:
     """Subtract the channel means (grey: their mean); no division."""
-    import tensorflow as tf
-
-    grey = sum(CHANNEL_MEANS) / 3
-    means = CHANNEL_MEANS if images.shape[-1] == 3 else (grey,) * images.shape[-1]
-    return tf.cast(images, tf.float32) - tf.constant(means, tf.float32)
+    return _float(images) - _of_channels(CHANNEL_MEANS, images.shape[-1])
 
 
-def _inception_augment(images: Any, draws: Any, flip: bool) -> Any:
-    """Crop 25..100 % of the area, aspect 3/4..4/3, and resize; mirror; recolour RGB images."""
-    import tensorflow as tf
-
-    height, width = images.shape[1:3]
-    boxes = _boxes(draws, height, width)
-    if flip:
-        boxes = tf.where(draws[:, 4:5] < 0.5, tf.gather(boxes, [0, 3, 2, 1], axis=1), boxes)
-    cropped = tf.image.crop_and_resize(
-        tf.cast(images, tf.float32), boxes, tf.range(tf.shape(images)[0]), (height, width)
-    )
-    if images.shape[-1] != 3:
-        return cropped
-    brightness = (draws[:, 5] * 2.0 - 1.0) * 32.0
-    saturation = draws[:, 6] + 0.5
-    bright = (cropped + brightness[:, tf.newaxis, tf.newaxis, tf.newaxis]) / 255.0
-    hue_saturation_value = tf.image.rgb_to_hsv(bright)
-    scaled = hue_saturation_value[..., 1] * saturation[:, tf.newaxis, tf.newaxis]
-    saturated = tf.stack(
-        [
-            hue_saturation_value[..., 0],
-            tf.clip_by_value(scaled, 0.0, 1.0),
-            hue_saturation_value[..., 2],
-        ],
-        axis=-1,
-    )
-    return tf.clip_by_value(tf.image.hsv_to_rgb(saturated), 0.0, 1.0) * 255.0
-
-
-def _boxes(draws: Any, height: int, width: int) -> Any:
-    """(B, 4) crops: top, left, bottom, right; 0 and 1 are the centres of the outer pixels."""
-    import tensorflow as tf
-
-    area = (0.25 + 0.75 * draws[:, 0]) * float(height * width)
-    aspect = 0.75 + (4 / 3 - 0.75) * draws[:, 1]
-    tall = tf.clip_by_value(tf.sqrt(area / aspect), 2.0, float(height))
-    wide = tf.clip_by_value(tf.sqrt(area * aspect), 2.0, float(width))
-    top = draws[:, 2] * (height - tall)
-    left = draws[:, 3] * (width - wide)
-    rows = _inside(top / (height - 1), (top + tall - 1.0) / (height - 1))
-    columns = _inside(left / (width - 1), (left + wide - 1.0) / (width - 1))
-    return tf.stack([rows[0], columns[0], rows[1], columns[1]], axis=1)
-
-
-def _inside(first: Any, last: Any) -> tuple[Any, Any]:
-    """The ends of a crop, moved inside the image by a small margin.
-
-    Without the margin, rounding in crop_and_resize may put an end outside, where it paints black. A
-    crop of the whole side keeps its ends, because their arithmetic is exact.
-    """
-    import tensorflow as tf
-
-    whole = tf.logical_and(first <= 0.0, last >= 1.0)
-    margin = tf.where(whole, 0.0, 1e-6)
-    return tf.maximum(first, margin), tf.minimum(last, 1.0 - margin)
-
-
-def _inception_scale(images: Any) -> Any:
+def _inception(images: Any) -> Any:
     """Rescale [0, 255] to [-1, 1]."""
+    return _float(images) / 127.5 - 1.0
+
+
+def _torch(images: Any) -> Any:
+    """Rescale to [0, 1], subtract means and divide by deviations (grey: means of the three)."""
+    channels = images.shape[-1]
+    centred = _unit(images) - _of_channels(_TORCH_MEANS, channels)
+    return centred / _of_channels(_TORCH_DEVIATIONS, channels)
+
+
+def _caffe(images: Any) -> Any:
+    """Subtract means (grey: their mean); the channels of colour images become blue, green, red."""
+    channels = images.shape[-1]
+    centred = _float(images) - _of_channels(_CAFFE_MEANS, channels)
+    return centred[..., ::-1] if channels == 3 else centred
+
+
+def _standardized(images: Any, statistics: Statistics) -> Any:
+    """Subtract the mean and divide by the standard deviation of the training images' channel."""
     import tensorflow as tf
 
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
+    mean = tf.constant(statistics.mean, tf.float32)
+    return (_float(images) - mean) / tf.constant(statistics.deviation, tf.float32)
 
 
-PREPROCESSING.add("vgg", Preprocessing(_vgg_augment, _vgg_scale))
-PREPROCESSING.add("inception", Preprocessing(_inception_augment, _inception_scale))
+PREPROCESSING.add("vgg", Preprocessing(_vgg, "slim_vgg"))
+PREPROCESSING.add("inception", Preprocessing(_inception, "slim_inception"))
+PREPROCESSING.add("none", Preprocessing(_float, pixel=1.0))
+PREPROCESSING.add("scale", Preprocessing(_unit, pixel=1 / 255))
+PREPROCESSING.add("imagenet_torch", Preprocessing(_torch))
+PREPROCESSING.add("imagenet_caffe", Preprocessing(_caffe))
+PREPROCESSING.add("mean_std", Preprocessing(_standardized, measured=True))

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +18,16 @@ from qbench.data import Dataset
 from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
 from qbench.deploy.export import export_model
+from qbench.deploy.faults import answers, check_export, check_twin
 from qbench.deploy.file_kind import POST_TRAINING, FileKind, check_file, kind_of
 from qbench.deploy.grids import FILE_BITS
-from qbench.deploy.inputs import input_batches, network_inputs
+from qbench.deploy.inputs import Feed, feed_of
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
+from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.walk import functional
 from qbench.tasks.task import Task
@@ -78,7 +79,9 @@ def export(
     states = network.states(experiment.scheme)
     with _refusing():
         made = _make(network, experiment, data, kind)
-        packed = packed_file(network.model, network.averages, experiment.quant, states)
+        packed = packed_file(
+            network.model, network.averages, experiment.quant, states, experiment.pixels
+        )
     limit = experiment.eval.limit
     images, targets = data.test_images[:limit], data.test_labels[:limit]
     expected, measured = _run(network, experiment, made, images, targets, data.task)
@@ -92,6 +95,7 @@ def export(
         "images": len(targets),
         "simulation": leading(data.task, expected, targets),
         "kernels": measured,
+        **({"input": made.feed.pixels} if made.feed.pixels else {}),
     }
     return Exported(kind, made.content, report)
 
@@ -131,7 +135,8 @@ class _Made:
         kind: the kind of the file.
         content: the content of the file.
         graph: the Keras model that was converted.
-        plain: the same model without grids.
+        plain: the network without grids of activations.
+        feed: makes the inputs of network, graph and file.
         operators: the number of operators in the file.
         notes: sentences about the file.
     """
@@ -140,31 +145,39 @@ class _Made:
     content: bytes
     graph: Any
     plain: Any
+    feed: Feed
     operators: int
     notes: list[str]
 
 
 def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -> _Made:
-    calibrated = kind.name == "16x8" or kind == POST_TRAINING
+    pixels = experiment.pixels if kind.name == "int8" else None
+    calibrated = kind.name == "16x8" or (kind == POST_TRAINING and not pixels)
     on_grids = kind.name == "int8" and not calibrated
-    quant, averages = experiment.quant, network.averages
-    states = network.states(experiment.scheme)
+    quant, states = experiment.quant, network.states(experiment.scheme)
+    averages, inputs = network.averages, None
+    if calibrated:
+        inputs = np.asarray(network.prepare(np.asarray(data.train_images[:CALIBRATION_IMAGES])))
+    elif kind == POST_TRAINING:
+        averages = _measured(network, np.asarray(data.train_images[:CALIBRATION_IMAGES]))
     plain, left_float = export_model(network.model, averages, quant, False, states=states)
     graph = plain
-    if on_grids:
-        graph, left_float = export_model(network.model, averages, quant, states=states)
-    images = (
-        network_inputs(experiment, data.train_images[:CALIBRATION_IMAGES]) if calibrated else None
-    )
-    content = convert(graph, kind.name, images)
-    notes = [kind.note] if kind.note else []
-    if kind.name == "float":
-        return _Made(kind, content, graph, plain, 0, notes)
     model = functional(network.model)
-    simulation = Simulation(model, averages, quant, states)
+    simulation = Simulation(model, averages, quant, states, pixels)
+    if on_grids:
+        graph, left_float = export_model(
+            network.model, averages, quant, states=states, pixels=pixels
+        )
+    feed = feed_of(network, experiment, "int8" if on_grids else "float")
+    content = convert(graph, kind.name, inputs, feed.pixels)
+    notes = list(_notes_on_input(kind, experiment, feed))
+    if kind.name == "float":
+        return _Made(kind, content, graph, plain, feed, 0, notes)
     found = Comparer(model, simulation, averages.tensors)
     file_graph = graph_of(content)
-    if on_grids and found.has_other_kernels(file_graph):
+    if kind == POST_TRAINING:  # all of it was float
+        left_float = []
+    elif on_grids and found.has_other_kernels(file_graph):
         left_float += [f"{kept.layer} {kept.name}" for kept in kept_float(model) if kept.is_kernel]
     floats = found.float_tensors(file_graph)
     differing = found.differing(file_graph) if kind.export == "exact" else []
@@ -180,7 +193,25 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
         notes += [f"{text}: {_listed(names)}"] if names else []
     if kind.export == "exact" and (differing or others or left_float):
         kind = replace(kind, export="approximate")
-    return _Made(kind, content, graph, plain, len(file_graph.operators), notes)
+    return _Made(kind, content, graph, plain, feed, len(file_graph.operators), notes)
+
+
+def _notes_on_input(kind: FileKind, experiment: Experiment, feed: Feed) -> Iterator[str]:
+    """The note of the kind of file, and sentences about what the file takes."""
+    if kind.note:
+        yield kind.note
+    if feed.lead and not feed.pixels:
+        yield f"takes the image behind {_listed([layer.name for layer in feed.lead])}"
+    if experiment.deploy.takes_pixels and not feed.pixels:
+        yield "takes what the network reads, since only int8 files take raw pixels"
+
+
+def _measured(network: Any, images: Any) -> RangeAverages:
+    """The ranges of a float network's tensors on these images, as whole pixels."""
+    averages = RangeAverages(network.averages.tensors, 0.9)
+    view = network.view(None).model
+    averages.include(view([network.prepare(images, True)], training=False)[1])
+    return averages
 
 
 def _without(floats: list[str], names: list[str]) -> list[str]:
@@ -208,80 +239,26 @@ def _run(
         raise WrongFile(
             f"the simulation with the file's ranges gives {task.output_name} that are not finite."
         )
-    first = next(input_batches(experiment, images))
-    _check_export(network, experiment, made, first, task)
+    first = next(made.feed.batches(images))
+    check_export(network, experiment, made.plain, first.network, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
-    quantization = experiment.quant.quantization
+    quantization = experiment.quantization
     bits = quantization.activation_bits if quantization else FILE_BITS
     near = plausible.of_conversion(made.kind, bits, made.operators)
     most = plausible.of_simulation(made.kind, near)
-    expected = Expected(outputs, most, _answers(made.graph, first), near, largest)
+    expected = Expected(outputs, most, answers(made.graph, first.graph), near, largest)
     if made.kind.name == "int8" and 1 < bits < FILE_BITS:
-        _check_twin(network, experiment, made, first, targets[: len(first)], task)
+        check_twin(network, experiment, made.kind, made.operators, first, targets, task)
 
-    def inputs() -> Iterator[Values]:
-        return input_batches(experiment, images)
+    def inputs() -> Iterator[NDArray[Any]]:
+        return (batch.file for batch in made.feed.batches(images))
 
     return outputs, measure(made.content, expected, inputs, targets, task)
 
 
-def _check_twin(
-    network: Any,
-    experiment: Experiment,
-    made: _Made,
-    inputs: Values,
-    targets: NDArray[Any],
-    task: Task,
-) -> None:
-    """Check another file of the same network, with grids of 8 bits.
-
-    With few bits, a correct file may differ so much from its graph that a fault is not visible. The
-    conversion of the network does not depend on the grids, so 8 bits show the fault.
-
-    Raises:
-        WrongFile: the file with grids of 8 bits gives wrong answers.
-    """
-    states = network.states(experiment.scheme)
-    quant, averages = experiment.quant, network.averages
-    graph, _ = export_model(network.model, averages, quant, all_of_8_bits=True, states=states)
-    near = plausible.of_conversion(made.kind, FILE_BITS, made.operators)
-    outputs = _answers(graph, inputs)
-    content = convert(graph, made.kind.name)
-    try:
-        measure(content, Expected(outputs, None, outputs, near), lambda: [inputs], targets, task)
-    except WrongFile as error:
-        raise WrongFile(f"with grids of 8 bits for these, {error}") from error
-
-
-def _check_export(
-    network: Any, experiment: Experiment, made: _Made, inputs: Values, task: Task
-) -> None:
-    """Check that the exported graph, without grids of activations, agrees with the network.
-
-    Raises:
-        WrongFile: the outputs of graph and network differ too much.
-    """
-    quantization = experiment.quant.quantization
-    kernels_only = quantization.without_activations() if quantization else None
-    view = network.view(kernels_only, experiment.scheme)
-    expected = _answers(view.model, inputs)[0]
-    got = _answers(made.plain, inputs)
-    largest = float(np.abs(network.averages.averages.numpy()).max())
-    one = plausible.unit(0.0, np.float32, expected, largest)
-    reason = plausible.fault(task, got, expected, one, plausible.of_export(), "the network")
-    if reason:
-        raise WrongFile(f"the graph to convert {reason}.")
-
-
-def _answers(model: Any, inputs: Values) -> Any:
-    """The outputs of a Keras model with one input in inference, as numpy arrays."""
-    outputs = model([inputs], training=False)
-    return keras.tree.map_structure(np.asarray, outputs)
-
-
-def fixed(quant: Quant) -> QuantizationScheme | None:
+def fixed(chosen: Experiment | Quant) -> QuantizationScheme | None:
     """The run's own quantization, with its range averages in place of measured ranges."""
-    quantization = quant.quantization
+    quantization = chosen.quantization
     return quantization.with_fixed_ranges() if quantization else None
 
 
@@ -293,7 +270,7 @@ def simulate(network: Any, experiment: Experiment, images: Any) -> Values:
         experiment: the experiment that trained it.
         images: the images (N, H, W, C) uint8.
     """
-    forward = network.forward(fixed(experiment.quant), experiment.scheme)
+    forward = network.forward(fixed(experiment), experiment.scheme)
     size = experiment.eval.batch_size
     return np.concatenate(
         [forward(np.asarray(images[k : k + size])).numpy() for k in range(0, len(images), size)]

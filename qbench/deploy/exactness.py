@@ -9,11 +9,10 @@ import numpy as np
 
 from qbench.deploy.baking import folded_kernel, scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
-from qbench.deploy.grids import Grid, own_grid, tensor_grid
+from qbench.deploy.grids import LOWEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
-from qbench.quantize.tensors import IMAGE
 from qbench.quantize.walk import readers
 
 # Operators whose output may have the grid of their input.
@@ -62,10 +61,7 @@ class Comparer:
 
     def moved(self, graph: FileGraph) -> list[str]:
         """The names of tensors whose grids in the file and in the exported graph differ."""
-        expected = {
-            name: tensor_grid(*self._simulation.range_of(name), self._simulation.quantizer_of(name))
-            for name in sorted(self._tensors)
-        }
+        expected = {name: self._simulation.grid_of(name) for name in sorted(self._tensors)}
         return list(dict.fromkeys(self._off_grid(graph, expected)))
 
     def has_other_kernels(self, graph: FileGraph) -> bool:
@@ -94,12 +90,13 @@ class Comparer:
     def _off_grid(self, graph: FileGraph, expected: Mapping[str, Grid | None]) -> Iterator[str]:
         """The tensors with another grid than expected, and the tensors that the file lacks."""
         missing = {name for name, grid in expected.items() if grid is not None}
-        if IMAGE in expected and not _on(graph.image, expected[IMAGE]):
-            yield IMAGE
-        missing.discard(IMAGE)
+        entry = self._simulation.entry
+        if entry in expected and not _takes(graph, expected[entry]):
+            yield entry
+        missing.discard(entry)
         for op in graph.operators:
             for tensor in op.makes:
-                if not tensor.has_grid:
+                if not tensor.has_grid or tensor is graph.signed_image:
                     continue
                 simulated = [name for name in self._names(tensor) if expected.get(name)]
                 found = {name for name in simulated if _on(tensor, expected[name])}
@@ -234,6 +231,15 @@ def _on(tensor: FileTensor, grid: Grid | None) -> bool:
         and bool(np.isclose(tensor.scales[0], grid.scale, rtol=_SAME, atol=0))
         and tensor.zero_point == grid.zero_point
     )
+
+
+def _takes(graph: FileGraph, grid: Grid | None) -> bool:
+    """Whether the input of a file has this grid; an input of uint8 has its codes from 0 on."""
+    image, first = graph.image, graph.signed_image
+    if image.dtype != "uint8" or first is None:
+        return _on(image, grid)
+    same = np.array_equal(image.scales, first.scales)
+    return same and image.zero_point == first.zero_point - LOWEST and _on(first, grid)
 
 
 def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:

@@ -19,10 +19,11 @@ from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
 from qbench.deploy.baking import Baked, bake
 from qbench.deploy.file_kind import check_file
-from qbench.deploy.grids import Grid, tensor_grid
+from qbench.deploy.grids import Grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.analysis import analyse
 from qbench.quantize.construction import construct
+from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
@@ -49,8 +50,12 @@ def export_model(
     on_grids: bool = True,
     all_of_8_bits: bool = False,
     states: States = NO_STATES,
+    pixels: PixelQuantizer | None = None,
 ) -> tuple[Any, list[str]]:
     """Build the Keras model to convert, and find the tensors that only the file quantizes.
+
+    With grids, the model begins behind the layers that rescale the image (`Simulation.lead`), as
+    they are no part of an int8 file.
 
     Args:
         model: the trained float model.
@@ -60,6 +65,7 @@ def export_model(
             file. If false, kernels have their values of the simulation, and the rest is float.
         all_of_8_bits: whether tensors with fewer bits get grids of 8 bits over the same ranges.
         states: the variables of the run's scheme, if it keeps any.
+        pixels: the grid of raw pixels, if the file takes these.
 
     Returns:
         The model, and the names of tensors (and `kernels`) that are float in the simulation but not
@@ -70,7 +76,7 @@ def export_model(
     """
     check_file(quant)
     model = functional(model)
-    simulation = Simulation(model, averages, quant, states)
+    simulation = Simulation(model, averages, quant, states, pixels)
     scheme = _FILE.quantization
     assert scheme is not None
     plan = analyse(model, scheme if on_grids else scheme.without_activations())
@@ -107,13 +113,13 @@ class _FileParts:
         self._names = {op.name for op in model.operations}
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
-        simulation, name = self._simulation, planned.root
-        quantizer = None if self._all_of_8_bits else simulation.quantizer_of(name)
-        grid = tensor_grid(*simulation.range_of(name), quantizer)
+        grid = self._simulation.grid_of(planned.root, not self._all_of_8_bits)
         return OnGrid(grid, unique(f"{planned.tensor}.grid", self._names))(value)
 
     def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         op = call.op
+        if self._on_grids and op in self._simulation.lead:
+            return args[0]
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if isinstance(op, keras.Layer):

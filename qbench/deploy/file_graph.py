@@ -55,6 +55,14 @@ class FileGraph:
     operators: tuple[Operator, ...]
 
     @property
+    def signed_image(self) -> FileTensor | None:
+        """The int8 codes of an input of uint8, which its first operator makes; None otherwise."""
+        for op in self.operators if self.image.dtype == "uint8" else ():
+            if op.name == "QUANTIZE" and op.reads == (self.image,) and op.makes[0].dtype == "int8":
+                return op.makes[0]
+        return None
+
+    @property
     def tensors(self) -> list[FileTensor]:
         """All tensors, each one once."""
         every = [tensor for op in self.operators for tensor in (*op.reads, *op.makes)]

@@ -60,7 +60,7 @@ class LatencySettings:
 def measure(
     files: Mapping[str, bytes],
     settings: LatencySettings,
-    inputs: NDArray[np.float32] | None = None,
+    inputs: Mapping[str, NDArray[Any]] | None = None,
     clock: Clock = time.perf_counter,
 ) -> dict[str, Any]:
     """Milliseconds of each file on each kernel path with each number of threads.
@@ -68,8 +68,8 @@ def measure(
     Args:
         files: contents by name. If one name is `float`, the other files are compared with it.
         settings: what to measure.
-        inputs: network inputs (batch, H, W, C) for files with one input; None for made-up values.
-            The time of an invocation does not depend on them.
+        inputs: by name of a file with one input, its inputs (batch, H, W, C), see `LiteFile.codes`;
+            None for made-up values. The time of an invocation does not depend on them.
         clock: returns seconds.
 
     Returns:
@@ -83,12 +83,13 @@ def measure(
         QbenchError: no kernel path can run the files.
     """
     rows = []
+    known = inputs or {}
     for kernels in settings.kernels:
         for threads in settings.threads:
             row = {"kernels": kernels, "threads": threads}
             try:
                 invoke = {
-                    name: _ready(content, kernels, threads, settings.batch, inputs)
+                    name: _ready(content, kernels, threads, settings.batch, known.get(name))
                     for name, content in files.items()
                 }
                 taken = timed(invoke, settings, clock)
@@ -108,7 +109,7 @@ def measure(
 
 
 def _ready(
-    content: bytes, kernels: str, threads: int, batch: int, inputs: NDArray[np.float32] | None
+    content: bytes, kernels: str, threads: int, batch: int, inputs: NDArray[Any] | None
 ) -> Callable[[], None]:
     file = LiteFile(content, kernels, threads)
     if inputs is None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +14,7 @@ from qbench.base.errors import NotConvertible, QbenchError, disk_full
 from qbench.base.reasons import reason
 from qbench.deploy.file_graph import FileGraph, read_graph
 from qbench.deploy.integer.graph import read_operators
+from qbench.deploy.silence import silenced
 
 # The kernel paths of the runtime; a file may give different answers on each.
 KERNELS = {
@@ -28,7 +26,12 @@ KERNELS = {
 TRACEABLE = ("reference", "builtin")
 
 
-def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = None) -> bytes:
+def convert(
+    model: Any,
+    kind: str,
+    calibration: NDArray[np.float32] | None = None,
+    entry: str | None = None,
+) -> bytes:
     """Convert a Keras model with one input into a LiteRT file.
 
     Args:
@@ -37,6 +40,7 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
             calibration inputs; `16x8`, with 16-bit activations and 8-bit weights, which needs
             calibration inputs.
         calibration: network inputs (N, H, W, C) to measure ranges on, or None.
+        entry: `uint8` if an int8 file takes codes from 0 to 255; None for the codes of its kind.
 
     Raises:
         NotConvertible: the converter refuses the model.
@@ -54,11 +58,13 @@ def convert(model: Any, kind: str, calibration: NDArray[np.float32] | None = Non
         dtype = tf.int16 if kind == "16x8" else tf.int8
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = dtype
+        if entry == "uint8":
+            converter.inference_input_type = tf.uint8
     if calibration is not None:
         converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
         converter.target_spec.supported_ops = [_operators(kind)]
     try:
-        with _silenced():
+        with silenced():
             content: bytes = converter.convert()
     except (MemoryError, OSError, tf.errors.ResourceExhaustedError):
         raise
@@ -75,26 +81,6 @@ def _operators(kind: str) -> Any:
     if kind == "16x8":
         return tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     return tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-
-
-# It stays open: a logger that is made inside `_silenced` keeps this stream.
-_NOTHING = open(os.devnull, "w")  # noqa: SIM115
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Hides all messages of the converter and its libraries."""
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as aside:
-        try:
-            for number in (1, 2):
-                os.dup2(aside.fileno(), number)
-            with contextlib.redirect_stdout(_NOTHING), contextlib.redirect_stderr(_NOTHING):
-                yield
-        finally:
-            for number, old in zip((1, 2), kept, strict=True):
-                os.dup2(old, number)
-                os.close(old)
 
 
 @dataclass(frozen=True)
@@ -139,7 +125,7 @@ class LiteFile:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         try:
-            with _silenced():
+            with silenced():
                 self._interpreter = Interpreter(
                     model_content=content,
                     num_threads=threads,
@@ -151,12 +137,12 @@ class LiteFile:
         self._content = content
         self._allocated = -1
 
-    def outputs(self, images: NDArray[np.float32], batch: int = 100) -> NDArray[np.float32]:
-        """Dequantized outputs (N, ...) of network inputs (N, H, W, C)."""
+    def outputs(self, images: NDArray[Any], batch: int = 100) -> NDArray[np.float32]:
+        """Dequantized outputs (N, ...) of inputs (N, H, W, C), see `codes`."""
         parts = [self._run(images[k : k + batch]) for k in range(0, len(images), batch)]
         return np.concatenate(parts)
 
-    def tensors(self, images: NDArray[np.float32]) -> list[FileTensor]:
+    def tensors(self, images: NDArray[Any]) -> list[FileTensor]:
         """The input and the operators' outputs for inputs (N, H, W, C), without shape tensors."""
         self._run(images)
         interpreter = self._interpreter
@@ -218,9 +204,20 @@ class LiteFile:
         scale, zero_point = one["quantization"]
         return Detail(one["index"], float(scale), int(zero_point), one["dtype"])
 
-    def codes(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """Network inputs (N, H, W, C) in the form of the file: codes of its grid, or floats."""
+    def codes(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Inputs (N, H, W, C) in the form of the file.
+
+        Floats become codes of the file's grid, or stay floats. Whole numbers are codes already.
+
+        Raises:
+            QbenchError: the codes are of another type than the input of the file.
+        """
         entry = self._detail(self._interpreter.get_input_details())
+        if images.dtype.kind in "iu":
+            if images.dtype != entry.dtype:
+                wanted = np.dtype(entry.dtype).name
+                raise QbenchError(f"the file takes {wanted}, not codes of {images.dtype.name}.")
+            return images
         if not entry.scale:
             return images
         codes = np.round(images / np.float32(entry.scale)) + entry.zero_point
@@ -232,7 +229,7 @@ class LiteFile:
         interpreter = self._interpreter
         entry = self._detail(interpreter.get_input_details())
         if self._allocated != len(codes):
-            with _silenced():
+            with silenced():
                 interpreter.resize_tensor_input(entry.index, codes.shape)
                 interpreter.allocate_tensors()
             self._allocated = len(codes)
@@ -252,7 +249,7 @@ class LiteFile:
                 interpreter.resize_tensor_input(entry["index"], [batch, *shape[1:]])
             elif batch != 1 and shape[:1] != [batch]:
                 raise QbenchError(f"batch={batch}: the input {entry['name']} is fixed at {shape}.")
-        with _silenced():
+        with silenced():
             interpreter.allocate_tensors()
         for entry in interpreter.get_input_details():
             interpreter.set_tensor(entry["index"], _noise(entry["shape"], np.dtype(entry["dtype"])))
@@ -269,7 +266,7 @@ class LiteFile:
         leave = self._detail(interpreter.get_output_details())
         return np.asarray(interpreter.get_tensor(leave.index))
 
-    def _run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _run(self, images: NDArray[Any]) -> NDArray[np.float32]:
         result = self.answer(self.codes(images))
         leave = self._detail(self._interpreter.get_output_details())
         if not leave.scale:

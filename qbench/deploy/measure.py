@@ -42,7 +42,7 @@ class Expected:
 def measure(
     content: bytes,
     expected: Expected,
-    inputs: Callable[[], Iterable[Values]],
+    inputs: Callable[[], Iterable[NDArray[Any]]],
     targets: NDArray[Any],
     task: Task,
 ) -> dict[str, Any]:
@@ -51,8 +51,9 @@ def measure(
     Args:
         content: the file.
         expected: the expected answers.
-        inputs: a function that returns all network inputs in batches (B, H, W, C). It is called
-            for each kernel path, so the inputs need not all be in memory.
+        inputs: a function that returns all inputs of the file in batches (B, H, W, C), see
+            `LiteFile.codes`. It is called for each kernel path, so the inputs need not all be in
+            memory.
         targets: the targets (N, ...) of the inputs.
         task: the task of the data set.
 
@@ -90,7 +91,7 @@ def measure(
     return found
 
 
-def _answers(file: LiteFile, batches: Iterable[Values]) -> tuple[Values, Values]:
+def _answers(file: LiteFile, batches: Iterable[NDArray[Any]]) -> tuple[Values, Values]:
     """The outputs of all batches, and the outputs of a second run of the first batch."""
     parts, first = [], None
     for batch in batches:

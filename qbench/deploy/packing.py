@@ -13,6 +13,7 @@ from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
 from qbench.deploy.simulation import Simulation
+from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.folding import foldable, scaled
 from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.kept_float import beside_kernels
@@ -26,14 +27,18 @@ from qbench.quantize.walk import functional
 
 
 def packed_file(
-    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+    model: Any,
+    averages: RangeAverages,
+    quant: Quant,
+    states: States = NO_STATES,
+    pixels: PixelQuantizer | None = None,
 ) -> bytes:
     """The packed form of a trained network; it is read back and checked.
 
     Raises:
         ValueError: the form read back differs from the written form.
     """
-    written = contents(model, averages, quant, states)
+    written = contents(model, averages, quant, states, pixels)
     content = pack(written)
     if not identical(unpack(content), written):
         raise ValueError("a packed model does not read back as it was written")
@@ -41,7 +46,11 @@ def packed_file(
 
 
 def contents(
-    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+    model: Any,
+    averages: RangeAverages,
+    quant: Quant,
+    states: States = NO_STATES,
+    pixels: PixelQuantizer | None = None,
 ) -> Packed:
     """The contents of a network's packed form.
 
@@ -60,13 +69,14 @@ def contents(
         averages: the range averages of the model.
         quant: the quantization settings of the run.
         states: the variables of the scheme, if it keeps any.
+        pixels: the grid of raw pixels, if the network reads these.
 
     Raises:
         QbenchError: the op has no grid for up to 16 bits.
     """
     model = functional(model)
     folds = foldable(model)
-    simulation = Simulation(model, averages, quant, states)
+    simulation = Simulation(model, averages, quant, states, pixels)
     grids = _grids(simulation, averages, quant)
     read = _roots(model)
     layers = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_grid, check_scale, is_as_in_a_file
+from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
+from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
@@ -21,21 +24,40 @@ class Simulation:
     """The quantized view of a trained network: what it quantizes, and how.
 
     Attributes:
+        entry: the name of the tensor that counts as the image.
+        lead: the layers before it.
+        pixels: the grid of raw pixels at the beginning, if files take these; else None.
         quantizes_kernels: whether it quantizes any kernel.
     """
 
     def __init__(
-        self, model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+        self,
+        model: Any,
+        averages: RangeAverages,
+        quant: Quant,
+        states: States = NO_STATES,
+        pixels: PixelQuantizer | None = None,
     ) -> None:
-        """`model` is the trained, functional float model; `states` are the scheme's variables.
+        """Describe the view of a model.
+
+        Args:
+            model: the trained, functional float model.
+            averages: the range averages of the model.
+            quant: the quantization settings of the run.
+            states: the variables of the run's scheme.
+            pixels: the grid of raw pixels, if files take these.
 
         Raises:
             QbenchError: an op without a grid quantizes a tensor or kernel with up to 16 bits, an op
-                gives values that are not on its declared grid, or the grid of a tensor has no step
-                above 0.
+                gives values that are not on its declared grid, the grid of a tensor has no step
+                above 0, or the network's first layers leave no grid for raw pixels.
         """
         scheme = quant.quantization
+        scheme = scheme and replace(scheme, image=pixels)
         self._plan = analyse(model, scheme)
+        self.entry = self._plan.entry
+        self.lead = [call.op for call in self._plan.calls if call.op.name in self._plan.lead]
+        self.pixels = pixels and pixels.behind(self.lead)
         self._quantizers = {
             one.root: one.quantizer.with_state(
                 states.of_tensor(self._plan.range_owner(one.root)).arrays()
@@ -68,14 +90,29 @@ class Simulation:
         """The quantizer of a tensor with a gathered range; None if the tensor is float."""
         return self._quantizers.get(name)
 
+    def grid_of(self, name: str, own: bool = True) -> Grid:
+        """The grid of a tensor in an int8 file.
+
+        Args:
+            name: a tensor with a gathered range.
+            own: whether the grid of the tensor's quantizer counts; if not, the grid is affine over
+                the range.
+        """
+        if name == self.entry and self.pixels:
+            return tensor_grid(*self.pixels.ends, self.pixels)
+        return tensor_grid(*self.range_of(name), self.quantizer_of(name) if own else None)
+
     def range_of(self, name: str) -> tuple[float, float]:
         """The range of a tensor, or of all tensors that share a range with it.
 
-        It is the averaged range, unless the quantizer of the tensor has its own.
+        It is the averaged range, unless the quantizer of the tensor has its own, or the tensor is
+        an image of raw pixels.
 
         Raises:
             QbenchError: the range is not finite.
         """
+        if name == self.entry and self.pixels:
+            return self.pixels.ends
         quantizer = self._quantizers.get(name)
         if quantizer is not None and quantizer.ends is not None:
             return quantizer.ends

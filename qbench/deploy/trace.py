@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.keras_private import maker
+from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
-from qbench.quantize.tensors import IMAGE
+from qbench.quantize.tensors import graph_of
 
 Values = NDArray[np.float32]
 Simulation = Callable[[Values], dict[str, Values]]
@@ -95,7 +96,7 @@ def simulation(
 def compare(
     simulated: Simulation,
     file: LiteFile,
-    batches: Iterable[Values],
+    batches: Iterable[Inputs],
     made_by: Mapping[str, Sequence[str]],
 ) -> Comparison:
     """Compare all tensors that file and simulation both have.
@@ -103,7 +104,7 @@ def compare(
     Args:
         simulated: the function that `simulation` returns.
         file: the file, opened with all its tensors (`LiteFile(..., keep_all=True)`).
-        batches: network inputs (B, H, W, C); the tensors of one batch at a time are in memory.
+        batches: inputs of network and file; the tensors of one batch at a time are in memory.
         made_by: the layers that may make a tensor in the file; see `names_in_file`.
     """
     differences: dict[str, _Differences] = {}
@@ -111,7 +112,7 @@ def compare(
     found: list[FileTensor] = []
     pairs: dict[str, int] = {}
     for inputs in batches:
-        expected, found = simulated(inputs), file.tensors(inputs)
+        expected, found = simulated(inputs.network), file.tensors(inputs.file)
         pairs = _pairs(expected, found, made_by)
         for name, at in pairs.items():
             step = found[at].scale
@@ -168,7 +169,8 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
     found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
     for name, norm in folds.items():
         found[norm.name][2] = f"{name}.baked"
-    found[IMAGE] = [INPUT]
+    entry = graph_of(model).entry
+    found[entry] = [*found.get(entry, ()), INPUT]
     found[maker(model.outputs[0]).name].append(OUTPUT)
     return found
 

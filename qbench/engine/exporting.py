@@ -148,7 +148,9 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         network = experiment.model.as_key()
         data = experiment.data
         scheme = experiment.quant.scheme.name
-        tried.setdefault((kind, scheme, network, data.name, data.resolution), experiment)
+        entry = experiment.deploy.input
+        key = (kind, scheme, network, data.name, data.resolution, entry)
+        tried.setdefault(key, experiment)
     for (kind, *_), experiment in tried.items():
         failure = _asked(experiment, isolate, "trial", experiment=experiment.as_config())
         if failure is None:

@@ -15,8 +15,9 @@ from qbench.planning.identity import graph_settings
 from qbench.tasks.task import Task
 
 # Settings that change neither the variables nor the compiled steps of a network.
+# The views over a network know whether it reads raw pixels (`deploy.input`).
 # Of `quant` only `ema_decay` counts: a network makes its quantized views when they are needed.
-_NO_PART = ("eval", "threads", "deterministic", "seed")
+_NO_PART = ("eval", "deploy", "threads", "deterministic", "seed")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class NetworkDescription:
 
         config = graph_settings(experiment)
         for key in _NO_PART:
-            del config[key]
+            config.pop(key, None)
         config["quant"] = {"ema_decay": experiment.quant.ema_decay}
         return NetworkDescription(
             settings=json.dumps(config, sort_keys=True, default=list),

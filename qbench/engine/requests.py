@@ -4,6 +4,7 @@ A request is a kind and arguments. Both are plain data that can pass through a p
 
     job       path                          does the job of this file
     check     models                        builds models and checks that qbench can train them
+    pixels    experiments                   checks that their networks can read raw pixels
     convert   folder, changes, calibration  converts a finished run
     trial     experiment                    converts an untrained network of its kind
 """
@@ -105,6 +106,12 @@ def _check(listener: Listener, models: Sequence[Any]) -> None:
     check_models(models, listener.say)
 
 
+def _pixels(listener: Listener, experiments: Sequence[dict[str, Any]]) -> None:
+    from qbench.engine.pixel_check import check_pixels
+
+    check_pixels([Experiment.from_config(one) for one in experiments])
+
+
 def _convert(
     listener: Listener, folder: str, changes: dict[str, Any], calibration: str | None
 ) -> None:
@@ -122,6 +129,7 @@ def _trial(listener: Listener, experiment: dict[str, Any]) -> None:
 REQUESTS: dict[str, Callable[..., None]] = {
     "job": _job,
     "check": _check,
+    "pixels": _pixels,
     "convert": _convert,
     "trial": _trial,
 }

@@ -11,7 +11,10 @@ from typing import Any
 from qbench.base import environment
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
-from qbench.data import Dataset
+from qbench.data import Dataset, split
+from qbench.data.balance import check_classes
+from qbench.data.preprocessing import PREPROCESSING
+from qbench.data.statistics import statistics_of
 from qbench.data.validation import part_hash, validation_indices
 from qbench.deploy.sizes import FLOAT_BITS, megabytes
 from qbench.planning.factors import cells, has_setting
@@ -51,12 +54,15 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
         Plain data. `train_images` counts all training images, validation images among them.
         `validation_images` is there only if there is such a part, `validation_hash` only if
         `data.validation` chooses it. `classes` has the names of the classes, `left_out` what the
-        reader left out.
+        reader left out, `pixel_statistics` mean and standard deviation of the training images, if
+        the preprocessing uses them.
 
     Raises:
-        QbenchError: the data do not allow the validation part.
+        QbenchError: the data do not allow the validation part, the preprocessing, or the balance of
+            classes.
     """
     chosen = experiment.data
+    check_classes(experiment.train, data)
     note = "; ".join(part for part in (data.provenance, experiment.data.note) if part)
     facts: dict[str, Any] = {
         "name": data.name,
@@ -76,6 +82,8 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     elif data.validation is not None:
         facts["validation_images"] = len(data.validation[0])
         facts["train_images"] += facts["validation_images"]
+    if PREPROCESSING[chosen.preprocessing].measured:
+        facts["pixel_statistics"] = statistics_of(split(data, chosen)).as_record()
     return facts
 
 

@@ -15,6 +15,7 @@ from qbench.data import load_chosen
 from qbench.engine import run_record
 from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
+from qbench.engine.pixel_check import check_pixels, reading_pixels
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
@@ -49,6 +50,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
         return {**done, "data": dict(spec.data)}
     try:
         check_models([network_entry(experiment)], say)
+        check_pixels(reading_pixels([experiment]))
         execute(spec, report, say)
     except QbenchError:
         raise

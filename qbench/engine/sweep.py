@@ -16,6 +16,7 @@ from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
 from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
+from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
@@ -198,8 +199,12 @@ def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
 def _check_models(plan: Plan) -> None:
     """Before training, build every different network once and check that qbench can train it."""
     worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
+    pixels = reading_pixels(run.experiment for run in plan.runs)
     try:
         failure = worker.ask("check", Listener(), models=plan.networks)
+        if pixels and not failure:
+            configs = [experiment.as_config() for experiment in pixels]
+            failure = worker.ask("pixels", Listener(), experiments=configs)
     except WorkerDied as error:
         raise QbenchError(f"model: the worker process that built it ended {error}.") from error
     if failure:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.model_names import IMAGENET, KERAS_FILE, WEIGHTS_KEY
-from qbench.data.preprocessing import PREPROCESSING, network_input
+from qbench.data.preprocessing import PREPROCESSING, Preparation
+from qbench.data.statistics import statistics
 from qbench.models.keras_file import described
 
 _SHOWN = 8  # names in a line
@@ -55,13 +56,15 @@ def _as_trained(
     pixels = _pixels(shape)
     home = sys.modules[getattr(keras.applications, application).__module__]
     wanted = np.asarray(home.preprocess_input(pixels.astype(np.float32)))
-    fitting = [one for one in PREPROCESSING.names() if np.allclose(_made(one, pixels), wanted)]
+    fixed = [one for one in PREPROCESSING.names() if not PREPROCESSING[one].measured]
+    fitting = [one for one in fixed if np.allclose(_made(one, pixels), wanted)]
     hint = f"; data.preprocessing={fitting[0]} makes them so" if fitting else ""
     return [
         f"data.preprocessing={one}: makes pixels from {_span(_made(one, pixels))}; the weights of"
         f" {application} were trained on pixels from {_span(wanted)}{hint}"
-        for one in preprocessings
-        if not np.allclose(_made(one, pixels), wanted, atol=1e-3)
+        for one in preprocessings  # numbers of the training images are not known here
+        if not PREPROCESSING[one].measured
+        and not np.allclose(_made(one, pixels), wanted, atol=1e-3)
     ]
 
 
@@ -87,7 +90,8 @@ def _pixels(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 
 
 def _made(preprocessing: str, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.asarray(network_input(pixels, preprocessing, None))
+    measured = statistics(pixels) if PREPROCESSING[preprocessing].measured else None
+    return np.asarray(Preparation(preprocessing, statistics=measured)(pixels))
 
 
 def _span(values: NDArray[Any]) -> str:

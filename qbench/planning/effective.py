@@ -7,7 +7,7 @@ for all rows with the same group.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect, Group
 from qbench.config.experiment import SETTINGS, Experiment, plain
 from qbench.config.groups import Data, Train
+from qbench.config.inputs import FileInput
 from qbench.config.model import Model
 from qbench.config.quant import Quant
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
@@ -70,6 +71,8 @@ def in_phase(group: Group, settings: Settings, phase: str) -> Settings:
     if phase == FLOAT:
         return until(group, settings, (FIRST_STEP,))
     settings = until(group, settings, (FIRST_STEP, QUANTIZED))
+    if isinstance(group, FileInput) and settings:
+        return {"input": "pixels"}  # both forms of raw pixels are trained alike
     if not isinstance(group, Quant) or "scheme" not in settings:
         return settings
     scheme, choice = group.chosen_scheme, group.scheme
@@ -113,6 +116,8 @@ def _top_level() -> tuple[str, ...]:
 def _written_out(group: Group) -> Settings:
     """The settings with an effect, with names of code from outside."""
     settings = until(group, plain_settings(group), (FIRST_STEP, QUANTIZED, EVALUATION))
+    for name, counts_as in _counted(group.prefix):
+        settings[name] = plain(counts_as(group))
     if isinstance(group, Data):  # the hash of the data counts instead
         settings = {name: value for name, value in settings.items() if name not in group.arguments}
     for name, neutral in _neutral(group.prefix):
@@ -123,6 +128,12 @@ def _written_out(group: Group) -> Settings:
     if isinstance(group, Train):
         settings = _train_written_out(group, settings)
     return _with_effect(group, settings)
+
+
+@cache
+def _counted(prefix: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """The settings of a group of which several values count as one."""
+    return tuple((s.name, s.counts_as) for s in SETTINGS if s.group == prefix and s.counts_as)
 
 
 @cache

@@ -16,6 +16,7 @@ from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment
 from qbench.config.quant import Quant
+from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.ops import OPS
 from qbench.schemes import SCHEMES
 
@@ -87,7 +88,19 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         explicit: the keys that the user set. If an op lacks a setting, an inherited value is left
             out of the experiment's identity. A value that the user set is an error.
     """
-    quant = experiment.quant
+    quant, train = experiment.quant, experiment.train
+    if experiment.deploy.takes_pixels and experiment.pixels is None:
+        names = (name for name in PREPROCESSING.names() if PREPROCESSING[name].pixel)
+        return (
+            f"deploy.input={experiment.deploy.input}: data.preprocessing="
+            f"{experiment.data.preprocessing} does not map raw pixels to codes with one scale and a"
+            f" whole zero point; {' and '.join(names)} do."
+        )
+    if train.balanced_batches and train.class_weights != "none":
+        return (
+            f"train.class_weights={train.class_weights}: train.balanced_batches=true balances the"
+            " classes already; set one of the two."
+        )
     if not quant.enabled:
         return None
     op, kind = OPS[quant.op], SCHEMES[quant.scheme.name]

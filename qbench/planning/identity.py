@@ -15,6 +15,8 @@ from qbench.schemes.phases import FLOAT, Span, spans
 # At first XLA compiled training only; now it compiles evaluation too. This text is in the identity
 # of runs, but not of phases: states of training have not changed.
 _EVALUATED = "steps and evaluation"
+# Groups that are newer than the first records. They are left out if nothing of them counts.
+_NEWER, _EMPTY = ("deploy",), "{}"
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -50,7 +52,8 @@ def graph_settings(experiment: Experiment) -> dict[str, Any]:
 def _nested(experiment: Experiment, settings: Callable[[Group], dict[str, Any]]) -> dict[str, Any]:
     """The settings of all groups as one configuration."""
     *groups, top = experiment.groups
-    return {group.prefix: settings(group) for group in groups} | settings(top)
+    found = {group.prefix: settings(group) for group in groups}
+    return {name: one for name, one in found.items() if one or name not in _NEWER} | settings(top)
 
 
 def phases(experiment: Experiment, common: Any) -> tuple[Phase, ...]:
@@ -111,7 +114,8 @@ class RowPhases:
         own = {name: json.dumps(value) for name, value in effective(top).items()}
         self._phases: list[tuple[Span, dict[str, str]]] = []
         for span in spans(experiment.phases):
-            found = {group.prefix: texts.of(group, span.name) for group in groups}
+            every = {group.prefix: texts.of(group, span.name) for group in groups}
+            found = {k: text for k, text in every.items() if text != _EMPTY or k not in _NEWER}
             self._phases.append((span, found | in_phase(top, own, span.name)))
 
     def of(self, seed: int, common: Any) -> tuple[Phase, ...]:

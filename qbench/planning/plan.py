@@ -25,6 +25,7 @@ from qbench.storage.records import content_id
 GROUPS = ("data", "model", "quant", "quant/scheme", "train", "train/optimizer", "train/schedule")
 # Keys of the whole command, and keys at the top level of a run. They are not factors.
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
+_OF_COMMAND = {one.key for one in SETTINGS} - {one.key for one in OF_RUNS}
 
 Choices = tuple[str, ...]
 """Choices of groups, each in the form `model=resnet20`."""
@@ -188,7 +189,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
     given = {key: values for key, values in configured.items() if key not in fixed} | dict(given)
     for key in given:
-        if key.split(".")[0] in _SINGLE:
+        if key.split(".")[0] in _SINGLE or key in _OF_COMMAND:
             raise QbenchError(f"{key}: takes one value; it is not a factor.")
     levels = designs.levels_of(settings.base, design.factors, given, design.name == "ofat")
     if not settings.base.quant.enabled and "quant.enabled" not in given and "quant" not in given:

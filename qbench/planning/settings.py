@@ -14,6 +14,7 @@ from qbench.base.setting import NEVER, UNSET, Group, Setting, declared, setting
 from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
+from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, Levels
 
 OUTPUTS = "outputs"
@@ -170,7 +171,7 @@ class Engine(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy(Group, prefix="deploy"):
-    """`deploy`: how finished runs are converted."""
+    """`deploy`: how finished runs are converted; `deploy.input` belongs to the runs."""
 
     enabled: bool = setting(
         False,
@@ -239,7 +240,11 @@ class Settings(Group):
         checks.known_keys("", config, _KEYS)
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
         seeds = _seeds("seeds", config["seeds"])
-        parts = {key: config[key] for key in _OF_EXPERIMENT}
+        deploy = checks.group_of_settings("deploy", config["deploy"])
+        checks.known_keys("deploy", deploy, (*_names(FileInput), *_names(Deploy)))
+        parts = {key: config[key] for key in _OF_EXPERIMENT} | {
+            "deploy": {name: deploy[name] for name in _names(FileInput) if name in deploy}
+        }
         study: Any = checks.group_of_settings("study", config["study"])
         checks.known_keys("study", study, ("name",))
         return Settings(
@@ -248,7 +253,11 @@ class Settings(Group):
             seeds=seeds,
             design=group_from(Design, config["design"], _names(Design)),
             out=config["out"],
-            deploy=group_from(Deploy, config["deploy"], _names(Deploy)),
+            deploy=group_from(
+                Deploy,
+                {name: deploy[name] for name in _names(Deploy) if name in deploy},
+                _names(Deploy),
+            ),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
             job=config.get("job"),
         )
@@ -259,7 +268,7 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "seeds", "out", "job", "deploy", *_OF_EXPERIMENT, *_names(Engine))
+_KEYS = ("study", "design", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),

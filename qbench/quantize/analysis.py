@@ -87,6 +87,8 @@ class _Analysis:
             kernels=rules.kernels,
             folds=rules.folds,
             shared_ranges=rules.shared_ranges,
+            entry=graph.entry,
+            lead=tuple(op.name for op in graph.lead),
         )
 
     def _call(self, call: Call) -> PlannedCall:

@@ -183,6 +183,8 @@ class InsertionPlan:
         folds: the folded normalizations, by the name of the kernel's layer.
         shared_ranges: for each tensor with a shared range, all tensors that share it, itself
             included.
+        entry: the name of the tensor that counts as the image, see `qbench.quantize.tensors.Graph`.
+        lead: the names of the layers before it.
     """
 
     calls: tuple[PlannedCall, ...]
@@ -194,6 +196,8 @@ class InsertionPlan:
     kernels: Mapping[str, tuple[str, KernelQuantizing]]
     folds: Mapping[str, Any]
     shared_ranges: Mapping[str, tuple[str, ...]]
+    entry: str
+    lead: tuple[str, ...]
 
     @property
     def tensors(self) -> tuple[str, ...]:

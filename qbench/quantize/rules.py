@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.folding import foldable_in
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
@@ -26,18 +27,30 @@ class Rules:
         """The placement that quantizes a tensor for a reader, and the quantizer."""
         if self.scheme is None:
             return None
-        if self.graph.root(tensor).producer is None:
-            return self.wanted_end()
+        if self.graph.leads(call):
+            return None
+        if self.graph.is_image(tensor):
+            return self._wanted_end(self.pixels or self.scheme.edge)
         placement = self._placement(call, tensor)
         is_edge = tensor.root == self.graph.output.root  # later ops only pass its values on
         quantizer = self.scheme.edge if is_edge else self.scheme.activation
         return (placement, quantizer) if placement and quantizer else None
 
     def wanted_end(self) -> tuple[str, TensorQuantizing] | None:
-        """The placement that quantizes the image and the network's output, and the quantizer."""
+        """The placement that quantizes the network's output, and the quantizer."""
+        return self._wanted_end(self.scheme.edge if self.scheme else None)
+
+    def _wanted_end(
+        self, quantizer: TensorQuantizing | None
+    ) -> tuple[str, TensorQuantizing] | None:
         wanting = [name for name, rule in self._placements if rule.gathered]
-        edge = self.scheme.edge if self.scheme else None
-        return (wanting[0], edge) if wanting and edge else None
+        return (wanting[0], quantizer) if wanting and quantizer else None
+
+    @cached_property
+    def pixels(self) -> PixelQuantizer | None:
+        """The grid of raw pixels at the beginning of the network; None if it has none."""
+        image = self.scheme.image if self.scheme else None
+        return image and image.behind(self.graph.lead)
 
     @cached_property
     def kernels(self) -> dict[str, tuple[str, KernelQuantizing]]:

@@ -11,6 +11,7 @@ from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
 
 if TYPE_CHECKING:
+    from qbench.quantize.entry import PixelQuantizer
     from qbench.quantize.settings import QuantSettings
 
 EDGE_BITS = 8
@@ -27,6 +28,8 @@ class QuantizationScheme:
         activation: quantizer of every other tensor; None leaves them float.
         edge_kernel: quantizer of the first and the last kernel; None leaves them float.
         edge: quantizer of the image and of the network's output; None leaves them float.
+        image: quantizer of the image in place of `edge`, if the network reads raw pixels; training
+            then rounds the image to whole pixels.
         fold: fold batch normalization into the kernels before they are quantized.
         freeze: normalize with the moving statistics, and do not update them.
         share_ranges: tensors that are added or concatenated share one range.
@@ -40,6 +43,7 @@ class QuantizationScheme:
     fold: bool = False
     freeze: bool = False
     share_ranges: bool = False
+    image: PixelQuantizer | None = None
 
     @property
     def weight_bits(self) -> int:
@@ -54,7 +58,7 @@ class QuantizationScheme:
     @property
     def quantizers(self) -> tuple[KernelQuantizing | TensorQuantizing, ...]:
         """All different quantizers of kernels and other tensors."""
-        every = (self.kernel, self.edge_kernel, self.activation, self.edge)
+        every = (self.kernel, self.edge_kernel, self.activation, self.edge, self.image)
         return tuple(dict.fromkeys(one for one in every if one))
 
     def with_fixed_ranges(self) -> QuantizationScheme:
@@ -65,7 +69,7 @@ class QuantizationScheme:
 
     def without_activations(self) -> QuantizationScheme:
         """The same scheme, for kernels only."""
-        return replace(self, activation=None, edge=None)
+        return replace(self, activation=None, edge=None, image=None)
 
 
 def scheme_of(quant: QuantSettings) -> QuantizationScheme | None:

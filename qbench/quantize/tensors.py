@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from qbench.quantize.calls import is_in_inference
+from qbench.quantize.entry import is_rescaling
 from qbench.quantize.placement import (
     is_activation,
     is_average,
@@ -93,12 +94,25 @@ class Graph:
         calls: its calls, in order.
         tensors: its tensors, by name.
         output: the output of the model.
+        lead: the layers at the beginning that only rescale the image.
+        entry: the name of the tensor that counts as the image: the tensor behind `lead`, or the
+            input of the model.
     """
 
     operations: tuple[Any, ...]
     calls: tuple[Call, ...]
     tensors: Mapping[str, Tensor]
     output: Tensor
+    lead: tuple[Any, ...] = ()
+    entry: str = IMAGE
+
+    def is_image(self, tensor: Tensor) -> bool:
+        """Whether a tensor has the values of the image."""
+        return tensor.root == self.entry
+
+    def leads(self, call: Call) -> bool:
+        """Whether a call rescales the image at the beginning."""
+        return any(call.op is op for op in self.lead)
 
     def root(self, tensor: Tensor) -> Tensor:
         """The tensor whose values this one passes on."""
@@ -109,8 +123,9 @@ class Graph:
 
         It does if any placement could quantize the tensor for this reader.
         """
-        producer = self.root(tensor).producer
-        if producer is None or is_activation(producer):
+        if self.leads(call):
+            return False
+        if self.is_image(tensor) or is_activation(self.root(tensor).producer):
             return True
         return is_convolution(call.op) or call.joins or is_average(call.op)
 
@@ -149,7 +164,26 @@ def graph_of(model: Any) -> Graph:
 
     (output,) = walk(model, call).outputs
     tensors = {tensor.name: tensor for tensor in (image, *known.values())}
-    return Graph(tuple(model.operations), tuple(calls), tensors, known.get(id(output), image))
+    last = known.get(id(output), image)
+    return Graph(tuple(model.operations), tuple(calls), tensors, last, *_lead(calls))
+
+
+def _lead(calls: list[Call]) -> tuple[tuple[Any, ...], str]:
+    """The layers at the beginning that only rescale the image, and the tensor behind them.
+
+    Each of them is called once, and is the only reader of its input.
+    """
+    found: list[Any] = []
+    entry = IMAGE
+    while True:
+        reading = [call for call in calls if any(one.name == entry for one in call.reads)]
+        if len(reading) != 1 or not is_rescaling(reading[0].op):
+            return tuple(found), entry
+        (call,) = reading
+        if sum(other.op is call.op for other in calls) > 1:
+            return tuple(found), entry
+        found.append(call.op)
+        entry = call.makes[0].name
 
 
 def _made(call: Call, name: str) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from qbench.base.buildable import Buildable
 from qbench.base.errors import QbenchError
@@ -15,6 +15,7 @@ from qbench.quantize.states import StateVariable
 from qbench.schemes.phases import FLOAT, PhaseEnd
 
 if TYPE_CHECKING:
+    from qbench.quantize.entry import PixelQuantizer
     from qbench.schemes.entry import Entry
 
 
@@ -63,6 +64,16 @@ class Scheme:
     def in_phase(self, phase: str) -> QuantizationScheme:
         """The quantization in the steps of a phase."""
         return self.quantization
+
+    def quantization_in(self, phase: str) -> QuantizationScheme:
+        """The result of `in_phase`, with the image of the finished network."""
+        return replace(self.in_phase(phase), image=self.quantization.image)
+
+    def of_pixels(self, image: PixelQuantizer | None) -> Self:
+        """The same scheme for a network that reads raw pixels; None changes nothing."""
+        if image is None:
+            return self
+        return replace(self, quantization=replace(self.quantization, image=image))
 
     def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
         """The variables to keep for a quantized kernel of a layer; `kernel` is its variable."""

@@ -65,7 +65,15 @@ def class_indices(name: str, which: str, labels: NDArray[Any], classes: int) -> 
 
 def _places(what: str, rows: NDArray[Any], expected: str) -> NDArray[np.int64]:
     """The index of the 1 in each one-hot row."""
-    wrong = np.flatnonzero(((rows == 1).sum(axis=1) != 1) | ((rows != 0).sum(axis=1) != 1))
+    ones = (rows == 1).sum(axis=1)
+    several = np.flatnonzero(ones > 1)
+    if len(several) and np.all((rows == 0) | (rows == 1)):
+        raise QbenchError(
+            f"{what}, of which {len(several)} rows name several classes (first: row {several[0]});"
+            " an image has one class here, and several classes at once need a task of your own"
+            " (docs/own.md: A task)."
+        )
+    wrong = np.flatnonzero((ones != 1) | ((rows != 0).sum(axis=1) != 1))
     if len(wrong):
         raise QbenchError(
             f"{what}, of which {len(wrong)} rows are not a single 1 among zeros (first: row"

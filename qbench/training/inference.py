@@ -39,7 +39,7 @@ def run_images(network: Network, experiment: Experiment, images: Images) -> NDAr
     If ops measure ranges, the ranges of each batch come only from its own images.
     """
     size = experiment.eval.batch_size
-    forward = network.forward(experiment.quant.quantization, experiment.scheme)
+    forward = network.forward(experiment.quantization, experiment.scheme)
     parts: list[Any] = [
         forward(np.asarray(images[k : k + size])).numpy() for k in range(0, len(images), size)
     ]

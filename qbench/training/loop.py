@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from qbench.base.errors import Diverged
 from qbench.config.experiment import Experiment
-from qbench.data.batches import Batches
+from qbench.data.balance import batches_of, example_weights
 from qbench.data.dataset import Dataset
 from qbench.schemes.phases import PhaseEnd, beginning, spans, tail
 from qbench.training.feeding import feed
@@ -93,13 +93,13 @@ def train_phase(
     scheme = experiment.scheme
     network.enter(scheme, beginning(experiment.phases, phase, first), experiment.seed, first)
     step = network.step_in(scheme, phase)
-    batches = Batches(len(data.train_images), experiment.train.batch_size, experiment.seed)
+    batches = batches_of(experiment.train, data, experiment.seed)
     seed = tf.constant(experiment.seed, tf.int64)
     every = experiment.train.checkpoint_every or 0
     pending: list[Any] = []
     warm: tuple[int, float] | None = None
     numbers = range(first, end)
-    with feed(data, batches, numbers) as fed:
+    with feed(data, batches, numbers, example_weights(experiment.train, data)) as fed:
         for number, batch in zip(numbers, fed, strict=True):
             try:
                 pending.append(step(*batch, seed, tf.constant(number, tf.int64)))

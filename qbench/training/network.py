@@ -17,7 +17,7 @@ from qbench.base.model_names import IMAGENET
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import input_shape, network_input
+from qbench.data.preprocessing import input_shape, preparation
 from qbench.models import build_model
 from qbench.models.start import Start, start_of
 from qbench.optimizers.optimizers import build_optimizer
@@ -29,6 +29,7 @@ from qbench.quantize.view import View
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT
 from qbench.storage.state import State
+from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
 from qbench.training.steps import Steps
@@ -42,6 +43,7 @@ class Network:
     Attributes:
         model: the plain Keras model that owns the weights.
         averages: the moving range averages.
+        prepare: turns images into the input of the network.
         optimizer: the Keras optimizer, built.
         steps: makes the compiled steps.
     """
@@ -64,7 +66,10 @@ class Network:
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
         self._initial: dict[int, list[NDArray[Any]]] = {}  # of the last seed
-        self.steps = Steps(experiment, data, self.model, self.optimizer, self.averages)
+        self.prepare = preparation(experiment.data, data)
+        self.steps = Steps(
+            experiment, data, self.model, self.optimizer, self.averages, self.prepare
+        )
         self._plain = SchemeState(None, self.model, experiment.train)
         self._plain.compiled.views[None] = float_view
         self._applied: dict[Scheme | None, SchemeState] = {None: self._plain}
@@ -98,8 +103,9 @@ class Network:
         """
         if seed not in self._initial:
             self._initial = {seed: self._drawn(seed)}
-        for variable, value in zip(_kept(self.model), self._initial[seed], strict=True):
+        for variable, value in zip(kept(self.model), self._initial[seed], strict=True):
             variable.assign(value)
+        settle(self.model)
         for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(value)
         for variable in self.averages.variables:
@@ -109,7 +115,7 @@ class Network:
         """The values of all kept variables of a new network with this seed."""
         keras.utils.set_random_seed(seed)
         fresh = self._build()
-        shapes, others = ([v.shape for v in _kept(m)] for m in (self.model, fresh))
+        shapes, others = ([v.shape for v in kept(m)] for m in (self.model, fresh))
         if shapes != others:
             raise QbenchError(
                 f"model={self._experiment.model.name}: its builder makes another network each time"
@@ -117,7 +123,7 @@ class Network:
             )
         if self.start:
             self.start.load_into(fresh)
-        return [variable.numpy() for variable in _kept(fresh)]
+        return [variable.numpy() for variable in kept(fresh)]
 
     def applied(self, scheme: Scheme | None) -> SchemeState:
         """The variables of a scheme for this network, which are made when they are needed.
@@ -145,7 +151,7 @@ class Network:
     def _variables(self, scheme: Scheme | None) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""
         groups = {
-            "model": _kept(self.model),
+            "model": kept(self.model),
             "optimizer": self.optimizer.variables,
             "averages": self.averages.variables,
         }
@@ -173,6 +179,7 @@ class Network:
         """
         for name, variable in self._variables(scheme).items():
             variable.assign(state.arrays[name])
+        settle(self.model)
 
     def restore(
         self,
@@ -228,11 +235,10 @@ class Network:
         Args:
             images: (N, H, W, C) uint8.
         """
-        settings = self._experiment.data
-        read = network_input(np.asarray(images), settings.preprocessing, settings.resolution)
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
-        self.averages.include(self.view(None).model([read], training=False)[1])
+        ranges = self.view(None).model([self.prepare(np.asarray(images))], training=False)[1]
+        self.averages.include(ranges)
 
     def view(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> View:
         """The float view, or the view with this quantization and the variables of a scheme."""
@@ -246,7 +252,7 @@ class Network:
         """The compiled step of a phase; see `train_step`."""
         if scheme is None or phase == FLOAT:
             return self.train_step(None)
-        return self.train_step(scheme.in_phase(phase), scheme=scheme, phase=phase)
+        return self.train_step(scheme.quantization_in(phase), scheme=scheme, phase=phase)
 
     def train_step(
         self,
@@ -267,7 +273,8 @@ class Network:
         steps = applied.compiled.steps
         if key not in steps:
             view = self.view(quantization, scheme).model
-            steps[key] = self.steps.train_step(view, gather, applied, phase)
+            pixels = _reads_pixels(quantization)
+            steps[key] = self.steps.train_step(view, gather, applied, phase, pixels)
         return steps[key]
 
     def forward(self, quantization: QuantizationScheme | None, scheme: Scheme | None = None) -> Any:
@@ -279,10 +286,11 @@ class Network:
         """
         forwards = self.applied(scheme).compiled.forwards
         if quantization not in forwards:
-            forwards[quantization] = self.steps.forward(self.view(quantization, scheme).model)
+            view = self.view(quantization, scheme).model
+            forwards[quantization] = self.steps.forward(view, _reads_pixels(quantization))
         return forwards[quantization]
 
 
-def _kept(model: Any) -> list[Any]:
-    """The variables of a model that keep their values after a step: all except generator states."""
-    return [*model.weights, *model.metrics_variables]
+def _reads_pixels(quantization: QuantizationScheme | None) -> bool:
+    """Whether the image is rounded to whole pixels."""
+    return quantization is not None and quantization.image is not None

@@ -226,7 +226,7 @@ def _plans(scheme: Scheme | None, model: Any) -> tuple[InsertionPlan, ...]:
     """The plan of the finished network, and every other plan that a phase of the scheme has."""
     if scheme is None:
         return ()
-    every = (scheme.quantization, *(scheme.in_phase(phase) for phase in scheme.names))
+    every = (scheme.quantization, *(scheme.quantization_in(phase) for phase in scheme.names))
     return tuple(analyse(model, one) for one in dict.fromkeys(every))
 
 

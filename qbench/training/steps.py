@@ -7,8 +7,10 @@ from typing import Any
 import tensorflow as tf
 
 from qbench.config.experiment import Experiment
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.balance import example_weights
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import DRAWS, PREPROCESSING, network_input
+from qbench.data.preprocessing import Preparation
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.training.feeding import batch_reader, batch_signature
@@ -27,6 +29,7 @@ class Steps:
         model: Any,
         optimizer: Any,
         averages: RangeAverages,
+        prepare: Preparation,
     ) -> None:
         """`model` owns the weights; `optimizer` is built for its trainable variables."""
         self._experiment = experiment
@@ -34,13 +37,16 @@ class Steps:
         self._model = model
         self._optimizer = optimizer
         self._averages = averages
+        self._prepare = prepare
 
     @property
     def _jit(self) -> bool | None:
         """Whether XLA compiles; None leaves it to TensorFlow."""
         return self._experiment.train.compiles or None
 
-    def train_step(self, view: Any, gather: bool, applied: SchemeState, phase: str) -> Any:
+    def train_step(
+        self, view: Any, gather: bool, applied: SchemeState, phase: str, pixels: bool
+    ) -> Any:
         """A compiled training step; see `Network.train_step`.
 
         Args:
@@ -48,14 +54,16 @@ class Steps:
             gather: whether the averages include the ranges of the step.
             applied: the scheme of the step with its variables.
             phase: the phase of the step.
+            pixels: whether the image is rounded to whole pixels.
         """
-        read = batch_reader(self._data)
+        weights = example_weights(self._experiment.train, self._data)
+        read = batch_reader(self._data, weights)
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
 
         @tf.function(
-            input_signature=[*batch_signature(self._data), whole, whole],
+            input_signature=[*batch_signature(self._data, weights is not None), whole, whole],
             autograph=False,  # Keras does not convert the code of layers either
             jit_compile=self._jit,
         )
@@ -63,11 +71,16 @@ class Steps:
             *batch, seed, step = given
             set_states(states, seed, step)
             frozen = Frozen(applied.masks(phase))
-            x, wanted = self.augmented(*read(*batch), seed, step)
+            images, targets, weight = read(*batch)
+            x, wanted = self.augmented(images, targets, seed, step, pixels)
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
-                loss = tf.reduce_mean(self._data.task.loss(outputs, wanted))
-                total = tf.add_n([loss, *self.penalties(), *_added_losses(view)])
+                each = self._data.task.loss(outputs, wanted)
+                loss = tf.reduce_mean(each)
+                minimized = loss
+                if weight is not None:
+                    minimized = tf.reduce_mean(each * weight)
+                total = tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
             every = [*variables, *learned]
             gradients = tape.gradient(total, every)
             # If its normalization is folded, a convolution's own bias has no gradient.
@@ -85,10 +98,12 @@ class Steps:
 
         return train_step
 
-    def forward(self, view: Any) -> Any:
-        """Compiled inference of the Keras model of a view; see `Network.forward`."""
+    def forward(self, view: Any, pixels: bool) -> Any:
+        """Compiled inference of the Keras model of a view; see `Network.forward`.
+
+        With `pixels` the image is rounded to whole pixels.
+        """
         shape = (None, *self._data.test_images.shape[1:])
-        settings = self._experiment.data
 
         @tf.function(
             input_signature=[tf.TensorSpec(shape, tf.uint8)],
@@ -96,26 +111,28 @@ class Steps:
             jit_compile=self._jit,
         )
         def forward(images: Any) -> Any:
-            x = network_input(images, settings.preprocessing, settings.resolution)
-            return view(x, training=False)[0]
+            return view(self._prepare(images, pixels), training=False)[0]
 
         return forward
 
-    def augmented(self, images: Any, targets: Any, seed: Any, step: Any) -> tuple[Any, Any]:
-        """Training input (see `network_input`) of images (B, H, W, C) uint8, and their targets.
+    def augmented(
+        self, images: Any, targets: Any, seed: Any, step: Any, pixels: bool = False
+    ) -> tuple[Any, Any]:
+        """Training input of images (B, H, W, C) uint8, and their targets.
 
-        Its random numbers follow only from the seed and the step.
+        Its random numbers follow only from the seed and the step. With `pixels` the augmented image
+        is rounded to whole pixels.
         """
-        settings = self._experiment.data
-        if settings.augment:
+        chosen = self._experiment.data.augmentation
+        if chosen is not None:
             draws = tf.random.stateless_uniform(
                 (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
             )
-            augment = PREPROCESSING[settings.preprocessing].augment
+            augment = AUGMENTATIONS[chosen]
             images, targets = self._data.task.augmented(
                 images, targets, lambda given: augment(given, draws, self._data.flip)
             )
-        return network_input(images, settings.preprocessing, settings.resolution), targets
+        return self._prepare(images, pixels), targets
 
     def penalties(self) -> list[Any]:
         """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""

@@ -133,9 +133,9 @@ def test_ranges_of_a_file_come_from_images_that_are_trained_on(
     run = Path(shutil.copytree(_runs(sweep, "baseline")[0], tmp_path / "run"))
     seen, whole = [], convert.convert
 
-    def watched(graph: Any, kind: str, images: Any = None) -> Any:
+    def watched(graph: Any, kind: str, images: Any = None, entry: Any = None) -> Any:
         seen.append(images)
-        return whole(graph, kind, images)
+        return whole(graph, kind, images, entry)
 
     monkeypatch.setattr(convert, "convert", watched)
     assert main(["convert", str(run)]) == 0

@@ -23,8 +23,8 @@ def turned(monkeypatch):
     """Files whose logits have the other sign."""
     right = convert.convert
 
-    def wrong(model, *rest):
-        return right(keras.Model(model.inputs, -model.outputs[0]), *rest)
+    def wrong(model, *rest, **more):
+        return right(keras.Model(model.inputs, -model.outputs[0]), *rest, **more)
 
     monkeypatch.setattr(convert, "convert", wrong)
 
@@ -126,5 +126,5 @@ def test_what_goes_wrong_while_a_file_is_made_stays_what_it_is(error, export, mo
     quant = Quant(enabled=False)
     network = SimpleNamespace(model=None, averages=None, states=lambda _: None)
     with pytest.raises(QbenchError) as caught:
-        convert.export(network, SimpleNamespace(quant=quant, scheme=None), None)
+        convert.export(network, SimpleNamespace(quant=quant, scheme=None, pixels=None), None)
     assert getattr(caught.value, "export", None) == export

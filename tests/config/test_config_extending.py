@@ -19,6 +19,7 @@ from qbench.base.buildable import Buildable
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.config.experiment import Experiment
+from qbench.data.augmentation import AUGMENTATIONS
 from qbench.data.preprocessing import PREPROCESSING, Preprocessing, network_input
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.designs import DESIGNS
@@ -128,8 +129,20 @@ def test_an_optimizer_is_added_in_one_place() -> None:
         config = examples.experiment().as_config()
 
 
+def test_an_augmentation_is_added_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["plan", "data.augment=false,toy", "design.factors=[]"]
+    base = examples.experiment()
+    with AUGMENTATIONS.lent("toy", lambda images, draws, flip: images):
+        assert main(chosen) == 0
+        assert "data.augment=toy" in capsys.readouterr().out
+        found = base.with_values({"data.augment": "toy"})
+        assert (found.data.augmentation, base.data.augmentation) == ("toy", None)
+        assert identity(found) != identity(base)
+    assert main(chosen) == 2
+
+
 def test_a_preprocessing_is_added_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
-    toy = Preprocessing(lambda images, draws, flip: images, lambda images: images / 2)
+    toy = Preprocessing(lambda images: images / 2)
     chosen = ["plan", "data.preprocessing=vgg,toy", "design.factors=[]"]
     config = examples.experiment().as_config()
     with PREPROCESSING.lent("toy", toy):

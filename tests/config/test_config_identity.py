@@ -34,6 +34,13 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "data.name", "mnist"),
     ({}, "data.preprocessing", "inception"),
     ({}, "data.augment", True),
+    ({}, "data.augment", "rand"),
+    ({"data.augment": True}, "data.augment", "slim_inception"),
+    ({}, "data.preprocessing", "none"),
+    ({}, "data.preprocessing", "keras:VGG16"),
+    ({}, "deploy.input", "int8"),
+    ({"deploy.input": "int8"}, "deploy.input", "uint8"),
+    (FLOAT, "deploy.input", "int8"),
     ({}, "data.resolution", 16),
     ({}, "data.validation", 0.1),
     ({}, "data.validation", 150),
@@ -69,6 +76,8 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "train.optimizer.momentum", 0.8),
     ({}, "train.schedule", examples.SCHEDULE_EXAMPLES["constant"]),
     ({}, "train.weight_decay", 0.0),
+    ({}, "train.class_weights", "balanced"),
+    ({}, "train.balanced_batches", True),
     ({}, "train.jit", "on"),
     ({}, "train.log_every", 2),
     ({}, "eval.batch_size", 50),
@@ -252,3 +261,39 @@ def test_the_committed_records_keep_their_ids() -> None:
             "software": {"qbench": NUMERICS, **versions},
         }
         assert content_id(content) == folder.name
+
+
+SAME = [
+    ({"data.augment": True}, {"data.augment": "slim_vgg"}),
+    ({"data.augment": True}, {"data.augment": "crop_flip"}),
+    ({"data.augment": False}, {"data.augment": "none"}),
+    (
+        {"data.preprocessing": "inception", "data.augment": True},
+        {"data.preprocessing": "inception", "data.augment": "slim_inception"},
+    ),
+    (
+        {"data.preprocessing": "inception", "data.augment": "crop_flip"},
+        {"data.preprocessing": "keras:MobileNetV2", "data.augment": True},
+    ),
+    (
+        {"data.preprocessing": "imagenet_caffe", "data.augment": True},
+        {"data.preprocessing": "keras:ResNet50", "data.augment": "crop_flip"},
+    ),
+    ({"data.preprocessing": "none"}, {"data.preprocessing": "keras:EfficientNetB0"}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_names_of_one_computation_count_as_one(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = (examples.experiment(values) for values in (one, other))
+    assert identity(first) == identity(second)
+    assert phases(first, None) == phases(second, None)
+    assert first != second
+
+
+def test_both_forms_of_raw_pixels_are_trained_alike() -> None:
+    one, other = (examples.experiment({"deploy.input": value}) for value in ("uint8", "int8"))
+    assert phases(one, None) == phases(other, None)
+    plain = phases(examples.experiment(), None)
+    assert (phases(one, None)[0], phases(one, None)[1]) != plain
+    assert phases(one, None)[0] == plain[0]

@@ -20,7 +20,20 @@ NO_CODES = (
     " infinities of them."
 )
 
+BALANCED = {"train.class_weights": "balanced", "train.balanced_batches": True}
+TWICE = (
+    "train.class_weights=balanced: train.balanced_batches=true balances the classes already; set"
+    " one of the two."
+)
 IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
+    (
+        {"deploy.input": "uint8"},
+        [],
+        "deploy.input=uint8: data.preprocessing=vgg does not map raw pixels to codes with one scale"
+        " and a whole zero point; none and scale do.",
+    ),
+    (BALANCED, [], TWICE),
+    (BALANCED | {"quant.enabled": False}, [], TWICE),
     (FAKE | {"quant.bits": 17}, [], "quant.bits=17: fake_quant takes 2 to 16 bits."),
     (FAKE | {"quant.bits": 32}, [], "quant.bits=32: fake_quant takes 2 to 16 bits."),
     (FAKE | {"quant.bits": 1}, [], "quant.bits=1: fake_quant takes 2 to 16 bits."),

@@ -28,6 +28,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("data.dir", "elsewhere", NOTHING),
     ("data.preprocessing", "inception", FIRST),
     ("data.augment", True, FIRST),
+    ("data.augment", "none", NOTHING),  # the same as false
     ("data.resolution", 16, FIRST),
     ("data.validation", 0.1, FIRST),
     ("data.validation_seed", 1, NOTHING),  # without a validation part
@@ -56,6 +57,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("quant.scheme.name", {"name": "powers"}, LATER),
     ("train.steps", 101, FIRST),  # the schedule goes over all steps
     ("train.batch_size", 32, FIRST),
+    ("train.class_weights", "balanced", FIRST),
+    ("train.balanced_batches", True, FIRST),
     ("train.learning_rate", 0.1, FIRST),
     ("train.optimizer.name", examples.OPTIMIZER_EXAMPLES["adam"], FIRST),
     ("train.optimizer.momentum", 0.8, FIRST),
@@ -83,6 +86,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("deterministic", True, FIRST),
     ("out", "elsewhere", NOTHING),
     ("deploy.enabled", True, NOTHING),
+    ("deploy.input", "int8", LATER),
     ("deploy.calibration", None, NOTHING),
     ("share", False, NOTHING),
     ("keep_trunks", True, NOTHING),

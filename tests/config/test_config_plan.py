@@ -163,7 +163,7 @@ def test_what_a_group_adds_to_phases_is_worked_out_once(monkeypatch: pytest.Monk
         plan.phases(run, None)
     assert len(plan.runs) == 12
     found = {name: groups.count(name) for name in groups}
-    assert found == {"data": 1, "model": 1, "quant": 4, "train": 3, "eval": 1, "": 12}
+    assert found == {"data": 1, "model": 1, "quant": 4, "train": 3, "eval": 1, "deploy": 1, "": 12}
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from qbench.config.model import Model
 
 VALUES = st.fixed_dictionaries(
     {
-        "data.preprocessing": st.sampled_from(["vgg", "inception"]),
-        "data.augment": st.booleans(),
+        "data.preprocessing": st.sampled_from(["vgg", "inception", "mean_std", "keras:VGG16"]),
+        "data.augment": st.sampled_from([True, False, "none", "rand"]),
         "data.resolution": st.none() | st.integers(1, 1024),
         "data.note": st.none() | st.text(max_size=5),
         "quant.op": st.sampled_from(["qdq_v2", "fake_quant"]),
@@ -51,7 +51,10 @@ def test_as_config_and_from_config_undo_each_other(values: dict[str, Any]) -> No
 def test_as_config_is_what_was_read() -> None:
     keys = ("data", "model", "quant", "train", "eval", "threads", "deterministic")
     shared = {key: examples.PLAIN[key] for key in keys}
-    assert examples.experiment().as_config() == shared | {"seed": 0}
+    deploy = {"input": "float32"}  # the rest of the group belongs to the command
+    assert examples.experiment().as_config() == shared | {"seed": 0, "deploy": deploy}
+    older = {key: value for key, value in shared.items() if key != "deploy"}
+    assert Experiment.from_config(older) == examples.experiment()
 
 
 def test_from_config_leaves_its_argument_alone() -> None:
@@ -197,7 +200,7 @@ def test_an_older_or_newer_configuration_is_told_what_it_lacks_or_has() -> None:
         Experiment.from_config(examples.experiment().as_config() | {"thread": 1})
     assert str(error.value) == (
         "thread is not a setting; did you mean threads? Allowed: data, model, quant, train, eval,"
-        " threads, deterministic, seed."
+        " deploy, threads, deterministic, seed."
     )
 
 

@@ -19,6 +19,8 @@ NAN, INFINITY = float("nan"), float("inf")
 WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"
 UP_TO_62 = "a whole number from 1 to 62"
 PLACEMENT = "a list, without repeats, of conv, activation, add, shortcut or deploy"
+PREPROCESSINGS = "vgg, inception, none, scale, imagenet_torch, imagenet_caffe or mean_std"
+AUGMENTATIONS = "true or false, or none, crop_flip, slim_vgg, slim_inception, rand"
 FROM_0 = "a number of at least 0"
 FROM_1 = "a whole number of at least 1"
 SHARE = "a share above 0 and below 1, or a whole number of at least 1"
@@ -31,10 +33,12 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("study.name", "a/b", "a/b", "a name without '/'"),
     ("study.name", "", "''", "a name without '/'"),
     ("data.dir", 5, "5", "a text or null"),
-    ("data.preprocessing", "lenet", "lenet", "vgg or inception"),
-    ("data.preprocessing", None, "null", "vgg or inception"),
-    ("data.augment", "yes", "yes", SWITCH),
-    ("data.augment", 1, "1", SWITCH),
+    ("data.preprocessing", "lenet", "lenet", PREPROCESSINGS),
+    ("data.preprocessing", None, "null", PREPROCESSINGS),
+    ("data.preprocessing", "keras:LeNet", "keras:LeNet", "keras: and the name of a network of"),
+    ("data.augment", "yes", "yes", AUGMENTATIONS),
+    ("data.augment", 1, "1", AUGMENTATIONS),
+    ("data.augment", None, "null", AUGMENTATIONS),
     ("data.resolution", 0, "0", "a whole number from 1 to 1024"),
     ("data.resolution", "224px", "224px", "a whole number from 1 to 1024"),
     ("data.validation", 0, "0", SHARE),
@@ -105,6 +109,9 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.learning_rate", True, "true", FROM_0),
     ("train.weight_decay", -1e-4, "-0.0001", FROM_0),
     ("train.weight_decay", None, "null", FROM_0),
+    ("train.class_weights", "inverse", "inverse", "none or balanced"),
+    ("train.class_weights", True, "true", "none or balanced"),
+    ("train.balanced_batches", 1, "1", SWITCH),
     ("train.log_every", 0, "0", FROM_1),
     ("train.checkpoint_every", 0, "0", FROM_1),
     ("workers", 0, "0", "a whole number from 1 to 1024"),
@@ -148,6 +155,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("out", 7, "7", "a text or null"),
     ("deterministic", "yes", "yes", SWITCH),
     ("deterministic", None, "null", SWITCH),
+    ("deploy.input", "int16", "int16", "float32, uint8 or int8"),
+    ("deploy.input", None, "null", "float32, uint8 or int8"),
     ("deploy.enabled", "yes", "yes", SWITCH),
     ("deploy.calibration", "images", "images", "representative"),
     ("share", 1, "1", SWITCH),

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbench.base import device
-from qbench.data.preprocessing import DRAWS, PREPROCESSING
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.preprocessing import PREPROCESSING
 
 BELOW_1 = float(np.nextafter(np.float32(1), np.float32(0)))
 SQUARE = 3 / 7  # the draw of the aspect that gives 1
@@ -29,7 +30,7 @@ def _draws(rows: list[list[float]]) -> Any:
 
 
 def _inception(images: Any, draws: Any, flip: bool) -> Any:
-    return np.asarray(PREPROCESSING["inception"].augment(images, draws, flip))
+    return np.asarray(AUGMENTATIONS["slim_inception"](images, draws, flip))
 
 
 def _random(channels: int, low: int = 0, high: int = 256, count: int = 6, side: int = 8) -> Any:
@@ -177,5 +178,5 @@ def test_a_crop_that_rounding_puts_over_the_edge_paints_no_black(draws):
     white = np.full((1, SIDE, SIDE, 1), 200, np.uint8)
     values = np.zeros((1, 7), np.float32)
     values[0, :4] = draws
-    made = PREPROCESSING["inception"].augment(white, values, False)
+    made = AUGMENTATIONS["slim_inception"](white, values, False)
     assert np.asarray(made).min() == pytest.approx(200)

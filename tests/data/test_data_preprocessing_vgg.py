@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from qbench.base import device
-from qbench.data.preprocessing import DRAWS, PREPROCESSING
+from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.preprocessing import PREPROCESSING
 
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (16, 24, 3)]
 BELOW_1 = np.nextafter(np.float32(1), np.float32(0))
@@ -28,7 +29,7 @@ def _draws(count: int = 40) -> Any:
 
 
 def _vgg(images: Any, draws: Any, flip: bool) -> Any:
-    return np.asarray(PREPROCESSING["vgg"].augment(images, draws, flip))
+    return np.asarray(AUGMENTATIONS["slim_vgg"](images, draws, flip))
 
 
 def _reference(image: Any, draws: Any, flip: bool) -> Any:
@@ -110,13 +111,15 @@ def test_grey_images_lose_the_mean_of_the_three() -> None:
     np.testing.assert_allclose(result, images.astype(np.float64) - 344.4 / 3, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", PREPROCESSING.names())
+@pytest.mark.parametrize("name", [n for n in PREPROCESSING.names() if n != "mean_std"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_evaluation_takes_the_whole_image(name: str, shape: tuple[int, int, int]) -> None:
     """Scaling maps each pixel by itself: an increasing function of its value."""
     images = _images(shape)
     result = np.asarray(PREPROCESSING[name].scale(images))
     assert result.shape == images.shape
+    if name == "imagenet_caffe":
+        result = result[..., ::-1]  # blue comes first
     for channel in range(shape[-1]):
         got, value = result[..., channel].ravel(), images[..., channel].ravel()
         assert len(np.unique(got)) == len(np.unique(value))

@@ -126,7 +126,7 @@ def files() -> dict[str, bytes]:
 @pytest.mark.parametrize("given_inputs", [True, False])
 def test_every_path_and_number_of_threads_has_a_row(files, given_inputs):
     chosen = settings(threads=(1, 2), runs=2, warmup=1, batch=3)
-    report = measure(files, chosen, images(3) if given_inputs else None)
+    report = measure(files, chosen, dict.fromkeys(files, images(3)) if given_inputs else None)
     assert [(row["kernels"], row["threads"]) for row in report["rows"]] == [
         (path, threads) for path in KERNELS for threads in (1, 2)
     ]
@@ -172,7 +172,7 @@ def test_a_path_that_cannot_run_a_file_says_so(files, monkeypatch):
 
     monkeypatch.setattr(LiteFile, "load", load)
     monkeypatch.setattr(LiteFile, "__init__", remember)
-    report = measure(files, settings(runs=1), images(1))
+    report = measure(files, settings(runs=1), dict.fromkeys(files, images(1)))
     assert report["rows"][0] == {
         "kernels": "xnnpack",
         "threads": 1,

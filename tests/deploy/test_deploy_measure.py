@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +11,9 @@ import tensorflow as tf
 from deploy_examples import images, measured, network, quant
 
 from qbench.base.errors import NotConvertible, WrongFile
-from qbench.data.preprocessing import network_input
+from qbench.data.preprocessing import Preparation, network_input
 from qbench.deploy.export import export_model
-from qbench.deploy.inputs import input_batches
+from qbench.deploy.inputs import Feed
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import Expected, measure
 from qbench.tasks.classification import Classification
@@ -112,9 +111,9 @@ def test_what_the_runtime_does_not_take_is_an_error_of_the_path(exported, expect
 @pytest.mark.parametrize("resolution", [None, 5, 12])
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_inputs_are_the_networks_whatever_the_batch(resolution, size):
-    settings = SimpleNamespace(preprocessing="inception", resolution=resolution)
+    feed = Feed(Preparation("inception", resolution))
     pixels = np.random.default_rng(2).integers(0, 256, (20, 8, 8, 3), np.uint8)
-    parts = list(input_batches(SimpleNamespace(data=settings), pixels, size))
+    parts = [batch.file for batch in feed.batches(pixels, size)]
     assert [len(part) for part in parts] == [size] * (20 // size) + [20 % size] * (20 % size > 0)
     whole = network_input(pixels, "inception", resolution).numpy()
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-6)

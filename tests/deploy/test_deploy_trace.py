@@ -12,6 +12,7 @@ from keras import layers
 from qbench.deploy import trace
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
+from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import TRACEABLE, LiteFile, convert
 
 TENSORS = ["image", "stem_relu", "left_bn", "right", "sum_relu", "mean", "logits"]
@@ -26,7 +27,7 @@ def traced(chosen, spoil=None, kernels="reference", build=residual, size=64):
     if spoil:
         spoil(model)
     simulated = trace.simulation(model, fixed(chosen), averages)
-    batches = [images()[k : k + size] for k in range(0, 64, size)]
+    batches = [Inputs(*[images()[k : k + size]] * 3) for k in range(0, 64, size)]
     return trace.compare(simulated, file, batches, trace.names_in_file(model))
 
 
@@ -118,7 +119,9 @@ def test_tensors_of_another_network_are_missing():
         found = known(inputs)
         return {"elsewhere": found["logits"], **found, "mean": found["mean"][:, :1]}
 
-    compared = trace.compare(simulated, file, [images(4)], trace.names_in_file(model))
+    compared = trace.compare(
+        simulated, file, [Inputs(*[images(4)] * 3)], trace.names_in_file(model)
+    )
     assert compared.missing == ["elsewhere", "mean"]
     assert (len(compared.rows), compared.tensors, compared.unmatched) == (6, 8, 2)
 

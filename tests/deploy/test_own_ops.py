@@ -12,6 +12,7 @@ from deploy_examples import DEPLOY, images, measured, network, quant
 from own_ops import FEWER, LOGARITHMIC, POWERS, ROUNDS_DOWN, SHIFTED, UNCUT
 
 from qbench.base.errors import QbenchError
+from qbench.config.inputs import FileInput
 from qbench.deploy.agreement import check_grid
 from qbench.deploy.baking import folded_kernel
 from qbench.deploy.convert import _make, fixed
@@ -29,6 +30,7 @@ from qbench.quantize.quantizer import MOVING, OWN, Quantizer
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import scheme_of
 from qbench.quantize.states import NO_STATES
+from qbench.testing import networks
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +91,12 @@ OTHERWISE = {"rounds_down": ROUNDS_DOWN, "uncut": UNCUT, "fewer": FEWER}
 
 def made(chosen, model, averages):
     """What `export` would run, without data."""
-    trained = SimpleNamespace(model=model, averages=averages, states=lambda _: NO_STATES)
-    experiment = SimpleNamespace(quant=chosen, scheme=chosen.chosen_scheme)
+    trained = SimpleNamespace(
+        model=model, averages=averages, states=lambda _: NO_STATES, prepare=None
+    )
+    experiment = SimpleNamespace(
+        quant=chosen, scheme=chosen.chosen_scheme, pixels=None, deploy=FileInput()
+    )
     return _make(trained, experiment, None, kind_of(chosen))
 
 
@@ -237,9 +243,8 @@ def test_its_values_are_floats_where_a_file_has_floats_anyway():
 
 
 def test_what_an_op_lacks_need_not_be_told():
-    class Experiment:
-        quant = quant(op="powers", rounding="half_up")
-
-    assert impossible(Experiment(), ()) is None
-    reason = impossible(Experiment(), ["quant.rounding"])
+    settings = {"op": "powers", "rounding": "half_up"}
+    experiment = networks.experiment("small", {}, 2, 1, {"name": "uniform"}, settings)
+    assert impossible(experiment, ()) is None
+    reason = impossible(experiment, ["quant.rounding"])
     assert reason == "quant.rounding=half_up: powers has no such setting."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from qbench.planning.factors import impossible
 from qbench.quantize.placement import PLACEMENTS, Placement
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.shared_ranges import groups
+from qbench.testing import networks
 
 # See the drawing in test_rewrite_tensors.py.
 DEPLOYED = [
@@ -181,12 +184,8 @@ def test_tied_inputs_need_averages():
 
 
 def impossible_of(quant):
-    class Experiment:
-        pass
-
-    experiment = Experiment()
-    experiment.quant = quant
-    return impossible(experiment, ())
+    experiment = networks.experiment("small", {}, 2, 1, {"name": "uniform"}, {})
+    return impossible(replace(experiment, quant=quant), ())
 
 
 NAMES = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=3), max_size=6)

@@ -23,8 +23,15 @@ SAID: dict[str, tuple[Any, int, str]] = {
         2,
         "mine: the test labels are text (<U1) of shape (3,); " + ONE_HOT.format(1, 2),
     ),
-    "no single 1": (
+    "several classes": (
         [[0, 1, 0], [0, 0, 0], [1, 1, 0]],
+        3,
+        "mine: the test labels are int64 of shape (3, 3), of which 1 rows name several classes"
+        " (first: row 2); an image has one class here, and several classes at once need a task of"
+        " your own (docs/own.md: A task)",
+    ),
+    "no single 1": (
+        [[0, 1, 0], [0, 0, 0], [2, 1, 0]],
         3,
         "mine: the test labels are int64 of shape (3, 3), of which 2 rows are not a single 1 among"
         " zeros (first: row 1); " + ONE_HOT.format(2, 3),

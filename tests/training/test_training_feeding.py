@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from training_examples import digits, experiment
 
 from qbench.data import Dataset
 from qbench.data.batches import Batches
+from qbench.data.rows import subset
+from qbench.data.statistics import statistics
 from qbench.training import feeding
-from qbench.training.feeding import batch_signature, feed
+from qbench.training.feeding import batch_reader, batch_signature, feed
 from qbench.training.loop import train_phase
 from qbench.training.network import Network
 
@@ -44,6 +47,27 @@ def test_a_step_gets_the_images_of_its_indices(on_disk: Dataset) -> None:
         for array, spec in zip((images, targets), batch_signature(on_disk), strict=True):
             assert spec.is_compatible_with(array)
     assert _threads() == set()
+
+
+def test_weights_come_with_their_images(on_disk: Dataset) -> None:
+    weights = np.random.default_rng(0).random(1198).astype(np.float32)
+    found = []
+    for data in (on_disk, digits()):
+        read = batch_reader(data, weights)
+        with feed(data, Batches(1198, 16, 5), range(3), weights) as fed:
+            for batch in fed:
+                for array, spec in zip(batch, batch_signature(data, True), strict=True):
+                    assert spec.is_compatible_with(tf.convert_to_tensor(array))
+                found.append([np.asarray(array) for array in read(*batch)])
+    assert [array.shape for array in found[0]] == [(16, 8, 8, 1), (16,), (16,)]
+    for one, other in zip(found[:3], found[3:], strict=True):
+        for array, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(array, same)
+
+
+def test_statistics_of_images_on_disk(on_disk: Dataset) -> None:
+    part = subset(on_disk.train_images, np.arange(1198) % 3 == 0)
+    assert statistics(part) == statistics(digits().train_images[::3])
 
 
 def test_images_in_memory_need_no_thread() -> None:

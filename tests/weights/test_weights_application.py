@@ -136,6 +136,16 @@ def test_pixels_that_are_scaled_twice_are_named() -> None:
     ]
 
 
+def test_a_preprocessing_with_numbers_of_the_training_images() -> None:
+    """They are not known before the data are read; scaled pixels are scaled all the same."""
+    model = _build("imagenet", scales=True)
+    said = remarks("keras_application", {}, SHAPE, model, "imagenet", ["mean_std", "none"])
+    assert [line.partition(":")[0] for line in said] == [
+        *("model.weights=imagenet", "data.preprocessing=none", "data.preprocessing=mean_std")
+    ]
+    assert "the layer rescaling of the network scales them again" in said[2]
+
+
 def test_a_real_application_is_built_as_keras_builds_it() -> None:
     assert {"MobileNetV2", "ResNet50", "EfficientNetB0", "NASNetMobile"} <= set(applications())
     model = _build(application="MobileNet", alpha=0.25)

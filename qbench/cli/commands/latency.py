@@ -97,9 +97,9 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
     from qbench.engine.finished import bring_back
 
     run = bring_back(folder, changes)
-    from qbench.data.preprocessing import network_input
     from qbench.data.rows import gathered
     from qbench.deploy.export import export_model
+    from qbench.deploy.inputs import feed_of
     from qbench.deploy.lite import convert
 
     files = {layout.kind_of_converted(report["file"]): content}
@@ -107,10 +107,12 @@ def measure_run(folder: Path, settings: LatencySettings, changes: dict[str, Any]
         plain = replace(run.experiment.quant, enabled=False)
         model, _ = export_model(run.network.model, run.network.averages, plain, on_grids=False)
         files = {"float": convert(model, "float"), **files}
-    data, images = run.experiment.data, run.data.test_images
+    images = run.data.test_images
     count = -(-settings.batch // len(images))
     chosen = gathered(images, np.arange(settings.batch) // count)
-    inputs = network_input(chosen, data.preprocessing, data.resolution).numpy()
+    inputs = {
+        kind: feed_of(run.network, run.experiment, kind).inputs(chosen).file for kind in files
+    }
     measured = {
         "file": report["file"],
         "sha256": report["sha256"],

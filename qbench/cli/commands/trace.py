@@ -11,6 +11,7 @@ from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.lite import TRACEABLE
 from qbench.engine.progress import remarks
+from qbench.storage import layout
 
 if TYPE_CHECKING:
     from qbench.deploy.trace import Comparison
@@ -43,15 +44,16 @@ def main(arguments: list[str]) -> int:
     run = bring_back(folder, changes)
     from qbench.deploy import trace
     from qbench.deploy.convert import fixed
-    from qbench.deploy.inputs import input_batches
+    from qbench.deploy.inputs import feed_of
     from qbench.deploy.lite import LiteFile
     from qbench.quantize.walk import functional
 
     network, images = run.network, run.data.test_images[:count]
-    chosen, states = fixed(run.experiment.quant), run.network.states(run.experiment.scheme)
+    chosen, states = fixed(run.experiment), run.network.states(run.experiment.scheme)
     simulated = trace.simulation(network.model, chosen, network.averages, states)
     file = LiteFile(content, kernels, keep_all=True)
-    batches = input_batches(run.experiment, images, _BATCH)
+    kind = layout.kind_of_converted(report["file"])
+    batches = feed_of(network, run.experiment, kind).batches(images, _BATCH)
     names = trace.names_in_file(functional(network.model))
     compared = trace.compare(simulated, file, batches, names)
     if not compared.rows:
