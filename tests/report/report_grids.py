@@ -29,6 +29,12 @@ def planned(levels: Levels, baseline: bool | str = EACH) -> list[Row]:
         class quant:
             enabled = False
 
+        class deploy:
+            takes_pixels = False
+
+        class train:
+            balanced_batches = False
+
     return rows(changes_of("factorial", levels, baseline), lambda changes: Possible)  # type: ignore[arg-type,return-value]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from shipped_networks import SHIPPED
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
@@ -115,7 +116,7 @@ def test_megabytes(values: int, bits: int, expected: float) -> None:
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("resnet8", {"blocks": 2}, "model.blocks is not a setting"),
     ("resnet_v1", {"block": 2}, "did you mean model.blocks?"),
-    ("resnet_v1", {"shape": 2}, "model.shape is not a setting"),
+    ("resnet_v1", {"shape": 2}, "model.shape: qbench gives the function this argument itself"),
     ("resnet_v1", {"blocks": "many"}, "model=resnet_v1 cannot be built with {'blocks': 'many'}"),
     ("resnet_v1", {"blocks": 1.5}, "model=resnet_v1 cannot be built"),
     ("resnet_v1", {"blocks": None}, "model=resnet_v1 cannot be built"),
@@ -253,7 +254,7 @@ def test_folded_values_of_depthwise_kernels() -> None:
     "name",
     [
         pytest.param(name, marks=() if name in ("resnet8", "mobilenet_v1") else pytest.mark.slow)
-        for name in MODELS.names()
+        for name in SHIPPED
     ],
 )
 def test_every_activation_of_a_network_can_be_chosen(name: str) -> None:

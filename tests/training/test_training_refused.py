@@ -11,12 +11,13 @@ import pytest
 from held_networks import frozen_base
 from keras import layers
 from random_networks import RANDOM
+from shipped_networks import SHIPPED
 from unrepeatable_networks import ALLOWED, REFUSED, network
 from unusual_networks import regularized
 
 from qbench.base.errors import QbenchError
 from qbench.cli.main import main
-from qbench.models import MODELS, build_model
+from qbench.models import build_model
 from qbench.tasks.classification import Classification
 from qbench.training import repeatable
 from qbench.training.builds import check_builds
@@ -91,7 +92,7 @@ def test_layers_of_keras_draw_from_their_own_generators_alone(name):
     check(build)
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_networks_that_come_along_are_not_even_looked_at(name, monkeypatch):
     own.digits()
     monkeypatch.setattr(repeatable, "_traced", None)
