@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from doc_pages import BLOCK, SMALL, commands, files, page
 from outside_files import run_of, write
+from PIL import Image
 
 from qbench.base.outside.plugins import PLUGINS
 from qbench.base.registry import Registry
@@ -21,6 +22,16 @@ from qbench.cli.main import main
 
 TEXT = page("own.md")
 FILES, COMMANDS = files(TEXT), commands(TEXT)
+
+
+def photos(place: Path) -> None:
+    """Images of three classes, of odd sizes."""
+    random = np.random.default_rng(1)
+    for label in ("one", "two", "three"):
+        (place / label).mkdir(parents=True)
+        for k in range(10):
+            pixels = random.integers(0, 256, (20 + k, 31, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(place / label / f"{k}.jpg")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for part in ("train", "test"):
         images = random.integers(0, 256, (20, 32, 32, 3)).astype(np.uint8)
         np.savez(place / "FOLDER" / f"{part}.npz", images=images, labels=np.arange(20) % 10)
+    photos(place / "photos")
     project = tomllib.loads(FILES["pyproject.toml"])["project"]
     ((name, point),) = project["entry-points"]["qbench.plugins"].items()
     info = f"site/{point}-{project['version']}.dist-info"
