@@ -5,7 +5,7 @@
 
 With a commit, every variant of qbench's step is measured in this state and in that of the commit,
 interleaved on this machine. A variant has regressed if the 95 % interval of the median ratio lies
-above 1.02.
+above 1.05.
 
 Without a commit, qbench and Keras 3 are measured, and their ratios are compared with those in
 benchmarks/figures/step.json. A ratio has regressed if the lower end of its 95 % interval lies above
@@ -32,7 +32,8 @@ from step import CONTENDERS, NETWORKS, TARGETS, measure
 
 TOOLS = ("qbench", "keras")
 DRAWS = 2000
-ALLOWED = 1.02
+# The order of a graph's nodes alone moves a step by two to three percent, up and down.
+ALLOWED = 1.05
 
 
 def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
