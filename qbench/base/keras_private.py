@@ -16,6 +16,16 @@ def maker(tensor: Any) -> Any:
     return tensor._keras_history.operation
 
 
+def read_by(tensor: Any) -> list[Any]:
+    """The tensors that the call which made a symbolic tensor has read.
+
+    A layer that is called twice has several calls; its `input` is that of the first one.
+    """
+    history = tensor._keras_history
+    found: list[Any] = history.operation._inbound_nodes[history.node_index].input_tensors
+    return found
+
+
 def layers_within(layer: Any) -> list[Any]:
     """All layers inside a layer or model, at every depth, each once; without the layer itself."""
     found: list[Any] = layer._flatten_layers(include_self=False)

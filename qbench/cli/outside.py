@@ -74,9 +74,9 @@ def _written_out(text: str, override: Override, own: Collection[str], files: Fil
     if override.is_sweep_override() or not text.startswith(f"{key}="):
         return [text]
     if isinstance(value, str):
-        own = files.get(key, ())
-        if _is_outside(key, value, own) or _is_saved(key, value, own):
-            return chosen(key, value, own)
+        names = files.get(key, ())
+        if _is_outside(key, value, names) or _is_saved(key, value, names):
+            return chosen(key, value, names)
     group, _, name = key.rpartition(".")
     return [f"++{text}"] if group in own and name != "name" else [text]
 

@@ -106,6 +106,7 @@ class _Execution:
 
     def _run(self) -> None:
         self.network = network_for(self.spec.experiment, self.data)
+        self.network.start_facts()  # reads the trained weights while they are known to be there
         self.seconds["set_up"] = self.clock.lap()
         try:
             self._train()
@@ -293,9 +294,6 @@ class _Execution:
 
 
 def _changes_at_end(experiment: Experiment, trained: Scheme | None) -> bool:
-    """Whether a run differs from the network that its job has trained.
-
-    It does if phases begin after its last step, or if its scheme is another one.
-    """
+    """Whether phases begin after a run's last step, or its scheme is not the trained one."""
     last = experiment.scheme if trained else None
     return bool(tail(experiment.phases)) or last != trained

@@ -9,7 +9,7 @@ from typing import Any
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
-from qbench.base.model_names import NO_WEIGHTS, WEIGHTS_KEY
+from qbench.base.model_names import IMAGENET, NO_WEIGHTS, WEIGHTS_KEY
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset
 from qbench.engine import run_record
@@ -100,7 +100,7 @@ def bring_back(folder: Path, changes: Mapping[str, Any]) -> FinishedRun:
 def _without_file(experiment: Experiment) -> Experiment:
     """The experiment without the file that its training began with, which is not needed again."""
     begun = experiment.model.file
-    if begun is None or begun[0] != WEIGHTS_KEY:
+    if experiment.model.weights != IMAGENET and (begun is None or begun[0] != WEIGHTS_KEY):
         return experiment
     return experiment.with_values({WEIGHTS_KEY: NO_WEIGHTS})
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
-from qbench.base.keras_private import maker
+from qbench.base.keras_private import maker, read_by
 from qbench.base.reasons import reason
 
 
@@ -22,7 +22,7 @@ def head_of(model: Any) -> Any:
         op = maker(tensor)
         if isinstance(op, keras.Layer) and op.weights:
             return op
-        read = [one for one in keras.tree.flatten(op.input) if keras.utils.is_keras_tensor(one)]
+        read = read_by(tensor)
         if len(read) != 1 or isinstance(op, keras.layers.InputLayer):
             raise QbenchError(
                 f"model.head=new: its output is made by {op.name}, which reads {len(read)} tensors;"
@@ -48,7 +48,7 @@ def with_outputs(model: Any, head: Any, outputs: int) -> Any:
             f"model.head=new: its last layer with weights is {head.name} ({type(head).__name__});"
             " only a dense layer or a convolution can get another number of outputs."
         )
-    config = head.get_config() | {size: outputs}
+    config = head.get_config() | {size: outputs, "trainable": True}
 
     def renewed(layer: Any) -> Any:
         return type(head).from_config(config) if layer is head else layer
@@ -75,7 +75,7 @@ def without_softmax(model: Any) -> Any:
     """The network up to its last softmax, if this is exactly its last activation."""
     last = maker(model.outputs[0])
     if _is_softmax(last):
-        return keras.Model(model.inputs[0], last.input, name=model.name)
+        return keras.Model(model.inputs[0], read_by(model.outputs[0])[0], name=model.name)
     if _has_softmax(last):
         last.activation = keras.activations.linear
     return model

@@ -134,8 +134,9 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
             matched.append(name)
             values |= {f"{layer.place}/{key}": array for key, array in fitting.items()}
     unused = [name for name in theirs if name not in own]
+    left = bool(new) and new[0] not in theirs  # only then is the file's own head left over
     found = Start(*(file, tuple(matched), tuple(new), tuple(missing), tuple(unused)), other, values)
-    _check(found, strict, [name for name in unused if not (new and _is_head(theirs[name]))])
+    _check(found, strict, [name for name in unused if not (left and _is_head(theirs[name]))])
     return found
 
 

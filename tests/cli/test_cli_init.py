@@ -58,6 +58,8 @@ def test_what_it_says_leads_there(
         (["a", "b"], "takes one folder"),
         (["--force"], "takes one folder"),
         (["my study"], "my study is the name of the study; it may have letters, digits"),
+        (["2024"], "begins with a letter"),
+        (["null"], "no word that YAML reads as a value"),
         (["digits"], "digits is a study of qbench"),
         (["full"], "full: exists and is not an empty folder"),
         (["full/file"], "exists and is not an empty folder"),

@@ -88,6 +88,30 @@ def test_a_network_with_open_sizes_gets_those_of_the_images(tmp_path: Path) -> N
         from_file(other)
 
 
+def test_open_sizes_and_a_softmax_go_together(tmp_path: Path) -> None:
+    model = stirred(net((None, None, 1), 10))
+    end = layers.Softmax(name="end")(model.output)
+    path = saved(tmp_path, "a.keras", keras.Model(model.inputs[0], end))
+    assert np.array_equal(_loaded(path)(IMAGES), ten()(IMAGES))
+
+
+def test_a_shared_layer_behind_the_head_does_not_lead_to_the_first_layer(tmp_path: Path) -> None:
+    image, shared = keras.Input(SHAPE), layers.ReLU(name="shared")
+    x = shared(layers.Conv2D(4, 3, name="stem")(image))
+    x = shared(layers.Conv2D(10, 1, name="head")(x))
+    path = saved(tmp_path, "a.keras", keras.Model(image, layers.GlobalAveragePooling2D()(x)))
+    model = from_file(path, 7, head="new")
+    assert model.get_layer("head").filters == 7
+    assert model.get_layer("stem").filters == 4
+
+
+def test_a_new_head_is_trained_even_if_the_old_one_was_frozen(tmp_path: Path) -> None:
+    frozen = ten()
+    frozen.get_layer("logits").trainable = False
+    model = from_file(saved(tmp_path, "a.keras", frozen), 3, head="new")
+    assert model.get_layer("logits").trainable
+
+
 def test_another_number_of_classes_needs_a_new_head(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.keras", ten(end="softmax"))
     with pytest.raises(QbenchError) as error:

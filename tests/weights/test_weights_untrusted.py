@@ -286,7 +286,24 @@ def test_hdf5_leads_nowhere_else(tmp_path: Path) -> None:
     def loop(group: Any) -> None:
         group["again"] = group
 
-    assert "nested too deeply" in _refusal(_hdf5(tmp_path / "c.h5", loop))
+    assert "has /layers/conv2d/vars/again in two places" in _refusal(_hdf5(tmp_path / "c.h5", loop))
+
+
+def test_hdf5_that_would_be_read_without_end_is_refused(tmp_path: Path) -> None:
+    """Groups that double at each level, and an array that is named thousands of times."""
+
+    def doubled(group: Any) -> None:
+        for _ in range(25):
+            below = group.create_group("a")
+            group["b"] = below
+            group = below
+
+    assert "in two places, as Keras writes none" in _refusal(_hdf5(tmp_path / "a.h5", doubled))
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.attrs["layer_names"] = ["l"]
+        file["l/k"] = np.zeros(3, np.float32)
+        file["l"].attrs["weight_names"] = ["k"] * 100
+    assert "names weights of l twice" in _refusal(tmp_path / "b.h5")
 
 
 def test_hdf5_declares_no_more_than_it_may_hold(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _PLACES = {
     "data.py": "data.py",
     "study.yaml": "conf/study/STUDY.yaml",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"(?!(null|true|false|yes|no|on|off|y|n)$)[A-Za-z][A-Za-z0-9_-]*", re.I)
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if not _NAME.fullmatch(name):
         raise QbenchError(
             f"{arguments[0]}: {name} is the name of the study; it may have letters, digits, _ and"
-            " -, and begins with a letter or a digit."
+            " -, begins with a letter, and is no word that YAML reads as a value."
         )
     if name in groups()["study"]:
         raise QbenchError(f"{arguments[0]}: {name} is a study of qbench; choose another name.")

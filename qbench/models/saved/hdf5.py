@@ -68,21 +68,32 @@ def _check(file: Any, size: int) -> None:
         )
 
 
-def _datasets(group: Any, path: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every array below a group with its path; `above` are the addresses of the groups above."""
-    address = h5py.h5o.get_info(group.id).addr
-    if address in above or len(above) > _DEPTH:
+def _datasets(
+    group: Any, path: str, seen: set[int] | None = None, depth: int = 0
+) -> Iterator[tuple[str, Any]]:
+    """Every array below a group with its path; `seen` has the addresses of the visited groups."""
+    seen = set() if seen is None else seen
+    _visit(group, seen)
+    if depth > _DEPTH:
         raise QbenchError("the groups of the HDF5 file are nested too deeply.")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise QbenchError(f"the HDF5 file has a link at {path}{name}, which leads elsewhere.")
         item = group[name]
         if isinstance(item, h5py.Group):
-            yield from _datasets(item, f"{path}{name}/", (*above, address))
+            yield from _datasets(item, f"{path}{name}/", seen, depth + 1)
         elif isinstance(item, h5py.Dataset) and item.shape is not None:
             if item.external or item.is_virtual:
                 raise QbenchError(f"the data of {path}{name} are in another file.")
             yield f"{path}{name}", item
+
+
+def _visit(group: Any, seen: set[int]) -> None:
+    """Note a group. If groups could be reached twice, a small file could take years to walk."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise QbenchError(f"the HDF5 file has {group.name} in two places, as Keras writes none.")
+    seen.add(address)
 
 
 def arrays_by_place(content: bytes) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
@@ -133,12 +144,12 @@ def is_generator(array: Any) -> bool:
 
 def _array(dataset: Any) -> NDArray[Any]:
     """The values; numbers that are half as long as float32 become float32."""
+    if dataset.dtype.kind not in "fiub":
+        raise QbenchError(f"{dataset.name} holds no numbers.")
     values: NDArray[Any] = np.asarray(dataset)
     if dataset.attrs.get("dtype") == "bfloat16":
         words = values.view(np.uint16).astype(np.uint32) << 16
         return words.view(np.float32)
-    if values.dtype.kind not in "fiub":
-        raise QbenchError(f"{dataset.name} holds no numbers.")
     return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
@@ -146,8 +157,8 @@ def _legacy(file: Any) -> Stored:
     """Weights by the names of layers, as Keras 2 wrote them; Keras 3 still does for `.h5`."""
     group = file.get("model_weights", file)
     layers: dict[str, dict[str, NDArray[Any]]] = {}
-    for name in map(_text, group.attrs["layer_names"]):
-        names = [_text(one) for one in group[name].attrs["weight_names"]]
+    for name in _once(group.attrs["layer_names"], "layers"):
+        names = _once(group[name].attrs["weight_names"], f"weights of {name}")
         arrays = [_array(group[name][one]) for one in names]
         kept = [(n, a) for n, a in zip(names, arrays, strict=True) if not is_generator(a)]
         if kept:
@@ -155,6 +166,14 @@ def _legacy(file: Any) -> Stored:
     described = file.attrs.get("model_config")
     config = None if described is None else json.loads(_text(described))
     return Stored(layers, True, True, config)
+
+
+def _once(values: Any, what: str) -> list[str]:
+    """Names as texts, if each is there once: a name that is there often is read as often."""
+    names = [_text(one) for one in values]
+    if len(set(names)) < len(names):
+        raise QbenchError(f"the HDF5 file names {what} twice.")
+    return names
 
 
 def _text(value: Any) -> str:
