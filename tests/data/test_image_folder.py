@@ -366,6 +366,26 @@ def test_a_file_that_changes_while_it_is_read(
         read(photos, split=SPLIT)
 
 
+def test_an_image_that_does_not_fit_in_memory_is_not_kept_as_damaged(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, full = reader.decoded, (photos / "c1" / "4.png").read_bytes()
+
+    def decoded(content: bytes, channels: int, background: int) -> Image.Image:
+        if content == full:
+            raise MemoryError
+        return known(content, channels, background)
+
+    with monkeypatch.context() as short:
+        short.setattr(reader, "decoded", decoded)
+        with pytest.raises(QbenchError) as error:
+            read(photos, split=SPLIT, damaged="skip")
+    file = photos / "c1" / "4.png"
+    assert str(error.value) == f"{file}: an image of 8 x 6 pixels does not fit in memory."
+    data = read(photos, split=SPLIT)
+    assert sum(map(len, shown(data).values())) == 30 and not data.left_out
+
+
 def test_a_name_that_is_no_text(photos: Path) -> None:
     strange = os.fsdecode(b"c\xff")
     write(photos / strange / "x.png", noise(77))
