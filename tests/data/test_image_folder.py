@@ -222,6 +222,11 @@ def test_a_class_with_one_image_is_a_training_image(photos: Path) -> None:
     assert data.provenance == "1 class without test images: single"
 
 
+def test_one_folder_beside_classes_may_be_a_class(photos: Path) -> None:
+    write(photos / "test" / "x.png", noise(77))
+    assert read(photos, split=SPLIT).class_names == ("c0", "c1", "c2", "test")
+
+
 def test_one_test_image_is_enough(divided: Path) -> None:
     shutil.rmtree(divided / "test")
     write(divided / "test" / "c2" / "x.png", noise(77))
@@ -260,6 +265,14 @@ def _folder_beside(folder: Path) -> None:
     tree(folder / "train"), tree(folder / "test", first=50), (folder / "labels").mkdir()
 
 
+def _train_beside(folder: Path) -> None:
+    tree(folder), tree(folder / "train", first=50)
+
+
+def _parts_beside(folder: Path) -> None:
+    tree(folder / "test"), tree(folder / "valid", first=50), tree(folder / "extra", first=90)
+
+
 def _empty_class(folder: Path) -> None:
     tree(folder), (folder / "c7").mkdir()
 
@@ -273,6 +286,8 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no test": (_no_test, {}, "has train, val and no test/; add it, or divide one fol"),
     "two names": (_two_names, {}, "Test/ and testing/ are both test images; expected one of them."),
     "beside": (_folder_beside, {}, "labels beside train/ and test/; expected only train/, test"),
+    "train beside": (_train_beside, {"split": SPLIT}, "train beside c0, c1, c2 may be parts of the"),
+    "parts beside": (_parts_beside, {"split": SPLIT}, "test, valid beside extra may be parts of t"),
     "both": (lambda folder: (tree(folder / "train"), tree(folder / "test")), {"split": SPLIT},
              "has test, train, and data.split divides one tree of class folders; leave data.spl"),
     "empty class": (_empty_class, {"split": SPLIT}, "1 of 4 class folders without an image (c7)"),
