@@ -135,6 +135,13 @@ def test_hidden_files_and_folders_are_ignored(photos: Path) -> None:
     assert read(photos, split=SPLIT).hash == known
 
 
+@pytest.mark.parametrize("name", ["plain", "a.b", "1.0"])
+def test_a_name_without_a_known_ending_says_no_format(photos: Path, name: str) -> None:
+    known = read(photos, split=SPLIT).hash
+    (photos / "c1" / "3.png").rename(photos / "c1" / name)
+    assert read(photos, split=SPLIT).hash == known
+
+
 def test_folders_in_a_class_and_links_to_folders(photos: Path, tmp_path: Path) -> None:
     write(photos / "c0" / "more" / "deep" / "x.png", noise(77))
     (photos / "c3").symlink_to(tree(tmp_path / "elsewhere", classes=1, first=500) / "c0")

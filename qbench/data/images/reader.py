@@ -127,14 +127,14 @@ class _Reader:
             self.problems.add("two classes", self._name(number), f"as {self._name(same)}")
 
     def _is_image(self, number: int, content: Content) -> bool:
-        """Whether a file is an image of the format that its name says."""
+        """Whether a file is an image, and no name says another of the formats."""
         name, said = self._name(number), FORMAT_OF.get(self.found.files[number].suffix.lower())
         if content.problem:
             self.problems.add(content.problem, name, content.detail)
         elif content.format not in FORMATS:
             holds = f"holds {content.format}" if content.format else ""
             self.problems.add("no image", name, holds)
-        elif content.format != said:
+        elif said is not None and content.format != said:
             self.problems.add("misnamed", name, f"holds {content.format}")
         else:
             return True
