@@ -142,6 +142,11 @@ def test_a_name_without_a_known_ending_says_no_format(photos: Path, name: str) -
     assert read(photos, split=SPLIT).hash == known
 
 
+def test_a_link_to_itself_beside_class_folders_is_no_class(photos: Path) -> None:
+    (photos / "self").symlink_to("self")
+    assert read(photos, split=SPLIT).class_names == ("c0", "c1", "c2")
+
+
 def test_folders_in_a_class_and_links_to_folders(photos: Path, tmp_path: Path) -> None:
     write(photos / "c0" / "more" / "deep" / "x.png", noise(77))
     (photos / "c3").symlink_to(tree(tmp_path / "elsewhere", classes=1, first=500) / "c0")

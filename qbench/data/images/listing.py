@@ -219,7 +219,7 @@ def _inside(folder: Path, where: str) -> tuple[list[Path], list[Path]]:
         for entry in sorted(os.scandir(folder), key=lambda one: one.name):
             if is_ignored(entry.name):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(folder / entry.name)
             elif Path(entry.name).suffix.lower() in FORMAT_OF:
                 images.append(folder / entry.name)
@@ -264,7 +264,7 @@ def _files_below(result: Listed, top: Path) -> Iterator[Path]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself; reading it says so
+    except OSError:  # a link to itself
         return False
 
 
