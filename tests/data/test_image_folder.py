@@ -298,7 +298,7 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no test": (_no_test, {}, "has train, val and no test/; add it, or divide one fol"),
     "two names": (_two_names, {}, "Test/ and testing/ are both test images; expected one of them."),
     "beside": (_folder_beside, {}, "labels beside train/ and test/; expected only train/, test"),
-    "train beside": (_train_beside, {"split": SPLIT}, "train beside c0, c1, c2 may be parts of the"),
+    "train beside": (_train_beside, {"split": SPLIT}, "train beside c0, c1, c2 may be parts of t"),
     "parts beside": (_parts_beside, {"split": SPLIT}, "test, valid beside extra may be parts of t"),
     "both": (lambda folder: (tree(folder / "train"), tree(folder / "test")), {"split": SPLIT},
              "has test, train, and data.split divides one tree of class folders; leave data.spl"),
