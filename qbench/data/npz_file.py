@@ -183,20 +183,47 @@ def _read(where: str, path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
 def _named(
     where: str, labels: list[NDArray[Any]], headers: dict[str, Any], path: Path
 ) -> tuple[tuple[str, ...], list[NDArray[Any]]]:
-    """The names of the classes, and labels as numbers; texts become numbers in their order."""
-    if _CLASS_NAMES in headers:
-        (names,) = _read(where, path, [_CLASS_NAMES])
-        return tuple(one_line(str(name)) for name in names.reshape(-1)), labels
+    """The names of the classes, and labels as numbers.
+
+    Texts become numbers by `class_names`, or in their own order if there are no such names.
+    """
+    given = _CLASS_NAMES in headers
+    names = np.array([])
+    if given:
+        names = _as_text(where, _read(where, path, [_CLASS_NAMES])[0])
     if not all(array.dtype.kind in _TEXT for array in labels):
-        return (), labels
-    texts = [array.reshape(-1).astype(str) for array in labels]
-    names = np.unique(texts[0])
+        return tuple(one_line(str(name)) for name in names), labels
+    texts = [_as_text(where, array) for array in labels]
+    if not given:
+        names = np.unique(texts[0])
+    numbers = {name: number for number, name in enumerate(names.tolist())}
+    if len(numbers) < len(names):
+        raise QbenchError(
+            f"{where}: {_CLASS_NAMES} names a class twice, and the labels are texts; expected"
+            " different names."
+        )
     for array in texts:
-        strange = sorted(set(array.tolist()) - set(names.tolist()))
+        strange = sorted(set(array.tolist()) - set(numbers))
+        if strange and given:
+            raise QbenchError(
+                f"{where}: the label {some(strange)} is not in {_CLASS_NAMES}; expected"
+                f" {some(numbers)}."
+            )
         if strange:
             raise QbenchError(f"{where}: no training image has the label {some(strange)}.")
-    found = [np.searchsorted(names, array) for array in texts]
+    found = [np.array([numbers[text] for text in array.tolist()], np.int64) for array in texts]
     return tuple(one_line(str(name)) for name in names), found
+
+
+def _as_text(where: str, array: NDArray[Any]) -> NDArray[np.str_]:
+    """The values (N,) as texts; bytes are UTF-8."""
+    flat = array.reshape(-1)
+    try:
+        return np.char.decode(flat, "utf-8") if flat.dtype.kind == "S" else flat.astype(str)
+    except UnicodeDecodeError as error:
+        raise QbenchError(
+            f"{where}: class names or labels are bytes that are no UTF-8; expected texts."
+        ) from error
 
 
 def _count(where: str, labels: list[NDArray[Any]]) -> int:

@@ -135,6 +135,18 @@ def test_hidden_files_and_folders_are_ignored(photos: Path) -> None:
     assert read(photos, split=SPLIT).hash == known
 
 
+@pytest.mark.parametrize("name", ["plain", "a.b", "1.0"])
+def test_a_name_without_a_known_ending_says_no_format(photos: Path, name: str) -> None:
+    known = read(photos, split=SPLIT).hash
+    (photos / "c1" / "3.png").rename(photos / "c1" / name)
+    assert read(photos, split=SPLIT).hash == known
+
+
+def test_a_link_to_itself_beside_class_folders_is_no_class(photos: Path) -> None:
+    (photos / "self").symlink_to("self")
+    assert read(photos, split=SPLIT).class_names == ("c0", "c1", "c2")
+
+
 def test_folders_in_a_class_and_links_to_folders(photos: Path, tmp_path: Path) -> None:
     write(photos / "c0" / "more" / "deep" / "x.png", noise(77))
     (photos / "c3").symlink_to(tree(tmp_path / "elsewhere", classes=1, first=500) / "c0")
@@ -222,6 +234,11 @@ def test_a_class_with_one_image_is_a_training_image(photos: Path) -> None:
     assert data.provenance == "1 class without test images: single"
 
 
+def test_one_folder_beside_classes_may_be_a_class(photos: Path) -> None:
+    write(photos / "test" / "x.png", noise(77))
+    assert read(photos, split=SPLIT).class_names == ("c0", "c1", "c2", "test")
+
+
 def test_one_test_image_is_enough(divided: Path) -> None:
     shutil.rmtree(divided / "test")
     write(divided / "test" / "c2" / "x.png", noise(77))
@@ -260,6 +277,14 @@ def _folder_beside(folder: Path) -> None:
     tree(folder / "train"), tree(folder / "test", first=50), (folder / "labels").mkdir()
 
 
+def _train_beside(folder: Path) -> None:
+    tree(folder), tree(folder / "train", first=50)
+
+
+def _parts_beside(folder: Path) -> None:
+    tree(folder / "test"), tree(folder / "valid", first=50), tree(folder / "extra", first=90)
+
+
 def _empty_class(folder: Path) -> None:
     tree(folder), (folder / "c7").mkdir()
 
@@ -273,6 +298,8 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no test": (_no_test, {}, "has train, val and no test/; add it, or divide one fol"),
     "two names": (_two_names, {}, "Test/ and testing/ are both test images; expected one of them."),
     "beside": (_folder_beside, {}, "labels beside train/ and test/; expected only train/, test"),
+    "train beside": (_train_beside, {"split": SPLIT}, "train beside c0, c1, c2 may be parts of t"),
+    "parts beside": (_parts_beside, {"split": SPLIT}, "test, valid beside extra may be parts of t"),
     "both": (lambda folder: (tree(folder / "train"), tree(folder / "test")), {"split": SPLIT},
              "has test, train, and data.split divides one tree of class folders; leave data.spl"),
     "empty class": (_empty_class, {"split": SPLIT}, "1 of 4 class folders without an image (c7)"),
@@ -364,6 +391,26 @@ def test_a_file_that_changes_while_it_is_read(
     monkeypatch.setattr(reader, "contents", then_changed)
     with pytest.raises(QbenchError, match=r"3\.png: was changed while it was read; start again"):
         read(photos, split=SPLIT)
+
+
+def test_an_image_that_does_not_fit_in_memory_is_not_kept_as_damaged(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, full = reader.decoded, (photos / "c1" / "4.png").read_bytes()
+
+    def decoded(content: bytes, channels: int, background: int) -> Image.Image:
+        if content == full:
+            raise MemoryError
+        return known(content, channels, background)
+
+    with monkeypatch.context() as short:
+        short.setattr(reader, "decoded", decoded)
+        with pytest.raises(QbenchError) as error:
+            read(photos, split=SPLIT, damaged="skip")
+    file = photos / "c1" / "4.png"
+    assert str(error.value) == f"{file}: an image of 8 x 6 pixels does not fit in memory."
+    data = read(photos, split=SPLIT)
+    assert sum(map(len, shown(data).values())) == 30 and not data.left_out
 
 
 def test_a_name_that_is_no_text(photos: Path) -> None:

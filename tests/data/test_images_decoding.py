@@ -167,6 +167,20 @@ def test_too_many_pixels_are_refused_from_the_header(
         decoded(png((side, side, 8, 0), b"\0"), 3, 0)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading")])
+def test_a_full_memory_is_no_damage(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(image: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fails)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.getexif", fails)
+    content = saved(noise(0), "PNG")
+    with pytest.raises(MemoryError):
+        decoded(content, 3, 0)
+    with pytest.raises(MemoryError):
+        size_of(content)
+
+
 def test_another_format_is_never_opened() -> None:
     content = saved(noise(0), "TIFF")
     with pytest.raises(Undecodable, match=r"^damaged: cannot identify"):

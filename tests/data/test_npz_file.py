@@ -81,6 +81,24 @@ def test_forms_of_images_and_labels(tmp_path: Path) -> None:
     assert read(tmp_path, PARTS | {"class_names": words}).class_names == tuple(words)
 
 
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_texts_are_numbered_by_class_names(kind: str, tmp_path: Path) -> None:
+    words = np.array(["cat", "dog", "a bird"]).astype(kind)
+    named = read(tmp_path, PARTS | {"class_names": words})
+    assert named.class_names == ("cat", "dog", "a bird")
+    texts = {"y_train": words[LABELS[:6]], "y_test": words[LABELS[6:9]]}
+    data = read(tmp_path, PARTS | texts | {"class_names": words})
+    assert data.test_labels.tolist() == LABELS[6:9].tolist()
+    assert (data.class_names, data.hash) == (named.class_names, named.hash)
+
+
+def test_bytes_are_utf_8(tmp_path: Path) -> None:
+    words = np.array([word.encode() for word in ("käfer", "dog", "a bird")])
+    assert read(tmp_path, PARTS | {"class_names": words}).class_names[0] == "käfer"
+    np.savez(tmp_path / "data.npz", **PARTS, class_names=np.array([b"\xff", b"b", b"c"]))
+    assert refused(tmp_path).endswith("labels are bytes that are no UTF-8; expected texts.")
+
+
 def test_a_plan_reads_no_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(tmp_path, PARTS)
     load.cache_clear()
@@ -101,6 +119,12 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "flat": (PARTS | {"x_train": IMAGES.reshape(12, -1)}, {}, "the images x_train have the sh"),
     "objects": (PARTS | {"y_test": np.array([{}, []], object)}, {}, "the array y_test.npy holds"),
     "dates": (PARTS | {"y_test": np.array(["2020-01-01"], "M8[D]")}, {}, "the labels are int64 of"),
+    "no class": (PARTS | {"y_train": np.array(list("abcabc")), "y_test": np.array(list("abx")),
+                          "class_names": np.array(list("abc"))},
+                 {}, "the label x is not in class_names; expected a, b, c."),
+    "equal classes": (PARTS | {"y_train": np.array(list("abcabc")), "y_test": np.array(list("abc")),
+                               "class_names": np.array(list("abca"))},
+                      {}, "class_names names a class twice, and the labels are texts; expected"),
     "a new text": (PARTS | {"y_train": np.array(list("abcabc")), "y_test": np.array(list("abx"))},
                    {},
                    "no training image has the label x."),

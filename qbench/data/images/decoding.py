@@ -24,6 +24,7 @@ LARGEST = 2 * 89_478_485
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 _ROTATED = (5, 6, 7, 8)  # orientations of EXIF that exchange width and height
 _ORIENTATION = 0x0112
+_NO_MEMORY = "out of memory"
 
 
 @contextmanager
@@ -47,6 +48,7 @@ def decoded(content: bytes, channels: int, background: int) -> Image.Image:
 
     Raises:
         Undecodable: its argument is a kind of problem, a colon and what is wrong.
+        MemoryError: there is too little memory; this says nothing about the file.
     """
     try:
         image = _opened(content)
@@ -54,23 +56,29 @@ def decoded(content: bytes, channels: int, background: int) -> Image.Image:
         image = ImageOps.exif_transpose(image)
         image = _on_background(_eight_bits(image, background), background)
         return image.convert("RGB" if channels == 3 else "L")
-    except Undecodable:
+    except (Undecodable, MemoryError):
         raise
     except Exception as error:  # Pillow raises errors of many types for damaged files
-        raise Undecodable(f"damaged: {_said(error)}") from error
+        raise _wrong(error) from error
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Width and height of the upright image, from the header; Undecodable as `decoded`."""
+    """Width and height of the upright image, from the header; raises what `decoded` raises."""
     try:
         image = _opened(content)
         width, height = image.size
         rotated = image.getexif().get(_ORIENTATION) in _ROTATED
-    except Undecodable:
+    except (Undecodable, MemoryError):
         raise
     except Exception as error:
-        raise Undecodable(f"damaged: {_said(error)}") from error
+        raise _wrong(error) from error
     return (height, width) if rotated else (width, height)
+
+
+def _wrong(error: Exception) -> Exception:
+    """What an error of Pillow says; some of its decoders say that memory is full as an OSError."""
+    said = _said(error)
+    return MemoryError(said) if _NO_MEMORY in said else Undecodable(f"damaged: {said}")
 
 
 def _opened(content: bytes) -> Image.Image:

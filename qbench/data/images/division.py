@@ -1,7 +1,7 @@
 """Divides the files of one tree into training, validation and test images by their content.
 
-The content of a file decides about its part, so equal files are always in the same part, and a
-renamed file stays in its part. Each class is divided by itself.
+The content of a file gives its rank in its class, and the rank decides about its part. So equal
+files are always in the same part, and a renamed file stays in its part, but more files can move it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def divided(
 
     The contents of a class are put in the order of `drawn`; the first ones are test images, the
     next ones validation images, the others training images. The sizes follow from the method of
-    largest remainders over the classes, so each class gives its exact share, rounded up or down;
-    but one content of each class always is a training image.
+    largest remainders over the classes, so each class gives its share of test images and of
+    validation images, rounded up or down; but one content of each class always is a training image.
 
     Args:
         contents: (N,) different contents.

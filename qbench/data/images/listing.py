@@ -148,7 +148,10 @@ def _of_parts(folder: Path, where: str, parts: dict[int, Path]) -> Listed:
 
 
 def _parts(where: str, folders: list[Path]) -> dict[int, Path]:
-    """The folders of the parts; empty if these are folders of classes."""
+    """The folders of the parts; empty if these are folders of classes.
+
+    One folder such as `test/` beside others may be a class.
+    """
     found: dict[int, Path] = {}
     others = []
     for path in folders:
@@ -169,6 +172,12 @@ def _parts(where: str, folders: list[Path]) -> dict[int, Path]:
                 " expected only train/, test/ and validation/ there."
             )
         return found
+    if others and (TRAIN in found or len(found) > 1):
+        raise QbenchError(
+            f"{where}: {some(path.name for path in found.values())} beside {some(others)} may be"
+            " parts of the data or classes; for parts expected only train/, test/ and validation/"
+            " there, for classes other names (or data=csv with a table of files and labels)."
+        )
     if found and not others:
         missing = "test" if TRAIN in found else "train"
         one = found.get(TRAIN) or next(iter(found.values()))
@@ -210,7 +219,7 @@ def _inside(folder: Path, where: str) -> tuple[list[Path], list[Path]]:
         for entry in sorted(os.scandir(folder), key=lambda one: one.name):
             if is_ignored(entry.name):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(folder / entry.name)
             elif Path(entry.name).suffix.lower() in FORMAT_OF:
                 images.append(folder / entry.name)
@@ -255,7 +264,7 @@ def _files_below(result: Listed, top: Path) -> Iterator[Path]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself; reading it says so
+    except OSError:  # a link to itself
         return False
 
 

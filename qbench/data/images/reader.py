@@ -19,7 +19,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line
 from qbench.data.cache import cached
 from qbench.data.images.contents import FORMATS, Content, contents
-from qbench.data.images.decoding import decoded, quietly
+from qbench.data.images.decoding import decoded, quietly, size_of
 from qbench.data.images.division import TEST, TRAIN, VALIDATION, divided, drawn
 from qbench.data.images.listing import FORMAT_OF, Listed
 from qbench.data.images.options import Options
@@ -127,14 +127,14 @@ class _Reader:
             self.problems.add("two classes", self._name(number), f"as {self._name(same)}")
 
     def _is_image(self, number: int, content: Content) -> bool:
-        """Whether a file is an image of the format that its name says."""
+        """Whether a file is an image, and no name says another of the formats."""
         name, said = self._name(number), FORMAT_OF.get(self.found.files[number].suffix.lower())
         if content.problem:
             self.problems.add(content.problem, name, content.detail)
         elif content.format not in FORMATS:
             holds = f"holds {content.format}" if content.format else ""
             self.problems.add("no image", name, holds)
-        elif content.format != said:
+        elif said is not None and content.format != said:
             self.problems.add("misnamed", name, f"holds {content.format}")
         else:
             return True
@@ -162,14 +162,21 @@ class _Reader:
         options, files, (height, width) = self.options, self.found.files, self.shape[:2]
 
         def decode(index: int) -> NDArray[np.uint8]:
-            content = _content(files[usable[names[index]].numbers[0]], names[index])
-            image = decoded(content, self.shape[2], options.background)
-            if options.resolution is not None:
-                side, fit, method = options.resolution, options.fit, options.resize
-                image = resized(image, side, fit, method, options.background)
-            elif image.size != (width, height):
-                raise _OtherSize
-            return as_array(image)
+            file = files[usable[names[index]].numbers[0]]
+            content = _content(file, names[index])
+            try:
+                image = decoded(content, self.shape[2], options.background)
+                if options.resolution is not None:
+                    side, fit, method = options.resolution, options.fit, options.resize
+                    image = resized(image, side, fit, method, options.background)
+                elif image.size != (width, height):
+                    raise _OtherSize
+                return as_array(image)
+            except MemoryError as error:  # the file may be good: nothing of it is kept
+                wide, high = size_of(content)
+                raise QbenchError(
+                    f"{file}: an image of {wide:,} x {high:,} pixels does not fit in memory."
+                ) from error
 
         with quietly():
             try:

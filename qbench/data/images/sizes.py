@@ -47,6 +47,8 @@ def _size(file: Path) -> tuple[int, int] | None:
         return size_of(file.read_bytes()) if usable else None
     except (OSError, Undecodable):
         return None
+    except MemoryError as error:
+        raise QbenchError(f"{file}: does not fit in memory.") from error
 
 
 def _proposed(sides: list[int]) -> int:
