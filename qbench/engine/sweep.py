@@ -228,7 +228,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
+        "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
         "runs": layout.runs_seen_from(folder, root),

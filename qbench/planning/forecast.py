@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qbench.planning.crossed import crossed
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
+from qbench.statistics.aliases import table
 from qbench.storage import layout, records
 
+ALIASES = (
+    "aliases (the runs show only the sum of the effects in a line; interactions of three or more"
+    " factors are left out):"
+)
 _MANY = 60  # the text shows at most this many lines of a list
 
 
@@ -31,11 +37,11 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
     Returns:
         `runs`, `derived` (runs that are computed from other runs, without steps) and
-        `not_applicable` (rows), `segments` of the tree (steps and users),
-        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
-        each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
-        batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
-        are unknown.
+        `not_applicable` (rows), `aliases` (the lines of a fraction's alias table), `segments` of
+        the tree (steps and users), `steps_unshared`, `steps_shared`, `ratio` (shared / unshared),
+        `batches` (number of jobs in each), `steps_elapsed` (steps from start to end on the workers,
+        with a barrier between batches), `critical_path` (steps), and `seconds` and `disk_bytes`,
+        which are None if they are unknown.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -65,6 +71,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
+        "aliases": _aliases(plan),
         "segments": [_segment(segment) for segment in tree.segments],
         "steps_unshared": unshared,
         "steps_shared": tree.steps_shared,
@@ -77,6 +84,14 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
     }
+
+
+def _aliases(plan: Plan) -> list[str]:
+    """The lines of the alias table; none if the design is no fraction."""
+    if plan.settings.design.resolution is None:
+        return []
+    found = crossed(plan.levels, [row.changes for row in plan.rows])
+    return table(found.combinations, found.names)
 
 
 def _apart(plan: Plan) -> list[str] | None:
@@ -134,6 +149,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         for row in facts["not_applicable"]
     ]
     yield from _cut(lines)
+    if facts["aliases"]:
+        yield ""
+        yield ALIASES
+        yield from (f"  {line}" for line in facts["aliases"])
     yield ""
     yield "segments (steps, in how many runs):"
     yield from _cut(_tree_lines(facts))

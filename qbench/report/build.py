@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.base.plain import one_line
-from qbench.report import deployed, extras, figures, heatmap, latency, tables
+from qbench.report import deployed, extras, figures, heatmap, interactions, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
@@ -85,7 +85,8 @@ def build_report(folder: Path) -> Report:
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    return [*figures.NAMES, latency.name(sweep.metric), deployed.NAME, heatmap.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME]
+    return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
