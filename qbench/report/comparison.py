@@ -12,7 +12,8 @@ from qbench.base.errors import QbenchError
 from qbench.report.collect import Sweep
 from qbench.report.deployed import PATH
 from qbench.report.values import capital, unit_of_differences
-from qbench.statistics.comparison import DUNNETT, PAIRED, Comparison, compare
+from qbench.statistics.comparison import Comparison, compare
+from qbench.statistics.methods import DUNNETT, PAIRED
 from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, seeds_in_words
 from qbench.tasks.metric import Metric

@@ -9,7 +9,8 @@ from qbench.report.collect import Sweep
 from qbench.report.comparison import Comparisons, cells, run_values
 from qbench.report.page import Section
 from qbench.report.texts import Lines
-from qbench.statistics.comparison import FEW, Comparison
+from qbench.statistics.comparison import Comparison
+from qbench.statistics.methods import FEW
 
 
 def every_seed(sweep: Sweep, made: Comparisons) -> list[Section]:

@@ -31,8 +31,8 @@ ALL_TAKEN = (
     "agreement, configuration, derived, difference, difference_high, difference_low, error, export,"
     " export_note, interval, largest_difference, mean_difference, members, n_deployed, n_seeds,"
     " quantized, run, seconds, seed, status, steps_float, steps_quantized, verdict, what ends in"
-    " _std or _mb, and what starts with float_ or deployed_ or xnnpack_ or builtin_ or reference_ or"
-    " validation_."
+    " _std or _mb, and what starts with float_ or deployed_ or xnnpack_ or builtin_ or reference_"
+    " or validation_."
 )
 
 
