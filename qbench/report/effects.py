@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from qbench.base.errors import QbenchError
 from qbench.planning.crossed import Crossed, crossed
-from qbench.planning.stats import DEFAULT_STATS
 from qbench.report import values
 from qbench.report.collect import Sweep
+from qbench.report.comparison import compared_as, run_values
 from qbench.report.texts import Lines, counted
 from qbench.statistics import aliases, factorial
 from qbench.statistics.aliases import Cell
-from qbench.statistics.comparison import FEW
 from qbench.statistics.factorial import Effect, Effects
+from qbench.statistics.methods import FEW
+from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, Wording, of_interval
 from qbench.tasks.metric import Metric
 
@@ -32,7 +32,7 @@ _OF_INTERACTIONS = {
     Verdict.EQUIVALENT: "none above margin",
 }
 
-Values = dict[Cell, dict[int, float]]
+Values = dict[Cell, dict[Seed, float]]
 
 
 @dataclass(frozen=True)
@@ -68,33 +68,19 @@ def analyse(sweep: Sweep) -> Analysis | None:
     found: Values = {}
     for cell, row in zip(design.cells, rows, strict=True):
         if cell is not None:
-            found.setdefault(cell, _by_seed(sweep, row))
+            found.setdefault(cell, run_values(sweep, row, deployed=False))
     if not design.has_crossings or not any(found.values()):
         return None
-    metric = sweep.metric
-    margin = DEFAULT_STATS.with_values(sweep.manifest.get("stats", {})).margin
-    unit = values.unit_of_differences(metric)
-    wording = Wording(margin, metric.higher_is_better, metric.digits, unit)
+    asked = compared_as(sweep)
+    resolution = asked.pop("resolution")
     effects, refused = None, ""
     try:
         counts = [len(own) for own in design.levels.values()]
-        effects = factorial.effects(counts, found, resolution=_resolution(sweep))
+        effects = factorial.effects(counts, found, resolution=resolution)
     except QbenchError as error:
         refused = str(error)
-    return Analysis(design, metric, wording, found, effects, refused, "resolution" in told)
-
-
-def _resolution(sweep: Sweep) -> float:
-    """The smallest step of the first metric: one test image, if it is a share of them."""
-    images = [record["data"]["test_images"] for record in sweep.finished]
-    return 100.0 / max(images) if sweep.metric.unit == "%" else 0.0
-
-
-def _by_seed(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:
-    """The first metric of a row's runs that have a value, by seed."""
-    found = {run["seed"]: sweep.records.get(run["id"]) for run in row["runs"]}
-    name = sweep.metric.name
-    return {s: r["metrics"][name] for s, r in found.items() if r and r["metrics"]}
+    fraction = "resolution" in told
+    return Analysis(design, sweep.metric, Wording(**asked), found, effects, refused, fraction)
 
 
 def title(metric: Metric) -> str:
