@@ -138,7 +138,9 @@ def tables(found: Analysis) -> list[tuple[str, Lines]]:
     if found.effects is None:
         return []
     shown = []
-    for heading, size in (("Main effects", 1), ("Interactions of two factors", 2)):
+    seeds = len(found.effects.seeds)
+    over = f"{counted(seeds, 'seed')}{', which gives no intervals' if seeds == 1 else ''}"
+    for heading, size in ((f"Main effects ({over})", 1), ("Interactions of two factors", 2)):
         lines = [_line(one, found) for one in found.effects.effects if len(one.parts) == size]
         if 0 < len(lines) <= _MOST:
             shown.append((heading, [_HEAD, *lines]))

@@ -6,9 +6,9 @@ the interactions of two factors. Each effect is a linear combination of its coef
 Intervals come in two kinds, both with Bonferroni's inequality over all effects. `low` and `high`
 use the spread of the effect over the seeds: least squares for each seed alone, then Student's t.
 `pooled` is the usual interval of least squares. Its one spread, that of the residuals, belongs to
-every effect only if the runs of a seed are independent and equally noisy. Runs that share their
-float steps are not: with such steps twice as noisy as the rest, a fifth to a third of all tables
-without any effect show one.
+every effect only if the runs of a seed are independent. Runs that share their float steps are not:
+with such steps as noisy as the rest, 10 to 17 % of tables without any effect show one; if they are
+three times noisier, 20 to 36 % (benchmarks/effects_coverage.py).
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     one = _analysis(tmp_path / "one", seeds=1)
     assert "One seed gives no interval" in explained(one)
     assert set(frame(one)["verdict"]) == {"no interval"}
+    assert tables(one)[0][0] == "Main effects (1 seed, which gives no intervals)"
     lost = {"quant.bits=4": ["ok", "ok", "failed"]}
     fewer = _analysis(tmp_path / "fewer", seeds=3, statuses=lost)
     assert "Left out, because combinations lack a value: seed 2." in explained(fewer)
