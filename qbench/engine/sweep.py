@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.engine import run_record
+from qbench.engine import imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
@@ -70,7 +71,8 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
-    resolved = resolve(plan, device_kind(settings))
+    worker = partial(worker_for, settings.base, settings.engine.isolate)
+    resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
     write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
     store.forget_failures()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import NEW
 from qbench.base.outside import GivenFile, given_file
-from qbench.models.fitting import OwnLayer, own_layers
+from qbench.models.fitting import OwnLayer, affine_in, own_layers
 from qbench.models.head import head_of
 from qbench.models.saved import Stored, read
 from qbench.models.saved.stored import Arrays
@@ -36,6 +36,9 @@ class Start:
             head may be among them.
         other: by layer that both have, the different shapes, as text.
         values: the arrays of the matched layers, by place in Keras' file of the network.
+        by_position: matched layers of which the file does not say whether an array is gamma or
+            beta.
+        frozen: layers that begin with new weights and are not trained.
     """
 
     file: GivenFile
@@ -45,6 +48,8 @@ class Start:
     unused: tuple[str, ...]
     other: Mapping[str, str]
     values: Mapping[str, NDArray[Any]]
+    by_position: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -56,6 +61,11 @@ class Start:
             ("not in the file", self.missing),
             ("of another shape", [f"{name} ({why})" for name, why in self.other.items()]),
             ("in the file alone", self.unused),
+            (
+                "gamma or beta, which the file does not say, taken as in the network",
+                self.by_position,
+            ),
+            ("frozen, but begins with new weights", self.frozen),
         ):
             found += [f"  {what}: {_listed(names)}"] if names else []
         return found
@@ -69,6 +79,7 @@ class Start:
             "missing": list(self.missing),
             "other_shape": dict(self.other),
             "unused": list(self.unused),
+            **({"by_position": list(self.by_position)} if self.by_position else {}),
         }
 
     def load_into(self, model: Any) -> None:
@@ -114,18 +125,18 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
     """
     own = own_layers(model)
     new = [head_of(model).name] if head == NEW else []
-    theirs = _opened(own, stored) if stored.named else _by_place(own, stored, file)
+    needed = {name: layer for name, layer in own.items() if name not in new}
+    theirs = _opened(needed, stored, file) if stored.named else _by_place(own, stored, file)
+    affine = affine_in(stored.config)
     matched: list[str] = []
     missing: list[str] = []
     other: dict[str, str] = {}
     values: dict[str, NDArray[Any]] = {}
-    for name, layer in own.items():
-        if name in new:
-            continue
+    for name, layer in needed.items():
         if name not in theirs:
             missing.append(name)
             continue
-        fitting = layer.fitting(theirs[name], stored.legacy)
+        fitting = layer.fitting(theirs[name], stored.legacy, affine.get(name))
         if isinstance(fitting, str):
             other[name] = fitting
         else:
@@ -133,7 +144,12 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
             values |= {f"{layer.place}/{key}": array for key, array in fitting.items()}
     unused = [name for name in theirs if name not in own]
     left = bool(new) and new[0] not in theirs  # only then is the file's own head left over
-    found = Start(*(file, tuple(matched), tuple(new), tuple(missing), tuple(unused)), other, values)
+    unsaid = () if stored.legacy else (name for name in matched if name not in affine)
+    found = Start(
+        *(file, tuple(matched), tuple(new), tuple(missing), tuple(unused), other, values),
+        by_position=tuple(name for name in unsaid if own[name].is_ambiguous),
+        frozen=tuple(name for name in (*missing, *other) if not own[name].trainable),
+    )
     _check(found, strict, [name for name in unused if not (left and _is_head(theirs[name]))])
     return found
 
@@ -163,11 +179,29 @@ def _is_head(arrays: Arrays) -> bool:
     return kernel.ndim in (2, 4) and [one.shape for one in rest] in ([], [kernel.shape[-1:]])
 
 
-def _opened(own: Mapping[str, OwnLayer], stored: Stored) -> Mapping[str, Arrays]:
-    """The layers of a file; a model inside its model gives its layers, as it is flat here."""
-    found: dict[str, Arrays] = {}
+def _opened(
+    needed: Mapping[str, OwnLayer], stored: Stored, file: GivenFile
+) -> Mapping[str, Arrays]:
+    """The layers of a file; a model inside its model gives its layers, as it is flat here.
+
+    Layers with one name in several models have their paths for names.
+    """
+    places: dict[str, dict[str, Arrays]] = {}
     for name, arrays in stored.layers.items():
-        found |= {name: arrays} if name in own else stored.inside.get(name, {name: arrays})
+        inside = {} if name in needed else stored.inside.get(name, {})
+        for path, inner in inside.items():
+            places.setdefault(path.rpartition("/")[2], {})[path] = inner
+        if not inside:
+            places.setdefault(name, {})[name] = arrays
+    found: dict[str, Arrays] = {}
+    for name, paths in places.items():
+        if len(paths) > 1 and name in needed:
+            raise QbenchError(
+                f"{file.shown}: {len(paths)} of its layers have the name {name} ({_listed(paths)}),"
+                f" and the network has one {name}; give each layer in the file's models a name of"
+                " its own."
+            )
+        found |= paths if len(paths) > 1 else {name: next(iter(paths.values()))}
     return found
 
 
