@@ -163,7 +163,7 @@ def test_want_of_memory_or_disk_is_no_refusal(exported, monkeypatch, error):
 def _tiny_logits(shape, classes):
     image = keras.Input(shape)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(image))
-    return keras.Model(image, keras.layers.Rescaling(1e-8)(keras.layers.Dense(classes)(x)))
+    return keras.Model(image, keras.layers.Rescaling(1e-10)(keras.layers.Dense(classes)(x)))
 
 
 def test_tiny_logits_before_training_are_no_fault():

@@ -68,10 +68,11 @@ def check_code_free(config: Any) -> None:
 def _check_work(found: dict[str, Any]) -> None:
     """Check what a layer or an operation would do when it is built or called."""
     name, arguments = found["class_name"], found.get("config")
-    for key in _SWITCHES if isinstance(arguments, dict) else ():
-        if arguments.get(key):
+    given = arguments if isinstance(arguments, dict) else {}
+    for key in _SWITCHES:
+        if given.get(key):
             raise QbenchError(
-                f"its network has a layer ({name}) with {key}={arguments[key]}, which is not for"
+                f"its network has a layer ({name}) with {key}={given[key]}, which is not for"
                 " images; leave that out."
             )
     # Keras computes at once what reads no tensor of the network.
