@@ -254,9 +254,12 @@ def _normalized(**given: bool) -> Any:
     return keras.Model(image, layers.Dense(10, name="logits")(layers.Flatten()(x)))
 
 
-@pytest.mark.parametrize("kind", ["a.keras", "a.h5"])
+@pytest.mark.parametrize("kind", ["a.keras", "a.h5", "without description.h5"])
 def test_a_scale_is_no_offset(tmp_path: Path, kind: str) -> None:
     path = saved(tmp_path, kind, stirred(_normalized(center=False)))
+    if kind.startswith("without"):
+        with h5py.File(path, "r+") as file:
+            del file.attrs["model_config"]
     said = _refusal(_normalized(scale=False), path)
     assert "of another shape: norm (gamma in the file, beta in the network)" in said
     start = _start(_normalized(center=False), path)
