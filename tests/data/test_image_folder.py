@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from PIL import Image
 
 from qbench.base.errors import QbenchError
 from qbench.data import DataChoice, source_of
-from qbench.data.images import reader
+from qbench.data.images import contents, decoding, reader
+from qbench.data.images.budget import Budget
 from qbench.data.rows import Rows
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -137,3 +141,29 @@ def test_pixels_are_those_of_the_settings(photos: Path) -> None:
     image = Image.fromarray(noise(0)).convert("L").crop((1, 0, 7, 6))
     expected = (0, np.asarray(image.resize((4, 4), Image.Resampling.BOX)).tobytes())
     assert expected in set.union(*shown(data).values())
+
+
+def test_pixels_and_bytes_are_counted_until_an_image_is_resized(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, seen, known = [], [], reader.resized
+
+    class Counted(Budget):
+        @contextmanager
+        def taken(self, part: int) -> Iterator[None]:
+            held.append(part)
+            yield
+            held.remove(part)
+
+    def resized(*given: Any) -> Any:
+        seen.append(sorted(held))
+        return known(*given)
+
+    size = (photos / "c0" / "0.png").stat().st_size
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+    monkeypatch.setattr(contents, "_HELD", Counted(0))
+    monkeypatch.setattr(decoding, "_PIXELS", Counted(0))
+    monkeypatch.setattr(reader, "resized", resized)
+    read(photos, split=SPLIT, resolution=4)
+    assert len(seen) == 30 and not held
+    assert all(48 in one and len(one) == 2 for one in seen) and [48, size] in seen

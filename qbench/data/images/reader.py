@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line
 from qbench.data.cache import cached
-from qbench.data.images.contents import FORMATS, Content, contents
+from qbench.data.images.contents import FORMATS, Content, contents, held
 from qbench.data.images.decoding import decoded, quietly, size_of
 from qbench.data.images.division import TEST, TRAIN, VALIDATION, divided, drawn
 from qbench.data.images.listing import FORMAT_OF, Listed
@@ -31,7 +32,7 @@ from qbench.data.rows import Rows
 from qbench.data.source import Source
 from qbench.tasks.classification import Classification
 
-_VERSION = 1  # of the pixels; raise it if the same file and settings give other pixels
+_VERSION = 2  # of the pixels; raise it if the same file and settings give other pixels
 _IN_MEMORY = 1 << 26  # bytes of all images up to which they are kept in memory
 
 
@@ -163,20 +164,20 @@ class _Reader:
 
         def decode(index: int) -> NDArray[np.uint8]:
             file = files[usable[names[index]].numbers[0]]
-            content = _content(file, names[index])
-            try:
-                image = decoded(content, self.shape[2], options.background)
-                if options.resolution is not None:
-                    side, fit, method = options.resolution, options.fit, options.resize
-                    image = resized(image, side, fit, method, options.background)
-                elif image.size != (width, height):
-                    raise _OtherSize
-                return as_array(image)
-            except MemoryError as error:  # the file may be good: nothing of it is kept
-                wide, high = size_of(content)
-                raise QbenchError(
-                    f"{file}: an image of {wide:,} x {high:,} pixels does not fit in memory."
-                ) from error
+            with _content(file, names[index]) as content:
+                try:
+                    with decoded(content, self.shape[2], options.background) as image:
+                        if options.resolution is not None:
+                            side, fit, method = options.resolution, options.fit, options.resize
+                            image = resized(image, side, fit, method, options.background)
+                        elif image.size != (width, height):
+                            raise _OtherSize
+                        return as_array(image)
+                except MemoryError as error:  # the file may be good: nothing of it is kept
+                    wide, high = size_of(content)
+                    raise QbenchError(
+                        f"{file}: an image of {wide:,} x {high:,} pixels does not fit in memory."
+                    ) from error
 
         with quietly():
             try:
@@ -252,15 +253,17 @@ class _OtherSize(Exception):
     """An image has another size than the first one."""
 
 
-def _content(file: Path, sha256: str) -> bytes:
-    """The bytes of a file, if they are still those that were hashed."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise QbenchError(f"{file}: cannot be read any more ({error.strerror}).") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise QbenchError(f"{file}: was changed while it was read; start again.")
-    return content
+@contextmanager
+def _content(file: Path, sha256: str) -> Iterator[bytes]:
+    """A context with the bytes of a file, if they are still those that were hashed."""
+    with ExitStack() as stack:
+        try:
+            content = stack.enter_context(held(file))
+        except OSError as error:
+            raise QbenchError(f"{file}: cannot be read any more ({error.strerror}).") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise QbenchError(f"{file}: was changed while it was read; start again.")
+        yield content
 
 
 def _chosen(images: NDArray[np.uint8], rows: list[int]) -> Any:

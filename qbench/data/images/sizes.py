@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qbench.base.errors import QbenchError
 from qbench.data.cache import Undecodable
-from qbench.data.images.contents import LARGEST, threads
+from qbench.data.images.contents import LARGEST, held, threads
 from qbench.data.images.decoding import quietly, size_of
 
 _USUAL = (8, 16, 32, 48, 64, 96, 128, 160, 192, 224)
@@ -43,8 +43,10 @@ def several_sizes(where: str, files: Sequence[Path]) -> QbenchError:
 
 def _size(file: Path) -> tuple[int, int] | None:
     try:
-        usable = file.is_file() and file.stat().st_size <= LARGEST
-        return size_of(file.read_bytes()) if usable else None
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            return None
+        with held(file) as content:
+            return size_of(content)
     except (OSError, Undecodable):
         return None
     except MemoryError as error:
