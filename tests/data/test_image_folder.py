@@ -120,7 +120,7 @@ def test_large_data_stay_on_disk_with_the_same_hash(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = read(photos, split=SPLIT)
-    monkeypatch.setattr(reader, "_IN_MEMORY", 0)
+    monkeypatch.setattr("qbench.data.images.parts._IN_MEMORY", 0)
     data = read(photos, split=SPLIT)
     assert isinstance(data.train_images, Rows) and data.hash == known.hash
     monkeypatch.setattr(reader, "decoded", lambda *given: pytest.fail("decoded again"))
