@@ -43,6 +43,10 @@ def test_names_do_not_count_and_the_seed_does(photos: Path) -> None:
     assert other.hash != first.hash and shown(other)["test"] != shown(first)["test"]
 
 
+def test_a_seed_without_a_division_changes_nothing(divided: Path) -> None:
+    assert read(divided, split_seed=1).hash == read(divided).hash
+
+
 def test_given_parts_are_kept(divided: Path) -> None:
     parts = shown(read(divided))
     for number, part in enumerate(("train", "test", "validation")):
@@ -64,7 +68,7 @@ def test_equal_files_are_never_in_two_parts(photos: Path) -> None:
 def test_sizes_are_resized_or_refused_with_a_proposal(photos: Path) -> None:
     write(photos / "c0" / "wide.png", noise(5, 60, 70))
     said = refused(photos, split=SPLIT)
-    assert said.startswith("the images have 2 sizes, from 8 x 6 to 70 x 60 pixels; set the side")
+    assert said.startswith("the images have 2 sizes: 8 x 6 (30), 70 x 60 (1); set the side in")
     assert said.endswith("for example data.resolution=6.")
     data = read(photos, split=SPLIT, resolution=12, fit="pad", background=9, channels=1)
     assert data.train_images.shape == (22, 12, 12, 1)
@@ -119,12 +123,12 @@ def test_a_small_share_without_test_images(tmp_path: Path) -> None:
 def test_large_data_stay_on_disk_with_the_same_hash(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = read(photos, split=SPLIT)
+    known = read(photos, split=SPLIT, resolution=6)
     monkeypatch.setattr("qbench.data.images.parts._IN_MEMORY", 0)
-    data = read(photos, split=SPLIT)
+    data = read(photos, split=SPLIT, resolution=6)
     assert isinstance(data.train_images, Rows) and data.hash == known.hash
     monkeypatch.setattr(reader, "decoded", lambda *given: pytest.fail("decoded again"))
-    assert read(photos, split=SPLIT, split_seed=3).hash != known.hash
+    assert read(photos, split=SPLIT, resolution=6, split_seed=3).hash != known.hash
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_all_files_that_cannot_be_used_are_in_one_message(photos: Path) -> None:
         assert all(name in said for name in names)
     assert "c2/pickle.png: holds a pickle" in said and "c2/tiff.tif: holds TIFF" in said
     assert "c2/lies.jpg: holds PNG" in said and "c2/other class.png: as c0/0.png" in said
-    assert said.endswith("mend or remove them, or leave them out with data.damaged=skip.")
+    assert said.endswith("mend or remove them, or leave out files with data.damaged=skip.")
 
 
 def test_they_can_be_left_out_and_are_recorded(photos: Path) -> None:
@@ -89,7 +89,44 @@ def test_no_folder_and_no_usable_file(photos: Path) -> None:
     for file in photos.rglob("*.png"):
         file.write_bytes(b"")
     assert refused(photos, resolution=8, split=SPLIT).startswith("no file can be used: 30 empty (")
-    assert refused(photos, split=SPLIT).startswith("none of 30 files can be opened as an image.")
+    assert refused(photos, split=SPLIT).startswith("no file can be used: 30 empty (")
+    for file in photos.rglob("*.png"):
+        file.write_bytes(png((1, 1, 8, 0), b"")[:40] + str(file).encode())
+    assert refused(photos, split=SPLIT).startswith("no file can be used: 30 damaged (c0/0.png: ")
+
+
+def _cut(folder: Path, file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-90])
+
+
+def _in_another_class(folder: Path, file: Path) -> None:
+    shutil.copy(file, folder / "c1" / file.name)
+
+
+def _misnamed(folder: Path, file: Path) -> None:
+    file.rename(file.with_suffix(".jpg"))
+
+
+@pytest.mark.parametrize("spoil", [_cut, _in_another_class, _misnamed])
+def test_the_size_is_that_of_files_that_can_be_used(photos: Path, spoil: Any) -> None:
+    known = read(photos, split=SPLIT).hash
+    spoil(photos, write(photos / "c0" / "! first.png", noise(77, 60, 70)))
+    assert refused(photos, split=SPLIT).split(": ")[0].endswith("files cannot be used")
+    data = read(photos, split=SPLIT, damaged="skip")
+    assert (data.train_images.shape[1:], data.hash) == ((6, 8, 3), known)
+
+
+def test_an_empty_class_is_in_the_message_about_files(photos: Path) -> None:
+    (photos / "c7").mkdir()
+    alone = "1 of 4 class folders without an image (c7); remove them, or add images."
+    assert refused(photos, split=SPLIT) == alone
+    (photos / "c0" / "empty.png").touch()
+    said = refused(photos, split=SPLIT)
+    assert said == (
+        "1 of 31 files cannot be used: 1 empty (c0/empty.png); 1 of 4 class folders without an"
+        " image (c7); mend or remove them, or leave out files with data.damaged=skip."
+    )
+    assert refused(photos, split=SPLIT, damaged="skip") == alone
 
 
 def test_a_file_that_changes_while_it_is_read(
@@ -104,7 +141,7 @@ def test_a_file_that_changes_while_it_is_read(
 
     monkeypatch.setattr(reader, "contents", then_changed)
     with pytest.raises(QbenchError, match=r"3\.png: was changed while it was read; start again"):
-        read(photos, split=SPLIT)
+        read(photos, split=SPLIT, resolution=6)
 
 
 def test_an_image_that_does_not_fit_in_memory_is_not_kept_as_damaged(

@@ -55,8 +55,8 @@ def test_ten_thousand_classes_are_listed(tmp_path: Path) -> None:
         folder = tmp_path / "many" / f"{number:05}"
         folder.mkdir(parents=True)
         os.link(file, folder / "x.png")
-    source = source_of(DataChoice("image_folder", str(tmp_path / "many"), None, {"split": SPLIT}))
-    assert (source.classes, source.class_names[-1], source.shape) == (10_000, "09999", (6, 8, 3))
+    source = source_of(DataChoice("image_folder", str(tmp_path / "many"), 6, {"split": SPLIT}))
+    assert (source.classes, source.class_names[-1], source.shape) == (10_000, "09999", (6, 6, 3))
 
 
 def _images_directly(folder: Path) -> None:
@@ -92,6 +92,10 @@ def _empty_class(folder: Path) -> None:
     tree(folder), (folder / "c7").mkdir()
 
 
+def _empty_classes(folder: Path) -> None:
+    (folder / "c1").mkdir(), (folder / "c2").mkdir()
+
+
 LAYOUTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "nothing": (lambda folder: None, {}, "holds no folders; expected a folder for each of at l"),
     "directly": (_images_directly, {}, "holds 1 image outside of class folders (1.jpg); expected"),
@@ -106,6 +110,7 @@ LAYOUTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "both": (lambda folder: (tree(folder / "train"), tree(folder / "test")), {"split": SPLIT},
              "has test, train, and data.split divides one tree of class folders; leave data.spl"),
     "empty class": (_empty_class, {"split": SPLIT}, "1 of 4 class folders without an image (c7)"),
+    "empty classes": (_empty_classes, {"split": SPLIT}, "2 of 2 class folders without an image (c"),
 }  # fmt: skip
 
 

@@ -32,8 +32,9 @@ class Division:
     def parts(
         self, images: NDArray[np.uint8], names: list[str], good: list[tuple[int, Usable]]
     ) -> Parts:
-        """The parts of usable images, each in the order of the seed."""
-        seed, shares = self.options.split_seed, self.options.split
+        """The parts of usable images; the seed counts only if it divides them."""
+        shares = self.options.split
+        seed = 0 if shares is None else self.options.split_seed
         labels = np.array([one.label for _, one in good], np.int64)
         parts = [one.parts for _, one in good]
         if shares is not None:

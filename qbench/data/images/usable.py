@@ -22,6 +22,11 @@ class Usable:
     parts: tuple[int, ...]
 
 
+def none_usable(where: str, problems: Problems) -> QbenchError:
+    """The error for a data set without a file that can be used."""
+    return QbenchError(f"{where}: no file can be used: {problems.listed()}; expected images.")
+
+
 class Selection:
     """Selects what can be used; the rest becomes problems."""
 
@@ -46,8 +51,7 @@ class Selection:
             parts = self._parts_of(numbers)
             result[sha256] = Usable(numbers, labels.pop(), parts)
         if not result:
-            listed = self.problems.listed()
-            raise QbenchError(f"{self.where}: no file can be used: {listed}; expected images.")
+            raise none_usable(self.where, self.problems)
         return result
 
     def _in_two_classes(self, numbers: list[int]) -> None:
