@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import all_of
@@ -49,6 +50,8 @@ class Dataset:
             is no such part. The reader returns one, or `qbench.data.validation.split` makes one.
         class_names: see Source.
         left_out: what the reader left out, as plain data for the record; empty if nothing.
+        alike: which training images the validation part keeps together; see Parts. None after the
+            division.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Dataset:
     validation: tuple[Images, NDArray[Any]] | None = None
     class_names: tuple[str, ...] = ()
     left_out: Mapping[str, Any] = field(default_factory=dict)
+    alike: NDArray[np.integer[Any]] | None = None
 
 
 def load(
@@ -119,6 +123,7 @@ def _loaded(wanted: Reading) -> Dataset:
         validation=validation,
         class_names=source.class_names,
         left_out=read.left_out,
+        alike=read.alike,
     )
 
 

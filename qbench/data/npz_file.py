@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from qbench.base.errors import QbenchError, all_of
 from qbench.base.plain import one_line
 from qbench.data import npz_archive
 from qbench.data.arrays import whole_pixels
+from qbench.data.hashing import alike
 from qbench.data.images.problems import some
 from qbench.data.npz_archive import Header
 from qbench.data.reading import Parts
@@ -65,7 +67,8 @@ def npz_file(
 
     def read(folder: Path | None) -> Parts:
         pixels = npz_archive.read(where, path, images)
-        return Parts(*zip(pixels, labels, strict=True))  # type: ignore[arg-type]
+        parts = Parts(*zip(pixels, labels, strict=True))  # type: ignore[arg-type]
+        return replace(parts, alike=alike(pixels[0]))
 
     try:
         shape, *_, (class_names, classes, labels) = all_of(where, *forms, named)

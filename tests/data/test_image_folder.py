@@ -16,7 +16,8 @@ from image_folders import SPLIT, read, refused, shown
 from PIL import Image
 
 from qbench.base.errors import QbenchError
-from qbench.data import DataChoice, source_of
+from qbench.config.groups import Data
+from qbench.data import DataChoice, source_of, split
 from qbench.data.images import contents, decoding, reader
 from qbench.data.images.budget import Budget
 from qbench.data.rows import Rows
@@ -63,6 +64,21 @@ def test_equal_files_are_never_in_two_parts(photos: Path) -> None:
     counts = [len(data.train_labels), len(data.test_labels), 0]
     counts[2] = len(data.validation[1]) if data.validation else 0
     assert sum(counts) == 40
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_validation_part_keeps_equal_files_together(divided: Path, seed: int) -> None:
+    shutil.rmtree(divided / "validation")
+    first, second = divided / "train" / "c0", divided / "train" / "c1"
+    for number in range(16):
+        shutil.copy(first / "0.png", first / f"copy {number}.png")
+        write(second / f"more {number}.png", noise(500 + number))
+    chosen = Data(name="image_folder", validation=12, validation_seed=seed)
+    data = split(read(divided), chosen)
+    assert data.validation is not None
+    both = data.train_images, data.validation[0]
+    rest, taken = ({one.tobytes() for one in np.asarray(images)} for images in both)
+    assert taken and not rest & taken
 
 
 def test_sizes_are_resized_or_refused_with_a_proposal(photos: Path) -> None:

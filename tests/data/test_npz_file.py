@@ -15,7 +15,8 @@ import pytest
 from image_files import noise
 
 from qbench.base.errors import QbenchError
-from qbench.data import DataChoice, load, npz_archive, source_of
+from qbench.config.groups import Data
+from qbench.data import DataChoice, load, npz_archive, source_of, split
 
 IMAGES = np.stack([noise(number, 4, 5) for number in range(12)])
 LABELS = np.arange(12) % 3
@@ -66,6 +67,17 @@ def test_a_validation_part(tmp_path: Path) -> None:
     assert np.array_equal(data.validation[0], IMAGES[9:])
     named = read(tmp_path, PARTS | VALIDATION, arrays=[*USUAL, "x_val", "y_val"])
     assert named.hash == data.hash
+
+
+def test_a_validation_part_keeps_equal_images_together(tmp_path: Path) -> None:
+    copies = np.concatenate([IMAGES[:3]] * 4)
+    data = read(tmp_path, PARTS | {"x_train": copies, "y_train": np.zeros(12, int)})
+    kept = split(data, Data(name="npz", validation=6))
+    assert kept.validation is not None and len(kept.validation[0]) == 4
+    parts = [
+        {one.tobytes() for one in images} for images in (kept.train_images, kept.validation[0])
+    ]
+    assert [len(part) for part in parts] == [2, 1] and not parts[0] & parts[1]
 
 
 def test_forms_of_images_and_labels(tmp_path: Path) -> None:
@@ -128,7 +140,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
                             np.array(list("abc")), "y_train": np.array(list("abdabd"))}, {},
                    "the images x_test have the shape (2, 4, 5, 3) and the labels y_test the shape "
                    "(3,); expected the same number of both; no training image has the label c; "
-                   "the images x_train are float64 (6, 4, 5, 3) with values from 0"),
+                   "the images x_train are float64 of shape (6, 4, 5, 3) with values"),
     "no class": (PARTS | {"y_train": np.array(list("abcabc")), "y_test": np.array(list("abx")),
                           "class_names": np.array(list("abc"))},
                  {}, "the label x is not in class_names; expected a, b, c."),

@@ -57,6 +57,7 @@ class Division:
             taken.get(VALIDATION),
             note="; ".join(one for one in notes if one),
             left_out=self.problems.as_record(),
+            alike=np.array(rows[TRAIN], np.int64),
         )
 
     def _check(self, rows: dict[int, list[int]], labels: NDArray[np.int64]) -> None:
