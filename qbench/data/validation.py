@@ -136,6 +136,11 @@ def _together(
         shares: (S,) the largest number of images of each stratum.
     """
     assert data.alike is not None
+    if data.alike.shape != numbers.shape:
+        raise QbenchError(
+            f"{data.name}: its reader returned alike of shape {data.alike.shape} for"
+            f" {len(numbers):,} training images; expected one number for each."
+        )
     groups: dict[int, list[int]] = {}
     for index, group in enumerate(data.alike.tolist()):
         groups.setdefault(group, []).append(index)

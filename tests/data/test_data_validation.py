@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from regression_task import Regression
+from validation_examples import LABELS, SEEDS, Chosen, classes, made
 
 from qbench.base.errors import QbenchError
 from qbench.data import Dataset, load, split
 from qbench.data.validation import largest_remainders, validation_indices
 from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The settings of a validation part."""
-
-    validation: float | None
-    validation_seed: int = 0
-
-
-def made(targets: Any, task: Task) -> Dataset:
-    """A data set with these targets; every image holds its own number."""
-    labels = np.asarray(targets)
-    images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2, 1)
-    return Dataset("made", images, labels, images[:1], labels[:1], task, False, "h", "")
-
-
-def classes(targets: Any) -> Dataset:
-    return made(targets, Classification(10))
-
-
-# At least two of each class that there is, so that one may be taken and one left.
-LABELS = st.lists(st.integers(0, 9), min_size=1, max_size=60).map(lambda found: [*found, *found])
-SEEDS = st.integers(0, 2**31 - 1)
 
 
 def _numbers(images: Any) -> Any:
@@ -104,37 +81,6 @@ def test_largest_remainders_against_fractions(counts: list[int], share: float) -
     up = [rest for (low, rest), f in zip(parts, found, strict=True) if f > low]
     down = [rest for (low, rest), f in zip(parts, found, strict=True) if f == low]
     assert min(up, default=sum(counts)) >= max(down, default=0)
-
-
-@given(groups=st.lists(st.integers(0, 20), min_size=30, max_size=30), seed=SEEDS)
-def test_images_that_are_alike_are_on_one_side(groups: list[int], seed: int) -> None:
-    labels = [k % 3 for k in range(30)]
-    data = replace(classes(labels), alike=np.array(groups))
-    try:
-        found = validation_indices(data, 12, seed)
-    except QbenchError as error:
-        assert "equal images are kept on one side and none of these fit" in str(error)
-        return
-    taken = {groups[k] for k in found}
-    assert len(found) and taken.isdisjoint({groups[k] for k in set(range(30)) - set(found)})
-    counts = np.bincount(np.array(labels)[found], minlength=3)
-    assert counts.max() <= 4
-    for group in set(groups) - taken:  # each of the others has no room
-        more = [labels[k] for k in range(30) if groups[k] == group]
-        assert np.any(counts + np.bincount(more, minlength=3) > 4)
-    assert split(data, Chosen(12, seed)).alike is None
-
-
-@given(labels=LABELS, seed=SEEDS)
-def test_different_images_are_divided_as_ever(labels: list[int], seed: int) -> None:
-    data = classes(labels)
-    grouped = replace(data, alike=np.random.default_rng(seed).permutation(len(labels)))
-    for part in (len(labels) // 2, 1):
-        try:
-            known = validation_indices(data, part, seed).tolist()
-        except QbenchError:
-            continue
-        assert validation_indices(grouped, part, seed).tolist() == known
 
 
 def test_a_tie_goes_to_the_first_strata() -> None:
