@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qbench.report import values
-from qbench.report.drawing import Drawing, fitted, name_of
+from qbench.report.drawing import Drawing, fitted, legend, name_of
 from qbench.report.effects import Analysis
+from qbench.report.figures import COLOURS
 
 NAME = "interactions"
 _MOST, _COLUMNS = 12, 3  # panels
@@ -73,19 +74,22 @@ def _panel(axes: Axes, found: Analysis, pair: Pair) -> None:
     """Levels of the second factor as lines over the levels of the first one."""
     names = found.design.names
     across, lines = (found.design.levels[names[factor]] for factor in pair)
+    entries = []
     for number, level in enumerate(lines):
         points = [_by_seed(found, pair, (place, number)) for place in range(len(across))]
         places = [place for place, own in enumerate(points) if own]
         means = [fmean(points[place]) for place in places]
-        (line,) = axes.plot(places, means, marker="o", markersize=4, label=name_of(level))
+        colour = COLOURS[number % len(COLOURS)]
+        (line,) = axes.plot(places, means, marker="o", markersize=4, color=colour)
+        entries.append((name_of(level), line))
         dots = [(place, value) for place, own in enumerate(points) for value in own]
         x, y = zip(*dots, strict=True)
-        axes.scatter(x, y, s=8, alpha=0.5, color=line.get_color(), linewidths=0)
+        axes.scatter(x, y, s=8, alpha=0.5, color=colour, linewidths=0)
     axes.set_xticks(range(len(across)), list(map(name_of, across)))
     axes.margins(x=0.15)
     axes.set_xlabel(fitted(names[pair[0]], _WIDTH))
     head = fitted(names[pair[1]], _WIDTH / 2)
-    axes.legend(title=head, fontsize="x-small", title_fontsize="x-small")
+    legend(axes, entries, title=head, fontsize="x-small", title_fontsize="x-small")
 
 
 def _by_seed(found: Analysis, pair: Pair, levels: Pair) -> list[float]:
