@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import report_examples as examples
 import report_grids as grids
 
 from qbench.report.build import build_report
-from qbench.report.effects import Analysis, analyse, explained, frame, tables
+from qbench.report.effects import Analysis, analyse, explained, frame, tables, verdict
 from qbench.report.interactions import pairs
+from qbench.statistics.factorial import Effect
+from qbench.statistics.verdict import Wording
 from qbench.storage import layout, records
 
 LEVELS: grids.Levels = {
@@ -64,6 +67,27 @@ def test_effects_of_known_values(tmp_path: Path) -> None:
         "undecided",
     ]
     assert found["n_seeds"].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "main", "interaction"),
+    [
+        (1.0, 2.0, "better", "interaction"),
+        (-2.0, -1.0, "worse", "interaction"),
+        (0.1, 0.2, "better, below margin", "interaction, below margin"),
+        (-0.1, 0.2, "equivalent", "none above margin"),
+        (-1.0, 2.0, "undecided", "undecided"),
+        (None, None, "no interval", "no interval"),
+    ],
+)
+def test_verdicts_of_effects(
+    low: float | None, high: float | None, main: str, interaction: str
+) -> None:
+    wording = Wording(0.5)
+    own = Effect(((0, 1),), (), 0.0, low=low, high=high)
+    assert verdict(own, wording) == main
+    assert verdict(replace(own, parts=((0, 1), (1, 1))), wording) == interaction
+    assert verdict(replace(own, estimate=None), wording) == "not shown by these runs"
 
 
 @pytest.mark.usefixtures("known")
