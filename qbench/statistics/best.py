@@ -1,15 +1,15 @@
 """How far every row is behind the best of the others, with bounds that hold together.
 
 Each row is compared with every other one, as `compare` does with the row as the reference. The best
-row is not known, and the row with the best mean need not be it. The bounds of a row are therefore
-the largest of the bounds to all other rows: no matter which row is the best, the bounds contain
-the comparison with it. Hsu, "Constrained simultaneous confidence intervals for multiple comparisons
+row is not known, and the row with the best mean need not be it. The upper bound of a row is
+therefore the largest of the bounds to all rows that may be the best, so no matter which of them is,
+the row is at most this far behind. Hsu, "Constrained simultaneous confidence intervals for multiple comparisons
 with the best" (1984), with intervals of differences that are paired by seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -36,7 +36,8 @@ class Behind:
         mean: the largest of the mean differences, in the unit of the values; below 0 for the row
             with the best mean; NaN if there is no row to compare with.
         low: it is at least this far behind; None if no difference has an interval.
-        high: it is at most this far behind; None if a difference has no interval.
+        high: it is at most this far behind; None if a difference has no interval; 0 if no other row
+            can be the best.
         standing: what the bounds say.
     """
 
@@ -70,50 +71,68 @@ def behind_best(
         higher_is_better: the direction of the values.
         resolution: see `compare`.
     """
-    found = {}
-    for row in values:
-        alike = {other for group in same if row in group for other in group} - {row}
-        compared = compare(
-            values,
-            row,
-            margin=margin,
-            level=level,
-            same=alike,
-            higher_is_better=higher_is_better,
-            resolution=resolution,
-        )
-        others = [one for one in compared.rows if one.row != row]
-        found[row] = _behind(row, others, margin, higher_is_better)
-    return found
+    ahead = {
+        row: {
+            one.row: _ahead(one, higher_is_better)
+            for one in compare(
+                values,
+                row,
+                margin=margin,
+                level=level,
+                same={other for group in same if row in group for other in group} - {row},
+                higher_is_better=higher_is_better,
+                resolution=resolution,
+            ).rows
+            if one.row != row
+        }
+        for row in values
+    }
+    # A row that is surely behind another one is not the best, so no other row is behind it.
+    best = [row for row, others in ahead.items() if not _is_behind(others.values())]
+    return {row: _behind(row, ahead[row], best, margin) for row in values}
 
 
-def _behind(row: str, others: list[RowComparison], margin: float, higher: bool) -> Behind:
-    """How far a row is behind, from the comparisons of the others with it."""
+@dataclass(frozen=True)
+class _Ahead:
+    """How far another row is ahead: bounds and mean; None if they are not known."""
+
+    low: float | None
+    mean: float | None
+    high: float | None
+    same: bool
+
+
+def _is_behind(others: Iterable[_Ahead]) -> bool:
+    return any(one.low is not None and one.low > 0 for one in others)
+
+
+def _behind(row: str, others: Mapping[str, _Ahead], best: Collection[str], margin: float) -> Behind:
+    """How far a row is behind, from how far the others are ahead."""
     if not others:
         return Behind(row, float("nan"), None, None, Standing.WITHIN)
-    bounds = [_bounds(one, higher) for one in others if one.seeds]
-    mean = max((middle for _, middle, _ in bounds), default=float("nan"))
-    low = max((least for least, _, _ in bounds if least is not None), default=None)
-    known = [most for _, _, most in bounds if most is not None]
-    high = max(known) if len(known) == len(others) else None
-    return Behind(row, mean, low, high, _standing(mean, low, high, margin))
+    mean = max((one.mean for one in others.values() if one.mean is not None), default=float("nan"))
+    apart = [one for one in others.values() if not one.same]
+    if apart and all(one.low is None for one in apart):
+        return Behind(row, mean, None, None, Standing.SINGLE)
+    low = max((one.low for one in others.values() if one.low is not None), default=None)
+    bounds = [one.high for name, one in others.items() if name in best]
+    known = [one for one in bounds if one is not None]
+    high = max(known, default=0.0) if len(known) == len(bounds) else None
+    if low is not None and low > margin:
+        return Behind(row, mean, low, high, Standing.BEYOND)
+    within = not bounds or (high is not None and high < margin)
+    return Behind(row, mean, low, high, Standing.WITHIN if within else Standing.UNDECIDED)
 
 
-def _bounds(other: RowComparison, higher: bool) -> tuple[float | None, float, float | None]:
-    """The lower bound, the mean and the upper bound of how far the other row is ahead."""
-    sign = 1 if higher else -1
+def _ahead(other: RowComparison, higher: bool) -> _Ahead:
+    """How far a row is ahead of the reference of its comparison."""
+    sign, same = 1 if higher else -1, other.verdict is Verdict.SAME
+    if not other.seeds:
+        return _Ahead(None, None, None, same)
     mean = sign * other.mean
     if other.low is not None and other.high is not None:
         low, high = sorted((sign * other.low, sign * other.high))
-        return low, mean, high
-    if other.verdict is Verdict.SAME or len(other.seeds) > 1:
-        return mean, mean, mean  # the difference is the same with every seed
-    return None, mean, None
-
-
-def _standing(mean: float, low: float | None, high: float | None, margin: float) -> Standing:
-    if low is None:
-        return Standing.SINGLE
-    if low > margin:
-        return Standing.BEYOND
-    return Standing.WITHIN if high is not None and high < margin else Standing.UNDECIDED
+        return _Ahead(low, mean, high, same)
+    if same or len(other.seeds) > 1:
+        return _Ahead(mean, mean, mean, same)  # the difference is the same with every seed
+    return _Ahead(None, mean, None, same)

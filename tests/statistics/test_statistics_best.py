@@ -80,3 +80,19 @@ def test_no_row_within_the_margin_is_promised_in_vain() -> None:
         wrong += found["4"].standing is Standing.WITHIN
         wrong += found["0"].standing is Standing.BEYOND
     assert wrong <= 300 * 0.05
+
+
+def test_a_noisy_row_that_is_surely_not_the_best_widens_no_bound() -> None:
+    noisy = {0: 60.0, 1: 75.0, 2: 50.0, 3: 65.0}
+    first, second = ({s: v + s / 10 for s in range(4)} for v in (90.0, 89.9))
+    second[1] += 0.05
+    found = behind_best({"a": first, "b": second, "noisy": noisy}, margin=0.5)
+    assert found["noisy"].low is not None
+    assert found["noisy"].low > 0
+    assert found["b"].high == pytest.approx(0.0875 + _half(0.025, 4, 2))
+    assert found["b"].standing is Standing.WITHIN
+
+
+def _half(deviation: float, seeds: int, family: int) -> float:
+    quantile = float(stats.t.ppf(1 - 0.05 / 2 / family, seeds - 1))
+    return quantile * deviation / sqrt(seeds)
