@@ -53,6 +53,9 @@ def _choice(chosen: tuple[str, ...], group: str, config: Mapping[str, Any]) -> t
         return ()  # a record of a time before the group
     if takes_outside(group) and is_reference(str(wanted["name"])):
         return (f"{group}={OWN}",)
+    studys = _part(_composed(chosen), group)
+    if _fits(group, wanted, studys) and not _differing(wanted, studys):
+        return ()  # to compose a configuration for each choice takes long
     options: list[tuple[str, ...]] = [()]
     options += [(f"{group}={name}",) for name in groups()[group] if name != OWN]
     parts = {one: _part(_composed((*chosen, *one)), group) for one in options}

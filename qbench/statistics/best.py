@@ -3,8 +3,8 @@
 Each row is compared with every other one, as `compare` does with the row as the reference. The best
 row is not known, and the row with the best mean need not be it. The upper bound of a row is
 therefore the largest of the bounds to all rows that may be the best, so no matter which of them is,
-the row is at most this far behind. Hsu, "Constrained simultaneous confidence intervals for multiple comparisons
-with the best" (1984), with intervals of differences that are paired by seed.
+the row is at most this far behind. Hsu, "Constrained simultaneous confidence intervals for multiple
+comparisons with the best" (1984), with intervals of differences that are paired by seed.
 """
 
 from __future__ import annotations
