@@ -11,10 +11,10 @@ from typing import Any
 import absl.logging
 import hypothesis
 import pytest
+from slow_variants import VARIANTS
 
 from qbench.cli.main import main
 from qbench.engine.networks import NETWORKS
-from slow_variants import VARIANTS
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
@@ -40,7 +40,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for part in parts:
             found = [item for item in tests if part in item.name]
             if tests and not found and not named:
-                raise pytest.UsageError(f"slow_variants: no test of {file} has {part!r} in its name")
+                raise pytest.UsageError(
+                    f"slow_variants: no test of {file} has {part!r} in its name"
+                )
             for item in found:
                 item.add_marker(pytest.mark.slow)
 

@@ -11,7 +11,6 @@ from math import nan
 from statistics import fmean, stdev
 
 from qbench.base.errors import QbenchError
-from qbench.planning.stats import DEFAULT_STATS
 from qbench.report.collect import Sweep
 from qbench.report.recommend.candidates import Candidate, Candidates, candidates
 from qbench.report.recommend.recommendation import (
@@ -43,7 +42,7 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
     """
     found = candidates(sweep, limits.part, limits.kernels)
     _check_latencies(sweep, found, limits)
-    margin = _margin(sweep) if limits.margin is None else limits.margin
+    margin = sweep.stats.margin if limits.margin is None else limits.margin
     metric = sweep.metric
     fitting = [one for one in found.rows if not _misses(one, limits, metric)]
     if not fitting:
@@ -70,10 +69,6 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
         worse=tuple(one for one in rest if one.standing in sure),
         nearest=None,
     )
-
-
-def _margin(sweep: Sweep) -> float:
-    return DEFAULT_STATS.with_values(sweep.manifest.get("stats", {})).margin
 
 
 def _check_latencies(sweep: Sweep, found: Candidates, limits: Limits) -> None:
