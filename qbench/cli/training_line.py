@@ -55,14 +55,23 @@ def _choice(chosen: tuple[str, ...], group: str, config: Mapping[str, Any]) -> t
         return (f"{group}={OWN}",)
     studys = _part(_composed(chosen), group)
     if _fits(group, wanted, studys) and not _differing(wanted, studys):
-        return ()  # to compose a configuration for each choice takes long
+        return ()
     options: list[tuple[str, ...]] = [()]
-    options += [(f"{group}={name}",) for name in groups()[group] if name != OWN]
+    options += [(f"{group}={name}",) for name in _named(group, wanted["name"])]
     parts = {one: _part(_composed((*chosen, *one)), group) for one in options}
     fitting = {one: part for one, part in parts.items() if _fits(group, wanted, part)}
     if not fitting:
         raise QbenchError(f"no choice of {group} has the name {wanted['name']} and its arguments")
     return min(fitting, key=lambda one: len(_differing(wanted, fitting[one])) + len(one))
+
+
+def _named(group: str, wanted: str) -> list[str]:
+    """The files of a group that choose this name, or that leave it to another file."""
+    from omegaconf import OmegaConf
+
+    folder = config_folder() / group
+    own = {name: OmegaConf.load(folder / f"{name}.yaml") for name in groups()[group]}
+    return [name for name, found in own.items() if found.get("name", wanted) == wanted]
 
 
 def _fits(group: str, wanted: Mapping[str, Any], found: Any) -> bool:

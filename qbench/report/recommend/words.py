@@ -17,11 +17,10 @@ from qbench.report.recommend.recommendation import (
 )
 from qbench.report.texts import Lines, aligned, counted
 from qbench.statistics.best import Standing
-from qbench.statistics.comparison import FEW_SEEDS, LEVEL
+from qbench.statistics.methods import FEW, FEW_SEEDS, LEVEL
 from qbench.statistics.verdict import Wording
 from qbench.tasks.metric import Metric
 
-_FEWEST = 5
 _SUPERLATIVES: dict[Order, str] = {SIZE: "smallest", LATENCY: "fastest"}
 _UNITS = (("MB", 1e6), ("kB", 1e3))
 
@@ -227,14 +226,14 @@ def _of_choice(made: Recommendation) -> list[str]:
             *lines,
             "One seed gives no interval: listed is every row whose value is at most"
             f" {words.shown_margin} behind the best, and chance alone can move rows in or out."
-            f" Sweep with {_FEWEST} seeds or more.",
+            f" Sweep with {FEW} seeds or more.",
         ]
     lines.append(
         f"Listed are the rows whose mean is at most {words.shown_margin} behind the best."
         " Differences to the best are paired by seed; intervals hold together with"
         f" {100 * LEVEL:g} % probability, and so do the bounds behind the best."
     )
-    return [*lines, *([FEW_SEEDS] if min(counts) < _FEWEST else [])]
+    return [*lines, *([FEW_SEEDS] if min(counts) < FEW else [])]
 
 
 def _of_costs(made: Recommendation) -> list[str]:
