@@ -70,7 +70,7 @@ def _named(group: str, wanted: str) -> list[str]:
     from omegaconf import OmegaConf
 
     folder = config_folder() / group
-    own = {name: OmegaConf.load(folder / f"{name}.yaml") for name in groups()[group]}
+    own = {name: dict(OmegaConf.load(folder / f"{name}.yaml")) for name in groups()[group]}
     return [name for name, found in own.items() if found.get("name", wanted) == wanted]
 
 
