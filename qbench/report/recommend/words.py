@@ -74,8 +74,8 @@ def _assured(made: Recommendation, first: Choice) -> str:
         return f"Its value is at most {margin} behind the best one, which may be chance."
     words, behind = wording(made), first.behind
     measured = "It has the best mean"
-    if first.label != made.best:
-        measured = f"It is measured {words.amount(max(behind.mean, 0.0))} behind the best row"
+    if first.label != made.best and behind.mean > 0:
+        measured = f"It is measured {words.amount(behind.mean)} behind the best row"
     most = "" if behind.high is None else f" and may be up to {words.amount(behind.high)} behind"
     shown = [one for one in made.choices if one.behind.standing is Standing.WITHIN]
     other = (
