@@ -31,6 +31,7 @@ VERBS = {
     "status": ("DIR", "show which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR|--cache", "remove shared states or decoded images that no run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
+    "recommend": ("DIR [options]", "say which rows of a sweep to train with, within limits"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
 }
 
