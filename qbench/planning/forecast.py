@@ -176,7 +176,8 @@ def _conversions_line(facts: dict[str, Any], seeds: int) -> str:
     count = f" {first}" if first > 1 else ""
     which = "all seeds" if first == seeds else f"the first{count} of {seeds} seeds of each row"
     after = facts["after_training"]
-    return f"files of {facts['runs']} runs ({which}), {after} of them also quantized after training"
+    also = f", {after} of them also quantized after training" if after else ""
+    return f"files of {facts['runs']} runs ({which}){also}"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:

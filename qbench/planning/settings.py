@@ -190,8 +190,8 @@ class Deploy(Group, prefix="deploy"):
         None,
         check=allowed.whole(1).or_null,
         effect=NEVER,
-        help="a sweep converts only the runs of the first `seeds` of each row, as many seeds as this"
-        " number. Null: all",
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
     )
 
 
