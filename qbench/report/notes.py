@@ -53,7 +53,8 @@ def notes(sweep: Sweep) -> list[str]:
     kinds = dict.fromkeys(row["derived"]["kind"] for row in sweep.derived)
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
-    lines += [deployed.note(sweep.task), *converted_seeds(sweep)] if sweep.exports else []
+    lines += [deployed.note(sweep.task)] if sweep.exports else []
+    lines += converted_seeds(sweep)
     lines += reference(sweep)
     machines = {
         f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
@@ -98,7 +99,7 @@ def converted_seeds(sweep: Sweep) -> list[str]:
     every = sweep.manifest["seeds"]
     runs = [run for row in sweep.trained for run in row["runs"]]
     tried = {run["seed"] for run in runs if run["id"] in sweep.exports}
-    if len(tried) == len(every):
+    if len(tried) in (0, len(every)):
         return []
     named = ", ".join(str(seed) for seed in every if seed in tried)
     return [

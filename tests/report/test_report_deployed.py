@@ -125,6 +125,7 @@ def uneven(three: Path) -> Path:
         ([2], "Converted: the runs of seed 2, of 3 seeds. Deployed figures are theirs alone"),
         ([2, 0], "Converted: the runs of seeds 0, 2, of 3 seeds."),
         ([0, 1, 2], ""),
+        ([], ""),
     ],
 )
 def test_the_notes_name_the_seeds_with_files(three: Path, seeds: list[int], says: str) -> None:
@@ -132,6 +133,9 @@ def test_the_notes_name_the_seeds_with_files(three: Path, seeds: list[int], says
         conversions.add(three, 1, seed)
     found = [note for note in notes.notes(collect(three)) if note.startswith("Converted: ")]
     assert [note[: len(says)] for note in found] == ([says] if says else [])
+    assert found == [
+        line for line in build_report(three).text.splitlines() if line.startswith("Converted: ")
+    ]
 
 
 def test_several_seeds_of_which_one_was_not_converted(uneven: Path) -> None:
