@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cli_ensembles
 import pytest
 from cli_converted import SWEEP, rows_of, run_of
 
@@ -87,17 +86,6 @@ def reports(sweep: Path) -> dict[str, str]:
     """What stands in the runs' folders of their conversion."""
     paths = {label: run_of(sweep, label) / "deploy.json" for label in ("baseline", "default")}
     return {k: json.loads(p.read_text())["export"] for k, p in paths.items() if p.exists()}
-
-
-def test_only_the_first_seeds_are_converted(whole, converter, tiny, tmp_path):
-    """`whole` has four seeds of two rows; the baseline is also quantized after training."""
-    copy = shutil.copytree(whole, tmp_path / "copy")
-    again = cli_ensembles.arguments(tiny, copy, "deploy.enabled=true", "deploy.seeds=2")
-    assert main(["sweep", *again]) == 0
-    rows = cli_ensembles.runs(copy)
-    converted = {path.parent.name for path in copy.glob("runs/*/deploy.json")}
-    assert converted == {run["id"] for label in ("baseline", "default") for run in rows[label][:2]}
-    assert converter.calls == 6
 
 
 @pytest.mark.parametrize(
