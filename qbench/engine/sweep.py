@@ -93,7 +93,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     _tidy(root)
     unconverted: list[str] = []
     if settings.deploy.enabled:
-        runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
+        runs = {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
     return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
 

@@ -89,6 +89,12 @@ class Plan:
             for seed in seeds
         ]
 
+    @property
+    def deployed(self) -> list[int]:
+        """The numbers of the runs that a sweep converts; see `Settings.deployed_seeds`."""
+        seeds = set(self.settings.deployed_seeds)
+        return [number for number, run in enumerate(self.runs) if run.experiment.seed in seeds]
+
     def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
         """The phases of one of the runs; see `qbench.planning.identity.phases`."""
         return self._row_phases[run.row].of(run.experiment.seed, common)

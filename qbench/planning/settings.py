@@ -194,6 +194,13 @@ class Deploy(Group, prefix="deploy"):
         help="also quantize float runs after training, as the reference for quantized training;"
         " ranges come from training images. Null: no such file",
     )
+    seeds: int | None = setting(
+        None,
+        check=allowed.whole(1).or_null,
+        effect=NEVER,
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +245,11 @@ class Settings(Group):
     def root(self) -> Path:
         """The folder that holds `runs/`."""
         return given(self.out) if self.out else Path(OUTPUTS) / self.study
+
+    @property
+    def deployed_seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs a sweep converts; none if `deploy.enabled` is false."""
+        return self.seeds[: self.deploy.seeds] if self.deploy.enabled else ()
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:

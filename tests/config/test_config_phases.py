@@ -92,6 +92,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("deploy.enabled", True, NOTHING),
     ("deploy.input", "int8", LATER),
     ("deploy.calibration", None, NOTHING),
+    ("deploy.seeds", 1, NOTHING),
     ("share", False, NOTHING),
     ("keep_trunks", True, NOTHING),
     ("retries", 0, NOTHING),
