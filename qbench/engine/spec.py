@@ -35,10 +35,11 @@ class SegmentSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A run that is evaluated at the end of the path."""
+    """A run that is evaluated at the end of the path; `label` is its name for people."""
 
     id: str
     experiment: Experiment
+    label: str = "run"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Policy:
     retries: int = 0
     isolate: bool = False
     fail_fast: bool = False
+    track: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class JobSpec:
             "label": self.label,
             "experiment": self.experiment.as_config(),
             "segments": [asdict(segment) for segment in self.segments],
-            "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
+            "runs": [
+                {"id": r.id, "experiment": r.experiment.as_config(), "label": r.label}
+                for r in self.runs
+            ],
             "device": self.device,
             "data": dict(self.data),
             "data_folder": self.data_folder,
@@ -116,7 +121,8 @@ class JobSpec:
             experiment=Experiment.from_config(config["experiment"]),
             segments=tuple(SegmentSpec(**segment) for segment in config["segments"]),
             runs=tuple(
-                RunSpec(r["id"], Experiment.from_config(r["experiment"])) for r in config["runs"]
+                RunSpec(r["id"], Experiment.from_config(r["experiment"]), r["label"])
+                for r in config["runs"]
             ),
             device=config["device"],
             data=config["data"],

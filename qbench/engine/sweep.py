@@ -23,6 +23,7 @@ from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
+from qbench.engine.tracking import check_tracking
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.alike import alike_rows
 from qbench.planning.derived import DerivedRow
@@ -69,6 +70,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     settings = plan.settings
     if settings.deploy.enabled:
         refuse_schemes([run.experiment for run in plan.runs])
+    check_tracking(settings.engine.track)
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name

@@ -17,6 +17,7 @@
                         <id>.error         why the segment could not be trained in the running sweep
     <root>/jobs/        <id>.json          a job of the running sweep
                         stop               while it exists, no further job begins
+    <root>/tensorboard/ <row>-<id>/ the event file of a run or a trunk, with track=tensorboard
     <root>/jobs.jsonl   one line for every finished job: steps, seconds
     <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
@@ -54,6 +55,7 @@ PAGE = "report.html"
 STATE, PARTIAL, LOCK, ERROR = "state", "partial", "lock", "error"
 
 _RUNS, _SEGMENTS, _JOBS, _FIGURES = "runs", "segments", "jobs", "figures"
+_TRACKING = "tensorboard"
 _JOBS_LOG = "jobs.jsonl"
 _STOP = "stop"
 _DAMAGED = "damaged"
@@ -142,6 +144,19 @@ def stop_file(root: Path) -> Path:
 def jobs_log(root: Path) -> Path:
     """The file with one line of JSON for every finished job."""
     return root / _JOBS_LOG
+
+
+def tracking_folder(root: Path, name: str, readable: str) -> Path:
+    """The folder of a run's or a trunk's event file; it keeps the name that it has already.
+
+    Args:
+        root: the root folder.
+        name: the id of the run, or of the last segment of the trunk.
+        readable: a text for the name of a new folder.
+    """
+    folder = root / _TRACKING
+    known = sorted(folder.glob(f"*-{name}"))
+    return known[0] if known else folder / f"{readable}-{name}"
 
 
 def runs_seen_from(sweep: Path, root: Path) -> str:
