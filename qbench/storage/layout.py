@@ -11,6 +11,7 @@
                         model_*.tflite     the file that `qbench convert` made
                         deploy.json        the report of this file
                         latency.json       milliseconds, from `qbench latency`
+                        README.md          the model card, from `qbench export`
     <root>/segments/    <id>.state         the state at the end of a segment that several runs share
                         <id>.partial       the last checkpoint within a segment
                         <id>.lock          exists while a process trains the segment
@@ -21,6 +22,7 @@
     <root>/jobs.jsonl   one line for every finished job: steps, seconds
     <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
+                        mlflow.db, mlartifacts/ from `qbench export`
 
 A derived run, such as an ensemble, has no weights, ranges and history. Its config.json
 has its kind and members.
@@ -45,6 +47,7 @@ RANGES = "ranges.json"
 SCHEME = "scheme.npz"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"
+CARD = "README.md"
 
 MANIFEST = "manifest.json"
 RUNS_TABLE = "runs.csv"
@@ -168,6 +171,21 @@ def root_of_sweep(sweep: Path, manifest: Mapping[str, Any]) -> Path:
     """The root that holds the runs of a sweep, from the sweep's manifest."""
     runs: str = manifest["runs"]
     return (sweep / runs).parent
+
+
+def root_of_run(folder: Path) -> Path:
+    """The root that holds a run, from the run's folder."""
+    return folder.absolute().parent.parent
+
+
+def mlflow_store(sweep: Path) -> Path:
+    """The file of MLflow's store in a sweep's folder."""
+    return sweep / "mlflow.db"
+
+
+def mlflow_files(store: Path) -> Path:
+    """The folder for the files of runs, beside a store of MLflow."""
+    return store.with_name("mlartifacts")
 
 
 def sweeps(folder: Path) -> list[Path]:
