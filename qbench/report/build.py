@@ -11,8 +11,9 @@ from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
 from qbench.report.notes import notes, troubles, validation
-from qbench.report.page import Section, missing, page
+from qbench.report.page import missing, page
 from qbench.report.reference import reference
+from qbench.report.section import Section
 from qbench.report.texts import counted, in_markdown
 from qbench.storage import aside, layout, records
 

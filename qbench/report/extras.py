@@ -11,7 +11,7 @@ from qbench.base.plain import one_line
 from qbench.report import bits_grid, differences, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
-from qbench.report.page import Section
+from qbench.report.section import Section
 from qbench.report.tables import csv_text
 from qbench.storage import layout, records
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from qbench.base.plain import sentence
 from qbench.report import texts
-from qbench.report.drawing import Drawing, Drawn
+from qbench.report.drawing import Drawn
+from qbench.report.section import Section
 from qbench.report.tables import for_reading, printable
-from qbench.report.texts import Lines, html_cell, in_html
+from qbench.report.texts import html_cell, in_html
 from qbench.tasks.metric import Metric
 
 _STYLE = """
@@ -30,23 +30,6 @@ li, p, h1, h2, h3, td div { overflow-wrap: anywhere; }
 figure { margin: 1rem 0; display: inline-block; width: min(100%, 38rem); }
 figure svg { width: 100%; height: auto; }
 """
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page below the table of all rows.
-
-    Attributes:
-        title: its heading.
-        explained: a sentence about the values in the tables.
-        tables: the tables, each with its own heading, which may be empty.
-        drawings: its figures.
-    """
-
-    title: str
-    explained: str
-    tables: list[tuple[str, Lines]]
-    drawings: list[Drawing] = field(default_factory=list)
 
 
 def page(

@@ -17,7 +17,7 @@ from qbench.report.bits_grid import bits_grids
 from qbench.report.build import build_report
 from qbench.report.collect import Sweep
 from qbench.report.differences import as_lines, differences, has_networks
-from qbench.report.page import Section
+from qbench.report.section import Section
 from qbench.report.values import difference
 from qbench.tasks.classification import Classification
 
