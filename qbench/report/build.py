@@ -8,10 +8,12 @@ from pathlib import Path
 from qbench.base.plain import one_line
 from qbench.report import deployed, extras, figures, heatmap, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
+from qbench.report.compared import compared
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.notes import notes, troubles, validation
-from qbench.report.page import missing, page
+from qbench.report.notes import about_values, notes, troubles, validation
+from qbench.report.page.render import render
+from qbench.report.page.view import Said, missing_figure, view
 from qbench.report.reference import reference
 from qbench.report.section import Section
 from qbench.report.texts import counted, in_markdown
@@ -76,12 +78,16 @@ def build_report(folder: Path) -> Report:
     sections = extras.write_extras(sweep, folder)
     drawings += [drawing for section in sections for drawing in section.drawings]
     drawn = draw(drawings, figures_folder)
-    whole = page(title, table, sweep.metrics, said, wrong, drawn, [*sections, *files])
-    records.write_atomically(folder / layout.PAGE, whole.encode())
+    seen, broken = view(
+        sweep,
+        table,
+        Said(title, about_values(sweep), wrong, drawn, sections, files, compared(sweep)),
+    )
+    records.write_atomically(folder / layout.PAGE, render(seen).encode())
     undrawn = [figure for figure in drawn if figure.error]
     shown = [tables.terminal(table, sweep.metrics), *map(extras.terminal, sections)]
-    shown += _said(sweep, [*wrong, *map(missing, undrawn)])
-    return Report("\n".join(shown), [figure.title for figure in undrawn])
+    shown += _said(sweep, [*wrong, *map(missing_figure, undrawn), *broken.values()])
+    return Report("\n".join(shown), [*(figure.title for figure in undrawn), *broken])
 
 
 def _figures(sweep: Sweep) -> list[str]:
