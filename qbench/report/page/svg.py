@@ -77,9 +77,24 @@ def line(kind: str, along: tuple[float, float], across: tuple[float, float]) -> 
     )
 
 
-def text(words: str, along: str, across: float, anchor: str = "middle", kind: str = "") -> Markup:
-    """A line of text; `along` is a position such as `50%` or `-8`."""
-    return element("text", words, x=along, y=float(across), text_anchor=anchor, class_=kind or None)
+def text(
+    words: str,
+    along: str,
+    across: float,
+    anchor: str = "middle",
+    kind: str = "",
+    shift: int = 0,
+) -> Markup:
+    """A line of text at a position such as `50%` or `-8`, moved along by some pixels."""
+    return element(
+        "text",
+        words,
+        x=along,
+        y=float(across),
+        dx=shift or None,
+        text_anchor=anchor,
+        class_=kind or None,
+    )
 
 
 def lines(height: int, *paths: Markup) -> Markup:

@@ -20,6 +20,7 @@ from qbench.tasks.metric import Metric
 _HEIGHT = 320
 _LETTERS = 34  # most letters of a name in the drawing
 _LINE = 15  # pixels between two names
+_LEFT = 0.2  # share of the width that has no room for a name on its left
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _plot(title: str, along: str, dots: list[Dot], metric: Metric) -> Plot:
     best = front(dots, metric)
     parts = [_steps(frame, best), *(_joined(frame, dot, metric) for dot in dots)]
     parts += [_file(frame, dot, dot in best, along, metric) for dot in dots]
-    parts += _names(frame, best)
+    parts += _names(frame, best, metric)
     return Plot(title, frame.draw(title, *parts), along, axis_of_files(metric))
 
 
@@ -149,8 +150,8 @@ def _file(frame: Frame, dot: Dot, best: bool, along: str, metric: Metric) -> Mar
     return svg.mark("diamond", x, y, "mark path best" if best else "mark path", title)
 
 
-def _names(frame: Frame, best: list[Dot]) -> list[Markup]:
-    """The names of the front, beside its dots, without two in one place; equal dots share one."""
+def _names(frame: Frame, best: list[Dot], metric: Metric) -> list[Markup]:
+    """The names of the front, on the side of its dots where no file is; equal dots share one."""
     by_place: dict[tuple[float, float], list[str]] = {}
     for dot in best:
         by_place.setdefault((dot.cost, dot.value), []).append(dot.label)
@@ -159,7 +160,8 @@ def _names(frame: Frame, best: list[Dot]) -> list[Markup]:
     for y, place, names in placed:
         x = frame.point(*place)[0]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        y = taken = max(y - 8, taken + _LINE)
-        anchor = "end" if x > 0.5 else "start"
-        parts.append(svg.text(short(names[0], _LETTERS) + more, svg.percent(x), y, anchor, "name"))
+        y = taken = max(y + (-6 if metric.higher_is_better else 14), taken + _LINE)
+        anchor, shift = ("end", -8) if x > _LEFT else ("start", 8)
+        words = short(names[0], _LETTERS) + more
+        parts.append(svg.text(words, svg.percent(x), y, anchor, "name", shift))
     return parts
