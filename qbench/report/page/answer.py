@@ -65,6 +65,7 @@ class Answer:
         rows: the forest plot; empty if no row has a difference.
         axis: the axis below its strips.
         along: the label of this axis.
+        intervals: whether a row has an interval.
         notes: what a reader of the intervals needs to know.
     """
 
@@ -73,6 +74,7 @@ class Answer:
     rows: list[Line]
     axis: Markup
     along: str
+    intervals: bool
     notes: list[str]
 
 
@@ -87,12 +89,19 @@ def answer(found: Comparison, metric: Metric) -> Answer:
     unit = unit_of_differences(metric)
     along = f"{capital(metric.label)} less that of {found.reference}, {unit}"
     along += f"; {'right' if metric.higher_is_better else 'left'} is better"
-    notes = list(found.notes)
-    if not rows:
-        return Answer(found.reference, sentences(found, metric), [], Markup(""), along, notes)
-    scale = _scale(rows, found.wording.margin, metric)
-    lines = [_line(row, scale, found, metric) for row in rows]
-    return Answer(found.reference, sentences(found, metric), lines, axis(scale), along, notes)
+    lines, numbers = [], Markup("")
+    if rows:
+        scale = _scale(rows, found.wording.margin, metric)
+        lines, numbers = [_line(row, scale, found, metric) for row in rows], axis(scale)
+    return Answer(
+        found.reference,
+        sentences(found, metric),
+        lines,
+        numbers,
+        along,
+        any(row.low is not None for row in rows),
+        list(found.notes),
+    )
 
 
 def sentences(found: Comparison, metric: Metric) -> list[str]:
@@ -153,12 +162,13 @@ def _single(rows: list[RowComparison], found: Comparison, metric: Metric) -> lis
     if not rows:
         return []
     largest = max(rows, key=lambda row: abs(row.mean))
-    who = f"{counted(len(rows), 'row')} {'has' if len(rows) == 1 else 'have'} no interval"
-    unit = unit_of_differences(metric)
+    several = len(rows) > 1
+    who = f"{counted(len(rows), 'row')} {'have' if several else 'has'} no interval"
     return [
-        f"{who}, so nothing is shown about {'it' if len(rows) == 1 else 'them'}. The largest"
-        f" difference to {found.reference} is that of {largest.row}:"
-        f" {_minus(difference(metric, largest.mean))} {unit}."
+        f"{who}, so {'their differences' if several else 'its difference'} to {found.reference}"
+        f" may be chance. {'The largest is that of ' if several else 'It is '}"
+        f"{f'{largest.row}: ' if several else ''}{_minus(difference(metric, largest.mean))}"
+        f" {unit_of_differences(metric)}."
     ]
 
 

@@ -53,7 +53,7 @@ class Classes:
     Attributes:
         reference: the label of the row that the others are compared with.
         names: the names of the classes that are shown.
-        rows: the other rows.
+        rows: the other rows, if a prediction changed.
         images: (number of the image, its label, what the reference predicts, what the other runs
             predict, how many of them) for the images that change most often.
         largest: the largest absolute value in `Changed.classes`, at least 1.
@@ -93,11 +93,15 @@ def classes(sweep: Sweep, reference: str = DEFAULT) -> Classes | None:
     if len(shown) < len(names):
         said.append(f"Of {len(names):,} classes these {len(shown)} changed most.")
     said += _own(reference, list(base.values()))
+    same = [one.label for one in rows if not one.images]
+    if same:
+        said.append(f"No prediction changes in {counted(len(same), 'row')}: {', '.join(same)}.")
     rows_shown = [
         Changed(one.label, one.images, one.gained, one.lost, [one.classes[k] for k in shown])
         for one in rows
+        if one.images
     ]
-    largest = max(1.0, *(abs(value) for row in rows_shown for value in row.classes))
+    largest = max([1.0, *(abs(value) for row in rows_shown for value in row.classes)])
     shown_names = [names[k] for k in shown]
     digits = 1 if any(len(found) > 1 for found in pairs.values()) else 0
     return Classes(reference, shown_names, rows_shown, _images(pairs, names), largest, digits, said)

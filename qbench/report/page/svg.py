@@ -18,6 +18,7 @@ from qbench.base.plain import one_line
 MARKS = ("circle", "diamond", "square", "triangle")
 """The marks that every page defines once, for `mark`."""
 
+_DIGITS = 4  # most decimal places on an axis
 _WIDE = 1000  # units along the inner drawing that `lines` makes
 
 Point = tuple[float, float]
@@ -160,7 +161,7 @@ class Scale:
         step = _step((self.high - self.low) / most)
         digits = max(0, -floor(log10(step) + 1e-9))
         found = [k * step for k in range(ceil(self.low / step), floor(self.high / step) + 1)]
-        return [(self.at(value), f"{value:.{digits}f}".replace("-", "\u2212")) for value in found]
+        return [(self.at(value), _tick(value, digits)) for value in found]
 
     def _powers(self) -> list[float]:
         """The powers of ten, with twice and five times each if there are few."""
@@ -168,6 +169,15 @@ class Scale:
         few = log10(self.high) - log10(self.low) < 2.5
         found = [times * 10.0**k for k in decades for times in ((1, 2, 5) if few else (1,))]
         return [value for value in found if self.low <= value <= self.high]
+
+
+def _tick(value: float, digits: int) -> str:
+    """A value on an axis; a small one as `2e−5`."""
+    shown = f"{value:.{digits}f}"
+    if digits > _DIGITS:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        shown = f"{mantissa.removesuffix('.0')}e{int(exponent)}" if value else "0"
+    return shown.replace("-", "\u2212")
 
 
 def _step(least: float) -> float:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from qbench.base.plain import sentence
 from qbench.report.collect import Sweep
 from qbench.report.drawing import Drawn
+from qbench.report.notes import ONE_SEED
 from qbench.report.page.answer import Answer, answer
 from qbench.report.page.classes import Classes, classes
 from qbench.report.page.ladder import Ladder, ladder
@@ -177,7 +178,7 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
         kernels=list(said.kernels),
         classes=of_classes,
         failures=[*said.troubles, *missing],
-        notes=said.notes,
+        notes=[note for note in said.notes if not comparison or note != ONE_SEED],
         provenance=provenance(sweep),
     )
     return page, broken
