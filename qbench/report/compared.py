@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qbench.planning.alike import ALIKE
 from qbench.planning.designs import BASELINE, DEFAULT
 from qbench.report.collect import Sweep
 from qbench.report.values import unit_of_differences
@@ -29,7 +30,22 @@ def compared(sweep: Sweep) -> Comparison | None:
         higher_is_better=metric.higher_is_better,
         digits=metric.digits,
         unit=unit_of_differences(metric),
+        same=_alike(sweep, reference),
+        resolution=_resolution(sweep),
     )
+
+
+def _alike(sweep: Sweep, reference: str) -> list[str]:
+    """The rows that compute the same as the reference."""
+    alike = {row["label"]: row.get(ALIKE) for row in sweep.trained}
+    own = alike[reference]
+    return [label for label, name in alike.items() if own and name == own and label != reference]
+
+
+def _resolution(sweep: Sweep) -> float:
+    """The smallest step of a share of the test images, in percent; 0 for other metrics."""
+    images = min((record["data"]["test_images"] for record in sweep.finished), default=0)
+    return 100 / images if sweep.metric.unit == "%" and images else 0.0
 
 
 def _values(sweep: Sweep, row: dict[str, Any]) -> dict[int, float]:

@@ -12,6 +12,10 @@ import report_examples as examples
 from numpy.typing import NDArray
 
 from qbench.deploy.lite import KERNELS
+from qbench.report.collect import collect, table_frame
+from qbench.report.notes import about_values, troubles
+from qbench.report.page.render import render
+from qbench.report.page.view import Said, view
 from qbench.storage import manifests, records
 from qbench.tasks.classification import figures
 
@@ -107,3 +111,12 @@ def _file(root: Path, number: int, seed: int, labels: Array, trained: Array, bit
         kernels[path] = conversions.path(right, agreement=100 * float(np.mean(answers == trained)))
     size = 318_000 if bits == 32 else 101_000 + 1_000 * number
     conversions.add(root / "study", number, seed, bytes=size, images=len(labels), kernels=kernels)
+
+
+def page(folder: Path, **more: Any) -> str:
+    """The page of a sweep, without the files of its figures."""
+    sweep = collect(folder)
+    said = Said("made up: ofat", about_values(sweep), troubles(sweep), **more)
+    seen, broken = view(sweep, table_frame(sweep), said)
+    assert not broken, broken
+    return render(seen)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from qbench.report.page import svg
 from qbench.report.page.strips import axis, backdrop, strip
-from qbench.report.texts import counted
+from qbench.report.texts import counted, short
 from qbench.report.values import capital, difference, unit_of_differences
 from qbench.statistics.comparison import Comparison, RowComparison
 from qbench.statistics.verdict import Verdict, seeds_in_words
@@ -110,7 +110,7 @@ def sentences(found: Comparison, metric: Metric) -> list[str]:
     of = {verdict: [row for row in found.rows if row.verdict is verdict] for verdict in Verdict}
     for verdict in (Verdict.WORSE, Verdict.BETTER):
         ordered = sorted(of[verdict], key=lambda row: -abs(row.mean))
-        said += [f"{row.row} is {_than(row, found)}." for row in ordered]
+        said += [f"{short(row.row)} is {_than(row, found)}." for row in ordered]
     for verdict in (Verdict.WORSE_BELOW_MARGIN, Verdict.BETTER_BELOW_MARGIN):
         said += _together(
             of[verdict],
@@ -138,8 +138,8 @@ def _together(rows: list[RowComparison], what: str) -> list[str]:
     if not rows:
         return []
     if len(rows) == 1:
-        return [f"{rows[0].row} is {what}."]
-    names = ", ".join(row.row for row in rows[:_NAMED])
+        return [f"{short(rows[0].row)} is {what}."]
+    names = ", ".join(short(row.row) for row in rows[:_NAMED])
     more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
     return [f"{len(rows)} rows are {what}: {names}{more}."]
 
@@ -167,7 +167,7 @@ def _single(rows: list[RowComparison], found: Comparison, metric: Metric) -> lis
     return [
         f"{who}, so {'their differences' if several else 'its difference'} to {found.reference}"
         f" may be chance. {'The largest is that of ' if several else 'It is '}"
-        f"{f'{largest.row}: ' if several else ''}{_minus(difference(metric, largest.mean))}"
+        f"{f'{short(largest.row)}: ' if several else ''}{_minus(difference(metric, largest.mean))}"
         f" {unit_of_differences(metric)}."
     ]
 
@@ -216,7 +216,7 @@ def _drawing(row: RowComparison, scale: svg.Scale, margin: float, metric: Metric
     count = len(row.seeds)
     for number, (seed, value) in enumerate(zip(row.seeds, row.differences, strict=True)):
         across = middle if count == 1 else 6 + (_HEIGHT - 12) * number / (count - 1)
-        title = f"{row.row}, seed {seed}: {_minus(difference(metric, value))}"
+        title = f"seed {seed}: {_minus(difference(metric, value))}"
         parts.append(svg.mark("circle", scale.at(value), across, "mark seed", title))
     if count > 1:
         at = scale.at(row.mean)

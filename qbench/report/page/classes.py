@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qbench.planning.designs import DEFAULT
 from qbench.report.collect import Sweep
-from qbench.report.texts import counted
+from qbench.report.texts import counted, short
 from qbench.storage import layout
 
 LABEL, PREDICTED = "label", "predicted"
@@ -95,7 +95,9 @@ def classes(sweep: Sweep, reference: str = DEFAULT) -> Classes | None:
     said += _own(reference, list(base.values()))
     same = [one.label for one in rows if not one.images]
     if same:
-        said.append(f"No prediction changes in {counted(len(same), 'row')}: {', '.join(same)}.")
+        said.append(
+            f"No prediction changes in {counted(len(same), 'row')}: {', '.join(map(short, same))}."
+        )
     rows_shown = [
         Changed(one.label, one.images, one.gained, one.lost, [one.classes[k] for k in shown])
         for one in rows

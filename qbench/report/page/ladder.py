@@ -93,7 +93,7 @@ def _strip(one: Files, steps: list[str], scale: svg.Scale, metric: Metric) -> Ma
         for one, two in pairwise(steps_taken)
     ]
     for name, value in values.items():
-        title = f"{one.label}, {name}: {metric.show(value)} {metric.unit}"
+        title = f"{name}: {metric.show(value)} {metric.unit}"
         parts.append(
             svg.mark(_MARKS[name], scale.at(value), _ACROSS[name], _kind(name), title.rstrip())
         )

@@ -172,7 +172,7 @@ class Scale:
 
 
 def _tick(value: float, digits: int) -> str:
-    """A value on an axis; a small one as `2e−5`."""
+    """A value on an axis; a small one with an exponent."""
     shown = f"{value:.{digits}f}"
     if digits > _DIGITS:
         mantissa, _, exponent = f"{value:.1e}".partition("e")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qbench.planning.designs import BASELINE, DEFAULT
+from qbench.report.collect import COLUMNS
 from qbench.report.tables import Metrics, for_reading, printable
 
+_LATER = ("quantized", *COLUMNS)
 _LONG = 40  # letters; a longer text becomes a note below the table
 
 
@@ -54,7 +56,8 @@ def table(frame: pd.DataFrame, metrics: Metrics) -> Table:
     names = [name for name in for_reading(frame) if not name.endswith("_std")]
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
     folded = {k for k, texts in enumerate(columns) if k and len(frame) > 1 and len(set(texts)) == 1}
-    kept = [k for k in range(len(columns)) if k not in folded]
+    # A row's name says its factors, so the columns of results come first.
+    kept = sorted(set(range(len(columns))) - folded, key=lambda k: (names[k] in _LATER, k))
     notes = _notes([columns[k] for k in kept[1:]])
     number = {text: place for place, text in enumerate(notes, 1)}
     rows = []

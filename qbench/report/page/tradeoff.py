@@ -99,7 +99,7 @@ def front(dots: Sequence[Dot], metric: Metric) -> list[Dot]:
 
 
 def _said(dots: Sequence[Dot], metric: Metric) -> str:
-    names = [dot.label for dot in front(dots, metric)]
+    names = [short(dot.label) for dot in front(dots, metric)]
     what = "row is" if len(names) == 1 else "rows are"
     return (
         f"{len(names)} of {len(dots)} {what} on the front, where no other file is better without"
@@ -136,7 +136,7 @@ def _joined(frame: Frame, dot: Dot, metric: Metric) -> Markup:
         return Markup("")
     x, y = frame.point(dot.cost, dot.value)
     _, before = frame.point(dot.cost, dot.simulated)
-    title = f"{dot.label}, simulated: {metric.show(dot.simulated)} {metric.unit}".rstrip()
+    title = f"{short(dot.label)}, simulated: {metric.show(dot.simulated)} {metric.unit}".rstrip()
     return svg.line("link", (x, x), (before, y)) + svg.mark(
         "circle", x, before, "mark simulated", title
     )
@@ -145,7 +145,7 @@ def _joined(frame: Frame, dot: Dot, metric: Metric) -> Markup:
 def _file(frame: Frame, dot: Dot, best: bool, along: str, metric: Metric) -> Markup:
     x, y = frame.point(dot.cost, dot.value)
     unit = along.partition(";")[0].rpartition(", ")[2].split()[0]
-    title = f"{dot.label}, file: {metric.show(dot.value)} {metric.unit}".rstrip()
+    title = f"{short(dot.label)}, file: {metric.show(dot.value)} {metric.unit}".rstrip()
     title += f", {dot.cost:.3g} {unit}"
     return svg.mark("diamond", x, y, "mark path best" if best else "mark path", title)
 
