@@ -22,7 +22,7 @@ def render(page: Page) -> str:
     script = _asset("page.js")
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template("page.html.j2")
         .render(
             page=page,
             script=Markup(script),
