@@ -10,7 +10,7 @@ from qbench.base import allowed
 from qbench.base.errors import QbenchError
 from qbench.base.setting import NEVER, Group, declared, setting
 from qbench.planning.designs import BASELINE, DEFAULT
-from qbench.statistics.comparison import (
+from qbench.statistics.methods import (
     DUNNETT,
     LEAST_OF_DUNNETT,
     METHODS,

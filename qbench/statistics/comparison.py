@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from qbench.base.errors import QbenchError
 from qbench.statistics import paired
+from qbench.statistics.methods import (
+    DUNNETT,
+    FEW,
+    LEAST_OF_DUNNETT,
+    LEVEL,
+    PAIRED,
+    Method,
+    notes,
+    too_few_for_dunnett,
+)
 from qbench.statistics.paired import Paired, Seed
 from qbench.statistics.verdict import (
     Seeds,
@@ -20,29 +29,6 @@ from qbench.statistics.verdict import (
     of_interval,
     seeds_to_decide,
     sentence,
-)
-
-Method = Literal["paired", "dunnett"]
-PAIRED: Method = "paired"
-DUNNETT: Method = "dunnett"
-METHODS = (PAIRED, DUNNETT)
-LEVEL = 0.95
-FEW = 5  # below this number of seeds, intervals show only large effects
-LEAST_OF_DUNNETT = 8
-
-DUNNETT_WARNING = (
-    "Blocked Dunnett assumes that all rows are equally noisy. If one or two rows or the reference"
-    " are three to five times noisier than the others, up to a third of all tables without any"
-    " effect show one, instead of one in twenty (docs/statistics.md)."
-)
-
-FEW_SEEDS = (
-    f"With fewer than {FEW} seeds intervals are wide, so the table shows only large effects; a row"
-    " that is undecided may still matter."
-)
-ONE_SEED = (
-    "One seed gives no interval: single runs differ by chance, so small differences between rows"
-    " mean nothing. Take 5 seeds or more."
 )
 
 HalfWidth = Callable[[float, int, int, float], float]
@@ -225,14 +211,6 @@ def _by_dunnett(
     return _compared(asked, kept, spreads, DUNNETT, dunnett.half_width)
 
 
-def too_few_for_dunnett(seeds: int) -> str:
-    """The error of a choice of `dunnett` with too few seeds."""
-    return (
-        f"stats.method={DUNNETT} is not allowed with {seeds} seeds that all rows have: expected"
-        f" {LEAST_OF_DUNNETT} or more, or stats.method={PAIRED}."
-    )
-
-
 def _compared(
     asked: _Asked,
     found: Mapping[str, Paired],
@@ -254,7 +232,7 @@ def _compared(
     made = Comparison(
         asked.reference, method, asked.level, len(spreads), asked.wording, rows, notes=()
     )
-    return replace(made, notes=_notes(made))
+    return replace(made, notes=notes(made))
 
 
 def _with_interval(
@@ -292,34 +270,3 @@ def _why(row: str, own: Paired, asked: _Asked) -> tuple[Verdict, str]:
     if len(own.seeds) == 1:
         return Verdict.SINGLE, f"{shown} with one seed, which gives no interval"
     return Verdict.SINGLE, f"{shown} with every seed, which gives no interval"
-
-
-def _notes(made: Comparison) -> tuple[str, ...]:
-    """What a reader of the intervals needs to know."""
-    notes = []
-    if made.family:
-        together = f"all {made.family} of them" if made.family > 1 else "it"
-        how = "Dunnett, seeds as blocks" if made.method == DUNNETT else "paired by seed, Bonferroni"
-        notes.append(
-            f"Differences are to {made.reference}, of runs of the same seed. Intervals"
-            f" ({how}) hold for {together} with {100 * made.level:g} % probability."
-        )
-    if made.method == DUNNETT:
-        notes.append(DUNNETT_WARNING)
-    if made.few:
-        notes.append(FEW_SEEDS)
-    notes += [_incomplete(made)] if _incomplete(made) else []
-    single = [one for one in made.rows if one.verdict is Verdict.SINGLE and len(one.seeds) == 1]
-    if single:
-        notes.append(ONE_SEED)
-    return tuple(notes)
-
-
-def _incomplete(made: Comparison) -> str:
-    """Which rows have fewer seeds in common with the reference than others."""
-    compared = [one for one in made.rows if one.row != made.reference and one.seeds]
-    most = max((len(one.seeds) for one in compared), default=0)
-    fewer = [f"{one.row} ({len(one.seeds)})" for one in compared if len(one.seeds) < most]
-    if not fewer:
-        return ""
-    return f"Only pairs count: of {most} seeds, these rows have fewer: {', '.join(fewer)}."

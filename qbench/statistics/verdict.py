@@ -63,9 +63,21 @@ class Wording:
         text = f"{value:+.{self.digits}f}"
         return text if float(text) else text[1:]
 
-    def interval(self, low: float, high: float) -> str:
-        """`[-0.10, 0.25]`."""
-        return f"[{self._bound(low)}, {self._bound(high)}]"
+    def interval(self, low: float, high: float, turned: bool = False) -> str:
+        """`[-0.10, 0.25]`, with more digits where rounded bounds would have another verdict.
+
+        Args:
+            low: the lower bound.
+            high: the upper bound.
+            turned: whether to write it with the other sign, as `[-0.25, 0.10]`.
+        """
+        verdict = of_interval(low, high, self.margin, self.higher_is_better)
+        for digits in range(self.digits, self.digits + _MORE_DIGITS + 1):
+            first, last = (float(f"{bound:.{digits}f}") for bound in (low, high))
+            if of_interval(first, last, self.margin, self.higher_is_better) is verdict:
+                break
+        shown = (-last, -first) if turned else (first, last)
+        return f"[{', '.join(f'{bound + 0.0:.{digits}f}' for bound in shown)}]"
 
     def amount(self, value: float) -> str:
         """`0.17 percentage points`."""
@@ -75,16 +87,6 @@ class Wording:
     def shown_margin(self) -> str:
         """The margin with its unit, `0.5 percentage points`."""
         return f"{self.margin:g} {self.unit}".rstrip()
-
-    def _bound(self, value: float) -> str:
-        """More digits where rounding would move a bound onto zero or the margin."""
-        digits = self.digits
-        limits = (0.0, self.margin, -self.margin)
-        while digits < self.digits + _MORE_DIGITS and any(
-            float(f"{value:.{digits}f}") == limit != value for limit in limits
-        ):
-            digits += 1
-        return f"{value + 0.0:.{digits}f}"
 
 
 def of_interval(low: float, high: float, margin: float, higher_is_better: bool) -> Verdict:
@@ -112,8 +114,7 @@ def sentence(
         return f"equivalent within {wording.shown_margin}: {wording.signed(mean)} {interval}"
     if verdict is Verdict.UNDECIDED:
         return f"undecided: {wording.signed(mean)} {interval}{_more_seeds(more)}"
-    if mean < 0:
-        interval = wording.interval(-high, -low)
+    interval = wording.interval(low, high, turned=mean < 0)
     better = verdict in (Verdict.BETTER, Verdict.BETTER_BELOW_MARGIN)
     said = f"{'better' if better else 'worse'} by {wording.amount(abs(mean))} {interval}"
     if verdict in (Verdict.BETTER_BELOW_MARGIN, Verdict.WORSE_BELOW_MARGIN):

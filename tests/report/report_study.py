@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import collect, table_frame
+from qbench.report.comparison import comparisons
 from qbench.report.notes import about_values, troubles
 from qbench.report.page.render import render
 from qbench.report.page.view import Said, view
+from qbench.report.tables import with_comparisons
 from qbench.storage import manifests, records
 from qbench.tasks.classification import figures
 
@@ -116,7 +118,8 @@ def _file(root: Path, number: int, seed: int, labels: Array, trained: Array, bit
 def page(folder: Path, **more: Any) -> str:
     """The page of a sweep, without the files of its figures."""
     sweep = collect(folder)
-    said = Said("made up: ofat", about_values(sweep), troubles(sweep), **more)
-    seen, broken = view(sweep, table_frame(sweep), said)
+    made = comparisons(sweep)
+    said = Said("made up: ofat", about_values(sweep), troubles(sweep), comparisons=made, **more)
+    seen, broken = view(sweep, with_comparisons(table_frame(sweep), made), said)
     assert not broken, broken
     return render(seen)

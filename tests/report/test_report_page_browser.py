@@ -14,9 +14,6 @@ from typing import Any
 import pytest
 import report_study as study
 
-from qbench.report.collect import collect
-from qbench.report.compared import compared
-
 pytestmark = pytest.mark.slow
 
 LABELS: list[str] = [row["label"] for row in study.ROWS["rows"]]
@@ -49,7 +46,7 @@ def chromium() -> Iterator[Driver]:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = study.write(tmp_path_factory.mktemp("browser"), steps=60, images=200)
     path = folder / "report.html"
-    path.write_text(study.page(folder, comparison=compared(collect(folder))), encoding="utf-8")
+    path.write_text(study.page(folder), encoding="utf-8")
     return path
 
 

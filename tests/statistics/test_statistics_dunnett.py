@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from qbench.statistics import dunnett
-from qbench.statistics.comparison import DUNNETT_WARNING, compare
+from qbench.statistics.comparison import compare
+from qbench.statistics.methods import DUNNETT_WARNING
 from qbench.statistics.verdict import Verdict
 
 

@@ -54,9 +54,11 @@ def test_without_a_margin_nothing_is_equivalent() -> None:
         (-0.2, -0.3, -0.1, POINTS, "worse by 0.20 points [0.10, 0.30], but by less than 0.5"),
         (0.05, -0.1, 0.2, POINTS, "equivalent within 0.5 points: +0.05 [-0.10, 0.20]"),
         (0.1, -0.7, 0.9, POINTS, "undecided: +0.10 [-0.70, 0.90]"),
-        # Rounded to two digits these bounds would be 0 and the margin.
-        (0.3, 0.003, 0.597, POINTS, "better by 0.30 points [0.003, 0.60]"),
+        # Rounded to two digits these bounds would have another verdict.
+        (0.3, 0.003, 0.597, POINTS, "better by 0.30 points [0.003, 0.597]"),
+        (-0.3, -0.597, -0.003, POINTS, "worse by 0.30 points [0.003, 0.597]"),
         (0.0, -0.499, 0.499, POINTS, "equivalent within 0.5 points: 0.00 [-0.499, 0.499]"),
+        (0.1, -0.4999, 0.7, POINTS, "undecided: +0.10 [-0.50, 0.70]"),
     ],
 )
 def test_a_verdict_in_words(

@@ -12,6 +12,7 @@ from qbench.report.page.strips import axis, backdrop, strip
 from qbench.report.texts import counted, short
 from qbench.report.values import capital, difference, unit_of_differences
 from qbench.statistics.comparison import Comparison, RowComparison
+from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, seeds_in_words
 from qbench.tasks.metric import Metric
 
@@ -60,6 +61,7 @@ class Answer:
     """The first two sections.
 
     Attributes:
+        title: what is compared; empty for the simulation.
         reference: the label of the reference.
         sentences: the verdict, the most important sentence first.
         rows: the forest plot; empty if no row has a difference.
@@ -69,6 +71,7 @@ class Answer:
         notes: what a reader of the intervals needs to know.
     """
 
+    title: str
     reference: str
     sentences: list[str]
     rows: list[Line]
@@ -78,10 +81,11 @@ class Answer:
     notes: list[str]
 
 
-def answer(found: Comparison, metric: Metric) -> Answer:
+def answer(title: str, found: Comparison, metric: Metric) -> Answer:
     """The verdict of a comparison.
 
     Args:
+        title: what is compared; empty for the simulation.
         found: all rows against the reference.
         metric: the metric of the differences.
     """
@@ -94,6 +98,7 @@ def answer(found: Comparison, metric: Metric) -> Answer:
         scale = _scale(rows, found.wording.margin, metric)
         lines, numbers = [_line(row, scale, found, metric) for row in rows], axis(scale)
     return Answer(
+        title,
         found.reference,
         sentences(found, metric),
         lines,
@@ -151,9 +156,9 @@ def _undecided(rows: list[RowComparison]) -> list[str]:
     if ranges:
         most = [high for _, high in ranges if high is not None]
         high = max(most) if len(most) == len(ranges) else None
-        seeds = seeds_in_words((min(low for low, _ in ranges), high))
-        what = "this" if len(rows) == 1 else "them, some sooner than others"
-        said[0] += f" At the present spread, {seeds} would decide {what}."
+        seeds = seeds_in_words((max(low for low, _ in ranges), high))
+        what = "it at its present spread" if len(rows) == 1 else "all at their present spreads"
+        said[0] += f" {capital(seeds)} would decide {what}."
     return said
 
 
@@ -216,12 +221,17 @@ def _drawing(row: RowComparison, scale: svg.Scale, margin: float, metric: Metric
     count = len(row.seeds)
     for number, (seed, value) in enumerate(zip(row.seeds, row.differences, strict=True)):
         across = middle if count == 1 else 6 + (_HEIGHT - 12) * number / (count - 1)
-        title = f"seed {seed}: {_minus(difference(metric, value))}"
+        title = f"{_seeds(seed)}: {_minus(difference(metric, value))}"
         parts.append(svg.mark("circle", scale.at(value), across, "mark seed", title))
     if count > 1:
         at = scale.at(row.mean)
         parts.append(svg.line("mean", (at, at), (middle - 7, middle + 7)))
     return strip(_HEIGHT, *parts)
+
+
+def _seeds(seed: Seed) -> str:
+    """`seed 0`; a derived run has the seeds of its members."""
+    return f"seeds {', '.join(map(str, seed))}" if isinstance(seed, tuple) else f"seed {seed}"
 
 
 def _margin(scale: svg.Scale, margin: float) -> Markup:

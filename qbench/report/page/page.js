@@ -28,7 +28,7 @@
   const heads = [...table.tHead.rows[0].cells];
   const first = [...body.rows];
   const text = (row, column) => row.cells[column].textContent.trim();
-  const number = (words) => Number.parseFloat(words.replace("\u2212", "-"));
+  const number = (words) => Number.parseFloat(words.replace("\u2212", "-").replace(/^\[/, ""));
 
   const compare = (column, down) => (one, two) => {
     const [a, b] = [text(one, column), text(two, column)];

@@ -48,13 +48,15 @@ def table(frame: pd.DataFrame, metrics: Metrics) -> Table:
     """The table of the page.
 
     Args:
-        frame: the result of `qbench.report.collect.table_frame`.
+        frame: the result of `qbench.report.tables.with_comparisons`.
         metrics: the metrics of the sweep.
     """
     shown = printable(frame, metrics)
     columns = [shown.iloc[:, k].tolist() for k in range(shown.shape[1])]
-    names = [name for name in for_reading(frame) if not name.endswith("_std")]
-    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in names]
+    names = for_reading(frame)
+    numeric = [
+        pd.api.types.is_numeric_dtype(frame[name]) or name.endswith("interval") for name in names
+    ]
     folded = {k for k, texts in enumerate(columns) if k and len(frame) > 1 and len(set(texts)) == 1}
     # A row's name says its factors, so the columns of results come first.
     kept = sorted(set(range(len(columns))) - folded, key=lambda k: (names[k] in _LATER, k))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pandas as pd
@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from qbench.base.plain import sentence
 from qbench.report.collect import Sweep
+from qbench.report.comparison import Comparisons
 from qbench.report.drawing import Drawn
-from qbench.report.notes import ONE_SEED
 from qbench.report.page.answer import Answer, answer
 from qbench.report.page.classes import Classes, classes
 from qbench.report.page.ladder import Ladder, ladder
@@ -24,7 +24,6 @@ from qbench.report.page.table import Table, table
 from qbench.report.page.tradeoff import TradeOff, trade_off
 from qbench.report.section import Section
 from qbench.report.texts import counted, short
-from qbench.statistics.comparison import Comparison
 from qbench.tasks.metric import Metric
 
 Part = TypeVar("Part")
@@ -54,7 +53,9 @@ class Page:
         metric: the metric of all figures.
         size: how many rows and seeds there are.
         remarks: notes on the data, which stand with every value.
-        answer: the verdict and the forest plot.
+        answers: the verdict and the forest plot: of the simulation, and of the files if they have
+            intervals.
+        compared: notes on the comparisons.
         recommendation: which row to take.
         trade_off: files against their size or latency.
         table: all rows.
@@ -72,7 +73,8 @@ class Page:
     metric: Metric
     size: str
     remarks: list[str]
-    answer: Answer | None
+    answers: list[Answer]
+    compared: list[str]
     recommendation: Recommendation | None
     trade_off: TradeOff | None
     table: Table
@@ -89,8 +91,8 @@ class Page:
     def contents(self) -> list[tuple[str, str]]:
         """(id, short title) of the sections that the page has."""
         parts = [
-            ("verdict", "Verdict", self.answer),
-            ("forest", "Differences", self.answer and self.answer.rows),
+            ("verdict", "Verdict", self.answers),
+            ("forest", "Differences", any(one.rows for one in self.answers)),
             ("recommendation", "Recommendation", self.recommendation),
             ("trade-off", "Files", self.trade_off),
             ("table", "Table", True),
@@ -115,7 +117,7 @@ class Said:
         figures: the results of all figures, also those of sections.
         sections: the tables that the design needs.
         kernels: the table of all kernel paths, if a file was measured.
-        comparison: all rows against the reference; None if there is none.
+        comparisons: all rows against the reference; None if they were not compared.
         recommendation: which row to take; None if none was made.
     """
 
@@ -125,7 +127,7 @@ class Said:
     figures: Sequence[Drawn] = ()
     sections: Sequence[Section] = ()
     kernels: Sequence[Section] = ()
-    comparison: Comparison | None = None
+    comparisons: Comparisons | None = None
     recommendation: Recommendation | None = None
 
 
@@ -134,7 +136,7 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
 
     Args:
         sweep: the sweep.
-        frame: the result of `qbench.report.collect.table_frame`.
+        frame: the result of `qbench.report.tables.with_comparisons`.
         said: what other parts of the report found.
 
     Returns:
@@ -155,8 +157,8 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
             broken[title] = sentence(f"The section {title} could not be made. {why}")
             return None
 
-    comparison = said.comparison
-    reference = {"reference": comparison.reference} if comparison else {}
+    answers = _answers(said.comparisons, sweep.metric)
+    reference = {"reference": answers[0].reference} if answers else {}
     of_losses = part("Loss curves", lambda: losses(sweep))
     of_files = part("Files by size and latency", lambda: trade_off(sweep))
     of_paths = part("Kernel paths", lambda: ladder(sweep))
@@ -168,7 +170,8 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
         metric=sweep.metric,
         size=f"{counted(len(frame), 'row')}, {counted(len(sweep.manifest['seeds']), 'seed')}",
         remarks=sweep.remarks,
-        answer=answer(comparison, sweep.metric) if comparison else None,
+        answers=answers,
+        compared=list(said.comparisons.notes) if said.comparisons else [],
         recommendation=said.recommendation,
         trade_off=of_files,
         table=table(frame, sweep.metrics),
@@ -178,10 +181,22 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
         kernels=list(said.kernels),
         classes=of_classes,
         failures=[*said.troubles, *missing],
-        notes=[note for note in said.notes if not comparison or note != ONE_SEED],
+        notes=said.notes,
         provenance=provenance(sweep),
     )
     return page, broken
+
+
+def _answers(made: Comparisons | None, metric: Metric) -> list[Answer]:
+    """The answers to show; files of one seed only repeat what the table says."""
+    if made is None:
+        return []
+    found = [answer("", made.simulated, metric)] if made.simulated else []
+    if made.deployed and made.deployed.family:
+        files = answer("Converted files", made.deployed, metric)
+        known = found[0].notes if found else []
+        found.append(replace(files, notes=[note for note in files.notes if note not in known]))
+    return [one for one in found if one.sentences]
 
 
 def missing_figure(drawn: Drawn) -> str:
