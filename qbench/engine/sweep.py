@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
 from qbench.config.experiment import plain
-from qbench.engine import run_record
+from qbench.engine import imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
@@ -53,12 +54,13 @@ class Outcome:
     incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch) -> Outcome:
+def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     """Run all runs of the plan that are not finished.
 
     Args:
         plan: the plan.
         launch: the function that runs jobs.
+        command: the command that runs it, for the manifest.
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
@@ -72,8 +74,9 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
-    resolved = resolve(plan, device_kind(settings))
-    write_manifest(folder, manifest(resolved, root, folder))
+    worker = partial(worker_for, settings.base, settings.engine.isolate)
+    resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
+    write_manifest(folder, manifest(resolved, root, folder, command))
     store = Store(root, say)
     store.forget_failures()
     batches = jobs_to_do(resolved, root, store)
@@ -218,8 +221,8 @@ def _status(root: Path, run: str) -> str:
     return str(record["status"]) if record else "missing"
 
 
-def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
+def manifest(resolved: ResolvedPlan, root: Path, folder: Path, command: str = "") -> dict[str, Any]:
+    """The manifest of a sweep's table; it names runs by id, and folders relative to its own."""
     settings = resolved.plan.settings
     alike = alike_rows(resolved.plan.rows)
     numbers = {
@@ -231,6 +234,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
+        **({"command": command} if command else {}),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
             *(
@@ -247,8 +251,8 @@ def _row(
 ) -> dict[str, Any]:
     """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
 
-    The note on the data is the current one. The record of a finished run keeps the note of its
-    training, because it is not written again.
+    The note on the data and the names of classes are the current ones. The record of a finished run
+    keeps those of its training, because it is not written again; neither is part of its identity.
     """
     mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {
@@ -257,7 +261,7 @@ def _row(
         "reason": row.reason,
         "quantized": row.experiment.quant.enabled,
         "factors": cells(row.experiment),
-        "note": resolved.data[mine[0]]["note"] if mine else "",
+        **_said(resolved, mine),
         "runs": [
             {
                 "seed": resolved.plan.runs[number].experiment.seed,
@@ -269,6 +273,12 @@ def _row(
     }
 
 
+def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:
+    """What a row of the manifest says of the data of these runs, which are one data set."""
+    data = resolved.data[numbers[0]] if numbers else {"note": ""}
+    return {key: data[key] for key in ("note", "classes") if key in data}
+
+
 def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
     """A derived row of the manifest; it has the factors of the row that it shows."""
     mine = [one for one in resolved.derived if one.row is row]
@@ -278,7 +288,7 @@ def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
         "reason": None,
         "quantized": row.of.experiment.quant.enabled,
         "factors": cells(row.of.experiment),
-        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
+        **_said(resolved, [one.members[0] for one in mine]),
         "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
         "runs": [
             {

@@ -206,7 +206,7 @@ def test_a_run_compiled_by_xla_says_that_its_evaluation_is_too() -> None:
 
 def test_a_step_is_built_from_all_but_what_counts_in_evaluation_or_never() -> None:
     config = examples.experiment().as_config()
-    del config["data"]["dir"], config["data"]["note"], config["model"]["weights_strict"]
+    del config["data"]["dir"], config["data"]["note"]
     del config["train"]["log_every"], config["train"]["checkpoint_every"]
     assert graph_settings(examples.experiment()) == config | {"eval": {}}
 

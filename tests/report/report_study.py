@@ -26,6 +26,7 @@ CLASSES = [
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 ]
+COMMAND = "qbench sweep 'seeds=range(5)'"
 IMAGES, STEPS = 5000, 400
 FOUR_BITS = "quant.bits=4"
 
@@ -42,7 +43,13 @@ def write(root: Path, seeds: int = 5, steps: int = STEPS, images: int = IMAGES) 
         rows.append({**row, "runs": runs})
         for seed in range(seeds):
             _run(root, number, row, seed, steps, images)
-    content = {**ROWS, "study": "made up", "runs": "../runs", "seeds": [*range(seeds)]}
+    content = {
+        **ROWS,
+        "study": "made up",
+        "command": COMMAND,
+        "runs": "../runs",
+        "seeds": [*range(seeds)],
+    }
     manifests.write_manifest(folder, {**content, "rows": rows})
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 from base64 import b64encode
 from importlib.resources import files
@@ -103,6 +104,7 @@ def test_failed_runs_have_their_reason(page: str) -> None:
 def test_provenance_names_data_versions_and_threads(page: str) -> None:
     part = page.partition('<section id="provenance"')[2]
     for said in (
+        html.escape(study.COMMAND),
         "d53a0d42f46b" + "0" * 52,
         "CPU, 2 threads, TensorFlow 2.21.0",
         "16 rows, 80 runs",

@@ -141,8 +141,8 @@ def _comparable(pairs: Sequence[tuple[Kept, Kept]]) -> list[tuple[Kept, Kept]]:
 
 def _names(sweep: Sweep, classes: int) -> list[str]:
     """The names of the classes; their numbers if the data have no names."""
-    for record in sweep.finished:
-        names = record["data"].get("classes") or []
+    for data in sweep.data:
+        names = data.get("classes") or []
         if len(names) >= classes:
             return [str(name) for name in names]
     return [str(number) for number in range(classes)]
