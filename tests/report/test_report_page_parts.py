@@ -116,6 +116,15 @@ def test_many_rows_of_one_verdict_share_a_sentence() -> None:
     ]
 
 
+def test_the_rows_that_are_worst_have_a_sentence_each() -> None:
+    worse = {f"r{k}": [value - k for value in VALUES["b"]] for k in range(2, 8)}
+    said = _answer({"default": VALUES["default"], **worse}).sentences
+    assert [text.partition(" is worse than default by ")[0] for text in said[:4]] == [
+        *("r7", "r6", "r5", "r4")
+    ]
+    assert said[4:] == ["2 rows are worse than default too: r3, r2."]
+
+
 def test_one_seed_has_no_interval_and_says_so() -> None:
     found = _answer({row: own[:1] for row, own in VALUES.items()})
     assert found.sentences == [

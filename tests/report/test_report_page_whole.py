@@ -102,9 +102,9 @@ def test_failed_runs_have_their_reason(page: str) -> None:
 
 
 def test_provenance_names_data_versions_and_threads(page: str) -> None:
-    part = page.partition('<section id="provenance"')[2]
+    part = html.unescape(page.partition('<section id="provenance"')[2])
     for said in (
-        html.escape(study.COMMAND),
+        study.COMMAND,
         "d53a0d42f46b" + "0" * 52,
         "CPU, 2 threads, TensorFlow 2.21.0",
         "16 rows, 80 runs",

@@ -17,6 +17,7 @@ from qbench.statistics.verdict import Verdict, seeds_in_words
 from qbench.tasks.metric import Metric
 
 _HEIGHT = 30
+_IN_FULL = 4  # rows that are worse, or better, with a sentence each
 _NAMED = 6  # names of a sentence; the forest plot has all
 _LOOKS = {
     Verdict.BETTER: ("better", "\u25b2"),
@@ -115,7 +116,8 @@ def sentences(found: Comparison, metric: Metric) -> list[str]:
     of = {verdict: [row for row in found.rows if row.verdict is verdict] for verdict in Verdict}
     for verdict in (Verdict.WORSE, Verdict.BETTER):
         ordered = sorted(of[verdict], key=lambda row: -abs(row.mean))
-        said += [f"{short(row.row)} is {_than(row, found)}." for row in ordered]
+        said += [f"{short(row.row)} is {_than(row, found)}." for row in ordered[:_IN_FULL]]
+        said += _together(ordered[_IN_FULL:], f"{verdict.value} than {found.reference} too")
     for verdict in (Verdict.WORSE_BELOW_MARGIN, Verdict.BETTER_BELOW_MARGIN):
         said += _together(
             of[verdict],
