@@ -40,7 +40,7 @@ def write(root: Path, seeds: int = 5, steps: int = STEPS, images: int = IMAGES) 
     rows = []
     for number, row in enumerate(ROWS["rows"]):
         runs = [{"seed": seed, "id": examples.run_id(number, seed)} for seed in range(seeds)]
-        rows.append({**row, "runs": runs})
+        rows.append({**row, "runs": runs, "classes": CLASSES})
         for seed in range(seeds):
             _run(root, number, row, seed, steps, images)
     content = {

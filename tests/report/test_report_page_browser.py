@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import report_hostile as hostile
 import report_study as study
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,16 @@ def opened(chromium: Driver, path: Path) -> Iterator[Open]:
     chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
     chromium.execute_script("try { localStorage.clear() } catch {}")
     assert _requests(chromium) == {path.as_uri()}
+    assert chromium.get_log("browser") == []
+
+
+def test_texts_of_people_run_nothing(chromium: Driver, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.html"
+    path.write_text(study.page(hostile.write(tmp_path)), encoding="utf-8")
+    chromium.get(path.as_uri())
+    rows = chromium.find_elements("css selector", "#rows tbody tr")
+    assert len(rows) == 2 + len(hostile.TEXTS)
+    assert chromium.execute_script("return document.documentElement.scrollWidth") <= 1280
     assert chromium.get_log("browser") == []
 
 

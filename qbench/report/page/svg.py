@@ -34,7 +34,7 @@ def element(kind: str, *content: Markup | str, **attributes: object) -> Markup:
             None leaves an attribute out. Numbers get at most two decimal places.
     """
     shown = Markup("").join(
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _text(value))
+        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), _attribute(value))
         for name, value in attributes.items()
         if value is not None
     )
@@ -44,8 +44,8 @@ def element(kind: str, *content: Markup | str, **attributes: object) -> Markup:
     return Markup("<{0}{1}>{2}</{0}>").format(kind, shown, inner)
 
 
-def _text(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
+def _attribute(value: object) -> Markup:
+    return escape(number(value) if isinstance(value, float) else one_line(str(value)))
 
 
 def number(value: float) -> str:
