@@ -192,8 +192,13 @@ def test_rows_that_are_alike_are_left_out(write: Write) -> None:
     assert f"so without interval: {LABELS[PLACEMENT]}." in sentences(made)[-2]
 
 
-@pytest.mark.parametrize(("other", "same"), [("equal", True), ("different", False)])
-def test_rows_with_equal_results_are_the_same(other: str, same: bool, write: Write) -> None:
+@pytest.mark.parametrize(
+    ("other", "apart", "same"), [("equal", 0, True), ("different", 0, False), ("equal", 1, False)]
+)
+def test_rows_with_equal_results_are_the_same(
+    other: str, apart: float, same: bool, write: Write
+) -> None:
+    """Equal weights may still have been evaluated differently."""
     folder = write(5)
     sweep = collect(folder)
     for seed in range(5):
@@ -201,6 +206,7 @@ def test_rows_with_equal_results_are_the_same(other: str, same: bool, write: Wri
         mine["metrics"] = default["metrics"]
         default["weights_sha256"] = mine["weights_sha256"] = f"equal {seed}"
     mine["weights_sha256"] = f"{other} 4"
+    mine["metrics"] = {**default["metrics"], "accuracy": default["metrics"]["accuracy"] + apart}
     made = comparisons(sweep).simulated
     assert made is not None
     assert (made.row(LABELS[PLACEMENT]).verdict is Verdict.SAME) is same
