@@ -147,7 +147,7 @@ def _show_hidden(image: Image.Image, content: bytes, stored: Any, background: in
 def _lower_bytes(content: bytes) -> Image.Image:
     """The lower 8 bits of a PNG file with colours of 16 bits."""
     image = _opened(content)
-    image.tile = [one._replace(args=_LOWER_BYTES) for one in image.tile]
+    image.tile = [type(tile)(*tile[:3], _LOWER_BYTES) for tile in image.tile]
     image.load()
     return image
 
