@@ -16,7 +16,8 @@ from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, seeds_in_words
 from qbench.tasks.metric import Metric
 
-_HEIGHT = 30
+_HEIGHT, _HIGHER = 30, 38  # pixels of a strip; beside names of two or three lines
+_LONG = 40  # letters
 _IN_FULL = 4  # rows that are worse, or better, with a sentence each
 _NAMED = 6  # names of a sentence; the forest plot has all
 _LOOKS = {
@@ -97,7 +98,9 @@ def answer(title: str, found: Comparison, metric: Metric) -> Answer:
     lines, numbers = [], Markup("")
     if rows:
         scale = _scale(rows, found.wording.margin, metric)
-        lines, numbers = [_line(row, scale, found, metric) for row in rows], axis(scale)
+        height = _HIGHER if any(len(row.row) > _LONG for row in rows) else _HEIGHT
+        lines = [_line(row, scale, height, found, metric) for row in rows]
+        numbers = axis(scale)
     return Answer(
         title,
         found.reference,
@@ -187,7 +190,9 @@ def _scale(rows: list[RowComparison], margin: float, metric: Metric) -> svg.Scal
     return svg.around(values, least=10**-metric.digits * 10)
 
 
-def _line(row: RowComparison, scale: svg.Scale, found: Comparison, metric: Metric) -> Line:
+def _line(
+    row: RowComparison, scale: svg.Scale, height: int, found: Comparison, metric: Metric
+) -> Line:
     kind, sign = _LOOKS.get(row.verdict, ("", ""))
     interval = "-"
     if row.low is not None and row.high is not None:
@@ -196,7 +201,7 @@ def _line(row: RowComparison, scale: svg.Scale, found: Comparison, metric: Metri
     return Line(
         row.row,
         kind,
-        _drawing(row, scale, found.wording.margin, metric),
+        _drawing(row, scale, height, found.wording.margin, metric),
         _minus(difference(metric, row.mean)),
         metric.show(row.deviation) if several else "-",
         interval,
@@ -211,24 +216,26 @@ def _minus(text: str) -> str:
     return text.replace("-", "\u2212")
 
 
-def _drawing(row: RowComparison, scale: svg.Scale, margin: float, metric: Metric) -> Markup:
-    middle = _HEIGHT / 2
-    parts = [_margin(scale, margin), backdrop(scale, _HEIGHT)]
+def _drawing(
+    row: RowComparison, scale: svg.Scale, height: int, margin: float, metric: Metric
+) -> Markup:
+    middle = height / 2
+    parts = [_margin(scale, height, margin), backdrop(scale, height)]
     zero = scale.at(0.0)
-    parts.append(svg.line("zero", (zero, zero), (0, _HEIGHT)))
+    parts.append(svg.line("zero", (zero, zero), (0, height)))
     if row.low is not None and row.high is not None:
         low, high = scale.at(row.low), scale.at(row.high)
         parts.append(svg.line("interval", (low, high), (middle, middle)))
         parts += [svg.line("interval", (at, at), (middle - 4, middle + 4)) for at in (low, high)]
     count = len(row.seeds)
     for number, (seed, value) in enumerate(zip(row.seeds, row.differences, strict=True)):
-        across = middle if count == 1 else 6 + (_HEIGHT - 12) * number / (count - 1)
+        across = middle if count == 1 else 6 + (height - 12) * number / (count - 1)
         title = f"{_seeds(seed)}: {_minus(difference(metric, value))}"
         parts.append(svg.mark("circle", scale.at(value), across, "mark seed", title))
     if count > 1:
         at = scale.at(row.mean)
         parts.append(svg.line("mean", (at, at), (middle - 7, middle + 7)))
-    return strip(_HEIGHT, *parts)
+    return strip(height, *parts)
 
 
 def _seeds(seed: Seed) -> str:
@@ -236,12 +243,12 @@ def _seeds(seed: Seed) -> str:
     return f"seeds {', '.join(map(str, seed))}" if isinstance(seed, tuple) else f"seed {seed}"
 
 
-def _margin(scale: svg.Scale, margin: float) -> Markup:
+def _margin(scale: svg.Scale, height: int, margin: float) -> Markup:
     """The area of differences that do not matter."""
     if margin <= 0:
         return Markup("")
     low, high = scale.at(-margin), scale.at(margin)
     width = svg.percent(high - low)
     return svg.element(
-        "rect", x=svg.percent(low), width=width, y=0.0, height=float(_HEIGHT), class_="margin"
+        "rect", x=svg.percent(low), width=width, y=0.0, height=float(height), class_="margin"
     )

@@ -111,13 +111,21 @@ def _plot(title: str, along: str, dots: list[Dot], metric: Metric) -> Plot:
     values = [dot.value for dot in dots]
     values += [dot.simulated for dot in dots if dot.simulated is not None]
     across = svg.around(values, least=10**-metric.digits * 50, share=0.1)
-    top = max(dot.cost for dot in dots)
-    frame = Frame(svg.Scale(0.0, top * 1.08 or 1.0), across, _HEIGHT)
+    frame = Frame(_costs([dot.cost for dot in dots]), across, _HEIGHT)
     best = front(dots, metric)
     parts = [_steps(frame, best), *(_joined(frame, dot, metric) for dot in dots)]
     parts += [_file(frame, dot, dot in best, along, metric) for dot in dots]
     parts += _names(frame, best, metric)
     return Plot(title, frame.draw(title, *parts), along, axis_of_files(metric))
+
+
+def _costs(costs: list[float]) -> svg.Scale:
+    """From 0, unless all costs are close; then with room for a name on the left."""
+    low, high = min(costs), max(costs)
+    if low > high / 2:
+        length = max(high - low, high / 10)
+        return svg.Scale(low - 0.45 * length, low + 1.1 * length)
+    return svg.Scale(0.0, high * 1.08 or 1.0)
 
 
 def _steps(frame: Frame, best: list[Dot]) -> Markup:
