@@ -224,7 +224,7 @@ def _status(root: Path, run: str) -> str:
 def manifest(resolved: ResolvedPlan, root: Path, folder: Path, command: str = "") -> dict[str, Any]:
     """The manifest of a sweep's table; it names runs by id, and folders relative to its own."""
     settings = resolved.plan.settings
-    alike = alike_rows(resolved.plan.rows)
+    same = alike_rows(resolved.plan.rows)
     numbers = {
         (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
     }
@@ -237,10 +237,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path, command: str = ""
         **({"command": command} if command else {}),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
-            *(
-                _row(resolved, row, numbers) | alike.get(row.label, {})
-                for row in resolved.plan.rows
-            ),
+            *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
             *(_derived_row(resolved, row) for row in resolved.plan.derived),
         ],
     }
