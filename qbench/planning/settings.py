@@ -15,7 +15,7 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
-from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
@@ -87,8 +87,15 @@ class Design(Group, prefix="design"):
     name: str = setting(
         check=allowed.one_of(DESIGNS),
         effect=NEVER,
-        help="`ofat`: one factor at a time. `factorial`: all combinations. Choose it with"
-        " `design=NAME`",
+        help="`ofat`: one factor at a time. `factorial`: all combinations. `fractional`: a"
+        " [fraction](studies.md#fractions) of them. Choose it with `design=NAME`",
+    )
+    resolution: int | None = setting(
+        None,
+        check=allowed.whole(RESOLUTIONS[0], RESOLUTIONS[-1]).or_null,
+        effect=NEVER,
+        help="resolution of the fraction, only with `design=fractional`. 3: main effects are mixed"
+        " with interactions of two factors; 4: only such interactions with each other; 5: neither",
     )
     baseline: bool | str = setting(
         check=Allowed(_baseline, lambda: "true, false, each"),
@@ -187,6 +194,13 @@ class Deploy(Group, prefix="deploy"):
         help="also quantize float runs after training, as the reference for quantized training;"
         " ranges come from training images. Null: no such file",
     )
+    seeds: int | None = setting(
+        None,
+        check=allowed.whole(1).or_null,
+        effect=NEVER,
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +245,11 @@ class Settings(Group):
     def root(self) -> Path:
         """The folder that holds `runs/`."""
         return given(self.out) if self.out else Path(OUTPUTS) / self.study
+
+    @property
+    def deployed_seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs a sweep converts; none if `deploy.enabled` is false."""
+        return self.seeds[: self.deploy.seeds] if self.deploy.enabled else ()
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:
