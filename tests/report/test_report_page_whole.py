@@ -15,21 +15,15 @@ import report_examples as examples
 import report_study as study
 
 from qbench.report.build import build_report
+from qbench.report.collect import collect
 from qbench.report.page import view
-from qbench.report.page.recommendation import Choice, Recommendation
+from qbench.report.recommend import Limits, recommend, words
 
 MOST_BYTES = 500_000
 SECTIONS = [
     *("verdict", "forest", "recommendation", "trade-off", "table", "losses", "paths", "classes"),
     *("failures", "notes", "provenance"),
 ]
-CHOICE = Choice(
-    "quant.delay=0.4",
-    "90.12 %",
-    "-0.10 [-0.30, 0.10]",
-    "0.1 MB",
-    command="qbench train a=1 'b=<2>'",
-)
 ASSETS = files("qbench.report.page")
 
 
@@ -40,8 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(folder: Path) -> str:
-    advice = Recommendation("Take quant.delay=0.4.", [CHOICE], ["From the records alone."])
-    return study.page(folder, recommendation=advice)
+    return study.page(folder)
 
 
 def test_sixteen_rows_of_five_seeds_fit(page: str) -> None:
@@ -83,12 +76,20 @@ def test_the_policy_allows_the_pages_own_script_only(page: str) -> None:
     assert f"script-src 'sha256-{digest}'" in policy
 
 
-def test_the_recommendation_is_there_with_its_command(page: str) -> None:
-    part = page.partition('<section id="recommendation"')[2].partition("</section>")[0]
-    assert "<code>qbench train a=1 &#39;b=&lt;2&gt;&#39;</code>" in part
-    assert re.findall('<th scope="col"[^>]*>([^<]*)', part) == [
-        *("configuration", "of the file", "difference", "size", "how to train it")
-    ]
+def test_the_recommendation_is_that_of_the_records(folder: Path, page: str) -> None:
+    made = recommend(collect(folder), Limits())
+    part = html.unescape(page.partition('<section id="recommendation"')[2])
+    part = part.partition("</section>")[0]
+    assert words.sentence(made) in part
+    assert [one.label for one in made.choices] == re.findall('<th scope="row">([^<]*)', part)
+    assert made.choices
+
+
+def test_without_validation_images_it_says_why_there_is_none(tmp_path: Path) -> None:
+    made = html.unescape(study.page(examples.write(tmp_path, examples.rows()[:2])))
+    part = made.partition('<section id="recommendation"')[2].partition("</section>")[0]
+    assert "There is no recommendation: its runs have no validation images" in part
+    assert str(tmp_path) not in made
 
 
 def test_class_names_are_those_of_the_records(page: str) -> None:
@@ -114,7 +115,12 @@ def test_provenance_names_data_versions_and_threads(page: str) -> None:
 
 def test_missing_parts_are_left_out(tmp_path: Path) -> None:
     made = study.page(examples.write(tmp_path, examples.rows()[:1]))
-    assert re.findall(r'<section id="([\w-]+)"', made) == ["table", "notes", "provenance"]
+    assert re.findall(r'<section id="([\w-]+)"', made) == [
+        "recommendation",
+        "table",
+        "notes",
+        "provenance",
+    ]
 
 
 def test_a_section_that_fails_costs_that_section_alone(

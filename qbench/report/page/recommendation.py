@@ -1,52 +1,52 @@
-"""What the page shows of a recommendation."""
+"""What the page shows of a recommendation: that without limits, of the smallest row."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from qbench.base.errors import QbenchError
+from qbench.report.collect import Sweep
+from qbench.report.recommend import Limits, recommend, words
+from qbench.report.texts import Lines
+
+_WARNING = "! "  # the start of a note that a reader must not miss
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A row that is recommended; texts as the page shows them, empty if unknown.
-
-    Attributes:
-        label: the label of the row.
-        value: the metric of its file.
-        interval: the difference with its interval.
-        size: the size of its file.
-        latency: milliseconds of its file.
-        command: the whole line that trains it.
-    """
-
-    label: str
-    value: str = ""
-    interval: str = ""
-    size: str = ""
-    latency: str = ""
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class Recommendation:
+class Advice:
     """The section.
 
     Attributes:
         sentence: the answer, or why there is none.
-        choices: the rows, the best one first.
+        lines: the recommended rows; empty if there is none.
+        warnings: what speaks against a recommended row.
         notes: what a reader of the values needs to know.
     """
 
     sentence: str
-    choices: list[Choice] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    lines: Lines
+    warnings: list[str]
+    notes: list[str]
 
-    @property
-    def columns(self) -> list[tuple[str, str]]:
-        """(heading, attribute) of the columns that have a text in a row."""
-        known = [
-            ("of the file", "value"),
-            ("difference", "interval"),
-            ("size", "size"),
-            ("latency", "latency"),
-        ]
-        return [(head, name) for head, name in known if any(getattr(c, name) for c in self.choices)]
+
+def advice(sweep: Sweep, known: Collection[str] = ()) -> Advice | None:
+    """The section; None if no row has a value.
+
+    Args:
+        sweep: the sweep.
+        known: notes that the page has already.
+    """
+    if not sweep.finished:
+        return None
+    try:
+        made = recommend(sweep, Limits())
+    except QbenchError as error:
+        # The page says nothing of the folder, which may be moved.
+        why = str(error).removeprefix(f"{sweep.folder}: ")
+        return Advice(f"There is no recommendation: {why}", [], [], [])
+    lines = words.table(made) if made.choices else []
+    notes = [note for note in words.notes(made) if note not in known]
+    warnings = [note.removeprefix(_WARNING) for note in notes if note.startswith(_WARNING)]
+    notes = [note for note in notes if not note.startswith(_WARNING)]
+    return Advice(words.sentence(made), lines, warnings, notes)

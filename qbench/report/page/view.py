@@ -19,7 +19,7 @@ from qbench.report.page.classes import Classes, classes
 from qbench.report.page.ladder import Ladder, ladder
 from qbench.report.page.losses import Losses, losses
 from qbench.report.page.provenance import Facts, provenance
-from qbench.report.page.recommendation import Recommendation
+from qbench.report.page.recommendation import Advice, advice
 from qbench.report.page.table import Table, table
 from qbench.report.page.tradeoff import TradeOff, trade_off
 from qbench.report.section import Section
@@ -75,7 +75,7 @@ class Page:
     remarks: list[str]
     answers: list[Answer]
     compared: list[str]
-    recommendation: Recommendation | None
+    recommendation: Advice | None
     trade_off: TradeOff | None
     table: Table
     tables: list[Tables]
@@ -118,7 +118,6 @@ class Said:
         sections: the tables that the design needs.
         kernels: the table of all kernel paths, if a file was measured.
         comparisons: all rows against the reference; None if they were not compared.
-        recommendation: which row to take; None if none was made.
     """
 
     title: str
@@ -128,7 +127,6 @@ class Said:
     sections: Sequence[Section] = ()
     kernels: Sequence[Section] = ()
     comparisons: Comparisons | None = None
-    recommendation: Recommendation | None = None
 
 
 def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str, str]]:
@@ -159,6 +157,8 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
 
     answers = _answers(said.comparisons, sweep.metric)
     reference = {"reference": answers[0].reference} if answers else {}
+    known = [note for one in answers for note in one.notes]
+    of_advice = part("Recommendation", lambda: advice(sweep, known))
     of_losses = part("Loss curves", lambda: losses(sweep))
     of_files = part("Files by size and latency", lambda: trade_off(sweep))
     of_paths = part("Kernel paths", lambda: ladder(sweep))
@@ -172,7 +172,7 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
         remarks=sweep.remarks,
         answers=answers,
         compared=list(said.comparisons.notes) if said.comparisons else [],
-        recommendation=said.recommendation,
+        recommendation=of_advice,
         trade_off=of_files,
         table=table(frame, sweep.metrics),
         tables=[Tables(section, _figures(section, said.figures)) for section in said.sections],
