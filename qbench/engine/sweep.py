@@ -93,7 +93,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     _tidy(root)
     unconverted: list[str] = []
     if settings.deploy.enabled:
-        runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
+        runs = {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
         unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
     return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
 
@@ -230,7 +230,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
+        "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
         "runs": layout.runs_seen_from(folder, root),

@@ -89,6 +89,12 @@ class Plan:
             for seed in seeds
         ]
 
+    @property
+    def deployed(self) -> list[int]:
+        """The numbers of the runs that a sweep converts; see `Settings.deployed_seeds`."""
+        seeds = set(self.settings.deployed_seeds)
+        return [number for number, run in enumerate(self.runs) if run.experiment.seed in seeds]
+
     def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
         """The phases of one of the runs; see `qbench.planning.identity.phases`."""
         return self._row_phases[run.row].of(run.experiment.seed, common)
@@ -108,6 +114,13 @@ class Plan:
             for name in DERIVED.names()
             for derived in DERIVED[name].rows(rows, self.settings)
         ]
+
+    @property
+    def design(self) -> dict[str, Any]:
+        """The design as manifests store it; only a fraction has a resolution."""
+        design = self.settings.design
+        found = {"name": design.name, "levels": self.levels}
+        return found if design.resolution is None else found | {"resolution": design.resolution}
 
     @property
     def name(self) -> str:
@@ -197,7 +210,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         raise QbenchError(
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
-    table = designs.changes_of(design.name, levels, design.baseline)
+    table = designs.changes_of(design.name, levels, design.baseline, design.resolution)
     return Outline(settings, tuple(fixed), levels, tuple(table))
 
 

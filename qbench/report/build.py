@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.plain import one_line
-from qbench.report import deployed, extras, figures, heatmap, latency, tables
+from qbench.report import deployed, extras, figures, heatmap, interactions, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.notes import notes, troubles, validation
+from qbench.report.notes import converted_seeds, notes, troubles, validation
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
 from qbench.report.seeds import every_seed
@@ -98,12 +98,13 @@ def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    return [*figures.NAMES, latency.name(sweep.metric), deployed.NAME, heatmap.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME]
+    return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
-    said = [*validation(sweep), *reference(sweep), *sweep.remarks]
+    said = [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 
