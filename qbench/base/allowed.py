@@ -36,7 +36,7 @@ class Allowed:
         read: checks a value and returns it in its stored form.
         describe: describes the allowed values in Markdown.
         kind: `value` or `list`; `text` or `folder` for any text of the user; `path` for a value
-            that may be the path of a file.
+            that may be the path of a file; `row` for the name of a row, such as `quant.bits=4`.
         registry: the key of the registry that has the names; empty if the values are no names.
     """
 
@@ -77,6 +77,32 @@ def number(low: float, high: float | None = None, open_end: bool = False) -> All
         return float(value)
 
     return Allowed(read, lambda: _span(low, high) + (f", without {high}" if open_end else ""))
+
+
+def whole_numbers(
+    described: str, example: str, low: int, high: int | None = None, *, may_be_empty: bool = False
+) -> Allowed:
+    """A list of whole numbers without repeats, or one of them; it is stored as a tuple.
+
+    Args:
+        described: the description of the values.
+        example: a list, for messages.
+        low: the smallest number.
+        high: the largest number; None for no limit.
+        may_be_empty: whether the list may be empty.
+    """
+
+    def read(key: str, value: Any) -> tuple[int, ...]:
+        found = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(found, list | tuple) or not (found or may_be_empty):
+            raise checks.wrong(key, value, f"a list of whole numbers such as {example}")
+        for one in found:
+            checks.whole(key, one, low, high)
+        if len(set(found)) < len(found):
+            raise checks.wrong(key, value, "a list without repeats")
+        return tuple(found)
+
+    return Allowed(read, lambda: described, "list")
 
 
 def share_or_count() -> Allowed:
@@ -151,7 +177,7 @@ def _listed(names: Names) -> str:
 
 
 def text_or_null(kind: str = "text") -> Allowed:
-    """A string or None; `kind` is `text` or `folder`."""
+    """A string or None; `kind` is `text`, `folder` or `row`."""
 
     def read(key: str, value: Any) -> Any:
         checks.text_or_null(key, value)

@@ -15,7 +15,8 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
-from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
+from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
 REPRESENTATIVE = "representative"
@@ -47,26 +48,7 @@ def _levels(key: str, value: Any) -> Any:
     return {str(name): tuple(values) for name, values in levels.items()}
 
 
-def _ensembles(key: str, value: Any) -> Any:
-    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(values, list | tuple):
-        raise checks.wrong(key, value, "a list of whole numbers such as [2,3,5]")
-    for count in values:
-        checks.whole(key, count, 2)
-    if len(set(values)) < len(values):
-        raise checks.wrong(key, value, "a list without repeats")
-    return tuple(values)
-
-
-def _seeds(key: str, value: Any) -> Any:
-    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(values, list | tuple) or not values:
-        raise checks.wrong(key, value, "a list of whole numbers such as [0,1,2]")
-    for seed in values:
-        checks.whole(key, seed, 0, 2**31 - 1)
-    if len(set(values)) < len(values):
-        raise checks.wrong(key, value, "a list without repeats")
-    return tuple(values)
+_SEEDS = allowed.whole_numbers("list of whole numbers", "[0,1,2]", 0, 2**31 - 1)
 
 
 def _study(key: str, value: Any) -> Any:
@@ -86,8 +68,15 @@ class Design(Group, prefix="design"):
     name: str = setting(
         check=allowed.one_of(DESIGNS),
         effect=NEVER,
-        help="`ofat`: one factor at a time. `factorial`: all combinations. Choose it with"
-        " `design=NAME`",
+        help="`ofat`: one factor at a time. `factorial`: all combinations. `fractional`: a"
+        " [fraction](studies.md#fractions) of them. Choose it with `design=NAME`",
+    )
+    resolution: int | None = setting(
+        None,
+        check=allowed.whole(RESOLUTIONS[0], RESOLUTIONS[-1]).or_null,
+        effect=NEVER,
+        help="resolution of the fraction, only with `design=fractional`. 3: main effects are mixed"
+        " with interactions of two factors; 4: only such interactions with each other; 5: neither",
     )
     baseline: bool | str = setting(
         check=Allowed(_baseline, lambda: "true, false, each"),
@@ -111,7 +100,9 @@ class Design(Group, prefix="design"):
     )
     ensembles: tuple[int, ...] = setting(
         (),
-        check=Allowed(_ensembles, lambda: "list of whole numbers, each at least 2", "list"),
+        check=allowed.whole_numbers(
+            "list of whole numbers, each at least 2", "[2,3,5]", 2, may_be_empty=True
+        ),
         effect=NEVER,
         help="numbers of members: for each number K, every row also appears as ensembles of K of"
         " its seeds. Each is at most the number of seeds",
@@ -186,6 +177,13 @@ class Deploy(Group, prefix="deploy"):
         help="also quantize float runs after training, as the reference for quantized training;"
         " ranges come from training images. Null: no such file",
     )
+    seeds: int | None = setting(
+        None,
+        check=allowed.whole(1).or_null,
+        effect=NEVER,
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +204,7 @@ class Settings(Group):
     base: Experiment
     seeds: tuple[int, ...] = setting(
         (0,),
-        check=Allowed(_seeds, lambda: "list of whole numbers", "list"),
+        check=_SEEDS,
         help="qbench runs every configuration once with each seed",
     )
     design: Design
@@ -218,6 +216,7 @@ class Settings(Group):
     )
     engine: Engine
     deploy: Deploy = Deploy()
+    stats: Stats = DEFAULT_STATS
     job: str | None = setting(
         None,
         check=allowed.anything("text or null"),
@@ -230,6 +229,11 @@ class Settings(Group):
         """The folder that holds `runs/`."""
         return given(self.out) if self.out else Path(OUTPUTS) / self.study
 
+    @property
+    def deployed_seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs a sweep converts; none if `deploy.enabled` is false."""
+        return self.seeds[: self.deploy.seeds] if self.deploy.enabled else ()
+
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:
         """Make the settings from the composed configuration, which is plain nested data.
@@ -239,7 +243,7 @@ class Settings(Group):
         """
         checks.known_keys("", config, _KEYS)
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
-        seeds = _seeds("seeds", config["seeds"])
+        seeds = _SEEDS.read("seeds", config["seeds"])
         deploy = checks.group_of_settings("deploy", config["deploy"])
         checks.known_keys("deploy", deploy, (*_names(FileInput), *_names(Deploy)))
         parts = {key: config[key] for key in _OF_EXPERIMENT} | {
@@ -258,6 +262,7 @@ class Settings(Group):
                 {name: deploy[name] for name in _names(Deploy) if name in deploy},
                 _names(Deploy),
             ),
+            stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
             job=config.get("job"),
         )
@@ -268,12 +273,12 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
+_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Engine) for found in declared(group)),
+    *(found for group in (Deploy, Design, Stats, Engine) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 
