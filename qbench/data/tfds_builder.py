@@ -80,7 +80,7 @@ def tfds_builder(
 
 
 def _named(split: str) -> list[str]:
-    """The splits that a text such as `train[:80%]+test` is made of; `all` is those that there are."""
+    """The splits that `train[:80%]+test` is made of; `all` stands for those that there are."""
     named = [part.partition("[")[0].strip() for part in split.split("+")]
     return [name for name in named if name != "all"]
 
