@@ -17,7 +17,7 @@ from qbench.config.quant import Quant
 from qbench.data import Dataset
 from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
-from qbench.deploy.export import export_model
+from qbench.deploy.export import export_model, without_grids
 from qbench.deploy.faults import answers, check_export, check_twin
 from qbench.deploy.file_kind import POST_TRAINING, FileKind, check_file, kind_of
 from qbench.deploy.grids import FILE_BITS
@@ -135,7 +135,7 @@ class _Made:
         kind: the kind of the file.
         content: the content of the file.
         graph: the Keras model that was converted.
-        plain: the network without grids of activations.
+        plain: computes the network without grids of activations; it may be `graph`.
         feed: makes the inputs of network, graph and file.
         operators: the number of operators in the file.
         notes: sentences about the file.
@@ -160,14 +160,12 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
         inputs = np.asarray(network.prepare(np.asarray(data.train_images[:CALIBRATION_IMAGES])))
     elif kind == POST_TRAINING:
         averages = _measured(network, np.asarray(data.train_images[:CALIBRATION_IMAGES]))
-    plain, left_float = export_model(network.model, averages, quant, False, states=states)
-    graph = plain
     model = functional(network.model)
     simulation = Simulation(model, averages, quant, states, pixels)
-    if on_grids:
-        graph, left_float = export_model(
-            network.model, averages, quant, states=states, pixels=pixels
-        )
+    graph, left_float = export_model(
+        network.model, averages, quant, on_grids, states=states, pixels=pixels
+    )
+    plain = without_grids(model, averages, quant, states) if on_grids else graph
     feed = feed_of(network, experiment, "int8" if on_grids else "float")
     content = convert(graph, kind.name, inputs, feed.pixels)
     notes = list(_notes_on_input(kind, experiment, feed))
@@ -240,13 +238,15 @@ def _run(
             f"the simulation with the file's ranges gives {task.output_name} that are not finite."
         )
     first = next(made.feed.batches(images))
-    check_export(network, experiment, made.plain, first.network, task)
+    graph = answers(made.graph, first.graph)
+    plain = graph if made.plain is made.graph else answers(made.plain, first.network)
+    check_export(network, experiment, plain, first.network, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
     quantization = experiment.quantization
     bits = quantization.activation_bits if quantization else FILE_BITS
     near = plausible.of_conversion(made.kind, bits, made.operators)
     most = plausible.of_simulation(made.kind, near)
-    expected = Expected(outputs, most, answers(made.graph, first.graph), near, largest)
+    expected = Expected(outputs, most, graph, near, largest)
     if made.kind.name == "int8" and 1 < bits < FILE_BITS:
         check_twin(network, experiment, made.kind, made.operators, first, targets, task)
 

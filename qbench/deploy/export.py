@@ -22,7 +22,7 @@ from qbench.deploy.file_kind import check_file
 from qbench.deploy.grids import Grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.analysis import analyse
-from qbench.quantize.construction import construct
+from qbench.quantize.construction import Computation, construct
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.insertion_plan import (
     InsertionPlan,
@@ -33,6 +33,7 @@ from qbench.quantize.insertion_plan import (
 )
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
@@ -77,12 +78,31 @@ def export_model(
     check_file(quant)
     model = functional(model)
     simulation = Simulation(model, averages, quant, states, pixels)
-    scheme = _FILE.quantization
-    assert scheme is not None
-    plan = analyse(model, scheme if on_grids else scheme.without_activations())
+    plan = analyse(model, _scheme(on_grids))
     built = construct(model, plan, _FileParts(model, simulation, on_grids, all_of_8_bits))
     graph = keras.Model(built.inputs, built.output, name=model.name)
     return graph, list(dict.fromkeys(_left_float(plan, simulation))) if on_grids else []
+
+
+def without_grids(
+    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
+) -> Computation:
+    """Computes what the model of `export_model` without grids computes: network input -> output.
+
+    Arguments and errors are those of `export_model`; a layer that cannot be converted raises its
+    error when the result is called.
+    """
+    check_file(quant)
+    model = functional(model)
+    simulation = Simulation(model, averages, quant, states)
+    plan = analyse(model, _scheme(False))
+    return Computation(model, plan, lambda: _ValueParts(model, simulation, False, False))
+
+
+def _scheme(on_grids: bool) -> QuantizationScheme:
+    scheme = _FILE.quantization
+    assert scheme is not None
+    return scheme if on_grids else scheme.without_activations()
 
 
 def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
@@ -136,6 +156,15 @@ class _FileParts:
         return BakedConvolution(op, weights, self._on_grids, name)
 
 
+class _ValueParts(_FileParts):
+    """The same for values, which need no scopes."""
+
+    def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if isinstance(call.stand_in, QuantizedKernel):
+            return super().called(call, args, kwargs)
+        return call.op(*args, **kwargs)
+
+
 class Scoped(keras.layers.Layer):
     """Calls an operation in a scope of its name, so that its output can be found in the file.
 
@@ -160,6 +189,11 @@ class Scoped(keras.layers.Layer):
         args, kwargs = keras.tree.map_structure(in_place_of, self._arguments.value)
         return self.operation(*args, **kwargs)
 
+    def compute_output_spec(self, tensors: list[Any]) -> Any:
+        """What the operation says about its own output."""
+        args, kwargs = self._arguments.value
+        return self.operation.compute_output_spec(*args, **kwargs)
+
 
 @dataclass(frozen=True)
 class _Held:
@@ -179,6 +213,10 @@ class OnGrid(keras.layers.Layer):
         """Quantize `x`, float32 of any shape."""
         low, high = self.grid.ends
         return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """Shape and dtype stay."""
+        return keras.KerasTensor(x.shape, x.dtype)
 
 
 class BakedConvolution(keras.layers.Layer):
@@ -203,6 +241,10 @@ class BakedConvolution(keras.layers.Layer):
         with keras.StatelessScope(state_mapping=mapping):
             y = self.layer.call(x)
         return y if own is not None or not bias.any() else y + tf.constant(bias)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """What the layer says about its own output."""
+        return self.layer.compute_output_spec(x)
 
     def _quantized(self, kernel: Any) -> Any:
         ends = self.baked.ends

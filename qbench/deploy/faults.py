@@ -54,18 +54,23 @@ def check_twin(
 
 
 def check_export(
-    network: Any, experiment: Experiment, plain: Any, inputs: Values, task: Task
+    network: Any, experiment: Experiment, got: Values, inputs: Values, task: Task
 ) -> None:
     """Check that the exported graph, without grids of activations, agrees with the network.
+
+    Args:
+        network: the trained network.
+        experiment: the experiment that trained it.
+        got: outputs (n, ...) of the graph.
+        inputs: the inputs (n, H, W, C) of the network.
+        task: the task of the data set.
 
     Raises:
         WrongFile: the outputs of graph and network differ too much.
     """
     quantization = experiment.quantization
     kernels_only = quantization.without_activations() if quantization else None
-    view = network.view(kernels_only, experiment.scheme)
-    expected = answers(view.model, inputs)[0]
-    got = answers(plain, inputs)
+    expected = np.asarray(network.inference(kernels_only, experiment.scheme)(inputs))
     largest = float(np.abs(network.averages.averages.numpy()).max())
     one = plausible.unit(0.0, np.float32, expected, largest)
     reason = plausible.fault(task, got, expected, one, plausible.of_export(), "the network")
