@@ -15,7 +15,13 @@ from qbench.engine import run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
+from qbench.engine.exporting import (
+    files_to_make,
+    refuse_schemes,
+    try_conversions,
+    unmade,
+    wanted_files,
+)
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
@@ -74,24 +80,23 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
     store.forget_failures()
-    batches = jobs_to_do(resolved, root, store)
-    to_do = [job for batch in batches for job in batch if job.runs]
+    wanted = wanted_files(resolved)
+    batches = jobs_to_do(resolved, root, store, files_to_make(root, wanted))
+    every = [job for batch in batches for job in batch]
+    to_do = [job for job in every if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
         f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
-    if batches:
+    if any(job.segments or job.runs for job in every):
         _check_models(plan)
         if settings.deploy.enabled:
             try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
+    if batches:
         _carry_out(resolved, batches, root, folder, launch)
     evaluate_derived(resolved, root)
     _tidy(root)
-    unconverted: list[str] = []
-    if settings.deploy.enabled:
-        runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
-        unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *unmade(root, wanted)])
 
 
 def _of_derived(resolved: ResolvedPlan) -> str:
@@ -137,9 +142,10 @@ def _carry_out(
     jobs.mkdir(exist_ok=True)
     layout.stop_file(root).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
+    reports = [report for batch in batches for job in batch for report in job.reports]
     for name in labels:
         records.discard_failed(root, name)
-    with SweepProgress(root, labels), _cleared(root, batches):
+    with SweepProgress(root, labels, reports), _cleared(root, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:
