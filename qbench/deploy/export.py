@@ -9,6 +9,7 @@ code).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from qbench.deploy.file_kind import check_file
 from qbench.deploy.grids import Grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.analysis import analyse
-from qbench.quantize.construction import Computation, construct
+from qbench.quantize.construction import construct
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.insertion_plan import (
     InsertionPlan,
@@ -75,28 +76,52 @@ def export_model(
     Raises:
         QbenchError: a layer of the model cannot be converted, or no file can hold the scheme.
     """
-    check_file(quant)
-    model = functional(model)
-    simulation = Simulation(model, averages, quant, states, pixels)
-    plan = analyse(model, _scheme(on_grids))
-    built = construct(model, plan, _FileParts(model, simulation, on_grids, all_of_8_bits))
-    graph = keras.Model(built.inputs, built.output, name=model.name)
-    return graph, list(dict.fromkeys(_left_float(plan, simulation))) if on_grids else []
+    return Export(model, averages, quant, states, pixels).graph(on_grids, all_of_8_bits)
 
 
-def without_grids(
-    model: Any, averages: RangeAverages, quant: Quant, states: States = NO_STATES
-) -> Computation:
-    """Computes what the model of `export_model` without grids computes: network input -> output.
+class Export:
+    """A trained network that is exported in several forms; its weights are folded once.
 
-    Arguments and errors are those of `export_model`; a layer that cannot be converted raises its
-    error when the result is called.
+    Attributes:
+        simulation: what the simulation does to each tensor.
     """
-    check_file(quant)
-    model = functional(model)
-    simulation = Simulation(model, averages, quant, states)
-    plan = analyse(model, _scheme(False))
-    return Computation(model, plan, lambda: _ValueParts(model, simulation, False, False))
+
+    def __init__(
+        self,
+        model: Any,
+        averages: RangeAverages,
+        quant: Quant,
+        states: States = NO_STATES,
+        pixels: PixelQuantizer | None = None,
+    ) -> None:
+        """Arguments and errors as for `export_model`; the weights must not change afterwards."""
+        check_file(quant)
+        self._model = functional(model)
+        self.simulation = Simulation(self._model, averages, quant, states, pixels)
+
+    def graph(self, on_grids: bool = True, all_of_8_bits: bool = False) -> tuple[Any, list[str]]:
+        """See `export_model`."""
+        plan = analyse(self._model, _scheme(on_grids))
+        parts = _FileParts(self._model, self.simulation, on_grids, all_of_8_bits)
+        built = construct(self._model, plan, parts)
+        graph = keras.Model(built.inputs, built.output, name=self._model.name)
+        return graph, list(dict.fromkeys(_left_float(plan, self.simulation))) if on_grids else []
+
+
+@contextmanager
+def grids_left_out(graph: Any) -> Iterator[None]:
+    """A context in which calls of an exported graph leave out the grids of tensors and kernels.
+
+    Kernels then have their values of the simulation, and the rest is float.
+    """
+    layers = [one for one in graph.layers if isinstance(one, OnGrid | BakedConvolution)]
+    for layer in layers:
+        layer.leaves_out_grid = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.leaves_out_grid = False
 
 
 def _scheme(on_grids: bool) -> QuantizationScheme:
@@ -151,18 +176,9 @@ class _FileParts:
         if not isinstance(op, CONVERTIBLE):
             raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
         quantizer = self._simulation.kernel_quantizer(op.name)
-        weights = bake(op, norm, quantizer, self._simulation.folds(op.name))
+        weights = bake(op, self._simulation.folded_kernel(op, norm), quantizer)
         name = unique(f"{op.name}.baked", self._names)
         return BakedConvolution(op, weights, self._on_grids, name)
-
-
-class _ValueParts(_FileParts):
-    """The same for values, which need no scopes."""
-
-    def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if isinstance(call.stand_in, QuantizedKernel):
-            return super().called(call, args, kwargs)
-        return call.op(*args, **kwargs)
 
 
 class Scoped(keras.layers.Layer):
@@ -208,9 +224,12 @@ class OnGrid(keras.layers.Layer):
     def __init__(self, grid: Grid, name: str) -> None:
         super().__init__(name=name)
         self.grid = grid
+        self.leaves_out_grid = False
 
     def call(self, x: Any) -> Any:
         """Quantize `x`, float32 of any shape."""
+        if self.leaves_out_grid:
+            return x
         low, high = self.grid.ends
         return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
 
@@ -228,11 +247,12 @@ class BakedConvolution(keras.layers.Layer):
         self.layer = layer
         self.baked = baked
         self.on_grid = on_grid
+        self.leaves_out_grid = False
 
     def call(self, x: Any) -> Any:
         """Apply the layer with its constant weights to its input `x`."""
         kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
-        if self.on_grid:
+        if self.on_grid and not self.leaves_out_grid:
             kernel = self._quantized(kernel)
         mapping = [(kernels(self.layer)[0], kernel)]
         own = getattr(self.layer, "bias", None)

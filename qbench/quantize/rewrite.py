@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import keras
+import tensorflow as tf
 
 from qbench.quantize.analysis import analyse
 from qbench.quantize.construction import Computation, construct
@@ -125,9 +127,29 @@ class _ViewParts:
 class _InferenceParts(_ViewParts):
     """The same in inference, where no measured range is read."""
 
+    def __init__(self, plan: InsertionPlan, averages: RangeAverages | None, states: States) -> None:
+        super().__init__(plan, averages, states)
+        if averages is not None:
+            self._averages = cast(RangeAverages, _Stored(averages))
+
     def range_of(self, name: str, value: Any) -> Any:
         """Nothing, because nothing reads it."""
         return None, None
+
+
+class _Stored:
+    """The averages as numbers, read once; inference reads nothing else of `RangeAverages`."""
+
+    def __init__(self, averages: RangeAverages) -> None:
+        self._averages = averages
+
+    @cached_property
+    def _ends(self) -> list[Any]:
+        return list(tf.unstack(tf.reshape(self._averages.averages.value, [-1])))
+
+    def stored(self, row: int) -> tuple[Any, Any]:
+        """See `RangeAverages`."""
+        return self._ends[2 * row], self._ends[2 * row + 1]
 
 
 def _in_inference(
