@@ -46,6 +46,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/step.py --save
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/conversion.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/sharing.py
