@@ -11,6 +11,7 @@ from typing import Any
 import absl.logging
 import hypothesis
 import pytest
+from slow_variants import VARIANTS
 
 from qbench.cli.main import main
 from qbench.engine.networks import NETWORKS
@@ -27,7 +28,26 @@ absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 NETWORKS.size = 8
 
 # In this process, so that TensorFlow is started once; test_cli_engine.py has sweeps with workers.
-TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]
+TINY = [
+    *("study=digits", "train.steps=10", "model.width=4", "eval.limit=150", "threads=2"),
+    "isolate=false",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of `slow_variants` as slow; a line that names no test any more is an error."""
+    named = any("::" in argument for argument in config.args)
+    for file, parts in VARIANTS.items():
+        tests = [item for item in items if item.path == config.rootpath / "tests" / file]
+        for part in parts:
+            found = [item for item in tests if part in item.name]
+            if tests and not found and not named:
+                raise pytest.UsageError(
+                    f"slow_variants: no test of {file} has {part!r} in its name"
+                )
+            for item in found:
+                item.add_marker(pytest.mark.slow)
 
 
 @cache

@@ -26,6 +26,11 @@ def read_by(tensor: Any) -> list[Any]:
     return found
 
 
+def made_of(operation: Any) -> list[Any]:
+    """The symbolic tensors that all calls of a layer or operation have made."""
+    return [tensor for node in operation._inbound_nodes for tensor in node.output_tensors]
+
+
 def layers_within(layer: Any) -> list[Any]:
     """All layers inside a layer or model, at every depth, each once; without the layer itself."""
     found: list[Any] = layer._flatten_layers(include_self=False)

@@ -18,7 +18,7 @@ from qbench.base.model_names import (
     NO_WEIGHTS,
     WEIGHTS_KEY,
 )
-from qbench.base.setting import NEVER, Group, setting
+from qbench.base.setting import Group, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class Model(Group, prefix="model"):
     weights_strict: bool = setting(
         True,
         check=allowed.switch(),
-        effect=NEVER,
+        neutral=True,
+        applies=lambda model: model.file is not None,
         help="refuse weights unless every layer matches, except a new head. False: layers without a"
         " match begin with new weights",
     )

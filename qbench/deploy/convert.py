@@ -112,7 +112,7 @@ def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
     network.enter(scheme, scheme.names if scheme else (), experiment.seed, 0)
     with _refusing():
         made = _make(network, experiment, data, kind_of(experiment.quant))
-    _run(network, experiment, made, images, targets, data.task)
+    _run(network, experiment, made, images, targets, data.task, trained=False)
 
 
 @contextmanager
@@ -227,6 +227,7 @@ def _run(
     images: Any,
     targets: NDArray[Any],
     task: Task,
+    trained: bool = True,
 ) -> tuple[Values, dict[str, Any]]:
     """The simulation's outputs (N, ...) for uint8 images (N, H, W, C), and the file's results."""
     outputs = simulate(network, experiment, images)
@@ -241,7 +242,8 @@ def _run(
     bits = quantization.activation_bits if quantization else FILE_BITS
     near = plausible.of_conversion(made.kind, bits, made.operators)
     most = plausible.of_simulation(made.kind, near)
-    expected = Expected(outputs, most, answers(made.graph, first.graph), near, largest)
+    graph = answers(made.graph, first.graph)
+    expected = Expected(outputs, most, graph, near, largest, trained)
     if made.kind.name == "int8" and 1 < bits < FILE_BITS:
         entry = made.feed.pixels
         check_twin(made.export, made.kind, made.operators, first, entry, targets, task)

@@ -15,10 +15,9 @@ from qbench.base.files import append_line
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.engine import run_record
+from qbench.engine import imagenet, run_record
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
-from qbench.planning.code import hashes_of
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, tail
 from qbench.storage import layout, records
@@ -53,7 +52,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     if spec.runs and all(records.finished(spec.root, run.id) for run in spec.runs):
         return
     used = [experiment, *(run.experiment for run in spec.runs)]
-    check_code(spec.code, {key: value for one in used for key, value in hashes_of(one).items()})
+    check_code(spec.code, imagenet.hashes_of(used))
     data = load_chosen(replace(experiment.data, dir=spec.data_dir))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")

@@ -171,14 +171,11 @@ Wanted = tuple[str, str | None]
 def wanted_files(resolved: ResolvedPlan) -> list[Wanted]:
     """The files of a sweep; none if it converts nothing."""
     plan = resolved.plan
-    deploy = plan.settings.deploy
-    if not deploy.enabled:
-        return []
-    runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
+    runs = {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
     wanted: list[Wanted] = [(run, None) for run in runs]
-    if deploy.calibration:
+    if plan.settings.deploy.calibration:
         floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
-        wanted += [(run, deploy.calibration) for run in floats]
+        wanted += [(run, plan.settings.deploy.calibration) for run in floats]
     return wanted
 
 

@@ -58,8 +58,8 @@ def _remarks(
 
     model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)
     start = start_of(model, **chosen.start)
-    weights = chosen.weights
-    said = remarks(chosen.name, chosen.arguments, shape, model, weights, preprocessings)
+    settings = chosen.weights, preprocessings, chosen.head, chosen.freeze
+    said = remarks(chosen.name, chosen.arguments, shape, model, *settings)
     return [*said, *(start.lines if start else [])]
 
 

@@ -4,6 +4,7 @@ A request is a kind and arguments. Both are plain data that can pass through a p
 
     job       path                          does the job of this file
     check     models                        builds models and checks that qbench can train them
+    imagenet  networks                      says the hashes of the weights they begin with
     pixels    experiments                   checks that their networks can read raw pixels
     convert   folder, changes, calibration  converts a finished run
     trial     experiment                    converts an untrained network of its kind
@@ -106,6 +107,13 @@ def _check(listener: Listener, models: Sequence[Any]) -> None:
     check_models(models, listener.say)
 
 
+def _imagenet(listener: Listener, networks: Sequence[Any]) -> None:
+    from qbench.engine.imagenet import here
+
+    for found in here(networks):
+        listener.say(found)
+
+
 def _pixels(listener: Listener, experiments: Sequence[dict[str, Any]]) -> None:
     from qbench.engine.pixel_check import check_pixels
 
@@ -129,6 +137,7 @@ def _trial(listener: Listener, experiment: dict[str, Any]) -> None:
 REQUESTS: dict[str, Callable[..., None]] = {
     "job": _job,
     "check": _check,
+    "imagenet": _imagenet,
     "pixels": _pixels,
     "convert": _convert,
     "trial": _trial,

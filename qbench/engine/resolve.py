@@ -13,7 +13,7 @@ from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
 from qbench.data import load_chosen
 from qbench.data.source import Reading, reading_of
-from qbench.engine import run_record
+from qbench.engine import imagenet, run_record
 from qbench.engine.progress import say
 from qbench.engine.spec import FileSpec, JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
@@ -52,6 +52,7 @@ class ResolvedPlan:
         device: kind of device.
         ids: the id of each run of the plan, in order; equal runs have equal ids.
         data: for each run, the facts about its data for its record.
+        weights: for each run, the result of `imagenet.contents`.
         tree: the segments of all runs.
     """
 
@@ -59,6 +60,7 @@ class ResolvedPlan:
     device: str
     ids: tuple[str, ...]
     data: tuple[dict[str, Any], ...]
+    weights: tuple[dict[str, str], ...]
     tree: Tree
 
     def path(self, number: int) -> list[str]:
@@ -80,19 +82,25 @@ class ResolvedPlan:
         return found
 
 
-def resolve(plan: Plan, device: str) -> ResolvedPlan:
+def resolve(plan: Plan, device: str, hashes: imagenet.Hashes = imagenet.here) -> ResolvedPlan:
     """Load and check all data, and compute all ids.
 
+    Args:
+        plan: the plan.
+        device: kind of device.
+        hashes: computes the hashes of ImageNet's weights, for runs that begin with them.
+
     Raises:
-        QbenchError: data are missing or damaged.
+        QbenchError: data are missing or damaged, or Keras cannot have ImageNet's weights.
     """
     facts = _facts(plan.runs)
+    weights = tuple(imagenet.contents((run.experiment for run in plan.runs), hashes))
     ids = tuple(
-        run_record.run_id(run.experiment, data["hash"], device)
-        for run, data in zip(plan.runs, facts, strict=True)
+        run_record.run_id(run.experiment, data["hash"], device, begun)
+        for run, data, begun in zip(plan.runs, facts, weights, strict=True)
     )
-    tree = _tree(plan, range(len(ids)), ids, facts, device)
-    return ResolvedPlan(plan, device, ids, facts, tree)
+    tree = _tree(plan, range(len(ids)), ids, (facts, weights), device)
+    return ResolvedPlan(plan, device, ids, facts, weights, tree)
 
 
 def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
@@ -131,14 +139,15 @@ def _tree(
     plan: Plan,
     numbers: Sequence[int],
     ids: Sequence[str],
-    facts: Sequence[dict[str, Any]],
+    found: tuple[Sequence[dict[str, Any]], Sequence[dict[str, str]]],
     device: str,
 ) -> Tree:
-    """The tree of some runs of a plan."""
-    schedules = [
-        plan.phases(plan.runs[number], run_record.common_content(facts[number]["hash"], device))
-        for number in numbers
-    ]
+    """The tree of some runs of a plan; `found` has the facts about data, and `weights`."""
+    schedules = []
+    for number in numbers:
+        data, weights = (one[number] for one in found)
+        common = run_record.common_content(data["hash"], device, weights)
+        schedules.append(plan.phases(plan.runs[number], common))
     share = plan.settings.engine.share
     return Tree(schedules, None if share else [ids[number] for number in numbers])
 
@@ -166,7 +175,8 @@ def jobs_to_do(
             numbers.append(number)
         seen.add(name)
     numbers = by_data(numbers, lambda number: resolved.plan.runs[number].experiment)
-    tree = _tree(resolved.plan, numbers, resolved.ids, resolved.data, resolved.device)
+    found = resolved.data, resolved.weights
+    tree = _tree(resolved.plan, numbers, resolved.ids, found, resolved.device)
     specs = [
         [_spec(resolved, root, tree, job, numbers) for job in batch if not _is_done(job, store)]
         for batch in batches(tree)
@@ -216,13 +226,14 @@ def _spec(
         for segment in last.path
     )
     used = [run.experiment, *(one.experiment for one in runs)]
+    code = {key: value for one in used for key, value in hashes_of(one).items()}
     return replace(
         _unstarted(resolved, root, numbers[user]),
         id=f"run-{runs[0].id}" if runs else f"trunk-{last.id}",
         label=run.label if runs else f"trunk to step {last.end:,}",
         segments=segments,
         runs=runs,
-        code={key: value for one in used for key, value in hashes_of(one).items()},
+        code=code | resolved.weights[numbers[user]],
     )
 
 
@@ -241,6 +252,6 @@ def _unstarted(resolved: ResolvedPlan, root: Path, number: int) -> JobSpec:
         data=resolved.data[number],
         data_folder=from_anywhere(run.experiment.data.dir),
         folder=str(folder()),
-        code=hashes_of(run.experiment),
+        code=hashes_of(run.experiment) | resolved.weights[number],
         policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
     )

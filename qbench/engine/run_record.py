@@ -25,22 +25,35 @@ from qbench.storage import records
 Record = dict[str, Any]
 
 
-def run_id(experiment: Experiment, data_hash: str, device: str) -> str:
+def run_id(
+    experiment: Experiment, data_hash: str, device: str, weights: Mapping[str, str] | None = None
+) -> str:
     """The id of a run: a hash of everything that can influence its result.
 
     Args:
         experiment: the experiment of the run.
         data_hash: the hash of its data.
         device: kind of device, `CPU` or `GPU`.
+        weights: see `common_content`.
     """
     return records.content_id(
-        {"experiment": identity(experiment), **common_content(data_hash, device)}
+        {"experiment": identity(experiment), **common_content(data_hash, device, weights)}
     )
 
 
-def common_content(data_hash: str, device: str) -> dict[str, Any]:
-    """The facts on which every result depends in addition to the experiment."""
-    return {"data": data_hash, "device": device, "software": environment.numerics()}
+def common_content(
+    data_hash: str, device: str, weights: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The facts on which every result depends in addition to the experiment.
+
+    Args:
+        data_hash: the hash of the data.
+        device: kind of device, `CPU` or `GPU`.
+        weights: the hash of ImageNet's weights, see `qbench.engine.imagenet.contents`; empty for
+            runs that do not begin with them.
+    """
+    found = {"data": data_hash, "device": device, "software": environment.numerics()}
+    return {**found, "weights": dict(weights)} if weights else found
 
 
 def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from qbench.base.paths import from_anywhere
 from qbench.base.reasons import summary
 from qbench.config.experiment import Experiment
 from qbench.data import load_chosen
-from qbench.engine import run_record
+from qbench.engine import imagenet, run_record
 from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
 from qbench.engine.pixel_check import check_pixels, reading_pixels
 from qbench.engine.progress import say
 from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
-from qbench.planning.code import hashes_of
 from qbench.planning.identity import phases
 from qbench.planning.plan import network_entry
 from qbench.planning.segments import Tree
@@ -66,8 +65,9 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
 def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
     """The job of a single run, on a kind of device; `root` holds `runs/`."""
     data = load_chosen(experiment.data)
-    name = run_record.run_id(experiment, data.hash, kind)
-    tree = Tree([phases(experiment, run_record.common_content(data.hash, kind))])
+    (weights,) = imagenet.contents([experiment], imagenet.here)
+    name = run_record.run_id(experiment, data.hash, kind, weights)
+    tree = Tree([phases(experiment, run_record.common_content(data.hash, kind, weights))])
     segments = tuple(SegmentSpec(s.id, s.phase, s.first, s.end, False) for s in tree.last[0].path)
     facts = run_record.data_facts(experiment, data)
     return JobSpec(
@@ -81,5 +81,5 @@ def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
         data=facts,
         data_folder=from_anywhere(experiment.data.dir),
         folder=str(folder()),
-        code=hashes_of(experiment),
+        code=imagenet.hashes_of([experiment]),
     )

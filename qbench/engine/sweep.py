@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.engine import run_record
+from qbench.config.experiment import plain
+from qbench.engine import exporting, imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import (
-    files_to_make,
-    refuse_schemes,
-    try_conversions,
-    unmade,
-    wanted_files,
-)
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
+from qbench.planning.alike import alike_rows
 from qbench.planning.derived import DerivedRow
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
@@ -71,17 +67,18 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     """
     settings = plan.settings
     if settings.deploy.enabled:
-        refuse_schemes([run.experiment for run in plan.runs])
+        exporting.refuse_schemes([run.experiment for run in plan.runs])
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
-    resolved = resolve(plan, device_kind(settings))
+    worker = partial(worker_for, settings.base, settings.engine.isolate)
+    resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
     write_manifest(folder, manifest(resolved, root, folder))
     store = Store(root, say)
     store.forget_failures()
-    wanted = wanted_files(resolved)
-    batches = jobs_to_do(resolved, root, store, files_to_make(root, wanted))
+    wanted = exporting.wanted_files(resolved)
+    batches = jobs_to_do(resolved, root, store, exporting.files_to_make(root, wanted))
     every = [job for batch in batches for job in batch]
     to_do = [job for job in every if job.runs]
     say(
@@ -91,12 +88,14 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     if any(job.segments or job.runs for job in every):
         _check_models(plan)
         if settings.deploy.enabled:
-            try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
+            exporting.try_conversions(
+                [run.experiment for run in plan.runs], settings.engine.isolate
+            )
     if batches:
         _carry_out(resolved, batches, root, folder, launch)
     evaluate_derived(resolved, root)
     _tidy(root)
-    return Outcome(folder, [*_incomplete(resolved, root, folder), *unmade(root, wanted)])
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *exporting.unmade(root, wanted)])
 
 
 def _of_derived(resolved: ResolvedPlan) -> str:
@@ -225,17 +224,19 @@ def _status(root: Path, run: str) -> str:
 def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
     """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
     settings = resolved.plan.settings
+    same = alike_rows(resolved.plan.rows)
     numbers = {
         (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
     }
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
+        "design": resolved.plan.design,
         "seeds": settings.seeds,
+        "stats": plain(settings.stats),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
-            *(_row(resolved, row, numbers) for row in resolved.plan.rows),
+            *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
             *(_derived_row(resolved, row) for row in resolved.plan.derived),
         ],
     }
@@ -246,8 +247,8 @@ def _row(
 ) -> dict[str, Any]:
     """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
 
-    The note on the data is the current one. The record of a finished run keeps the note of its
-    training, because it is not written again.
+    The note on the data and the names of classes are the current ones. The record of a finished run
+    keeps those of its training, because it is not written again; neither is part of its identity.
     """
     mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {
@@ -256,7 +257,7 @@ def _row(
         "reason": row.reason,
         "quantized": row.experiment.quant.enabled,
         "factors": cells(row.experiment),
-        "note": resolved.data[mine[0]]["note"] if mine else "",
+        **_said(resolved, mine),
         "runs": [
             {
                 "seed": resolved.plan.runs[number].experiment.seed,
@@ -268,6 +269,12 @@ def _row(
     }
 
 
+def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:
+    """What a row of the manifest says of the data of these runs, which are one data set."""
+    data = resolved.data[numbers[0]] if numbers else {"note": ""}
+    return {key: data[key] for key in ("note", "classes") if key in data}
+
+
 def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
     """A derived row of the manifest; it has the factors of the row that it shows."""
     mine = [one for one in resolved.derived if one.row is row]
@@ -277,7 +284,7 @@ def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
         "reason": None,
         "quantized": row.of.experiment.quant.enabled,
         "factors": cells(row.of.experiment),
-        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
+        **_said(resolved, [one.members[0] for one in mine]),
         "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
         "runs": [
             {

@@ -8,6 +8,7 @@ import keras
 
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import maker, read_by
+from qbench.base.model_names import IMAGENET, KERAS_FILE, NEW, NO_WEIGHTS
 from qbench.base.reasons import reason
 
 
@@ -29,6 +30,20 @@ def head_of(model: Any) -> Any:
                 " it has no single last layer with weights."
             )
         tensor = read[0]
+
+
+def new_head(model: Any, name: str, weights: str | None, head: str) -> str:
+    """The name of the last layer with weights, if it alone begins with new weights; else empty.
+
+    Args:
+        model: a functional network.
+        name: the name of its builder.
+        weights: the value of `model.weights`.
+        head: the value of `model.head`.
+    """
+    trained = name == KERAS_FILE or weights not in (None, NO_WEIGHTS)
+    is_new = trained and (head == NEW or weights == IMAGENET)
+    return str(head_of(model).name) if is_new else ""
 
 
 def with_outputs(model: Any, head: Any, outputs: int) -> Any:

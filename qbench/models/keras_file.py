@@ -19,6 +19,7 @@ from qbench.models.functional import as_functional
 from qbench.models.head import ends_in_softmax, head_of, with_outputs, without_softmax
 from qbench.models.registry import MODELS, with_settings
 from qbench.models.saved import Stored, read
+from qbench.models.saved.bounds import as_large_as, check_computed
 from qbench.models.saved.code_free import check_code_free
 
 _SHOWN = 8  # layers in a line of text
@@ -80,8 +81,11 @@ def _as_saved(found: Stored, shape: tuple[int, int, int]) -> Any:
             "the file has weights alone, no network; give the network as model= and this file as"
             " model.weights."
         )
-    check_code_free(found.config, found.largest)
-    return on_images(as_functional(_built(found.config), shape), shape)
+    check_code_free(found.config)
+    with as_large_as(found.values):
+        model = on_images(as_functional(_built(found.config), shape), shape)
+    check_computed(model, shape)
+    return model
 
 
 def _built(config: Any) -> Any:

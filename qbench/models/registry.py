@@ -16,6 +16,7 @@ from qbench.base.registry import Registry
 from qbench.models.check import check_network
 from qbench.models.freeze import freeze_layers
 from qbench.models.functional import as_functional
+from qbench.models.head import new_head
 from qbench.tasks.task import Task
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
@@ -78,7 +79,8 @@ def build_model(
     built = _called(name, builder, {**arguments, **given}, shape, task.outputs)
     try:
         model = as_functional(built, shape)
-        freeze_layers(model, freeze)
+        new = new_head(model, name, weights, head) if freeze else ""
+        freeze_layers(model, freeze, new)
         told = {**arguments, **given, "freeze": freeze}
         key = (builder, json.dumps(told, sort_keys=True, default=repr), shape, task)
         if key not in _CHECKED or name == KERAS_FILE:  # a file may have changed

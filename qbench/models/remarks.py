@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.model_names import IMAGENET, KERAS_FILE, WEIGHTS_KEY
+from qbench.base.model_names import IMAGENET, KEEP, KERAS_FILE, WEIGHTS_KEY
 from qbench.data.preprocessing import PREPROCESSING, Preparation
 from qbench.data.statistics import statistics
+from qbench.models.freeze import spared
+from qbench.models.head import new_head
 from qbench.models.keras_file import described
 
 _SHOWN = 8  # names in a line
@@ -28,6 +30,8 @@ def remarks(
     model: Any,
     weights: str | None,
     preprocessings: Sequence[str],
+    head: str = KEEP,
+    freeze: Sequence[str] = (),
 ) -> list[str]:
     """Lines about a network.
 
@@ -38,6 +42,8 @@ def remarks(
         model: the network.
         weights: the value of `model.weights`.
         preprocessings: the values of `data.preprocessing` that it is trained with.
+        head: the value of `model.head`.
+        freeze: the value of `model.freeze`.
     """
     found = described(arguments["file"], shape) if name == KERAS_FILE else []
     if weights == IMAGENET:
@@ -46,6 +52,8 @@ def remarks(
             " begins with its weights"
         )
         found += _as_trained(model.name, shape, preprocessings)
+    if freeze:
+        found += spared(freeze, new_head(model, name, weights, head))
     return found + _scaled_twice(model, shape, preprocessings)
 
 

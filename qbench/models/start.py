@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,14 @@ from numpy.typing import NDArray
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import NEW
 from qbench.base.outside import GivenFile, given_file
+from qbench.models.fitting import OwnLayer, affine_in, own_layers
 from qbench.models.head import head_of
 from qbench.models.saved import Stored, read
-from qbench.models.saved.hdf5 import arrays_by_place, is_generator
 from qbench.models.saved.stored import Arrays
 from qbench.storage.layout import WEIGHTS
 from qbench.storage.weights import load_weights_file, weights_file
 
 _SHOWN = 8  # layers in a line of text
-_OWN = re.compile(r"vars/\d+")  # a variable of a layer itself, not of a layer inside it
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,9 @@ class Start:
             head may be among them.
         other: by layer that both have, the different shapes, as text.
         values: the arrays of the matched layers, by place in Keras' file of the network.
+        by_position: matched layers of which the file does not say whether an array is gamma or
+            beta.
+        frozen: layers that begin with new weights and are not trained.
     """
 
     file: GivenFile
@@ -47,6 +48,8 @@ class Start:
     unused: tuple[str, ...]
     other: Mapping[str, str]
     values: Mapping[str, NDArray[Any]]
+    by_position: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -58,6 +61,11 @@ class Start:
             ("not in the file", self.missing),
             ("of another shape", [f"{name} ({why})" for name, why in self.other.items()]),
             ("in the file alone", self.unused),
+            (
+                "gamma or beta, which the file does not say, taken as in the network",
+                self.by_position,
+            ),
+            ("frozen, but begins with new weights", self.frozen),
         ):
             found += [f"  {what}: {_listed(names)}"] if names else []
         return found
@@ -71,6 +79,7 @@ class Start:
             "missing": list(self.missing),
             "other_shape": dict(self.other),
             "unused": list(self.unused),
+            **({"by_position": list(self.by_position)} if self.by_position else {}),
         }
 
     def load_into(self, model: Any) -> None:
@@ -114,20 +123,20 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
         QbenchError: a layer does not match in strict mode, no layer matches at all, or the file has
             no names of layers and is not of this very network.
     """
-    own = _own(model)
+    own = own_layers(model)
     new = [head_of(model).name] if head == NEW else []
-    theirs = _opened(own, stored) if stored.named else _by_place(own, stored, file)
+    needed = {name: layer for name, layer in own.items() if name not in new}
+    theirs = _opened(needed, stored, file) if stored.named else _by_place(own, stored, file)
+    affine = affine_in(stored.config)
     matched: list[str] = []
     missing: list[str] = []
     other: dict[str, str] = {}
     values: dict[str, NDArray[Any]] = {}
-    for name, layer in own.items():
-        if name in new:
-            continue
+    for name, layer in needed.items():
         if name not in theirs:
             missing.append(name)
             continue
-        fitting = layer.fitting(theirs[name], stored.legacy)
+        fitting = layer.fitting(theirs[name], stored.legacy, affine.get(name))
         if isinstance(fitting, str):
             other[name] = fitting
         else:
@@ -135,7 +144,12 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
             values |= {f"{layer.place}/{key}": array for key, array in fitting.items()}
     unused = [name for name in theirs if name not in own]
     left = bool(new) and new[0] not in theirs  # only then is the file's own head left over
-    found = Start(*(file, tuple(matched), tuple(new), tuple(missing), tuple(unused)), other, values)
+    unsaid = () if stored.legacy else (name for name in matched if name not in affine)
+    found = Start(
+        *(file, tuple(matched), tuple(new), tuple(missing), tuple(unused), other, values),
+        by_position=tuple(name for name in unsaid if own[name].is_ambiguous),
+        frozen=tuple(name for name in (*missing, *other) if not own[name].trainable),
+    )
     _check(found, strict, [name for name in unused if not (left and _is_head(theirs[name]))])
     return found
 
@@ -165,87 +179,33 @@ def _is_head(arrays: Arrays) -> bool:
     return kernel.ndim in (2, 4) and [one.shape for one in rest] in ([], [kernel.shape[-1:]])
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A layer of the network.
+def _opened(
+    needed: Mapping[str, OwnLayer], stored: Stored, file: GivenFile
+) -> Mapping[str, Arrays]:
+    """The layers of a file; a model inside its model gives its layers, as it is flat here.
 
-    Attributes:
-        place: where Keras' file of the network has it.
-        arrays: its arrays by place below.
-        names: the names of its own variables, in their order.
+    Layers with one name in several models have their paths for names.
     """
-
-    place: str
-    arrays: Arrays
-    names: tuple[str, ...]
-
-    def fitting(self, theirs: Arrays, legacy: bool) -> dict[str, NDArray[Any]] | str:
-        """The arrays of a file for this layer, or the difference as text."""
-        if len(theirs) != len(self.arrays):
-            return f"{len(theirs)} arrays in the file, {len(self.arrays)} in the network"
-        if legacy and not all(_OWN.fullmatch(key) for key in self.arrays):
-            return "has layers inside, which an .h5 file of Keras 2 does not keep apart"
-        given = self._by_name(theirs) if legacy else theirs
-        if given.keys() != self.arrays.keys():
-            return "other variables"
-        for key, array in self.arrays.items():
-            if said := _difference(array, given[key]):
-                return said
-        return {key: given[key] for key in self.arrays}
-
-    def _by_name(self, theirs: Arrays) -> Arrays:
-        """The arrays of a file of Keras 2 in the order of this layer's variables.
-
-        If the names are other ones, as those of depthwise kernels are, the order counts.
-        """
-        values = list(theirs.values())
-        names = [key.partition(":")[2] for key in theirs]
-        if set(names) == set(self.names) and len(set(names)) == len(names):
-            values = [values[names.index(name)] for name in self.names]
-        return dict(zip(self.arrays, values, strict=True))
-
-
-def _difference(ours: NDArray[Any], given: NDArray[Any]) -> str:
-    """How an array of a file differs from the one of the network; empty if it fits."""
-    if ours.shape != given.shape:
-        turned = ", transposed?" if sorted(ours.shape) == sorted(given.shape) else ""
-        return f"{_shape(given.shape)} in the file, {_shape(ours.shape)} in the network{turned}"
-    if ours.dtype.kind != given.dtype.kind:
-        return f"{given.dtype} in the file, {ours.dtype} in the network"
-    return ""
-
-
-def _shape(shape: Iterable[int]) -> str:
-    return "x".join(map(str, shape)) or "one number"
-
-
-def _own(model: Any) -> dict[str, _Layer]:
-    """The layers with weights, by name, in the order of the network."""
-    places = arrays_by_place(weights_file(model))
-    by_name = {layer.name: layer for layer in model.layers}
-    found = {}
-    for place, (name, arrays) in places.items():
-        own = [weight for weight in by_name[name].weights if not is_generator(weight)]
-        names = tuple(weight.name.rpartition("/")[2] for weight in own)
-        ordered = {key: arrays[key] for key in sorted(arrays, key=_numbered)}
-        found[name] = _Layer(place, ordered, names if len(names) == len(arrays) else ())
-    return {name: found[name] for name in by_name if name in found}
-
-
-def _opened(own: Mapping[str, _Layer], stored: Stored) -> Mapping[str, Arrays]:
-    """The layers of a file; a model inside its model gives its layers, as it is flat here."""
-    found: dict[str, Arrays] = {}
+    places: dict[str, dict[str, Arrays]] = {}
     for name, arrays in stored.layers.items():
-        found |= {name: arrays} if name in own else stored.inside.get(name, {name: arrays})
+        inside = {} if name in needed else stored.inside.get(name, {})
+        for path, inner in inside.items():
+            places.setdefault(path.rpartition("/")[2], {})[path] = inner
+        if not inside:
+            places.setdefault(name, {})[name] = arrays
+    found: dict[str, Arrays] = {}
+    for name, paths in places.items():
+        if len(paths) > 1 and name in needed:
+            raise QbenchError(
+                f"{file.shown}: {len(paths)} of its layers have the name {name} ({_listed(paths)}),"
+                f" and the network has one {name}; give each layer in the file's models a name of"
+                " its own."
+            )
+        found |= paths if len(paths) > 1 else {name: next(iter(paths.values()))}
     return found
 
 
-def _numbered(place: str) -> list[tuple[int, str]]:
-    """Sorts `vars/10` behind `vars/9`."""
-    return [(int(part) if part.isdigit() else 0, part) for part in place.split("/")]
-
-
-def _by_place(own: Mapping[str, _Layer], stored: Stored, file: GivenFile) -> Mapping[str, Arrays]:
+def _by_place(own: Mapping[str, OwnLayer], stored: Stored, file: GivenFile) -> Mapping[str, Arrays]:
     """The layers of a file without names, if it has the places and the shapes of the network."""
     theirs = {layer.place: name for name, layer in own.items()}
     same = set(theirs) == set(stored.layers) and all(

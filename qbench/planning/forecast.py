@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qbench.planning.crossed import crossed
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
+from qbench.statistics.aliases import table
 from qbench.storage import layout, records
 
+ALIASES = (
+    "aliases (the runs show only the sum of the effects in a line; interactions of three or more"
+    " factors are left out):"
+)
 _MANY = 60  # the text shows at most this many lines of a list
 
 
@@ -31,7 +37,10 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
     Returns:
         `runs`, `derived` (runs that are computed from other runs, without steps) and
-        `not_applicable` (rows), `segments` of the tree (steps and users),
+        `not_applicable` (rows), `aliases` (the lines of a fraction's alias table), `segments` of
+        the tree (steps and users),
+        `conversions` (the `seeds` and the number of `runs` that are converted, and how many of them
+        also `after_training`; None if files are not wanted),
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
@@ -65,6 +74,8 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
+        "aliases": _aliases(plan),
+        "conversions": _conversions(plan),
         "segments": [_segment(segment) for segment in tree.segments],
         "steps_unshared": unshared,
         "steps_shared": tree.steps_shared,
@@ -77,6 +88,24 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
     }
+
+
+def _aliases(plan: Plan) -> list[str]:
+    """The lines of the alias table; none if the design is no fraction."""
+    if plan.settings.design.resolution is None:
+        return []
+    found = crossed(plan.levels, [row.changes for row in plan.rows])
+    return table(found.combinations, found.names)
+
+
+def _conversions(plan: Plan) -> dict[str, Any] | None:
+    """Which runs are converted; None if none is."""
+    settings = plan.settings
+    if not settings.deploy.enabled:
+        return None
+    floats = [not plan.runs[number].experiment.quant.enabled for number in plan.deployed]
+    after = sum(floats) if settings.deploy.calibration else 0
+    return {"seeds": settings.deployed_seeds, "runs": len(floats), "after_training": after}
 
 
 def _apart(plan: Plan) -> list[str] | None:
@@ -134,6 +163,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         for row in facts["not_applicable"]
     ]
     yield from _cut(lines)
+    if facts["aliases"]:
+        yield ""
+        yield ALIASES
+        yield from (f"  {line}" for line in facts["aliases"])
     yield ""
     yield "segments (steps, in how many runs):"
     yield from _cut(_tree_lines(facts))
@@ -149,10 +182,22 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         f" {facts['steps_elapsed']:,} steps from start to end (longest run:"
         f" {facts['critical_path']:,})"
     )
+    if facts["conversions"]:
+        yield _conversions_line(facts["conversions"], len(plan.settings.seeds))
     if facts["seconds"] is not None:
         yield f"about {_duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
+
+
+def _conversions_line(facts: dict[str, Any], seeds: int) -> str:
+    """Which runs are converted, in a sentence."""
+    first = len(facts["seeds"])
+    count = f" {first}" if first > 1 else ""
+    which = "all seeds" if first == seeds else f"the first{count} of {seeds} seeds of each row"
+    after = facts["after_training"]
+    also = f", {after} of them also quantized after training" if after else ""
+    return f"files of {facts['runs']} runs ({which}){also}"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:

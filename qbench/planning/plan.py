@@ -18,6 +18,7 @@ from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
+from qbench.planning.stats import check_stats
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
 
@@ -88,6 +89,12 @@ class Plan:
             for seed in seeds
         ]
 
+    @property
+    def deployed(self) -> list[int]:
+        """The numbers of the runs that a sweep converts; see `Settings.deployed_seeds`."""
+        seeds = set(self.settings.deployed_seeds)
+        return [number for number, run in enumerate(self.runs) if run.experiment.seed in seeds]
+
     def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
         """The phases of one of the runs; see `qbench.planning.identity.phases`."""
         return self._row_phases[run.row].of(run.experiment.seed, common)
@@ -107,6 +114,13 @@ class Plan:
             for name in DERIVED.names()
             for derived in DERIVED[name].rows(rows, self.settings)
         ]
+
+    @property
+    def design(self) -> dict[str, Any]:
+        """The design as manifests store it; only a fraction has a resolution."""
+        design = self.settings.design
+        found = {"name": design.name, "levels": self.levels}
+        return found if design.resolution is None else found | {"resolution": design.resolution}
 
     @property
     def name(self) -> str:
@@ -196,7 +210,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         raise QbenchError(
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
-    table = designs.changes_of(design.name, levels, design.baseline)
+    table = designs.changes_of(design.name, levels, design.baseline, design.resolution)
     return Outline(settings, tuple(fixed), levels, tuple(table))
 
 
@@ -209,8 +223,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
 
     Raises:
         QbenchError: a level is not allowed, the default configuration cannot be run, the function
-            of a model does not take its arguments, or the metrics of the data sets do not fit into
-            one table.
+            of a model does not take its arguments, the metrics of the data sets do not fit into
+            one table, or `stats` asks for a comparison that the table does not allow.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -233,4 +247,5 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
         raise QbenchError(reason)
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
+    check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)
     return Plan(settings, outline.levels, tuple(rows))

@@ -15,7 +15,8 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
-from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
+from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
 REPRESENTATIVE = "representative"
@@ -86,8 +87,15 @@ class Design(Group, prefix="design"):
     name: str = setting(
         check=allowed.one_of(DESIGNS),
         effect=NEVER,
-        help="`ofat`: one factor at a time. `factorial`: all combinations. Choose it with"
-        " `design=NAME`",
+        help="`ofat`: one factor at a time. `factorial`: all combinations. `fractional`: a"
+        " [fraction](studies.md#fractions) of them. Choose it with `design=NAME`",
+    )
+    resolution: int | None = setting(
+        None,
+        check=allowed.whole(RESOLUTIONS[0], RESOLUTIONS[-1]).or_null,
+        effect=NEVER,
+        help="resolution of the fraction, only with `design=fractional`. 3: main effects are mixed"
+        " with interactions of two factors; 4: only such interactions with each other; 5: neither",
     )
     baseline: bool | str = setting(
         check=Allowed(_baseline, lambda: "true, false, each"),
@@ -186,6 +194,13 @@ class Deploy(Group, prefix="deploy"):
         help="also quantize float runs after training, as the reference for quantized training;"
         " ranges come from training images. Null: no such file",
     )
+    seeds: int | None = setting(
+        None,
+        check=allowed.whole(1).or_null,
+        effect=NEVER,
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +233,7 @@ class Settings(Group):
     )
     engine: Engine
     deploy: Deploy = Deploy()
+    stats: Stats = DEFAULT_STATS
     job: str | None = setting(
         None,
         check=allowed.anything("text or null"),
@@ -229,6 +245,11 @@ class Settings(Group):
     def root(self) -> Path:
         """The folder that holds `runs/`."""
         return given(self.out) if self.out else Path(OUTPUTS) / self.study
+
+    @property
+    def deployed_seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs a sweep converts; none if `deploy.enabled` is false."""
+        return self.seeds[: self.deploy.seeds] if self.deploy.enabled else ()
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:
@@ -258,6 +279,7 @@ class Settings(Group):
                 {name: deploy[name] for name in _names(Deploy) if name in deploy},
                 _names(Deploy),
             ),
+            stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
             job=config.get("job"),
         )
@@ -268,12 +290,12 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
+_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Engine) for found in declared(group)),
+    *(found for group in (Deploy, Design, Stats, Engine) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from qbench.base.plain import one_line
-from qbench.report import bits_grid, differences, texts
+from qbench.report import bits_grid, differences, effects, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
+from qbench.report.interactions import interaction_plot
 from qbench.report.page import Section
-from qbench.report.tables import csv_text
+from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
 
 Extra = Callable[[Sweep], tuple[Section, pd.DataFrame] | None]
@@ -39,7 +40,8 @@ def _differences(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
         return None
     frame, metric = differences.differences(sweep), sweep.metric
     lines = [("", differences.as_lines(frame, metric))]
-    return Section(differences.title(metric), differences.explained(metric), lines), frame
+    explained = " ".join([differences.explained(metric), *frame.attrs[differences.NOTES]])
+    return Section(differences.title(metric), explained, lines), frame
 
 
 def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
@@ -49,11 +51,27 @@ def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
         return None
     tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
     drawings = heatmap(grids, sweep.remarks)
-    said = bits_grid.title(metric), bits_grid.explained(metric)
-    return Section(*said, tables, drawings), bits_grid.csv_frame(grids)
+    # The intervals are those of the differences, whose lines the matrices hold.
+    of_intervals = differences.differences(sweep).attrs[differences.NOTES]
+    explained = " ".join([bits_grid.explained(metric), *of_intervals])
+    return Section(bits_grid.title(metric), explained, tables, drawings), bits_grid.csv_frame(grids)
 
 
-EXTRAS: dict[str, Extra] = {"differences": _differences, "bits_grid": _bits_grid}
+def _effects(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For designs that cross factors; with a figure."""
+    found = effects.analyse(sweep)
+    if found is None:
+        return None
+    drawings = interaction_plot(found, sweep.remarks)
+    said = effects.title(sweep.metric), effects.explained(found)
+    return Section(*said, effects.tables(found), drawings), effects.frame(found)
+
+
+EXTRAS: dict[str, Extra] = {
+    "differences": _differences,
+    "bits_grid": _bits_grid,
+    "effects": _effects,
+}
 """The additional tables by the name of their files, in the order of the page."""
 
 
@@ -86,6 +104,8 @@ def _write(
     section, frame = found
     said = map(texts.in_markdown, remarks)
     parts = [f"# {texts.in_markdown(section.title)}", *markdown(section), *said]
-    records.write_atomically(layout.report_file(folder, name, "csv"), csv_text(frame).encode())
+    records.write_atomically(
+        layout.report_file(folder, name, "csv"), csv_text(for_programs(frame)).encode()
+    )
     text = "\n\n".join(parts) + "\n"
     records.write_atomically(layout.report_file(folder, name, "md"), text.encode())

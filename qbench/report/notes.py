@@ -16,14 +16,7 @@ SIZE = (
     " the bits of the weights, in MB of 10^6 bytes."
 )
 
-ONE_SEED = (
-    "Every figure is one run; single runs differ by chance, so small differences between rows mean"
-    " nothing."
-)
-SEEDS = (
-    "Figures are means ± sample standard deviations of {} seeds. Seeds shift all rows together, so"
-    " compare rows seed by seed (runs.csv)."
-)
+SEEDS = "Figures are means ± sample standard deviations of {} seeds."
 
 
 def notes(sweep: Sweep) -> list[str]:
@@ -49,11 +42,12 @@ def notes(sweep: Sweep) -> list[str]:
         )
     lines += validation(sweep)
     seeds = len(sweep.manifest["seeds"])
-    lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
+    lines += [SEEDS.format(seeds)] if seeds > 1 else []
     kinds = dict.fromkeys(row["derived"]["kind"] for row in sweep.derived)
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
+    lines += converted_seeds(sweep)
     lines += reference(sweep)
     machines = {
         f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
@@ -90,6 +84,21 @@ def validation(sweep: Sweep) -> list[str]:
         f" {f'seed {seed}' if seed >= 0 else 'as the data divide them'}; runs with this part train"
         " on the others."
         for name, images, all_images, seed in sorted(parts)
+    ]
+
+
+def converted_seeds(sweep: Sweep) -> list[str]:
+    """A sentence if the runs of some seeds only were converted; else none."""
+    every = sweep.manifest["seeds"]
+    runs = [run for row in sweep.trained for run in row["runs"]]
+    tried = {run["seed"] for run in runs if run["id"] in sweep.exports}
+    if len(tried) in (0, len(every)):
+        return []
+    named = ", ".join(str(seed) for seed in every if seed in tried)
+    return [
+        f"Converted: the runs of {'seeds' if len(tried) > 1 else 'seed'} {named}, of"
+        f" {len(every)} seeds. Deployed figures are theirs alone, the others are means of all"
+        " seeds; runs.csv has a file beside its own run."
     ]
 
 

@@ -123,6 +123,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "design.levels", {"quant.weight_bits": [8, 4]}),
     ({}, "design.ensembles", [2]),
     ({}, "model.activation", "relu"),  # what there was before it could be chosen
+    ({}, "model.stem_stride", 1),
     ({}, "train.checkpoint_every", 10),
     ({}, "train.jit", "off"),
     ({"train.jit": "off"}, "train.jit", False),
@@ -130,6 +131,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "quant.first_last", "same"),
     ({}, "deploy.enabled", True),
     ({}, "deploy.calibration", None),
+    ({}, "deploy.seeds", 1),
     ({}, "share", False),
     ({}, "keep_trunks", True),
     ({}, "retries", 0),
@@ -206,7 +208,7 @@ def test_a_run_compiled_by_xla_says_that_its_evaluation_is_too() -> None:
 
 def test_a_step_is_built_from_all_but_what_counts_in_evaluation_or_never() -> None:
     config = examples.experiment().as_config()
-    del config["data"]["dir"], config["data"]["note"], config["model"]["weights_strict"]
+    del config["data"]["dir"], config["data"]["note"]
     del config["train"]["log_every"], config["train"]["checkpoint_every"]
     assert graph_settings(examples.experiment()) == config | {"eval": {}}
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from deploy_examples import images, measured, network, quant
+from deploy_examples import DEPLOY, images, measured, network, quant
 
 from qbench.base.errors import NotConvertible, WrongFile
 from qbench.data.preprocessing import Preparation, network_input
+from qbench.deploy.convert import attempt, export
 from qbench.deploy.export import export_model
 from qbench.deploy.inputs import Feed
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import Expected, measure
+from qbench.models import MODELS
 from qbench.tasks.classification import Classification
+from qbench.testing import networks
+from qbench.training.network import Network
 
 LABELS = np.arange(64) % 5
 
@@ -153,3 +158,21 @@ def test_want_of_memory_or_disk_is_no_refusal(exported, monkeypatch, error):
     converter_that_raises(monkeypatch, error)
     with pytest.raises(type(error)):
         convert(exported, "int8")
+
+
+def _tiny_logits(shape, classes):
+    image = keras.Input(shape)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, name="conv")(image))
+    return keras.Model(image, keras.layers.Rescaling(1e-10)(keras.layers.Dense(classes)(x)))
+
+
+def test_tiny_logits_before_training_are_no_fault():
+    """A real network's first logits may be tiny; training makes them larger."""
+    with MODELS.lent("tests_tiny", _tiny_logits):
+        chosen = networks.experiment("tests_tiny", {}, 4, 2, {"name": "uniform"}, DEPLOY)
+        pixels = networks.images((8, 8, 1))
+        data = networks.dataset(pixels, np.arange(len(pixels)) % 5, Classification(5))
+        untrained = Network(chosen, data)
+        attempt(untrained, chosen, data)
+        with pytest.raises(WrongFile, match="has an output grid"):
+            export(untrained, chosen, data)

@@ -42,6 +42,15 @@ def test_the_maker_of_a_tensor_is_what_was_called_last() -> None:
     assert dense.output is first
 
 
+def test_everything_that_an_operation_has_made_is_found() -> None:
+    """A layer's public `output` is that of its first call alone."""
+    dense = layers.Dense(4)
+    first = dense(keras.Input((4,)))
+    second = dense(first)
+    made = keras_private.made_of(dense)
+    assert [one is other for one, other in zip(made, (first, second), strict=True)] == [True, True]
+
+
 def test_layers_within_a_layer_are_found_once_at_any_depth() -> None:
     """A layer of one's own has no public list of the layers that it holds."""
     block = Block(1)

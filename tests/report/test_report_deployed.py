@@ -13,7 +13,7 @@ import pytest
 import report_conversions as conversions
 import report_examples as examples
 
-from qbench.report import deployed
+from qbench.report import deployed, notes
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
 from qbench.report.drawing import Drawing
@@ -21,6 +21,8 @@ from qbench.storage.conversions import read
 
 COLUMNS = ["deployed_accuracy", "deployed_recall_at_5", "agreement", "packed_mb", "tflite_mb"]
 COLUMNS += ["export", "export_note"]
+COMPARED = [f"deployed_difference{end}" for end in ("", "_std", "_low", "_high")]
+OF_TABLE = [*COLUMNS[:3], *COMPARED, "deployed_verdict", *COLUMNS[3:]]
 OF_SEEDS = ["n_deployed", "deployed_accuracy_std", "deployed_recall_at_5_std", "agreement_std"]
 OF_PATHS = [
     f"{path}_{name}"
@@ -61,7 +63,7 @@ def three(tmp_path: Path) -> Path:
 def test_a_converted_run_fills_its_columns(single: Path) -> None:
     conversions.add(single, 1)
     line = _default(single)
-    assert list(line)[-8:] == [*COLUMNS, "configuration"]
+    assert list(line)[-13:] == [*OF_TABLE, "configuration"]
     assert [line[name] for name in COLUMNS] == [
         *("97.0", "99.5", "98.25", "0.08", "0.105", "approximate", NOTE)
     ]
@@ -119,9 +121,28 @@ def uneven(three: Path) -> Path:
     return three
 
 
+@pytest.mark.parametrize(
+    ("seeds", "says"),
+    [
+        ([2], "Converted: the runs of seed 2, of 3 seeds. Deployed figures are theirs alone"),
+        ([2, 0], "Converted: the runs of seeds 0, 2, of 3 seeds."),
+        ([0, 1, 2], ""),
+        ([], ""),
+    ],
+)
+def test_the_notes_name_the_seeds_with_files(three: Path, seeds: list[int], says: str) -> None:
+    for seed in seeds:
+        conversions.add(three, 1, seed)
+    found = [note for note in notes.notes(collect(three)) if note.startswith("Converted: ")]
+    assert [note[: len(says)] for note in found] == ([says] if says else [])
+    assert found == [
+        line for line in build_report(three).text.splitlines() if line.startswith("Converted: ")
+    ]
+
+
 def test_several_seeds_of_which_one_was_not_converted(uneven: Path) -> None:
     line = _default(uneven)
-    assert list(line)[-12:] == [*COLUMNS, *OF_SEEDS, "configuration"]
+    assert list(line)[-17:] == [*OF_TABLE, *OF_SEEDS, "configuration"]
     assert (line["n_seeds"], line["n_deployed"]) == ("3", "2")
     assert float(line["deployed_accuracy"]) == 92
     assert float(line["deployed_accuracy_std"]) == pytest.approx(stdev([90, 94]), abs=1e-6)
@@ -163,6 +184,11 @@ def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:
     own = [examples.metrics(1, seed)["accuracy"] for seed in (0, 2)]
     assert list(simulated.get_xdata()) == [pytest.approx(fmean(own))]
     assert list(converted.get_xdata()) == [92]
+    of_seeds = [part.get_offsets().tolist() for part in axes.collections[1:]]
+    assert [sorted(x for x, _ in dots) for dots in of_seeds] == [
+        pytest.approx(sorted(own)),
+        [90, 94],
+    ]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["default"]
 
 

@@ -13,6 +13,7 @@ import pytest
 import report_grids as grids
 
 from qbench.report import extras, texts
+from qbench.report.bits_grid import as_lines as matrix_as_lines
 from qbench.report.bits_grid import bits_grids
 from qbench.report.build import build_report
 from qbench.report.collect import Sweep
@@ -86,14 +87,21 @@ def test_differences_as_texts(tmp_path: Path) -> None:
             "accuracy": [98.0, np.nan],
             "difference": [-0.5, np.nan],
             "difference_std": [0.125, np.nan],
+            "difference_low": [-1.62, np.nan],
+            "difference_high": [0.62, np.nan],
+            "interval": ["[-1.62, 0.62]", ""],
+            "verdict": ["undecided", None],
             "size_mb": [0.0774, np.nan],
             "n_seeds": [2, 0],
         }
     )
     assert as_lines(frame, ACCURACY) == [
-        ["model.depth", "float %", "quantized %", "difference", "size MB"],
-        ["8", "98.50", "98.00", "-0.50 ± 0.12", "0.0774"],
-        ["20", "-", "-", "-", "-"],
+        [
+            *("model.depth", "float %", "quantized %", "difference", "95 % interval", "verdict"),
+            "size MB",
+        ],
+        ["8", "98.50", "98.00", "-0.50 ± 0.12", "[-1.62, 0.62]", "undecided", "0.0774"],
+        ["20", "-", "-", "-", "-", "-", "-"],
     ]
 
 
@@ -126,6 +134,21 @@ def test_a_matrix_is_of_means_over_seeds(tmp_path: Path) -> None:
         ]
     )
     assert grid.values.loc["4", "6"] == pytest.approx(expected)
+
+
+def test_a_matrix_of_several_seeds_has_intervals(tmp_path: Path) -> None:
+    sweep = grids.sweep(tmp_path, grids.GRID, seeds=3)
+    frame, (grid,) = differences(sweep), bits_grids(sweep)
+    head, *lines = matrix_as_lines(grid)
+    assert head[1:] == ["8", "6", "4"]
+    shown = [text for line in lines for text in line[1:]]
+    assert shown == [
+        f"{difference(ACCURACY, line['difference'])} {line['interval']}"
+        for _, line in frame.iterrows()
+    ]
+    assert all(re.fullmatch(r"\S+ \[-?\d+\.\d\d, -?\d+\.\d\d\]", text) for text in shown)
+    section = extras.EXTRAS["bits_grid"](sweep)
+    assert section and "hold for all 6 of them with 95 % probability" in section[0].explained
 
 
 def test_there_is_a_matrix_for_each_network(tmp_path: Path) -> None:
@@ -182,7 +205,7 @@ def test_a_grid_comes_as_csv_markdown_figure_and_section(tmp_path: Path) -> None
     assert png.startswith(b"\x89PNG")
     assert difference(ACCURACY, expected) in svg.decode()
     assert "bits of weights" in svg.decode()
-    assert _page(folder).count("<figure") == 1
+    assert _page(folder).count("<figure") == 2  # and its interaction plot
     assert not (folder / "differences.csv").exists()
 
 

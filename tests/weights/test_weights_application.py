@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,9 +14,19 @@ from keras import layers
 from weights_files import by_layer
 
 from qbench.base.errors import QbenchError
+from qbench.config.experiment import Experiment
+from qbench.engine import imagenet
+from qbench.engine.execute import execute
+from qbench.engine.resolve import jobs_to_do, resolve
+from qbench.engine.single import single_job
+from qbench.engine.workers import worker_for
 from qbench.models import build_model
 from qbench.models.keras_application import applications
 from qbench.models.remarks import remarks
+from qbench.planning.designs import Row
+from qbench.planning.plan import Plan
+from qbench.planning.settings import Design, Engine, Settings
+from qbench.storage.store import Store
 from qbench.tasks.classification import Classification
 
 SHAPE = (32, 32, 3)
@@ -115,6 +127,15 @@ def test_without_a_network_the_download_is_refused_in_a_sentence() -> None:
     )
 
 
+def test_the_new_head_of_imagenets_weights_is_trained() -> None:
+    model = build_model(
+        *("keras_application", {"application": "Tiny"}, SHAPE, Classification(10)),
+        weights="imagenet",
+        freeze=["*"],
+    )
+    assert [layer.name for layer in model.layers if layer.trainable_weights] == ["logits"]
+
+
 def _said(weights: str | None = None, **arguments: Any) -> list[str]:
     model = _build(weights, **arguments)
     return remarks("keras_application", arguments, SHAPE, model, weights, ["vgg", "inception"])
@@ -155,3 +176,70 @@ def test_a_real_application_is_built_as_keras_builds_it() -> None:
     assert model.count_params() == base.count_params() + (256 + 1) * 10
     same = [layer.name for layer in base.layers[1:-1]]
     assert [layer.name for layer in model.layers[1:-2]] == same
+
+
+CONFIG: dict[str, Any] = {
+    "data": {"name": "digits"},
+    "model": {"name": "keras_application", "application": "Tiny", "weights": "imagenet"},
+    "quant": {"delay": 0.5},
+    "train": {
+        **{"steps": 4, "batch_size": 16, "learning_rate": 0.05},
+        **{"optimizer": {"name": "sgd"}, "schedule": {"name": "constant"}},
+    },
+    "eval": {},
+    "threads": 2,
+}
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of Keras' cache from which the weights of `Tiny` come."""
+    file = tmp_path / "models" / "tiny.npy"
+    file.parent.mkdir()
+
+    @wraps(tiny)
+    def fetched(weights: str | None = None, **arguments: Any) -> Any:
+        model = tiny(weights=None, **arguments)
+        if weights == "imagenet":
+            where = keras.utils.get_file(
+                "tiny.npy", "https://keras.example", cache_subdir="models", cache_dir=str(tmp_path)
+            )
+            conv = model.get_layer("conv")
+            conv.set_weights([np.full(w.shape, np.load(where)) for w in conv.get_weights()])
+        return model
+
+    monkeypatch.setattr(keras.applications, "Tiny", fetched)
+    return file
+
+
+def _jobs(file: Path, folder: Path, value: float, **model: Any) -> list[Any]:
+    """The job of a run, and that of a sweep of one run, with a file of this value in the cache."""
+    np.save(file, np.float32(value))
+    imagenet._FOUND.clear()
+    chosen = Experiment.from_config({**CONFIG, "model": {**CONFIG["model"], **model}})
+    design = Design(name="ofat", baseline=False, factors=None)
+    settings = Settings(
+        study="tiny", base=chosen, seeds=(0,), design=design, out=None, engine=Engine()
+    )
+    plan = Plan(settings, {}, (Row("row", {}, chosen, None),))
+    resolved = resolve(plan, "CPU", imagenet.of_worker(lambda: worker_for(chosen, False)))
+    ((swept,),) = jobs_to_do(resolved, folder, Store(folder, print))
+    return [single_job(chosen, folder, "CPU"), swept]
+
+
+def test_the_content_of_imagenets_weights_is_in_the_id(cached: Path, tmp_path: Path) -> None:
+    first, swept = _jobs(cached, tmp_path, 0.5)
+    assert first.id == swept.id
+    assert [one.id for one in first.segments] == [one.id for one in swept.segments]
+    assert first.code == swept.code
+    assert list(first.code) == ["model.weights=imagenet"]
+    again, _ = _jobs(cached, tmp_path, 0.5)
+    other, other_swept = _jobs(cached, tmp_path, 0.25)
+    new, _ = _jobs(cached, tmp_path, 0.25, weights="none")
+    assert again.id == first.id
+    assert other.id == other_swept.id
+    assert len({first.id, other.id, new.id}) == 3
+    assert first.segments[0].id != other.segments[0].id
+    assert new.code == {}
+    with pytest.raises(QbenchError, match=r"imagenet: the file is not that planned with"):
+        execute(first, lambda new, loss: None, print)

@@ -11,6 +11,7 @@ from weights_files import NAME, SHAPE, by_layer, equal, net
 from qbench.base.errors import QbenchError
 from qbench.models import MODELS, build_model
 from qbench.models.freeze import freeze_layers
+from qbench.models.remarks import remarks
 from qbench.tasks.classification import Classification
 from qbench.testing.networks import dataset, experiment, images
 from qbench.training.loop import train
@@ -108,6 +109,39 @@ def test_patterns_that_make_no_sense_are_refused(patterns: list[str], says: str)
     with pytest.raises(QbenchError) as error:
         _built(freeze=patterns)
     assert str(error.value).startswith(f"model={NAME}: {says}")
+
+
+def test_a_new_head_is_trained_whatever_a_pattern_matches() -> None:
+    for given in ({"weights": "x.keras", "head": "new"}, {"weights": "x.keras"}):
+        trained = [] if given.get("head") else ["logits"]
+        model = _built(freeze=["stem*", "[ls]*"], **given)
+        frozen = [layer.name for layer in model.layers if layer.weights and not layer.trainable]
+        assert frozen == ["stem", "stem_bn", *trained]
+        said = remarks(
+            NAME,
+            {},
+            SHAPE,
+            model,
+            given["weights"],
+            [],
+            given.get("head", "keep"),
+            ["stem*", "[ls]*"],
+        )
+        line = "model.freeze=[ls]*: logits begins with new weights and is trained all the same"
+        assert said == ([line] if given.get("head") else [])
+    model = _built(freeze=["*"], weights="x.keras", head="new")
+    assert [weight.path for weight in model.trainable_variables] == ["logits/kernel", "logits/bias"]
+    # Without trained weights every layer begins with new ones, and `model.head` has no effect.
+    assert not _built(freeze=["logits"], head="new").get_layer("logits").trainable
+
+
+def test_the_name_of_a_new_head_is_refused() -> None:
+    with pytest.raises(QbenchError) as error:
+        _built(freeze=["stem", "logits"], weights="x.keras", head="new")
+    assert str(error.value) == (
+        f"model={NAME}: model.freeze=logits freezes a layer that begins with new weights; leave it"
+        " out, so that the layer is trained."
+    )
 
 
 def test_a_message_about_many_layers_is_short() -> None:

@@ -81,7 +81,8 @@ def test_settings_without_an_effect_do_not_count(files: Path) -> None:
     assert _text(files, head="new") == plain
     assert _text(files, weights_strict=False) == plain
     trained = _text(files, weights="a.keras")
-    assert _text(files, weights="a.keras", weights_strict=False) == trained
+    assert _text(files, weights="a.keras", weights_strict=True) == trained
+    assert _text(files, weights="a.keras", weights_strict=False) != trained
     assert _text(files, weights="a.keras", head="new") != trained
     assert _text(files, freeze=["stem"]) != plain
     assert _text(files, freeze=["b", "a", "b"]) == _text(files, freeze=["a", "b"])

@@ -245,3 +245,92 @@ def test_a_folder_needs_the_weights_of_a_run(tmp_path: Path) -> None:
     assert _refusal(_fresh(), tmp_path).startswith("the folder has no file model.weights.h5")
     saved(tmp_path, "model.weights.h5")
     assert len(_start(_fresh(), tmp_path).matched) == 4
+
+
+def _normalized(**given: bool) -> Any:
+    """A normalization with a scale or an offset alone, and a head."""
+    image = keras.Input(SHAPE)
+    x = layers.BatchNormalization(name="norm", **given)(image)
+    return keras.Model(image, layers.Dense(10, name="logits")(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize("kind", ["a.keras", "a.h5", "without description.h5"])
+def test_a_scale_is_no_offset(tmp_path: Path, kind: str) -> None:
+    path = saved(tmp_path, kind, stirred(_normalized(center=False)))
+    if kind.startswith("without"):
+        with h5py.File(path, "r+") as file:
+            del file.attrs["model_config"]
+    said = _refusal(_normalized(scale=False), path)
+    assert "of another shape: norm (gamma in the file, beta in the network)" in said
+    start = _start(_normalized(center=False), path)
+    assert (start.matched, start.by_position) == (("norm", "logits"), ())
+
+
+def test_a_file_that_does_not_say_what_an_array_is(tmp_path: Path) -> None:
+    """Weights alone have numbers in place of names; so this is said."""
+    path = saved(tmp_path, "a.weights.h5", stirred(_normalized(center=False)))
+    start = _start(_normalized(scale=False), path)
+    said = "  gamma or beta, which the file does not say, taken as in the network: norm"
+    assert start.lines[1:] == [said]
+    assert start.as_record()["by_position"] == ["norm"]
+    assert _start(_normalized(), saved(tmp_path, "b.weights.h5", _normalized())).by_position == ()
+
+
+def _base(name: str, *convs: str) -> Any:
+    inner = keras.Input((8, 8, 4))
+    x = inner
+    for conv in convs:
+        x = layers.Conv2D(4, 1, name=conv)(x)
+    return keras.Model(inner, x, name=name)
+
+
+def _with_bases(*bases: Any) -> Any:
+    """The network `stem`, models, and a head."""
+    image = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 1, name="stem")(image)
+    for base in bases:
+        x = base(x)
+    return keras.Model(image, layers.Dense(10, name="logits")(layers.Flatten()(x)))
+
+
+def _flat(*convs: str) -> Any:
+    image = keras.Input(SHAPE)
+    x = image
+    for conv in convs:
+        x = layers.Conv2D(4, 1, name=conv)(x)
+    return keras.Model(image, layers.Dense(10, name="logits")(layers.Flatten()(x)))
+
+
+def test_equal_names_in_two_models_are_not_mixed(tmp_path: Path) -> None:
+    outer = _with_bases(_base("one", "conv"), _base("two", "conv"))
+    path = saved(tmp_path, "a.keras", stirred(outer))
+    said = _refusal(_flat("stem", "conv"), path, strict=False)
+    assert said == (
+        "2 of its layers have the name conv (one/conv, two/conv), and the network has one conv;"
+        " give each layer in the file's models a name of its own."
+    )
+    start = _start(_flat("stem", "other"), path, strict=False)
+    assert (start.matched, start.unused) == (("stem", "logits"), ("one/conv", "two/conv"))
+
+
+def test_a_name_that_is_inside_and_outside_a_model(tmp_path: Path) -> None:
+    deep = keras.Input((8, 8, 4))
+    path = saved(
+        tmp_path,
+        "a.keras",
+        _with_bases(keras.Model(deep, _base("block", "stem", "conv")(deep), name="base")),
+    )
+    said = _refusal(_flat("stem", "conv"), path)
+    assert said.startswith("2 of its layers have the name stem (stem, base/block/stem), and")
+    start = _start(_flat("last", "conv"), path, strict=False)
+    assert (start.matched, start.missing) == (("conv", "logits"), ("last",))
+    assert start.unused == ("stem", "base/block/stem")
+
+
+def test_frozen_layers_that_begin_with_new_weights_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a.keras", _flat("stem"))
+    model = _flat("stem", "extra")
+    model.get_layer("stem").trainable = model.get_layer("extra").trainable = False
+    start = _start(model, path, strict=False)
+    assert start.frozen == ("extra",)
+    assert start.lines[-1] == "  frozen, but begins with new weights: extra"

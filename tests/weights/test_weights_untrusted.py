@@ -159,8 +159,8 @@ def _with_layer(config: Any, layer: Any) -> None:
             "a layer (StringLookup) that is not for images",
         ),
         (
-            lambda config: config["config"]["layers"][1]["config"].update(filters=10**12),
-            "filters=1,000,000,000,000, more than any side of its weights (10)",
+            lambda config: _with_layer(config, {"class_name": "RandAugment"}),
+            "a layer (RandAugment) that qbench does not read from a file",
         ),
         (lambda config: config["config"].update(layers=7), "Keras cannot build its network"),
         (lambda config: {"a": 1}, "it holds a None, not a functional or sequential model"),
@@ -173,6 +173,91 @@ def test_a_description_names_nothing_but_layers(
     monkeypatch.chdir(tmp_path)
     assert says in _refusal(_edited(good, tmp_path / "a.keras", edit))
     assert not (tmp_path / "MARKER").exists()
+
+
+def _changed(at: int, **arguments: Any) -> Edit:
+    """An edit of the arguments of a layer."""
+    return lambda config: config["config"]["layers"][at]["config"].update(arguments)
+
+
+def _built_on(config: Any) -> None:
+    config["config"]["layers"][1]["build_config"]["input_shape"] = [None, 8, 8, 10**6]
+
+
+def _reads_numbers(config: Any) -> None:
+    config["config"]["layers"][3]["inbound_nodes"] = [{"args": [[1.0, 2.0]], "kwargs": {}}]
+
+
+# Numbers that do no harm where nothing refuses them, so that these tests can fail.
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (_changed(1, kernel_size=[2000, 2000]), "(stem) with an array of 16,000,000 values; all"),
+        (_changed(1, filters=10**6), "(stem) with an array of 9,000,000 values; all the weights"),
+        (_changed(4, kernel_size=[8, 8], depth_multiplier=10**5), "(depth) with an array of"),
+        (_changed(-1, units=10**6), "(logits) with an array of 4,000,000 values; all the weights"),
+        (_built_on, "(stem) with an array of 36,000,000 values; all the weights in the file are 1"),
+        (_changed(0, batch_shape=[None, 10**5, 10**5, 1]), "0,000 values of one image up to"),
+        (_changed(3, unroll=True), "a layer (ReLU) with unroll=True, which is not for images"),
+        (_reads_numbers, "a layer (ReLU) that reads no tensor of another"),
+    ],
+)
+def test_a_network_is_not_larger_than_its_file(
+    tmp_path: Path, good: Path, edit: Edit, says: str
+) -> None:
+    assert says in _refusal(_edited(good, tmp_path / "a.keras", edit))
+
+
+def test_many_layers_that_are_large_together(tmp_path: Path, good: Path) -> None:
+    """Each of them has fewer values than are allowed beside the file's."""
+
+    def edit(config: Any) -> None:
+        for layer in config["config"]["layers"]:
+            layer.pop("build_config", None)
+        _changed(1, filters=3000)(config)
+
+    assert "values; all the weights in the file are 142" in _refusal(
+        _edited(good, tmp_path / "a.keras", edit)
+    )
+
+
+def test_the_older_format_has_the_bound_too(tmp_path: Path, old: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_bytes(old.read_bytes())
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        _changed(1, kernel_size=[2000, 2000])(config)
+        file.attrs["model_config"] = json.dumps(config)
+    assert "(stem) with an array of 16,000,000 values" in _refusal(path)
+
+
+def test_layers_without_weights_cannot_grow_an_image_without_end(tmp_path: Path) -> None:
+    image = keras.Input(SHAPE)
+    x = layers.Dense(10)(layers.Flatten()(layers.MaxPooling2D(8)(layers.UpSampling2D(8)(image))))
+    path = saved(tmp_path, "b.keras", keras.Model(image, x))
+
+    def edit(config: Any) -> None:
+        for at in (1, 2):
+            given = config["config"]["layers"][at]["config"]
+            given |= {k: [3000, 3000] for k in ("size", "pool_size", "strides") if k in given}
+
+    assert from_file(path).output.shape == (None, 10)
+    said = _refusal(_edited(path, tmp_path / "a.keras", edit))
+    assert "its network computes 576,000,064 values of one image up to up_sampling2d" in said
+
+
+def test_a_network_has_some_thousand_layers_at_most(tmp_path: Path, good: Path) -> None:
+    def edit(config: Any) -> None:
+        inner = config["config"]["layers"]
+        inner += [inner[3]] * 5000
+
+    assert "its network has 5,0" in _refusal(_edited(good, tmp_path / "a.keras", edit))
+
+
+def test_keras_is_as_before_after_a_refusal(tmp_path: Path, good: Path) -> None:
+    original = keras.Layer.add_weight
+    _refusal(_edited(good, tmp_path / "a.keras", _changed(1, filters=10**6)))
+    assert keras.Layer.add_weight is original
 
 
 def test_how_a_network_was_trained_is_not_read(tmp_path: Path, good: Path) -> None:
@@ -335,6 +420,9 @@ def test_other_files_are_told_apart(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file["x"] = np.zeros(3)
     assert "holds no weights as Keras writes them" in _refusal(tmp_path / "data.h5")
+    with h5py.File(tmp_path / "older.h5", "w") as file:
+        file["_layer_checkpoint_dependencies/dense/vars/0"] = np.zeros((2, 2))
+    assert "as Keras 2 (TensorFlow 2.12 and 2.13) writes" in _refusal(tmp_path / "older.h5")
     weights = saved(tmp_path, "a.weights.h5")
     assert "the file has weights alone, no network" in _refusal(weights)
     nothing = io.BytesIO()

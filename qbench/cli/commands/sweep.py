@@ -16,7 +16,8 @@ HELP = """usage: qbench sweep [overrides]
 Runs a study's design and builds its table, figures and page. The default is the paper's: the float
 baseline, the default quantized configuration, and each other level of each factor.
 
-  qbench sweep                                     the scanned digits that come with scikit-learn
+  qbench sweep                                     images of Fashion-MNIST that come with qbench
+  qbench sweep study=digits                        the quick one: scanned digits, one seed
   qbench sweep study=cifar10_resnet8 data.dir=DIR  another study
   qbench sweep quant.bits=4                        another default level, the others vary around it
   qbench sweep quant.bits=8,2,3,4                  levels of that factor, the first its default
@@ -28,6 +29,8 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep model=FILE.keras                    a saved network; training begins with its weights
   qbench sweep --config-dir DIR study=NAME         a study in your own DIR/study/NAME.yaml
 
+With several seeds the table compares every row with the default, or with stats.reference=ROW
+(docs/statistics.md). Five seeds are a good number.
 Steps that several runs share are trained once. With share=false every run is trained alone; the
 results are the same. Finished runs are found and not run again, and an interrupted sweep continues.
 deploy.enabled=true converts every run (see qbench convert). If a conversion failed for a reason

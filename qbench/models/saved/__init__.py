@@ -3,6 +3,7 @@
 - `stored.py` is what a file holds, in one form for all kinds of files.
 - `archive.py` reads `.keras` archives; `hdf5.py` reads HDF5 files.
 - `code_free.py` refuses the description of a network that holds or names code.
+- `bounds.py` refuses a network that is far larger than its file.
 """
 
 from qbench.models.saved.stored import Stored, read

@@ -26,44 +26,60 @@ _PARTS = (
 )
 # Layers that run code of others or read other files.
 _CODE = ("Lambda", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
-_FILES = ("TextVectorization", "StringLookup", "IntegerLookup")
-# Arguments of layers that are a side of their weights.
-_SIDES = ("units", "filters", "output_dim", "key_dim")
+_OTHERS = (
+    *("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing"),
+    *("CategoryEncoding", "Discretization", "MelSpectrogram", "STFTSpectrogram"),
+)
+# Layers that do something as often as a number in the description says, or make tables of its size.
+_LOOPS = (
+    *("TimeDistributed", "Pipeline", "RandAugment", "AugMix", "CutMix", "MixUp"),
+    "RandomGaussianBlur",
+)
+_SWITCHES = ("unroll", "stateful")
+_MOST = 4_000  # layers; the largest of keras.applications has 1,041
+_TENSORS = "__keras_tensor__"
 
 
-def check_code_free(config: Any, largest: int) -> None:
+def check_code_free(config: Any) -> None:
     """Check the description of a network, before anything is built from it.
 
     Args:
         config: plain data, from config.json of an archive or `model_config` of an HDF5 file.
-        largest: the largest side of the weights beside it.
 
     Raises:
         QbenchError: it holds code, names a class that is not one of Keras' layers or their parts,
-            or describes larger weights.
+            or describes far more work than a network for images.
     """
     if not isinstance(config, dict) or config.get("class_name") not in _NETWORKS:
         kind = config.get("class_name") if isinstance(config, dict) else type(config).__name__
         raise QbenchError(
             f"it holds a {kind}, not a functional or sequential model; save one of these two."
         )
-    for found in _classes({key: config[key] for key in config if key != "compile_config"}):
+    described = {key: config[key] for key in config if key != "compile_config"}
+    number = 0
+    for found in _classes(described):
         _check(found)
-        _check_sides(found, largest)
+        number += _is_layer(found)
+        _check_work(found)
+    if number > _MOST:
+        raise QbenchError(f"its network has {number:,} layers, more than {_MOST:,}.")
 
 
-def _check_sides(found: dict[str, Any], largest: int) -> None:
-    """Check the numbers of units and filters, so that no huge network is built in vain."""
-    arguments = found.get("config")
-    if not isinstance(arguments, dict):
-        return
-    for key in _SIDES:
-        side = arguments.get(key)
-        if isinstance(side, int | float) and side > largest:
+def _check_work(found: dict[str, Any]) -> None:
+    """Check what a layer or an operation would do when it is built or called."""
+    name, arguments = found["class_name"], found.get("config")
+    given = arguments if isinstance(arguments, dict) else {}
+    for key in _SWITCHES:
+        if given.get(key):
             raise QbenchError(
-                f"its network has a layer ({found['class_name']}) with {key}={side:,}, more than"
-                f" any side of its weights ({largest:,})."
+                f"its network has a layer ({name}) with {key}={given[key]}, which is not for"
+                " images; leave that out."
             )
+    # Keras computes at once what reads no tensor of the network.
+    nodes = found.get("inbound_nodes")
+    for node in nodes if isinstance(nodes, list) else ():
+        if isinstance(node, dict) and not any(o["class_name"] == _TENSORS for o in _classes(node)):
+            raise QbenchError(f"its network has a layer ({name}) that reads no tensor of another.")
 
 
 def _classes(value: Any) -> Iterator[dict[str, Any]]:
@@ -85,14 +101,25 @@ def _check(found: dict[str, Any]) -> None:
         return
     if name in ("__lambda__", "function", "__typespec__") or name in _CODE:
         raise QbenchError(f"its network holds code ({_shown(found)}), which qbench never runs.")
-    if name in _FILES:
+    if name in _OTHERS:
         raise QbenchError(f"its network has a layer ({name}) that is not for images.")
+    if name in _LOOPS:
+        raise QbenchError(
+            f"its network has a layer ({name}) that qbench does not read from a file; leave it out,"
+            " or give the network as code (model=FILE.py:FUNCTION)."
+        )
     known = isinstance(name, str) and _of_keras(module) and not _registered(found)
     if not known or not _is_part(name, str(module or "")):
         raise QbenchError(
             f"its network names {_shown(found)}, which is no layer of Keras; give the network as"
             " code (model=FILE.py:FUNCTION) and the file as model.weights."
         )
+
+
+def _is_layer(found: dict[str, Any]) -> bool:
+    """Whether a part of a description is a layer or an operation, not a part of a layer."""
+    is_operation = _OPERATIONS.fullmatch(str(found.get("module")))
+    return bool(is_operation) or hasattr(keras.layers, found["class_name"])
 
 
 def _of_keras(module: Any) -> bool:

@@ -20,7 +20,7 @@ from qbench.models.saved.stored import Stored
 _RATIO, _SMALL = 50, 16 << 20
 _DEPTH = 32
 _LAYERS = "layers"
-_ROOTS = (_LAYERS, "_layer_checkpoint_dependencies")  # the second: TensorFlow 2.13
+_OLDER = "_layer_checkpoint_dependencies"
 _VARS = "vars"
 
 
@@ -44,10 +44,15 @@ def read(content: bytes, config: Mapping[str, Any] | None = None) -> Stored:
             _check(file, len(content))
             if "model_weights" in file or "layer_names" in file.attrs:
                 return _legacy(file)
-            root = next((name for name in _ROOTS if name in file), None)
-            if root is None:
+            if _OLDER in file:
+                raise QbenchError(
+                    "its weights are laid out as Keras 2 (TensorFlow 2.12 and 2.13) writes .keras"
+                    " and .weights.h5 files, without the names of layers; load it there and save it"
+                    " as .h5, which has the names."
+                )
+            if _LAYERS not in file:
                 raise QbenchError("it is HDF5, but holds no weights as Keras writes them.")
-            return _keras_3(file, root, config)
+            return _keras_3(file, config)
     except QbenchError:
         raise
     except RecursionError as error:
@@ -102,14 +107,14 @@ def arrays_by_place(content: bytes) -> dict[str, tuple[str, dict[str, NDArray[An
         return _by_place(file, _LAYERS)
 
 
-def _keras_3(file: Any, root: str, config: Mapping[str, Any] | None) -> Stored:
+def _keras_3(file: Any, config: Mapping[str, Any] | None) -> Stored:
     """Weights by the names of layers, which newer files have, or by place."""
-    places = _by_place(file, root)
+    places = _by_place(file, _LAYERS)
     names = [name for name, _ in places.values()]
     named = all(names) and len(set(names)) == len(names)
     layers = {name if named else place: arrays for place, (name, arrays) in places.items()}
     models = {name: file[place] for place, (name, _) in places.items() if _LAYERS in file[place]}
-    inside = {name: _inside(model) for name, model in models.items()}
+    inside = {name: _by_path(model, name) for name, model in models.items()}
     return Stored(layers, named, False, config, inside if named else {})
 
 
@@ -124,12 +129,31 @@ def _by_place(model: Any, root: str) -> dict[str, tuple[str, dict[str, NDArray[A
     return {f"{root}/{place}": (_name(model[root][place]), a) for place, a in found.items()}
 
 
-def _inside(model: Any) -> dict[str, dict[str, NDArray[Any]]]:
-    """The arrays of the layers in a model inside a model, at every depth."""
+def _by_path(model: Any, name: str) -> dict[str, dict[str, NDArray[Any]]]:
+    """The arrays of the layers in a model inside the model, by their paths, such as `base/conv`."""
     found: dict[str, dict[str, NDArray[Any]]] = {}
-    for place, (name, arrays) in _by_place(model, _LAYERS).items():
-        found |= _inside(model[place]) if _LAYERS in model[place] else {name: arrays}
+    for path, arrays in _inside(model, f"{name}/"):
+        if path in found:
+            raise QbenchError(f"the HDF5 file has two layers {path}.")
+        found[path] = arrays
     return found
+
+
+def _inside(model: Any, path: str) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+    """The arrays of the layers in a model, at every depth, each with its path behind `path`.
+
+    A layer without a name, or whose name is there twice, has its place in brackets instead, which
+    is the name of no layer.
+    """
+    places = _by_place(model, _LAYERS)
+    names = [name for name, _ in places.values()]
+    for place, (name, arrays) in places.items():
+        known = name and "/" not in name and names.count(name) == 1
+        own = path + (name if known else f"({place.partition('/')[2]})")
+        if _LAYERS in model[place]:
+            yield from _inside(model[place], f"{own}/")
+        else:
+            yield own, arrays
 
 
 def _name(group: Any) -> str:

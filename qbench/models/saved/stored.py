@@ -28,7 +28,8 @@ class Stored:
             places, such as `layers/conv2d_1`.
         legacy: whether the arrays have names, as in files of Keras 2; else they have numbers.
         config: the description of the network as plain data; None in a file of weights alone.
-        inside: by the name of a model inside the model, the arrays of its layers.
+        inside: by the name of a model inside the model, the arrays of its layers, by their paths
+            such as `base/block/conv`.
     """
 
     layers: Mapping[str, Arrays]
@@ -38,10 +39,9 @@ class Stored:
     inside: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
 
     @property
-    def largest(self) -> int:
-        """The largest side of all arrays."""
-        every = (array for arrays in self.layers.values() for array in arrays.values())
-        return max((side for array in every for side in array.shape), default=0)
+    def values(self) -> int:
+        """The number of values in all arrays."""
+        return sum(array.size for arrays in self.layers.values() for array in arrays.values())
 
 
 def read(file: GivenFile) -> Stored:

@@ -1,0 +1,86 @@
+"""Bounds on what a network from a file may allocate, so that a small file cannot fill the memory.
+
+The description of a network may ask for far more than the weights beside it hold. The first bound
+is on the weights, while the network is built: a layer that asks for too much gets nothing. The
+second is on what the network computes of one image: building it computes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from qbench.base.errors import QbenchError
+from qbench.base.keras_private import made_of
+
+# Values beside the weights of a file, such as those of layers that do not save all of them.
+_BESIDE = 1 << 16
+# Values that a network may compute of one image: 1 GiB of float32, and for larger images, a
+# multiple of the values of the image. EfficientNetV2L has about 1,500 times as many.
+_COMPUTED, _OF_IMAGE = 1 << 28, 4096
+
+
+@contextmanager
+def as_large_as(weights: int) -> Iterator[None]:
+    """A context in which Keras' layers can have no more weights than a file.
+
+    Args:
+        weights: the number of values in the file.
+
+    Raises:
+        QbenchError: a layer asks for more; nothing was allocated for it.
+    """
+    original = keras.Layer.add_weight
+    left, refused = weights + _BESIDE, ""
+
+    def add_weight(layer: Any, *args: Any, **options: Any) -> Any:
+        nonlocal left, refused
+        shape = options.get("shape", next((a for a in args if isinstance(a, tuple | list)), ()))
+        size = math.prod(side for side in _sides(shape) if side is not None)
+        left -= size
+        if left < 0:
+            refused = (
+                f"its network has a layer ({layer.name}) with an array of {size:,} values; all the"
+                f" weights in the file are {weights:,}."
+            )
+            raise QbenchError(refused)
+        return original(layer, *args, **options)
+
+    keras.Layer.add_weight = add_weight
+    try:
+        yield
+    except Exception as error:  # Keras may have put it into a message of its own
+        if refused:
+            raise QbenchError(refused) from error
+        raise
+    finally:
+        keras.Layer.add_weight = original
+
+
+def _sides(shape: Any) -> tuple[Any, ...]:
+    return tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+
+
+def check_computed(model: Any, shape: tuple[int, int, int]) -> None:
+    """Check the sizes of everything that a network computes of one image.
+
+    Args:
+        model: a functional network.
+        shape: (height, width, channels) of an image.
+
+    Raises:
+        QbenchError: it is far more than networks for images compute.
+    """
+    most, total = _COMPUTED + _OF_IMAGE * math.prod(shape), 0
+    for op in model.operations:
+        total += sum(math.prod(side or 1 for side in one.shape[1:]) for one in made_of(op))
+        if total > most:
+            raise QbenchError(
+                f"its network computes {total:,} values of one image up to {op.name}, more than the"
+                f" {most:,} that a file may ask for; give the network as code"
+                " (model=FILE.py:FUNCTION)."
+            )

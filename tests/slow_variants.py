@@ -1,0 +1,74 @@
+"""Tests that `make test-slow` runs though none of them is slow by itself: together they are.
+
+Each is a variant of a quicker test, or shows through the command line what tests of the engine
+show too. A line names a file and a part of the names of its tests; all of a file is `""`.
+"""
+
+from __future__ import annotations
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "cli/test_cli_ensembles.py": ("",),  # see tasks/test_tasks_ensembles.py
+    "cli/test_cli_pixels.py": ("",),
+    "cli/test_cli_schemes.py": ("",),  # see engine/test_engine_schemes.py
+    "cli/test_cli_surroundings.py": ("runs_and_sweeps_may_be_below_the_home_folder",),
+    "cli/test_cli_unconverted.py": ("tried_again[OSError", "tried_again[MemoryError"),
+    "cli/test_cli_validation.py": ("",),  # see engine/test_engine_validation.py
+    "config/test_config_composes.py": (
+        "every_model_can_be_built[resnet56]",
+        "every_model_can_be_built[resnet50_v1]",
+        "every_model_can_be_built[resnet_slim]",
+    ),
+    "contracts/test_contracts_model.py": (
+        "keeps_it[dropout]",
+        "keeps_it[another shape]",
+        "keeps_it[frozen]",
+    ),
+    "contracts/test_contracts_scheme.py": (
+        "keeps_it[phases without steps]",
+        "keeps_it[uniform deploy]",
+    ),
+    "deploy/test_deploy_exact.py": ("float_tensors_are_named_with_their_operators[normalization",),
+    "deploy/test_deploy_trace.py": ("other_networks_are_found_whole[",),
+    "deploy/test_deploy_unusual.py": (
+        "every_layer[normalization_after_activation]",
+        "every_layer[shared_normalization]",
+        "every_layer[scaled_by_parameters]",
+        "every_layer[layer_normalization]",
+        "every_layer[prelu]",
+    ),
+    "outside/test_outside_docs.py": ("[qbench train --config-dir conf",),
+    "quantize/test_quantized_training.py": (
+        "averages_are_those_of_what_each_phase_measures[qdq_measured]",
+        "averages_count_every_step[fake_quant]",
+    ),
+    "quantize/test_rewrite_calls.py": ("by_position[joins", "by_position[several_tensors"),
+    "quantize/test_rewrite_counts.py": ("resnet20",),
+    "report/test_report_figures.py": ("the_same_records_give_the_same_bytes",),
+    "report/test_report_latency.py": ("the_figure_stands_on_the_page",),
+    "training/test_training_added_losses.py": ("-quantized]",),
+    "training/test_training_held.py": (
+        "[constrained-rmsprop]",
+        "[constrained-sgd]",
+        "[constrained-nesterov]",
+        "[frozen_base-folded",
+        "[frozen_variables-folded",
+    ),
+    "training/test_training_loop.py": ("the_same_bits[measured ranges]",),
+    "training/test_training_models.py": (
+        "resnet50_v1_is_resnet_slim_of_50_layers",
+        "by_its_depth[56]",
+    ),
+    "training/test_training_phases.py": ("the_bits_of_the_whole[augmented]",),
+    "training/test_training_random.py": ("[own_generators-",),
+    "training/test_training_refused.py": (
+        "not_even_looked_at[resnet50_v1]",
+        "not_even_looked_at[resnet_slim]",
+        "generators_alone[RandAugment]",
+    ),
+    "training/test_training_schemes.py": ("the_others_are_trained[rmsprop]",),
+    "weights/test_weights_file_network.py": (
+        "left_out[of the head-h5]",
+        "left_out[layer-",
+        "left_out[activation-keras]",
+    ),
+}
