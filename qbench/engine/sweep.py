@@ -53,12 +53,13 @@ class Outcome:
     incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch) -> Outcome:
+def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     """Run all runs of the plan that are not finished.
 
     Args:
         plan: the plan.
         launch: the function that runs jobs.
+        command: the command that runs it, for the manifest.
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
@@ -74,7 +75,7 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     prepare_folder(layout.figures_folder(folder), "out")
     worker = partial(worker_for, settings.base, settings.engine.isolate)
     resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
-    write_manifest(folder, manifest(resolved, root, folder))
+    write_manifest(folder, manifest(resolved, root, folder, command))
     store = Store(root, say)
     store.forget_failures()
     wanted = exporting.wanted_files(resolved)
@@ -221,8 +222,8 @@ def _status(root: Path, run: str) -> str:
     return str(record["status"]) if record else "missing"
 
 
-def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
+def manifest(resolved: ResolvedPlan, root: Path, folder: Path, command: str = "") -> dict[str, Any]:
+    """The manifest of a sweep's table; it names runs by id, and folders relative to its own."""
     settings = resolved.plan.settings
     same = alike_rows(resolved.plan.rows)
     numbers = {
@@ -234,6 +235,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
+        **({"command": command} if command else {}),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
             *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
