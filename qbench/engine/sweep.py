@@ -80,18 +80,16 @@ def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     store.forget_failures()
     wanted = exporting.wanted_files(resolved)
     batches = jobs_to_do(resolved, root, store, exporting.files_to_make(root, wanted))
-    every = [job for batch in batches for job in batch]
-    to_do = [job for job in every if job.runs]
+    to_do = [job for batch in batches for job in batch if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
         f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
-    if any(job.segments or job.runs for job in every):
+    if any(job.segments or job.runs for batch in batches for job in batch):
         _check_models(plan)
         if settings.deploy.enabled:
-            exporting.try_conversions(
-                [run.experiment for run in plan.runs], settings.engine.isolate
-            )
+            experiments = [run.experiment for run in plan.runs]
+            exporting.try_conversions(experiments, settings.engine.isolate)
     if batches:
         _carry_out(resolved, batches, root, folder, launch)
     evaluate_derived(resolved, root)
