@@ -13,17 +13,15 @@ from typing import Any
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
 from qbench.config.experiment import plain
-from qbench.engine import imagenet, run_record
+from qbench.engine import exporting, imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
-from qbench.engine.tracking import check_tracking
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.alike import alike_rows
 from qbench.planning.derived import DerivedRow
@@ -70,8 +68,7 @@ def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     """
     settings = plan.settings
     if settings.deploy.enabled:
-        refuse_schemes([run.experiment for run in plan.runs])
-    check_tracking(settings.engine.track)
+        exporting.refuse_schemes([run.experiment for run in plan.runs])
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
@@ -81,24 +78,23 @@ def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     write_manifest(folder, manifest(resolved, root, folder, command))
     store = Store(root, say)
     store.forget_failures()
-    batches = jobs_to_do(resolved, root, store)
+    wanted = exporting.wanted_files(resolved)
+    batches = jobs_to_do(resolved, root, store, exporting.files_to_make(root, wanted))
     to_do = [job for batch in batches for job in batch if job.runs]
     say(
         f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
         f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
-    if batches:
+    if any(job.segments or job.runs for batch in batches for job in batch):
         _check_models(plan)
         if settings.deploy.enabled:
-            try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
+            experiments = [run.experiment for run in plan.runs]
+            exporting.try_conversions(experiments, settings.engine.isolate)
+    if batches:
         _carry_out(resolved, batches, root, folder, launch)
     evaluate_derived(resolved, root)
     _tidy(root)
-    unconverted: list[str] = []
-    if settings.deploy.enabled:
-        runs = {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
-        unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *exporting.unmade(root, wanted)])
 
 
 def _of_derived(resolved: ResolvedPlan) -> str:
@@ -144,9 +140,10 @@ def _carry_out(
     jobs.mkdir(exist_ok=True)
     layout.stop_file(root).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
+    reports = [report for batch in batches for job in batch for report in job.reports]
     for name in labels:
         records.discard_failed(root, name)
-    with SweepProgress(root, labels), _cleared(root, batches):
+    with SweepProgress(root, labels, reports), _cleared(root, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:

@@ -72,8 +72,10 @@ def _sweep(command: str, plan: Plan, launch: Launch) -> None:
             pass, its file gives wrong answers, or a figure could not be drawn.
     """
     from qbench.engine.sweep import run_sweep
+    from qbench.engine.tracking import check_tracking
     from qbench.report.build import build_report
 
+    check_tracking(plan.settings.engine.track)
     outcome = run_sweep(plan, launch, command)
     built = build_report(outcome.folder)
     print(built.text, flush=True)

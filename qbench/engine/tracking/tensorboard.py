@@ -42,7 +42,7 @@ class EventFiles:
             run.id: _EventFile(_folder(spec, run.label, run.id), run.experiment, run.id)
             for run in spec.runs
         }
-        if not spec.runs:
+        if spec.segments and not spec.runs:
             last = spec.segments[-1].id
             self._files[last] = _EventFile(_folder(spec, spec.label, last), spec.experiment)
 
