@@ -22,7 +22,7 @@ from qbench.planning.settings import SETTINGS
 SHELLS = ("bash", "zsh", "fish")
 
 _NAMES = re.compile(r"`([^`]+)`")
-_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![\w-])")
 _SAFE = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)  # no shell reads more in such a word
 
 

@@ -139,6 +139,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "isolate", False),
     ({}, "device", "cpu"),
     ({}, "workers", 2),
+    ({}, "track", "tensorboard"),
     ({}, "job", "run-0123"),
 ]
 

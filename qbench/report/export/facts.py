@@ -25,7 +25,7 @@ def settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def figures(sweep: Sweep, run: str) -> dict[str, float]:
-    """Every figure of a run: `test/accuracy`, `validation/accuracy`, `xnnpack/accuracy`, sizes."""
+    """Every figure of a run: `test/` and the name of a metric, `validation/`, `xnnpack/`, sizes."""
     record = sweep.records[run]
     held_out = record.get("validation") or {}
     found = dict(_named("test", record["metrics"]))

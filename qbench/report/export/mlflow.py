@@ -213,7 +213,7 @@ def _run(sweep: Sweep, row: Mapping[str, Any], run: Mapping[str, Any]) -> _Run:
     ]
     tags = {"qbench.row": row["label"], "qbench.status": record["status"]}
     if record["error"]:
-        tags["qbench.error"] = one_line(record["error"]["message"])
+        tags["qbench.message"] = one_line(record["error"]["message"])
     seeds = run.get("seeds") or [run["seed"]]
     return _Run(
         key=(RUN, run["id"]),
