@@ -50,7 +50,7 @@ def a_run(name: str = "abc", label: str = "quant.placement=[conv] seed 0", **cha
 
 def said(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """The scalars of a run as TensorBoard reads them: (step, value) by tag."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
     from tensorboard.util import tensor_util
 
     read = EventAccumulator(str(folder), size_guidance={"tensors": 0})

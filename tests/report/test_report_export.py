@@ -113,9 +113,9 @@ def test_the_command_writes_the_card_into_the_runs_folder(
     ],
 )
 def test_mistakes_are_one_sentence(
-    sweep: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [str(sweep) if one == "DIR" else one for one in arguments]
+    given = [str(tmp_path) if one == "DIR" else one for one in arguments]
     assert main(["export", *given]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
