@@ -71,11 +71,12 @@ def _sweep(command: str, plan: Plan, launch: Launch) -> None:
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
             pass, its file gives wrong answers, or a figure could not be drawn.
     """
+    from qbench.cli.commands.recommend import line
     from qbench.engine.sweep import run_sweep
     from qbench.report.build import build_report
 
     outcome = run_sweep(plan, launch, command)
-    built = build_report(outcome.folder)
+    built = build_report(outcome.folder, line=line)
     print(built.text, flush=True)
     incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
     if incomplete:
