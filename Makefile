@@ -47,6 +47,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/parallel.py

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from markdown_tables import coverage, table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIGURES = ROOT / "benchmarks" / "figures"
 
 Figures = dict[str, Any]
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table, numbers to the right of the first column."""
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" + " ---: |" * (len(heads) - 1)]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def rounds(figures: Figures) -> str:
@@ -266,6 +262,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "parallel_digits": parallel,
     "parallel_cifar10_resnet8": parallel,
     "planning": planning,
+    "coverage": coverage,
     "overhead": overhead,
     "commands": commands,
     "folder": folder,

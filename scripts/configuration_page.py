@@ -31,7 +31,7 @@ HOLDS = {
     "train/schedule": "the schedule of the learning rate and its arguments",
     "design": "how factors vary",
 }
-ORDER = ("data", "model", "quant", "train", "eval", "deploy", "design", "study", "")
+ORDER = ("data", "model", "quant", "train", "eval", "deploy", "design", "stats", "study", "")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -36,7 +36,7 @@ class Allowed:
         read: checks a value and returns it in its stored form.
         describe: describes the allowed values in Markdown.
         kind: `value` or `list`; `text` or `folder` for any text of the user; `path` for a value
-            that may be the path of a file.
+            that may be the path of a file; `row` for the name of a row, such as `quant.bits=4`.
         registry: the key of the registry that has the names; empty if the values are no names.
     """
 
@@ -151,7 +151,7 @@ def _listed(names: Names) -> str:
 
 
 def text_or_null(kind: str = "text") -> Allowed:
-    """A string or None; `kind` is `text` or `folder`."""
+    """A string or None; `kind` is `text`, `folder` or `row`."""
 
     def read(key: str, value: Any) -> Any:
         checks.text_or_null(key, value)

@@ -46,6 +46,8 @@ class Setting:
             None for the value itself. Values that mean the same computation count as one.
         applies: says whether the setting has an effect, from the group that holds it; None if it
             always has one. Without an effect it is left out of identities.
+        same: says, from the group that holds the setting, whether all its values compute the same
+            except for events that are rare enough to be chance; None if they never do.
         column: its column in tables; empty if it has none.
         place: its place among columns and factors; None comes after all places.
         levels: the paper's levels, the default first; empty if the paper does not vary it.
@@ -62,6 +64,7 @@ class Setting:
     neutral: Any = UNSET
     counts_as: Callable[[Any], Any] | None = None
     applies: Callable[[Any], bool] | None = None
+    same: Callable[[Any], bool] | None = None
     column: str = ""
     place: int | None = None
     levels: tuple[Any, ...] = ()

@@ -32,6 +32,8 @@ TEXTS = tuple(s.key for s in SETTINGS if s.check.kind in ("text", "folder"))
 _PATHS = tuple(s.key for s in SETTINGS if s.check.kind in ("folder", "path"))
 # Settings that are lists but not factors. A comma list is then the list itself, not its levels.
 _LISTS = tuple(s.key for s in SETTINGS if s.check.kind == "list" and s not in OF_RUNS)
+# Names of rows hold what Hydra reads as grammar, such as `quant.placement=[conv]`.
+_ROWS = tuple(s.key for s in SETTINGS if s.check.kind == "row")
 _MOST = 10_000  # values in one override
 _KEY = re.compile(r"(~|\+\+?)?(?P<key>[A-Za-z_$][\w$-]*([./][\w$-]+)*)(@[\w.$:/-]*)?", re.ASCII)
 
@@ -47,6 +49,7 @@ def as_hydra_takes_it(text: str, several: bool) -> str:
         QbenchError: the override cannot be read, or its value has the wrong kind for its key.
     """
     key, value = split(text)
+    text, value = _quoted_row(text, key, value)
     if value.startswith("~") and (key in _PATHS or is_reference(value) or is_saved_network(value)):
         _parsed(f"{key}=home{value[1:]}", key, value)
         return f"{text.partition('=')[0]}={in_hydra(value)}"
@@ -83,6 +86,7 @@ def read(text: str) -> tuple[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     key, value = split(text)
+    text, value = _quoted_row(text, key, value)
     if key in _PATHS and value.startswith("~"):
         _parsed(f"{key}=home{value[1:]}", key, value)
         return key, value
@@ -97,6 +101,14 @@ def read(text: str) -> tuple[str, Any]:
     except OmegaConfBaseException as error:
         why = bad_reference(str(error)) or "cannot be read."
         raise QbenchError(f"{shown(text)}: {why}") from error
+
+
+def _quoted_row(text: str, key: str, value: str) -> tuple[str, str]:
+    """The override and its value; the name of a row gets the quotes that Hydra needs."""
+    if key not in _ROWS or value in ("", "null") or value[0] in "'\"":
+        return text, value
+    quoted = in_hydra(value)
+    return f"{text.partition('=')[0]}={quoted}", quoted
 
 
 def split(text: str) -> tuple[str, str]:

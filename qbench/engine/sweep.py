@@ -12,6 +12,7 @@ from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
+from qbench.config.experiment import plain
 from qbench.engine import imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
@@ -23,6 +24,7 @@ from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
+from qbench.planning.alike import alike_rows
 from qbench.planning.derived import DerivedRow
 from qbench.planning.designs import Row
 from qbench.planning.factors import cells
@@ -221,6 +223,7 @@ def _status(root: Path, run: str) -> str:
 def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
     """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
     settings = resolved.plan.settings
+    alike = alike_rows(resolved.plan.rows)
     numbers = {
         (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
     }
@@ -229,9 +232,13 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "study": settings.study,
         "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
+        "stats": plain(settings.stats),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
-            *(_row(resolved, row, numbers) for row in resolved.plan.rows),
+            *(
+                _row(resolved, row, numbers) | alike.get(row.label, {})
+                for row in resolved.plan.rows
+            ),
             *(_derived_row(resolved, row) for row in resolved.plan.derived),
         ],
     }

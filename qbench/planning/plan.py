@@ -18,6 +18,7 @@ from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
 from qbench.planning.settings import SETTINGS, Settings
+from qbench.planning.stats import check_stats
 from qbench.planning.table_metrics import check_table
 from qbench.storage.records import content_id
 
@@ -209,8 +210,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
 
     Raises:
         QbenchError: a level is not allowed, the default configuration cannot be run, the function
-            of a model does not take its arguments, or the metrics of the data sets do not fit into
-            one table.
+            of a model does not take its arguments, the metrics of the data sets do not fit into
+            one table, or `stats` asks for a comparison that the table does not allow.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -233,4 +234,5 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
         raise QbenchError(reason)
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
+    check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)
     return Plan(settings, outline.levels, tuple(rows))

@@ -16,6 +16,7 @@ from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
 REPRESENTATIVE = "representative"
@@ -218,6 +219,7 @@ class Settings(Group):
     )
     engine: Engine
     deploy: Deploy = Deploy()
+    stats: Stats = DEFAULT_STATS
     job: str | None = setting(
         None,
         check=allowed.anything("text or null"),
@@ -258,6 +260,7 @@ class Settings(Group):
                 {name: deploy[name] for name in _names(Deploy) if name in deploy},
                 _names(Deploy),
             ),
+            stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
             job=config.get("job"),
         )
@@ -268,12 +271,12 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
+_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Engine) for found in declared(group)),
+    *(found for group in (Deploy, Design, Stats, Engine) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 

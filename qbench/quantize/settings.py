@@ -20,6 +20,16 @@ def _cell_of_bits(quant: Any) -> str:
     return str(weights) if weights == activations else f"w{weights}/a{activations}"
 
 
+def _ties_are_rare(quant: Any) -> bool:
+    """Whether the rule for ties hardly counts.
+
+    With up to 8 bits a scaled float32 has 16 bits or more below the point, and about one value of
+    a million is a tie. With 16 bits many are.
+    """
+    bits = max(quant.bits_of_weights, quant.bits_of_activations)
+    return quant.rounding in ("half_to_even", "half_up") and bits <= 8
+
+
 def _number_as_text(value: Any) -> Any:
     """`8` as text, because YAML reads it as a number."""
     return str(value) if isinstance(value, int) else value
@@ -57,6 +67,7 @@ class QuantSettings(Group, prefix="quant"):
         column="rounding",
         place=2,
         levels=("half_to_even", "half_up"),
+        same=_ties_are_rare,
         help="how values halfway between two codes are rounded; qdq_v2 only",
     )
     bits: int = setting(

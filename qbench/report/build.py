@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qbench.base.plain import one_line
 from qbench.report import deployed, extras, figures, heatmap, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
+from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
 from qbench.report.notes import notes, troubles, validation
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
+from qbench.report.seeds import every_seed
+from qbench.report.tables import with_comparisons
 from qbench.report.texts import counted, in_markdown
 from qbench.storage import aside, layout, records
 
@@ -40,27 +45,34 @@ class Report:
         )
 
 
-def build_report(folder: Path) -> Report:
+def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report:
     """Write runs.csv, table.csv, table.md, figures/ and report.html of a sweep.
 
     The tables come first. A figure that cannot be drawn does not stop the others. Figures of an
     earlier report are removed first, so the folder never holds them together with new tables.
     Some designs add further files, see `extras.write_extras`.
 
+    Args:
+        folder: the folder of the sweep.
+        stats: values of the group `stats`, by name, in place of those of the sweep.
+
     Raises:
-        QbenchError: the folder holds no sweep.
+        QbenchError: the folder holds no sweep, or its table does not allow the comparison.
     """
-    sweep = collect(folder)
-    runs, table = runs_frame(sweep), table_frame(sweep)
-    said, wrong = notes(sweep), troubles(sweep)
+    sweep = collect(folder, stats)
+    compared = comparisons(sweep)
+    runs, table = runs_frame(sweep), with_comparisons(table_frame(sweep), compared)
+    verdicts = sentences(compared)
+    said, wrong = [*verdicts, *notes(sweep)], troubles(sweep)
     title = f"{sweep.manifest['study']}: {sweep.manifest['design']['name']}"
     # Only on the page and in Markdown: a terminal has no room for three lines per row.
     files = kernel_paths(sweep)
+    seeds = every_seed(sweep, compared)
     texts = {
         layout.RUNS_TABLE: tables.csv_text(runs),
-        layout.TABLE: tables.csv_text(table),
+        layout.TABLE: tables.csv_text(tables.for_programs(table)),
         layout.TABLE_MARKDOWN: _markdown(
-            title, tables.markdown(table, sweep.metrics), [*wrong, *said], files
+            title, tables.markdown(table, sweep.metrics), [*wrong, *said], [*seeds, *files]
         ),
     }
     drawings = figures.loss_figures(sweep) + latency.latency_figure(sweep)
@@ -75,11 +87,12 @@ def build_report(folder: Path) -> Report:
     sections = extras.write_extras(sweep, folder)
     drawings += [drawing for section in sections for drawing in section.drawings]
     drawn = draw(drawings, figures_folder)
-    whole = page(title, table, sweep.metrics, said, wrong, drawn, [*sections, *files])
+    whole = page(title, table, sweep.metrics, said, wrong, drawn, [*seeds, *sections, *files])
     records.write_atomically(folder / layout.PAGE, whole.encode())
     undrawn = [figure for figure in drawn if figure.error]
-    shown = [tables.terminal(table, sweep.metrics), *map(extras.terminal, sections)]
-    shown += _said(sweep, [*wrong, *map(missing, undrawn)])
+    shown = [tables.terminal(table, sweep.metrics)]
+    shown += map(extras.terminal, [*seeds, *sections])
+    shown += [*map(one_line, verdicts), *_said(sweep, [*wrong, *map(missing, undrawn)])]
     return Report("\n".join(shown), [figure.title for figure in undrawn])
 
 

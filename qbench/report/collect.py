@@ -13,6 +13,7 @@ from qbench.base.plain import storable
 from qbench.engine.progress import remarks, say
 from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
+from qbench.planning.stats import DEFAULT_STATS, Stats, check_stats
 from qbench.report import deployed
 from qbench.storage import conversions, layout, manifests, records
 from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
@@ -34,6 +35,7 @@ class Sweep:
         exports: the reports of converted files, by the id of runs with metrics; see
             `deployed.comparable`.
         references: the reports of float runs that were quantized after training.
+        stats: how its rows are compared.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class Sweep:
     task: Recorded
     exports: dict[str, deployed.Report]
     references: dict[str, deployed.Report]
+    stats: Stats = DEFAULT_STATS
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -101,19 +104,34 @@ class Sweep:
         return [record for record in self.records.values() if record["metrics"]]
 
 
-def collect(folder: Path) -> Sweep:
+def collect(folder: Path, stats: Mapping[str, Any] | None = None) -> Sweep:
     """Read a sweep; damaged runs count as missing.
 
+    Args:
+        folder: the sweep's own folder.
+        stats: values of the group `stats`, by name, in place of those of the sweep.
+
     Raises:
-        QbenchError: the folder holds no sweep, or its rows have different metrics.
+        QbenchError: the folder holds no sweep, its rows have different metrics, or its table does
+            not allow the comparison.
     """
     manifest = storable(manifests.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
     names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
     read = {name: _record(root, name) for name in names}
     found = {name: record for name, record in read.items() if record is not None}
-    exports = [_exports(root, found, calibration) for calibration in (None, REPRESENTATIVE)]
-    return Sweep(folder, manifest, found, _task(folder, found), *exports)
+    exports, references = (_exports(root, found, kind) for kind in (None, REPRESENTATIVE))
+    chosen = _stats(manifest, stats or {})
+    return Sweep(folder, manifest, found, _task(folder, found), exports, references, chosen)
+
+
+def _stats(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> Stats:
+    """How the rows are compared: as given, else as the sweep says; older manifests say nothing."""
+    stats = DEFAULT_STATS.with_values({**manifest.get("stats", {}), **given})
+    if given:
+        rows = (row for row in manifest["rows"] if "derived" not in row and row["reason"] is None)
+        check_stats(stats, [row["label"] for row in rows], manifest["seeds"])
+    return stats
 
 
 def _task(folder: Path, found: Mapping[str, Mapping[str, Any]]) -> Recorded:

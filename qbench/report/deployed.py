@@ -19,6 +19,7 @@ from qbench.tasks.task import Recorded
 
 # The kernel path in the tables: XNNPACK, the runtime's own choice. runs.csv has every path.
 PATH = "xnnpack"
+PREFIX = "deployed_"  # of columns about values of the files
 AGREEMENT = Metric("agreement", "agreement", "%", 2, higher_is_better=True)
 TEXTS = ["export", "export_note"]
 NAME = "deployed"
@@ -39,7 +40,7 @@ Metrics = tuple[Metric, ...]
 
 def measured_columns(metrics: Metrics) -> dict[str, Metric]:
     """The columns for measurements of files, by name: leading metrics and the agreement."""
-    own = {f"deployed_{metric.name}": metric for metric in leading(metrics)}
+    own = {f"{PREFIX}{metric.name}": metric for metric in leading(metrics)}
     return {**own, AGREEMENT.name: AGREEMENT}
 
 
@@ -143,7 +144,7 @@ def of_configuration(lines: pd.DataFrame, metrics: Metrics, several: bool) -> di
     figures = lines[_figures(metrics)].astype(float)
     found: dict[str, Any] = dict(figures.mean())
     if several:
-        found["n_deployed"] = int(figures[f"deployed_{metrics[0].name}"].notna().sum())
+        found["n_deployed"] = int(figures[f"{PREFIX}{metrics[0].name}"].notna().sum())
         found |= {f"{name}_std": figures[name].std() for name in measured_columns(metrics)}
     return found | {name: _said(lines[name]) for name in TEXTS}
 
@@ -204,7 +205,7 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
 
 def _pairs(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """Mean `simulated` and `deployed` values by configuration, over the runs with both values."""
-    both = {metric.name: "simulated", f"deployed_{metric.name}": "deployed"}
+    both = {metric.name: "simulated", f"{PREFIX}{metric.name}": "deployed"}
     found = runs.reindex(columns=["configuration", *both]).dropna().rename(columns=both)
     kinds = dict.fromkeys(both.values(), float)
     return found.astype(kinds).groupby("configuration", sort=False).mean()

@@ -13,12 +13,18 @@ from qbench.base.checks import show
 from qbench.planning.designs import network_part
 from qbench.report import values
 from qbench.report.collect import Sweep
+from qbench.report.comparison import EMPTY, cells, compared_as
+from qbench.report.tables import cell
 from qbench.report.texts import Lines
+from qbench.statistics.comparison import compare_differences
 from qbench.tasks.metric import Metric
 
+NOTES = "notes"
 DERIVED = "derived"  # the column that distinguishes derived rows from the rows that they show
 
 Seeds = tuple[int, ...]
+
+_COMPARED = ("95 % interval", "verdict")
 
 
 def title(metric: Metric) -> str:
@@ -39,7 +45,7 @@ def explained(metric: Metric) -> str:
 def figures(metric: Metric) -> list[str]:
     """The columns after the columns of the factors."""
     own = [f"float_{metric.name}", metric.name]
-    return [*own, "difference", "difference_std", "size_mb", "n_seeds"]
+    return [*own, *EMPTY, "size_mb", "n_seeds"]
 
 
 def differences(sweep: Sweep) -> pd.DataFrame:
@@ -49,8 +55,10 @@ def differences(sweep: Sweep) -> pd.DataFrame:
         A column for each factor of the design, factors of the network first, with the level as on
         the command line. Then, for the first metric of the sweep: `float_<name>` and `<name>`, the
         values in its unit; `difference`, quantized minus float; `difference_std`, its sample
-        standard deviation. These are means over the `n_seeds` seeds with both values. Last,
-        `size_mb`. A cell is NaN if there are no values, or no float row of the network.
+        standard deviation, and the other columns of `comparison.cells`; all intervals hold
+        together. These are means over the `n_seeds` seeds with both values. Last, `size_mb`. A cell
+        is NaN if there are no values, or no float row of the network. `attrs[NOTES]` has the notes
+        of the comparison.
 
         If there are derived rows, the first column has the part of their label that says how they
         are computed, such as `ensemble of 3`, and is empty for other rows. A derived run is
@@ -64,7 +72,7 @@ def differences(sweep: Sweep) -> pd.DataFrame:
         for row in sweep.trained
         if not row["quantized"]
     }
-    lines = []
+    lines, of_seeds = [], []
     for row in sweep.manifest["rows"]:
         if not row["quantized"]:
             continue
@@ -75,15 +83,25 @@ def differences(sweep: Sweep) -> pd.DataFrame:
             dtype=float,
         ).dropna()
         found = pairs["quantized"] - pairs["float"]
+        of_seeds.append(dict(enumerate(found)))
         line: dict[str, Any] = {key: show(_level(row, levels, key)) for key in keys}
         line[DERIVED] = _derivation(row)
         line[f"float_{name}"] = pairs["float"].mean()
         line[name] = pairs["quantized"].mean()
-        line |= {"difference": found.mean(), "difference_std": found.std(), "n_seeds": len(found)}
-        line["size_mb"] = _size(sweep, row)
+        line |= {"n_seeds": len(found), "size_mb": _size(sweep, row)}
         lines.append(line)
+    compared = compare_differences(
+        {str(number): found for number, found in enumerate(of_seeds)},
+        "the float row of the network",
+        **compared_as(sweep),
+    )
+    lines = [
+        line | cells(compared, one.row) for line, one in zip(lines, compared.rows, strict=True)
+    ]
     first = [DERIVED] if sweep.derived else []
-    return pd.DataFrame(lines, columns=[*first, *keys, *figures(sweep.metric)])
+    frame = pd.DataFrame(lines, columns=[*first, *keys, *figures(sweep.metric)])
+    frame.attrs[NOTES] = compared.notes
+    return frame
 
 
 def has_networks(sweep: Sweep) -> bool:
@@ -96,7 +114,8 @@ def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
     own = figures(metric)
     keys = [key for key in frame.columns if key not in own and frame[key].nunique() > 1]
     heads = [values.column_of(what, metric) for what in ("float", "quantized")]
-    lines = [[*keys, *heads, "difference", "size MB"]]
+    several = bool((frame["interval"] != "").any())
+    lines = [[*keys, *heads, "difference", *(_COMPARED if several else ()), "size MB"]]
     for _, line in frame.iterrows():
         std = line["difference_std"]
         spread = "" if pd.isna(std) else f" ± {metric.show(std)}"
@@ -106,6 +125,7 @@ def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
                 *(str(line[key]) for key in keys),
                 *(values.number(metric, line[name]) for name in own[:2]),
                 values.difference(metric, line["difference"]) + spread,
+                *((cell(name, line[name]) for name in ("interval", "verdict")) if several else ()),
                 size,
             ]
         )

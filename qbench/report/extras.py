@@ -12,7 +12,7 @@ from qbench.report import bits_grid, differences, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.page import Section
-from qbench.report.tables import csv_text
+from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
 
 Extra = Callable[[Sweep], tuple[Section, pd.DataFrame] | None]
@@ -39,7 +39,8 @@ def _differences(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
         return None
     frame, metric = differences.differences(sweep), sweep.metric
     lines = [("", differences.as_lines(frame, metric))]
-    return Section(differences.title(metric), differences.explained(metric), lines), frame
+    explained = " ".join([differences.explained(metric), *frame.attrs[differences.NOTES]])
+    return Section(differences.title(metric), explained, lines), frame
 
 
 def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
@@ -86,6 +87,8 @@ def _write(
     section, frame = found
     said = map(texts.in_markdown, remarks)
     parts = [f"# {texts.in_markdown(section.title)}", *markdown(section), *said]
-    records.write_atomically(layout.report_file(folder, name, "csv"), csv_text(frame).encode())
+    records.write_atomically(
+        layout.report_file(folder, name, "csv"), csv_text(for_programs(frame)).encode()
+    )
     text = "\n\n".join(parts) + "\n"
     records.write_atomically(layout.report_file(folder, name, "md"), text.encode())

@@ -16,14 +16,7 @@ SIZE = (
     " the bits of the weights, in MB of 10^6 bytes."
 )
 
-ONE_SEED = (
-    "Every figure is one run; single runs differ by chance, so small differences between rows mean"
-    " nothing."
-)
-SEEDS = (
-    "Figures are means ± sample standard deviations of {} seeds. Seeds shift all rows together, so"
-    " compare rows seed by seed (runs.csv)."
-)
+SEEDS = "Figures are means ± sample standard deviations of {} seeds."
 
 
 def notes(sweep: Sweep) -> list[str]:
@@ -49,7 +42,7 @@ def notes(sweep: Sweep) -> list[str]:
         )
     lines += validation(sweep)
     seeds = len(sweep.manifest["seeds"])
-    lines.append(ONE_SEED if seeds == 1 else SEEDS.format(seeds))
+    lines += [SEEDS.format(seeds)] if seeds > 1 else []
     kinds = dict.fromkeys(row["derived"]["kind"] for row in sweep.derived)
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]

@@ -62,7 +62,7 @@ def page(
 
     Args:
         title: the title of the page.
-        table: the result of `qbench.report.collect.table_frame`.
+        table: the result of `qbench.report.tables.with_comparisons`.
         metrics: the metrics of the sweep.
         notes: sentences below the table.
         troubles: runs without values, and the reasons.
@@ -101,11 +101,7 @@ def _section(section: Section, figures: list[Drawn]) -> list[str]:
 def _table(table: pd.DataFrame, metrics: tuple[Metric, ...]) -> str:
     shown = printable(table, metrics)
     head = "".join(f"<th>{in_html(name)}</th>" for name in shown.columns)
-    numeric = [
-        pd.api.types.is_numeric_dtype(table[column])
-        for column in for_reading(table)
-        if not column.endswith("_std")
-    ]
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in for_reading(table)]
     body = []
     for line, label, status in zip(
         shown.to_numpy().tolist(), table["configuration"], table["status"], strict=True

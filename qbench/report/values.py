@@ -20,10 +20,13 @@ def amount(metric: Metric, value: float) -> str:
 
 def difference(metric: Metric, value: float) -> str:
     """`+0.17`, `-1.00`, `0.00`, or `-` if there is no value."""
-    if pd.isna(value):
-        return "-"
-    shown = f"{value:+.{metric.digits}f}"
-    return shown if float(shown) else metric.show(0.0)
+    return "-" if pd.isna(value) else signed(value, metric.digits)
+
+
+def signed(value: float, digits: int) -> str:
+    """`+0.17`, `-1.00`, `0.00`."""
+    shown = f"{value:+.{digits}f}"
+    return shown if float(shown) else f"{0.0:.{digits}f}"
 
 
 def unit_of_differences(metric: Metric) -> str:

@@ -20,6 +20,7 @@ TAKEN = frozenset(
         *("derived", "members"),
         *("steps_float", "steps_quantized", "seconds", "export", "export_note", "agreement"),
         *("difference", "largest_difference", "mean_difference"),
+        *("difference_low", "difference_high", "interval", "verdict"),
     }
 )
 _TAKEN_ENDINGS = ("_std", "_mb")

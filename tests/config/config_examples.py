@@ -65,6 +65,7 @@ PLAIN: dict[str, Any] = {
     },
     "eval": {"batch_size": 100, "limit": None},
     "design": {"name": "ofat", "baseline": True, "factors": None, "levels": None, "ensembles": []},
+    "stats": {"reference": None, "method": "paired", "margin": 0.5},
     "seeds": [0],
     "threads": 2,
     "deterministic": False,

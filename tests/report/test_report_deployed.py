@@ -21,6 +21,8 @@ from qbench.storage.conversions import read
 
 COLUMNS = ["deployed_accuracy", "deployed_recall_at_5", "agreement", "packed_mb", "tflite_mb"]
 COLUMNS += ["export", "export_note"]
+COMPARED = [f"deployed_difference{end}" for end in ("", "_std", "_low", "_high")]
+OF_TABLE = [*COLUMNS[:3], *COMPARED, "deployed_verdict", *COLUMNS[3:]]
 OF_SEEDS = ["n_deployed", "deployed_accuracy_std", "deployed_recall_at_5_std", "agreement_std"]
 OF_PATHS = [
     f"{path}_{name}"
@@ -61,7 +63,7 @@ def three(tmp_path: Path) -> Path:
 def test_a_converted_run_fills_its_columns(single: Path) -> None:
     conversions.add(single, 1)
     line = _default(single)
-    assert list(line)[-8:] == [*COLUMNS, "configuration"]
+    assert list(line)[-13:] == [*OF_TABLE, "configuration"]
     assert [line[name] for name in COLUMNS] == [
         *("97.0", "99.5", "98.25", "0.08", "0.105", "approximate", NOTE)
     ]
@@ -121,7 +123,7 @@ def uneven(three: Path) -> Path:
 
 def test_several_seeds_of_which_one_was_not_converted(uneven: Path) -> None:
     line = _default(uneven)
-    assert list(line)[-12:] == [*COLUMNS, *OF_SEEDS, "configuration"]
+    assert list(line)[-17:] == [*OF_TABLE, *OF_SEEDS, "configuration"]
     assert (line["n_seeds"], line["n_deployed"]) == ("3", "2")
     assert float(line["deployed_accuracy"]) == 92
     assert float(line["deployed_accuracy_std"]) == pytest.approx(stdev([90, 94]), abs=1e-6)

@@ -86,14 +86,21 @@ def test_differences_as_texts(tmp_path: Path) -> None:
             "accuracy": [98.0, np.nan],
             "difference": [-0.5, np.nan],
             "difference_std": [0.125, np.nan],
+            "difference_low": [-1.62, np.nan],
+            "difference_high": [0.62, np.nan],
+            "interval": ["[-1.62, 0.62]", ""],
+            "verdict": ["undecided", None],
             "size_mb": [0.0774, np.nan],
             "n_seeds": [2, 0],
         }
     )
     assert as_lines(frame, ACCURACY) == [
-        ["model.depth", "float %", "quantized %", "difference", "size MB"],
-        ["8", "98.50", "98.00", "-0.50 ± 0.12", "0.0774"],
-        ["20", "-", "-", "-", "-"],
+        [
+            *("model.depth", "float %", "quantized %", "difference", "95 % interval", "verdict"),
+            "size MB",
+        ],
+        ["8", "98.50", "98.00", "-0.50 ± 0.12", "[-1.62, 0.62]", "undecided", "0.0774"],
+        ["20", "-", "-", "-", "-", "-", "-"],
     ]
 
 

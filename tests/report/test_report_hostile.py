@@ -57,7 +57,9 @@ def test_the_terminal_shows_a_line_for_each_row_and_no_control_character(
     assert all(re.search(r"  (ok|failed)$", line) for line in lines[1 : rows + 1])
     widths = {columns(re.sub(r"(ok|failed)$", "", line)) for line in lines[1 : rows + 1]}
     assert len(widths) == 1
-    note, *wrong = lines[rows + 1 :]
+    one_seed, of_files, note, *wrong = lines[rows + 1 :]
+    assert one_seed.startswith("One seed gives no interval")
+    assert of_files.startswith("Converted files: The same as default")
     assert note == sentence("Note on digits: " + storable("; ".join(hostile.TEXTS.values())))
     assert len(wrong) == len(hostile.TEXTS) // 3
     assert all(line.startswith("! ") for line in wrong)

@@ -23,8 +23,9 @@ from qbench.report.collect import collect, runs_frame
 from qbench.report.reference import reference
 from qbench.storage.conversions import read
 from qbench.tasks.classification import Classification
-from qbench.tasks.metric import TAKEN, Metric
+from qbench.tasks.metric import TAKEN, TAKEN_STARTS, Metric
 
+COMPARED = ("difference", "difference_std", "difference_low", "difference_high", "verdict")
 ACCURACY = Classification(10).metrics[0]
 SIMILARITY = Metric("similarity", "similarity", "", 3, True, "first")
 
@@ -53,9 +54,18 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_columns_are_those_of_the_task(seeds: Path) -> None:
     assert list(_read(seeds / "table.csv")[0]) == [
-        *("mean_absolute_error", "quantized", *examples.COLUMNS, "size_mb", "loss", "status"),
+        *("mean_absolute_error", *COMPARED),
+        *("quantized", *examples.COLUMNS, "size_mb", "loss", "status"),
         *("n_seeds", "mean_absolute_error_std", "loss_std", "deployed_mean_absolute_error"),
-        *("agreement", "packed_mb", "tflite_mb", "export", "export_note", "n_deployed"),
+        *(
+            "agreement",
+            *(f"deployed_{name}" for name in COMPARED),
+            "packed_mb",
+            "tflite_mb",
+            "export",
+            "export_note",
+            "n_deployed",
+        ),
         *("deployed_mean_absolute_error_std", "agreement_std", "configuration"),
     ]
     head = list(_read(seeds / "runs.csv")[0])
@@ -94,11 +104,12 @@ def test_metrics_of_one_heading_have_a_column_each(tmp_path: Path) -> None:
 
 
 def test_the_terminal_shows_what_leads(seeds: Path, tmp_path: Path) -> None:
-    first = build_report(seeds).text.splitlines()[0]
-    assert re.split("  +", first)[1:] == [
-        *("mean absolute error px", "size MB", "packed MB", "file MB", "deployed px"),
-        *("agreement %", "export", "status"),
+    shown = [re.split("  +", line) for line in build_report(seeds).text.splitlines()]
+    compared = ["difference", "95 % interval", "verdict"]
+    assert shown[0] == [
+        *("configuration", "mean absolute error px", *compared, "file MB", "status")
     ]
+    assert shown[4] == ["configuration", "deployed px", *compared, "agreement %", "export"]
     plain = examples.write(tmp_path, tasks.rows(tasks.HEIGHTS)[:2])
     first = build_report(plain).text.splitlines()[0]
     heads = ["configuration", "mean absolute error px", "loss", "size MB", "status"]
@@ -130,8 +141,8 @@ def test_a_difference_is_quantized_less_float_in_the_metrics_unit(tmp_path: Path
     (first, *_) = _read(folder / "differences.csv")
     found = tasks.value(1) - tasks.value(0)
     assert list(first) == [
-        *("model.depth", "float_mean_absolute_error", "mean_absolute_error", "difference"),
-        *("difference_std", "size_mb", "n_seeds"),
+        *("model.depth", "float_mean_absolute_error", "mean_absolute_error", *COMPARED),
+        *("size_mb", "n_seeds"),
     ]
     assert float(first["difference"]) == pytest.approx(found, abs=1e-6)
     text = (folder / "differences.md").read_text()
@@ -221,7 +232,7 @@ def test_no_column_beside_them_may_be_called_as_a_metric(seeds: Path) -> None:
     beside = {name for name in heads if not any(name.endswith(own) for own in metrics)}
     beside -= {*examples.COLUMNS}
     beside |= {*differences.figures(tasks.FIRST)} - {f"float_{tasks.ERROR}", tasks.ERROR}
-    free = {name for name in beside if not name.startswith(("xnnpack", "builtin", "reference"))}
+    free = {name for name in beside if not name.startswith(TAKEN_STARTS)}
     assert {name for name in free if not name.endswith(("_std", "_mb"))} <= TAKEN
 
 

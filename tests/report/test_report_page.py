@@ -88,7 +88,7 @@ def test_the_data_note_stands_in_both_texts(folder: Path, page: str) -> None:
     [
         "1,198 training and 599 test images",
         "SHA-256 d53a0d42f46b...",
-        "Every figure is one run",
+        "One seed gives no interval: single runs differ by chance",
         "CPU, 2 threads, TensorFlow 2.21.0, Keras 3.13, qbench 0.1",
         "Recall@5 is the share of test images",
         "Size is theoretical",
@@ -103,9 +103,9 @@ def test_several_seeds_are_said(tmp_path: Path) -> None:
     made = examples.write(tmp_path, examples.rows(3), seeds=3)
     build_report(made)
     text = (made / "table.md").read_text()
-    assert "Figures are means ± sample standard deviations of 3 seeds. Seeds shift all" in text
-    assert "compare rows seed by seed (runs.csv)" in text
-    assert "one run" not in text
+    assert "Figures are means ± sample standard deviations of 3 seeds." in text
+    assert "Differences are to default, of runs of the same seed." in text
+    assert "One seed" not in text
 
 
 @pytest.mark.parametrize(("number", "noun"), [(0, "0 seeds"), (1, "1 seed"), (2, "2 seeds")])

@@ -16,7 +16,8 @@ from qbench.report.build import build_report
 from qbench.report.collect import worst
 from qbench.report.tables import cell
 
-HEAD = ["accuracy", "recall_at_5", "quantized", *examples.COLUMNS, "size_mb"]
+COMPARED = [f"difference{end}" for end in ("", "_std", "_low", "_high")] + ["verdict"]
+HEAD = ["accuracy", "recall_at_5", *COMPARED, "quantized", *examples.COLUMNS, "size_mb"]
 HEAD += ["recall_macro", "precision_macro", "loss", "status", "n_seeds"]
 STD = [f"{name}_std" for name in examples.METRICS]
 
@@ -196,7 +197,7 @@ def test_markdown_shows_spreads(several: Path) -> None:
     assert accuracy[0] == f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
     assert accuracy[3] == f"{examples.metrics(3, 1)['accuracy']:.2f}"
     assert accuracy[4] == "-"
-    assert not any("std" in name for name in head)
+    assert not any("std" in name or "low" in name for name in head)
 
 
 CELLS: list[tuple[str, Any, int | None, str]] = [
@@ -217,7 +218,8 @@ def test_cell(column: str, value: Any, digits: int | None, text: str) -> None:
 
 
 def test_the_terminal_shows_every_row(single: Path) -> None:
-    *lines, note = build_report(single).text.splitlines()
+    *lines, one_seed, note = build_report(single).text.splitlines()
+    assert one_seed.startswith("One seed gives no interval")
     assert note.startswith("Note on ")
     assert examples.NOTE in note
     assert lines[0].split()[0] == "configuration"

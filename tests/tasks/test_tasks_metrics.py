@@ -28,10 +28,11 @@ def test_leading_metrics_are_those_whose_place_is_first() -> None:
 
 
 ALL_TAKEN = (
-    "agreement, configuration, derived, difference, error, export, export_note, largest_difference,"
-    " mean_difference, members, n_deployed, n_seeds, quantized, run, seconds, seed, status,"
-    " steps_float, steps_quantized, what ends in _std or _mb, and what starts with float_ or"
-    " deployed_ or xnnpack_ or builtin_ or reference_ or validation_."
+    "agreement, configuration, derived, difference, difference_high, difference_low, error, export,"
+    " export_note, interval, largest_difference, mean_difference, members, n_deployed, n_seeds,"
+    " quantized, run, seconds, seed, status, steps_float, steps_quantized, verdict, what ends in"
+    " _std or _mb, and what starts with float_ or deployed_ or xnnpack_ or builtin_ or reference_"
+    " or validation_."
 )
 
 

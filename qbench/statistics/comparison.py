@@ -1,0 +1,272 @@
+"""Every row of a table against one reference: differences, intervals that hold together, verdicts.
+
+The unit is the run. Each row is compared with the reference seed by seed (`paired`), or, if this
+is chosen, by Dunnett's method with seeds as blocks (`dunnett`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from qbench.base.errors import QbenchError
+from qbench.statistics import paired
+from qbench.statistics.methods import (
+    DUNNETT,
+    FEW,
+    LEAST_OF_DUNNETT,
+    LEVEL,
+    PAIRED,
+    Method,
+    notes,
+    too_few_for_dunnett,
+)
+from qbench.statistics.paired import Paired, Seed
+from qbench.statistics.verdict import (
+    Seeds,
+    Verdict,
+    Wording,
+    of_interval,
+    seeds_to_decide,
+    sentence,
+)
+
+HalfWidth = Callable[[float, int, int, float], float]
+"""(deviation, seeds, family, level) -> half the width of an interval."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a comparison was asked for; see `compare`."""
+
+    reference: str
+    wording: Wording
+    level: float
+    same: frozenset[str]
+    resolution: float
+
+    def in_family(self, row: str) -> bool:
+        """Whether a row may have an interval."""
+        return row != self.reference and row not in self.same
+
+
+@dataclass(frozen=True)
+class RowComparison:
+    """A row against the reference.
+
+    Attributes:
+        row: its label.
+        seeds: the seeds with values of both.
+        differences: row minus reference for each of these seeds, in the unit of the values.
+        mean: the mean of the differences; NaN if there are none.
+        deviation: their sample standard deviation; NaN with fewer than two.
+        low: lower bound of the simultaneous interval; None if the row has no interval.
+        high: upper bound.
+        verdict: what the interval says.
+        sentence: the verdict with its figures in words; the row is its subject.
+        seeds_to_decide: for an undecided row, how many seeds would decide it.
+    """
+
+    row: str
+    seeds: tuple[Seed, ...]
+    differences: tuple[float, ...]
+    mean: float
+    deviation: float
+    low: float | None
+    high: float | None
+    verdict: Verdict
+    sentence: str
+    seeds_to_decide: Seeds | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows against the reference.
+
+    Attributes:
+        reference: the label of the reference.
+        method: a name in METHODS.
+        level: the probability that all intervals hold.
+        family: number of rows with an interval.
+        wording: margin, direction, digits and unit of the differences.
+        rows: one for each row, in the order of the values; the reference is among them.
+        notes: sentences that belong to the intervals.
+    """
+
+    reference: str
+    method: Method
+    level: float
+    family: int
+    wording: Wording
+    rows: tuple[RowComparison, ...]
+    notes: tuple[str, ...]
+
+    def row(self, label: str) -> RowComparison:
+        """The comparison of a row; KeyError if it has none."""
+        return {one.row: one for one in self.rows}[label]
+
+    @property
+    def few(self) -> bool:
+        """Whether a row with an interval has so few seeds that only large effects show."""
+        return any(one.low is not None and len(one.seeds) < FEW for one in self.rows)
+
+
+def compare(
+    values: Mapping[str, Mapping[Seed, float]],
+    reference: str,
+    *,
+    margin: float,
+    level: float = LEVEL,
+    method: str = PAIRED,
+    same: Collection[str] = (),
+    higher_is_better: bool = True,
+    digits: int = 2,
+    unit: str = "",
+    resolution: float = 0.0,
+) -> Comparison:
+    """Compare every row with the reference.
+
+    Args:
+        values: the value of every run, by row and seed. A row may lack seeds; only seeds that it
+            has in common with the reference count.
+        reference: the label of the reference, a key of `values`.
+        margin: differences that are smaller do not matter; in the unit of the values.
+        level: the probability that all intervals hold together.
+        method: `paired` or `dunnett`.
+        same: rows that compute the same as the reference. They get no interval, and the other
+            intervals are not wider for them.
+        higher_is_better: the direction of the values.
+        digits: printed decimal places.
+        unit: the unit of differences, such as `percentage points`.
+        resolution: the smallest step between two values, such as 100 / images for a share of
+            images in percent; 0 if values are continuous. A deviation of the differences below
+            half a step cannot be measured, and counts as half a step.
+
+    Raises:
+        QbenchError: `dunnett`, and fewer than 8 seeds that all rows have.
+    """
+    wording = Wording(margin, higher_is_better, digits, unit)
+    asked = _Asked(reference, wording, level, frozenset(same), resolution)
+    of_reference = values[reference]
+    found = {row: paired.pairs(own, of_reference) for row, own in values.items()}
+    if method == DUNNETT:
+        return _by_dunnett(asked, values, found)
+    return _paired(asked, found)
+
+
+def compare_differences(
+    differences: Mapping[str, Mapping[Seed, float]],
+    reference: str,
+    *,
+    margin: float,
+    level: float = LEVEL,
+    same: Collection[str] = (),
+    higher_is_better: bool = True,
+    digits: int = 2,
+    unit: str = "",
+    resolution: float = 0.0,
+) -> Comparison:
+    """Compare rows whose differences are known, such as rows with a reference each.
+
+    The method is `paired`. Arguments as in `compare`, with the differences by row and seed in place
+    of the values; `reference` names it in sentences and need not be a row.
+    """
+    wording = Wording(margin, higher_is_better, digits, unit)
+    asked = _Asked(reference, wording, level, frozenset(same), resolution)
+    return _paired(asked, {row: paired.of_differences(own) for row, own in differences.items()})
+
+
+def _paired(asked: _Asked, found: Mapping[str, Paired]) -> Comparison:
+    """Intervals with a spread of each row's own."""
+    floor = asked.resolution / 2
+    spreads = {
+        row: max(own.deviation, floor)
+        for row, own in found.items()
+        if asked.in_family(row) and len(own.seeds) > 1 and max(own.deviation, floor) > 0
+    }
+    return _compared(asked, found, spreads, PAIRED, paired.half_width)
+
+
+def _by_dunnett(
+    asked: _Asked, values: Mapping[str, Mapping[Seed, float]], found: Mapping[str, Paired]
+) -> Comparison:
+    """Intervals with one spread, from the seeds that all rows with values have."""
+    import numpy as np
+
+    from qbench.statistics import dunnett
+
+    family = [row for row, own in found.items() if asked.in_family(row) and own.seeds]
+    rows = [asked.reference, *family]
+    seeds = dunnett.common(values, rows)
+    if len(seeds) < LEAST_OF_DUNNETT:
+        raise QbenchError(too_few_for_dunnett(len(seeds)))
+    table = np.array([[values[row][seed] for seed in seeds] for row in rows], float)
+    spread = max(dunnett.deviation(table), asked.resolution / 2) if family else 0.0
+    chosen = {row: {seed: values[row][seed] for seed in seeds} for row in rows}
+    kept = {
+        row: paired.pairs(chosen[row], chosen[asked.reference]) if row in chosen else own
+        for row, own in found.items()
+    }
+    spreads = dict.fromkeys(family, spread) if spread > 0 else {}
+    return _compared(asked, kept, spreads, DUNNETT, dunnett.half_width)
+
+
+def _compared(
+    asked: _Asked,
+    found: Mapping[str, Paired],
+    spreads: Mapping[str, float],
+    method: Method,
+    half_width: HalfWidth,
+) -> Comparison:
+    """The comparison, from the differences and the spread of each row with an interval."""
+
+    def half(spread: float, seeds: int) -> float:
+        return half_width(spread, seeds, len(spreads), asked.level)
+
+    rows = tuple(
+        _with_interval(row, own, spreads[row], asked.wording, half)
+        if row in spreads
+        else _without_interval(row, own, asked)
+        for row, own in found.items()
+    )
+    made = Comparison(
+        asked.reference, method, asked.level, len(spreads), asked.wording, rows, notes=()
+    )
+    return replace(made, notes=notes(made))
+
+
+def _with_interval(
+    row: str, own: Paired, spread: float, wording: Wording, half: Callable[[float, int], float]
+) -> RowComparison:
+    seeds = len(own.seeds)
+    reach = half(spread, seeds)
+    low, high = own.mean - reach, own.mean + reach
+    verdict = of_interval(low, high, wording.margin, wording.higher_is_better)
+    more = None
+    if verdict is Verdict.UNDECIDED:
+        more = seeds_to_decide(own.mean, wording.margin, seeds, lambda n: half(spread, n))
+    said = sentence(verdict, own.mean, low, high, wording, more)
+    return RowComparison(row, *_differences(own), low, high, verdict, said, more)
+
+
+def _without_interval(row: str, own: Paired, asked: _Asked) -> RowComparison:
+    verdict, said = _why(row, own, asked)
+    return RowComparison(row, *_differences(own), None, None, verdict, said)
+
+
+def _differences(own: Paired) -> tuple[tuple[Seed, ...], tuple[float, ...], float, float]:
+    return own.seeds, own.differences, own.mean, own.deviation
+
+
+def _why(row: str, own: Paired, asked: _Asked) -> tuple[Verdict, str]:
+    """Why a row has no interval."""
+    if row == asked.reference:
+        return Verdict.REFERENCE, "the reference"
+    if not own.seeds:
+        return Verdict.MISSING, f"has no seed in common with {asked.reference}"
+    shown = asked.wording.signed(own.mean)
+    if row in asked.same:
+        return Verdict.SAME, f"the same by construction ({shown})"
+    if len(own.seeds) == 1:
+        return Verdict.SINGLE, f"{shown} with one seed, which gives no interval"
+    return Verdict.SINGLE, f"{shown} with every seed, which gives no interval"
