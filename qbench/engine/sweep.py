@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.config.experiment import plain
 from qbench.engine import imagenet, run_record
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
 from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
+from qbench.engine.manifest import manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
-from qbench.planning.alike import alike_rows
-from qbench.planning.derived import DerivedRow
-from qbench.planning.designs import Row
-from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
 from qbench.storage import aside, layout, records
@@ -218,78 +213,3 @@ def _check_models(plan: Plan) -> None:
 def _status(root: Path, run: str) -> str:
     record = records.existing_record(root, run)
     return str(record["status"]) if record else "missing"
-
-
-def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
-    settings = resolved.plan.settings
-    alike = alike_rows(resolved.plan.rows)
-    numbers = {
-        (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
-    }
-    return {
-        "schema": records.SCHEMA,
-        "study": settings.study,
-        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
-        "seeds": settings.seeds,
-        "stats": plain(settings.stats),
-        "runs": layout.runs_seen_from(folder, root),
-        "rows": [
-            *(
-                _row(resolved, row, numbers) | alike.get(row.label, {})
-                for row in resolved.plan.rows
-            ),
-            *(_derived_row(resolved, row) for row in resolved.plan.derived),
-        ],
-    }
-
-
-def _row(
-    resolved: ResolvedPlan, row: Row, numbers: Mapping[tuple[str, int], int]
-) -> dict[str, Any]:
-    """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
-
-    The note on the data is the current one. The record of a finished run keeps the note of its
-    training, because it is not written again.
-    """
-    mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
-    return {
-        "label": row.label,
-        "changes": row.changes,
-        "reason": row.reason,
-        "quantized": row.experiment.quant.enabled,
-        "factors": cells(row.experiment),
-        "note": resolved.data[mine[0]]["note"] if mine else "",
-        "runs": [
-            {
-                "seed": resolved.plan.runs[number].experiment.seed,
-                "id": resolved.ids[number],
-                "segments": resolved.path(number),
-            }
-            for number in mine
-        ],
-    }
-
-
-def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
-    """A derived row of the manifest; it has the factors of the row that it shows."""
-    mine = [one for one in resolved.derived if one.row is row]
-    return {
-        "label": row.label,
-        "changes": row.of.changes,
-        "reason": None,
-        "quantized": row.of.experiment.quant.enabled,
-        "factors": cells(row.of.experiment),
-        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
-        "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
-        "runs": [
-            {
-                "seed": None,
-                "seeds": one.run.seeds,
-                "id": one.id,
-                "segments": [],
-                "members": [resolved.ids[number] for number in one.members],
-            }
-            for one in mine
-        ],
-    }

@@ -16,6 +16,7 @@ from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.execution import Engine
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
@@ -116,57 +117,6 @@ class Design(Group, prefix="design"):
         effect=NEVER,
         help="numbers of members: for each number K, every row also appears as ensembles of K of"
         " its seeds. Each is at most the number of seeds",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine(Group):
-    """The settings of a sweep's execution; none of them changes a result."""
-
-    share: bool = setting(
-        True,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="train steps only once if several runs share them",
-    )
-    keep_trunks: bool = setting(
-        False,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="keep shared states after the last run that needs them",
-    )
-    retries: int = setting(
-        1,
-        check=allowed.whole(0, 100),
-        effect=NEVER,
-        help="how often qbench tries a job again if it failed or its process died",
-    )
-    fail_fast: bool = setting(
-        False,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="stop at the first job that fails after all its retries",
-    )
-    isolate: bool = setting(
-        True,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="train in worker processes. False: train in the process of the launcher's job, for"
-        " debuggers",
-    )
-    device: str = setting(
-        "auto",
-        check=allowed.one_of(("auto", "cpu", "gpu")),
-        effect=NEVER,
-        help="the kind of device that the workers have. `auto`: qbench asks a worker on this"
-        " machine",
-    )
-    workers: int = setting(
-        1,
-        check=allowed.whole(1, 1024),
-        effect=NEVER,
-        help="number of jobs at once on this machine, through joblib. Other launchers have their"
-        " own setting",
     )
 
 

@@ -18,8 +18,9 @@ from qbench.cli.overrides import TEXTS
 from qbench.config import groups
 from qbench.config.inputs import FileInput
 from qbench.config.quant import Quant
+from qbench.planning.execution import Engine
 from qbench.planning.factors import COLUMNS, FACTORS
-from qbench.planning.settings import SETTINGS, Deploy, Design, Engine, defaults
+from qbench.planning.settings import SETTINGS, Deploy, Design, defaults
 
 ROOT = Path(__file__).parents[2]
 BY_KEY = {one.key: one for one in SETTINGS}

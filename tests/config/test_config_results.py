@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from qbench.base import environment
 from qbench.base.paths import config_folder
 from qbench.cli.hydra_app import settings_of
+from qbench.engine.manifest import manifest
 from qbench.engine.resolve import resolve
-from qbench.engine.sweep import manifest
 from qbench.planning.plan import make_plan, outline
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -1,0 +1,90 @@
+"""Makes the manifest of a sweep's table from its resolved plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qbench.config.experiment import plain
+from qbench.engine.resolve import ResolvedPlan
+from qbench.planning.alike import alike_rows
+from qbench.planning.derived import DerivedRow
+from qbench.planning.designs import Row
+from qbench.planning.factors import cells
+from qbench.storage import layout, records
+
+
+def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
+    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
+    settings = resolved.plan.settings
+    alike = alike_rows(resolved.plan.rows)
+    numbers = {
+        (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
+    }
+    return {
+        "schema": records.SCHEMA,
+        "study": settings.study,
+        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
+        "seeds": settings.seeds,
+        "stats": plain(settings.stats),
+        "runs": layout.runs_seen_from(folder, root),
+        "rows": [
+            *(
+                _row(resolved, row, numbers) | alike.get(row.label, {})
+                for row in resolved.plan.rows
+            ),
+            *(_derived_row(resolved, row) for row in resolved.plan.derived),
+        ],
+    }
+
+
+def _row(
+    resolved: ResolvedPlan, row: Row, numbers: Mapping[tuple[str, int], int]
+) -> dict[str, Any]:
+    """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
+
+    The note on the data is the current one. The record of a finished run keeps the note of its
+    training, because it is not written again.
+    """
+    mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
+    return {
+        "label": row.label,
+        "changes": row.changes,
+        "reason": row.reason,
+        "quantized": row.experiment.quant.enabled,
+        "factors": cells(row.experiment),
+        "note": resolved.data[mine[0]]["note"] if mine else "",
+        "runs": [
+            {
+                "seed": resolved.plan.runs[number].experiment.seed,
+                "id": resolved.ids[number],
+                "segments": resolved.path(number),
+            }
+            for number in mine
+        ],
+    }
+
+
+def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
+    """A derived row of the manifest; it has the factors of the row that it shows."""
+    mine = [one for one in resolved.derived if one.row is row]
+    return {
+        "label": row.label,
+        "changes": row.of.changes,
+        "reason": None,
+        "quantized": row.of.experiment.quant.enabled,
+        "factors": cells(row.of.experiment),
+        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
+        "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
+        "runs": [
+            {
+                "seed": None,
+                "seeds": one.run.seeds,
+                "id": one.id,
+                "segments": [],
+                "members": [resolved.ids[number] for number in one.members],
+            }
+            for one in mine
+        ],
+    }
