@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from qbench.deploy.file_kind import check_file, kind_of
 from qbench.engine import conversion_status
 from qbench.engine.progress import say
 from qbench.engine.requests import Failure, Listener
-from qbench.engine.resolve import by_data
+from qbench.engine.resolve import ResolvedPlan, by_data
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.settings import Deploy
 from qbench.storage import conversions, layout, records
@@ -165,6 +165,47 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
             say(f"{experiment.model.name}: a file ({kind}) could not be tried. {failure.message}")
 
 
+def converted_runs(resolved: ResolvedPlan) -> dict[str, Experiment]:
+    """The runs of a plan that its sweep converts, by id; none if `deploy.enabled` is false."""
+    if not resolved.plan.settings.deploy.enabled:
+        return {}
+    runs = (run.experiment for run in resolved.plan.runs)
+    return dict(zip(resolved.ids, runs, strict=True))
+
+
+def files_left(root: Path, resolved: ResolvedPlan, among: Collection[str]) -> list[str]:
+    """The runs whose file is not made yet, once for each file, also if they are not trained yet.
+
+    Args:
+        root: holds `runs/`.
+        resolved: the plan.
+        among: the ids of the runs that are asked for.
+    """
+    wanted = _wanted(converted_runs(resolved), resolved.plan.settings.deploy)
+    return [run for run, how in wanted if run in among and _is_left(root, run, how)]
+
+
+def _is_left(root: Path, run: str, calibration: str | None) -> bool:
+    record = records.finished(root, run)
+    if record is None:
+        return True
+    folder = layout.run_folder(root, run)
+    if record["status"] != "ok" or not conversion_status.has_weights(folder):
+        return False
+    report = conversion_status.report_of(folder, record, calibration)
+    made = report is not None and conversion_status.is_complete(report, record)
+    return report is None or not made or not conversion_status.has_file(folder, report)
+
+
+def _wanted(runs: Mapping[str, Experiment], deploy: Deploy) -> list[tuple[str, str | None]]:
+    """The files of some runs: the id of the run, and the calibration."""
+    wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
+    if deploy.calibration:
+        floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
+        wanted += [(run, deploy.calibration) for run in floats]
+    return wanted
+
+
 def export_runs(
     root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool
 ) -> list[str]:
@@ -182,10 +223,7 @@ def export_runs(
     Returns:
         Problems as sentences: conversions to try again, and wrong files.
     """
-    wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
-    if deploy.calibration:
-        floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
-        wanted += [(run, deploy.calibration) for run in floats]
+    wanted = _wanted(runs, deploy)
     waiting = [(run, how) for run, how in wanted if _is_waiting(root, run, how)]
     failures = 0
     waiting = by_data(waiting, lambda one: runs[one[0]])

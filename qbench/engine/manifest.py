@@ -15,8 +15,17 @@ from qbench.planning.factors import cells
 from qbench.storage import layout, records
 
 
-def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id and holds no absolute path."""
+def manifest(
+    resolved: ResolvedPlan, root: Path, folder: Path, by_seed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The manifest of a sweep's table; it names runs by id and holds no absolute path.
+
+    Args:
+        resolved: the plan.
+        root: holds `runs/`.
+        folder: the folder of the table.
+        by_seed: for a sweep that is done seed by seed, how: see `qbench.engine.by_seed.facts`.
+    """
     settings = resolved.plan.settings
     alike = alike_rows(resolved.plan.rows)
     numbers = {
@@ -28,6 +37,7 @@ def manifest(resolved: ResolvedPlan, root: Path, folder: Path) -> dict[str, Any]
         "design": {"name": settings.design.name, "levels": resolved.plan.levels},
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
+        **({"by_seed": dict(by_seed)} if by_seed else {}),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
             *(

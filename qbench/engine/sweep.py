@@ -11,11 +11,12 @@ from pathlib import Path
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.engine import imagenet, run_record
+from qbench.engine import by_seed, imagenet, run_record
+from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import export_runs, refuse_schemes, try_conversions
+from qbench.engine.exporting import converted_runs, export_runs, refuse_schemes, try_conversions
 from qbench.engine.manifest import manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
@@ -49,12 +50,13 @@ class Outcome:
     incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch) -> Outcome:
-    """Run all runs of the plan that are not finished.
+def run_sweep(plan: Plan, launch: Launch, undecided: Undecided | None = None) -> Outcome:
+    """Run all runs of the plan that are not finished, or as many seeds as its settings ask for.
 
     Args:
         plan: the plan.
         launch: the function that runs jobs.
+        undecided: says which rows of the table are undecided, for `stop_when=decided`.
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
@@ -68,29 +70,62 @@ def run_sweep(plan: Plan, launch: Launch) -> Outcome:
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
+    time = by_seed.budget_of(settings, root, folder)
     worker = partial(worker_for, settings.base, settings.engine.isolate)
     resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
-    write_manifest(folder, manifest(resolved, root, folder))
-    store = Store(root, say)
-    store.forget_failures()
-    batches = jobs_to_do(resolved, root, store)
+    Store(root, say).forget_failures()
+    sweep = _Sweep(root, folder, launch)
+    if settings.stopping.by_seed:
+        resolved = by_seed.run(resolved, root, folder, sweep.carry_out, undecided, time)
+    else:
+        write_manifest(folder, manifest(resolved, root, folder, by_seed.carried(folder)))
+        sweep.carry_out(resolved)
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])
+
+
+class _Sweep:
+    """A sweep in progress, all of it or some of its seeds at a time.
+
+    Attributes:
+        unconverted: sentences about the files that could not be made so far.
+    """
+
+    def __init__(self, root: Path, folder: Path, launch: Launch) -> None:
+        """See `run_sweep`; `root` holds `runs/`, `folder` is that of the table."""
+        self._root = root
+        self._folder = folder
+        self._launch = launch
+        self._checked = False
+        self.unconverted: list[str] = []
+
+    def carry_out(self, resolved: ResolvedPlan) -> bool:
+        """Do all that is left of a plan; returns false if a failure stopped it (`fail_fast`)."""
+        plan, root = resolved.plan, self._root
+        deploy, isolate = plan.settings.deploy, plan.settings.engine.isolate
+        batches = jobs_to_do(resolved, root, Store(root, say))
+        if not plan.settings.stopping.by_seed:
+            _say_what(resolved, batches, self._folder)
+        if batches and not self._checked:
+            _check_models(plan)
+            if deploy.enabled:
+                try_conversions([run.experiment for run in plan.runs], isolate)
+            self._checked = True
+        goes_on = not batches or _carry_out(resolved, batches, root, self._folder, self._launch)
+        evaluate_derived(resolved, root)
+        _tidy(root)
+        if deploy.enabled:
+            self.unconverted = export_runs(root, converted_runs(resolved), deploy, isolate)
+        return goes_on
+
+
+def _say_what(resolved: ResolvedPlan, batches: list[list[JobSpec]], folder: Path) -> None:
+    """Print what a sweep consists of and what is left to do."""
+    plan = resolved.plan
     to_do = [job for batch in batches for job in batch if job.runs]
     say(
-        f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
+        f"{plan.settings.study}, {plan.settings.design.name}: {len(plan.rows)} configurations,"
         f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
-    if batches:
-        _check_models(plan)
-        if settings.deploy.enabled:
-            try_conversions([run.experiment for run in plan.runs], settings.engine.isolate)
-        _carry_out(resolved, batches, root, folder, launch)
-    evaluate_derived(resolved, root)
-    _tidy(root)
-    unconverted: list[str] = []
-    if settings.deploy.enabled:
-        runs = dict(zip(resolved.ids, (run.experiment for run in plan.runs), strict=True))
-        unconverted = export_runs(root, runs, settings.deploy, settings.engine.isolate)
-    return Outcome(folder, [*_incomplete(resolved, root, folder), *unconverted])
 
 
 def _of_derived(resolved: ResolvedPlan) -> str:
@@ -129,8 +164,8 @@ def _carry_out(
     root: Path,
     folder: Path,
     launch: Launch,
-) -> None:
-    """Give the batches to the launcher, one after the other."""
+) -> bool:
+    """Give the batches to the launcher; returns false if a failure stopped them."""
     settings = resolved.plan.settings
     jobs = layout.jobs_folder(root)
     jobs.mkdir(exist_ok=True)
@@ -147,7 +182,8 @@ def _carry_out(
             if not settings.engine.keep_trunks:
                 clean(root)
             if settings.engine.fail_fast and layout.stop_file(root).exists():
-                break
+                return False
+    return True
 
 
 @contextmanager

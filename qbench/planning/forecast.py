@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qbench.planning.budget import Work, duration, elapsed, pace, seeds_that_fit
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.storage import layout, records
@@ -35,7 +36,9 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
-        are unknown.
+        are unknown. `by_seed` is None, or for a sweep that is done seed by seed: the `most` seeds,
+        the `budget` in seconds, `seed_seconds` and the number of `seeds` that the budget is
+        expected to give, each None if there is none or it is unknown, and the number of `looks`.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -73,9 +76,31 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "batches": [len(batch) for batch in jobs],
         "steps_elapsed": elapsed,
         "critical_path": tree.critical_path,
+        "by_seed": _by_seed(plan, workers, step_seconds),
         "step_seconds": seconds,
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
+    }
+
+
+def _by_seed(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, Any] | None:
+    """How many seeds a sweep is expected to do; None if it does all seeds together."""
+    settings = plan.settings
+    stopping, most = settings.stopping, len(settings.seeds)
+    if not stopping.by_seed:
+        return None
+    known = pace(settings.root, step_seconds)
+    first = plan.with_seeds(settings.seeds[:1]).runs
+    work = Work(elapsed(plan, first, workers), len(first))
+    seconds = None if known is None else known.seconds(work, workers)
+    budget = stopping.seconds
+    fit = None if None in (budget, seconds) else seeds_that_fit(budget or 0, seconds or 0, most)
+    return {
+        "most": most,
+        "budget": budget,
+        "seed_seconds": None if seconds is None else round(seconds, 1),
+        "seeds": fit,
+        "looks": stopping.looks(most) if stopping.stop_when else 0,
     }
 
 
@@ -149,10 +174,27 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         f" {facts['steps_elapsed']:,} steps from start to end (longest run:"
         f" {facts['critical_path']:,})"
     )
+    if facts["by_seed"]:
+        yield _by_seed_line(facts["by_seed"], plan.settings.deploy.enabled)
     if facts["seconds"] is not None:
-        yield f"about {_duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
+        yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
+
+
+def _by_seed_line(facts: dict[str, Any], converts: bool) -> str:
+    """How many seeds are expected, in a sentence."""
+    line = f"seed by seed, at most {facts['most']} seeds"
+    if facts["looks"]:
+        line += f", with {facts['looks']} looks whether a row is undecided"
+    if facts["budget"] is None:
+        return line
+    line += f"; the budget of {duration(facts['budget'])}"
+    if facts["seeds"] is None:
+        return f"{line} gives as many as the first one will tell (--step-seconds S estimates it)"
+    besides = ", conversion not counted" if converts else ""
+    each = duration(facts["seed_seconds"])
+    return f"{line} gives about {facts['seeds']}, at about {each} each{besides}"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:
@@ -181,9 +223,3 @@ def _tree_lines(facts: dict[str, Any]) -> list[str]:
             f"  x{segment['uses']:<4} {ends}{more}".rstrip()
         )
     return lines
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -16,7 +16,7 @@ from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, Levels
-from qbench.planning.execution import Engine
+from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
@@ -146,6 +146,7 @@ class Settings(Group):
     Attributes:
         base: the default experiment, with the first seed.
         engine: how the work is done.
+        stopping: what ends a sweep before all its seeds are done.
     """
 
     study: str = setting(
@@ -168,6 +169,7 @@ class Settings(Group):
         help="folder for everything that the command writes. Null: `outputs/<study>/`",
     )
     engine: Engine
+    stopping: Stopping = NO_STOPPING
     deploy: Deploy = Deploy()
     stats: Stats = DEFAULT_STATS
     job: str | None = setting(
@@ -212,6 +214,7 @@ class Settings(Group):
             ),
             stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
+            stopping=Stopping(**{name: config[name] for name in _names(Stopping)}),
             job=config.get("job"),
         )
 
@@ -221,12 +224,13 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
+_OF_EXECUTION = (*_names(Engine), *_names(Stopping))
+_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_OF_EXECUTION)
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Stats, Engine) for found in declared(group)),
+    *(found for group in (Deploy, Design, Stats, Engine, Stopping) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from qbench.base.errors import QbenchError
-from qbench.report.collect import Sweep
+from qbench.report.collect import Sweep, collect
 from qbench.report.deployed import PATH
 from qbench.report.values import capital, unit_of_differences
 from qbench.statistics.comparison import Comparison, compare
@@ -49,6 +50,22 @@ def comparisons(sweep: Sweep) -> Comparisons:
         _compared(sweep, True, notes) if has_files else None,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def undecided(folder: Path) -> list[str]:
+    """The rows of a sweep's folder that its table does not decide with the seeds that are there.
+
+    They are those of the first metric in simulation that are undecided, or have only one value.
+    Rows without any value do not count: more seeds would not help.
+    """
+    made = comparisons(collect(folder)).simulated
+    rows = made.rows if made else ()
+    return [
+        one.row
+        for one in rows
+        if one.verdict is Verdict.UNDECIDED
+        or (one.verdict is Verdict.SINGLE and len(one.seeds) == 1)
+    ]
 
 
 def run_values(sweep: Sweep, row: Mapping[str, Any], deployed: bool) -> dict[Seed, float]:
@@ -112,7 +129,7 @@ def _compared(sweep: Sweep, deployed: bool, notes: list[str]) -> Comparison | No
         for label, row in rows.items()
         if label != reference and _same(sweep, row, rows[reference], deployed)
     ]
-    options = compared_as(sweep) | {"same": same}
+    options = compared_as(sweep) | {"same": same, "looks": sweep.looks}
     if sweep.stats.method == DUNNETT:
         trained = {label: found[label] for label in rows}
         try:
