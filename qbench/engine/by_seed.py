@@ -17,7 +17,7 @@ from qbench.engine.manifest import manifest
 from qbench.engine.progress import say
 from qbench.engine.resolve import ResolvedPlan
 from qbench.engine.workers import jobs_at_once
-from qbench.planning.budget import Budget, Measured, Work, duration, elapsed, pace
+from qbench.planning.budget import Budget, Work, duration, elapsed, measured, pace
 from qbench.planning.execution import FIRST_LOOK
 from qbench.planning.settings import Settings
 from qbench.storage import layout, records
@@ -137,13 +137,6 @@ def carried(folder: Path) -> Facts | None:
     """
     told = _told(folder).get("by_seed", {})
     return {"looks": told["looks"]} if told.get("looks", 1) > 1 else None
-
-
-def measured(folder: Path, workers: int) -> list[Measured]:
-    """The seconds that the seeds of a sweep took in earlier commands with as many workers."""
-    told = _told(folder).get("by_seed", {})
-    same = told.get("workers") == workers
-    return [Measured.from_config(one) for one in told.get("measured", [])] if same else []
 
 
 def _told(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Tree, batches, makespan
 from qbench.storage import layout, records
+from qbench.storage.manifests import read_manifest
 
 _JOBS = 200  # the last jobs of the log, and as many records, tell how long a step takes
 _LIKE = 3  # the last seeds of a kind tell how long the next one takes
@@ -94,6 +95,22 @@ def pace(root: Path, step_seconds: float | None = None) -> Pace | None:
     known = [step_seconds, _of_jobs(root), statistics.median(steps) if steps else None]
     step = next((value for value in known if value is not None), None)
     return None if step is None else Pace(step, statistics.median(rest) if rest else 0.0)
+
+
+def measured(folder: Path, workers: int) -> list[Measured]:
+    """The seconds that the seeds of a sweep took in earlier commands with as many workers.
+
+    Args:
+        folder: the folder of its table.
+        workers: number of jobs at once.
+
+    Raises:
+        QbenchError: the manifest is damaged.
+    """
+    has_table = (folder / layout.MANIFEST).is_file()
+    told = read_manifest(folder).get("by_seed", {}) if has_table else {}
+    same = told.get("workers") == workers
+    return [Measured.from_config(one) for one in told.get("measured", [])] if same else []
 
 
 def _of_jobs(root: Path) -> float | None:

@@ -6,9 +6,18 @@ import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from qbench.planning.budget import Work, duration, elapsed, pace, seeds_that_fit
+from qbench.planning.budget import (
+    Budget,
+    Work,
+    duration,
+    elapsed,
+    measured,
+    pace,
+    seeds_that_fit,
+)
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.storage import layout, records
@@ -38,7 +47,8 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
         are unknown. `by_seed` is None, or for a sweep that is done seed by seed: the `most` seeds,
         the `budget` in seconds, `seed_seconds` and the number of `seeds` that the budget is
-        expected to give, each None if there is none or it is unknown, and the number of `looks`.
+        expected to give, each None if there is none or it is unknown, the number of `looks`, and
+        `files_counted`, whether the seconds are also those of files.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -89,10 +99,12 @@ def _by_seed(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
     stopping, most = settings.stopping, len(settings.seeds)
     if not stopping.by_seed:
         return None
-    known = pace(settings.root, step_seconds)
-    first = plan.with_seeds(settings.seeds[:1]).runs
-    work = Work(elapsed(plan, first, workers), len(first))
-    seconds = None if known is None else known.seconds(work, workers)
+    folder = settings.root if settings.out else settings.root / plan.name
+    done = [] if step_seconds is not None else measured(folder, workers)
+    time = Budget(None, monotonic, workers, pace(settings.root, step_seconds), done)
+    first = plan.with_seeds(settings.seeds[:1])
+    work = Work(elapsed(plan, first.runs, workers), len(first.runs), _files(first))
+    seconds = time.expected(work)
     budget = stopping.seconds
     fit = None if None in (budget, seconds) else seeds_that_fit(budget or 0, seconds or 0, most)
     return {
@@ -101,7 +113,17 @@ def _by_seed(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "seed_seconds": None if seconds is None else round(seconds, 1),
         "seeds": fit,
         "looks": stopping.looks(most) if stopping.stop_when else 0,
+        "files_counted": bool(done) or not work.files,
     }
+
+
+def _files(plan: Plan) -> int:
+    """The number of files that a plan makes."""
+    deploy = plan.settings.deploy
+    if not deploy.enabled:
+        return 0
+    floats = sum(not run.experiment.quant.enabled for run in plan.runs)
+    return len(plan.runs) + (floats if deploy.calibration else 0)
 
 
 def _apart(plan: Plan) -> list[str] | None:
@@ -175,14 +197,14 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         f" {facts['critical_path']:,})"
     )
     if facts["by_seed"]:
-        yield _by_seed_line(facts["by_seed"], plan.settings.deploy.enabled)
+        yield _by_seed_line(facts["by_seed"])
     if facts["seconds"] is not None:
         yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
 
 
-def _by_seed_line(facts: dict[str, Any], converts: bool) -> str:
+def _by_seed_line(facts: dict[str, Any]) -> str:
     """How many seeds are expected, in a sentence."""
     line = f"seed by seed, at most {facts['most']} seeds"
     if facts["looks"]:
@@ -192,7 +214,7 @@ def _by_seed_line(facts: dict[str, Any], converts: bool) -> str:
     line += f"; the budget of {duration(facts['budget'])}"
     if facts["seeds"] is None:
         return f"{line} gives as many as the first one will tell (--step-seconds S estimates it)"
-    besides = ", conversion not counted" if converts else ""
+    besides = "" if facts["files_counted"] else ", conversion not counted"
     each = duration(facts["seed_seconds"])
     return f"{line} gives about {facts['seeds']}, at about {each} each{besides}"
 
