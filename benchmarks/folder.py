@@ -2,10 +2,10 @@
 
     python benchmarks/folder.py [--images N] [--rounds N] [--folder DIR] [--save]
 
-Draws JPEGs of 96 x 96 pixels (kept in DIR, if it is given), decodes them into an empty cache, and
-loads them again from it. Then it times the training step of `resnet8` at batch 128 on these images,
-round by round: in memory, on disk (the system has the file in its own memory), and on disk after
-the system was told to forget the file. Prints the ratios within a round.
+Draws JPEGs of 96 x 96 pixels (kept in DIR, if it is given) and loads them with `data=image_folder`:
+first into an empty cache, then from it. Then it times the training step of `resnet8` at batch 128
+on these images, round by round: in memory, on disk (the system has the file in its own memory), and
+on disk after the system was told to forget the file. Prints the ratios within a round.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ from typing import Any
 
 import numpy as np
 from common import ratios, save, spread
-from numpy.typing import NDArray
 from PIL import Image
 
 from qbench.base import device
 from qbench.config.experiment import Experiment
-from qbench.data import DATASETS, Dataset, Source, load
+from qbench.data import Dataset, load
 from qbench.data.batches import Batches
-from qbench.data.cache import Mapped, cached
+from qbench.data.cache import Mapped
+from qbench.data.rows import Rows
 
 SIDE, CLASSES, TEST = 96, 10, 100
-IMAGES = 50_000
+IMAGES, FEWEST = 50_000, 3_000  # qbench holds fewer in memory
 BATCH, STEPS = 128, 5
 CACHING_AIM, STEP_AIM = 60.0, 1.03
-NAME = "benchmark_folder"
 CONFIG: dict[str, Any] = {
     "data": {"name": "digits", "augment": True, "preprocessing": "vgg"},
     "model": {"name": "resnet8"},
@@ -54,8 +53,9 @@ CONFIG: dict[str, Any] = {
 
 
 def file_of(folder: Path, index: int) -> Path:
-    """The file of one image; at most a thousand lie in a folder."""
-    return folder / f"{index // 1000:03}" / f"{index:06}.jpg"
+    """The file of one image in the folder of its class; the first images are the test images."""
+    part = "test" if index < TEST else "train"
+    return folder / part / f"{index % CLASSES}" / f"{index:06}.jpg"
 
 
 def draw(folder: Path, index: int) -> None:
@@ -68,36 +68,18 @@ def draw(folder: Path, index: int) -> None:
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file_of(folder, index), quality=90)
 
 
-def decode(path: Path) -> NDArray[np.uint8]:
-    """The pixels of a file (SIDE, SIDE, 3)."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def add_source(count: int) -> None:
-    """Register the data set: the first images are the test images."""
-
-    def read(folder: Path | None) -> Any:
-        assert folder is not None
-        shape = (SIDE, SIDE, 3)
-        key = f"benchmark {folder}"
-        images = cached(key, count, shape, lambda k: decode(file_of(folder, k)), print).images
-        labels = np.arange(count) % CLASSES
-        return (images, labels), (images[:TEST], labels[:TEST])
-
-    DATASETS.add(NAME, Source((SIDE, SIDE, 3), CLASSES, flip=True, read=read, known={}))
-
-
-def timed_load(folder: Path) -> float:
-    """Seconds to load the data set."""
+def timed_load(folder: Path) -> tuple[float, Dataset]:
+    """Seconds to load the data set, and the data set."""
     load.cache_clear()  # type: ignore[attr-defined]
     start = time.perf_counter()
-    load(NAME, str(folder))
-    return time.perf_counter() - start
+    data = load("image_folder", str(folder))
+    return time.perf_counter() - start, data
 
 
 def forget(images: Any) -> None:
-    """Let the system forget what it keeps of the file of mapped images."""
+    """Let the system forget what it keeps of the file of images on disk."""
+    assert isinstance(images, Rows)
+    images = images.images
     while isinstance(images, np.ndarray):
         if isinstance(images, Mapped):
             name = str(images.filename)
@@ -144,7 +126,7 @@ class Contender:
 
 def measure(data: Dataset, rounds: int, threads: int) -> dict[str, list[float]]:
     """Seconds of a step for each contender, round by round."""
-    memory = replace(data, train_images=np.array(data.train_images))
+    memory = replace(data, train_images=np.asarray(data.train_images))
     contenders = {
         "in memory": Contender(memory, threads, lambda: None),
         "on disk": Contender(data, threads, lambda: None),
@@ -165,13 +147,12 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         missing = (k for k in range(arguments.images) if not file_of(folder, k).exists())
         list(pool.map(lambda index: draw(folder, index), missing))
-    add_source(arguments.images)
-    first, again = timed_load(folder), timed_load(folder)
+    (first, _), (again, data) = timed_load(folder), timed_load(folder)
     per_second = arguments.images / first
     print(f"{arguments.images:,} JPEGs: cached in {first:.1f} s ({per_second:,.0f} a second)")
     print(f"loaded again in {again:.2f} s")
     device.start(arguments.threads)
-    seconds = measure(load(NAME, str(folder)), arguments.rounds, arguments.threads)
+    seconds = measure(data, arguments.rounds, arguments.threads)
     rows = {name: spread([1000 * s for s in taken]) for name, taken in seconds.items()}
     compared = {
         f"{name} / in memory": {"aim": STEP_AIM, **ratios(taken, seconds["in memory"])}
@@ -202,6 +183,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keeps the JPEGs for another time")
     parser.add_argument("--save", action="store_true", help="write benchmarks/figures/folder.json")
     arguments = parser.parse_args()
+    if arguments.images < FEWEST:
+        parser.error(f"--images={arguments.images}: expected at least {FEWEST}")
     with tempfile.TemporaryDirectory() as empty:
         os.environ["QBENCH_CACHE"] = str(Path(empty) / "cache")
         result = run(arguments, arguments.folder or Path(empty) / "images")

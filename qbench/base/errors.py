@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 class QbenchError(Exception):
@@ -37,6 +39,27 @@ class DiskFull(QbenchError):
 
 class Diverged(Exception):
     """Training produced a loss that is not finite; the argument is the step (0-based)."""
+
+
+def all_of(where: str, *checks: Callable[[], Any]) -> list[Any]:
+    """The results of checks; one error says everything that they refuse.
+
+    Args:
+        where: the beginning of their messages, before a colon; it is said once.
+        checks: the checks; QbenchError if something is wrong.
+    """
+    results, errors = [], []
+    for check in checks:
+        try:
+            results.append(check())
+        except QbenchError as error:
+            errors.append(error)
+    if len(errors) > 1:
+        said = (str(one).removeprefix(f"{where}: ").removesuffix(".") for one in errors)
+        raise QbenchError(f"{where}: {'; '.join(dict.fromkeys(said))}.")
+    if errors:
+        raise errors[0]
+    return results
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.errors import QbenchError
+from qbench.base.errors import QbenchError, all_of
 from qbench.base.given_arrays import real_numbers, said
 from qbench.data.rows import Images, Rows
 from qbench.tasks.task import Task
@@ -51,10 +51,13 @@ def part(
             f"{name}: {len(pixels)} {which} images and {len(given)} labels, {said(pixels)} and"
             f" {said(given)}; expected the same number of both, and at least one."
         )
-    return _pixels(seen, pixels, shape), task.targets(name, which, given)
+    found = all_of(
+        name, lambda: whole_pixels(seen, pixels, shape), lambda: task.targets(name, which, given)
+    )
+    return found[0], found[1]
 
 
-def _pixels(what: str, images: NDArray[Any] | Rows, shape: tuple[int, int, int]) -> Images:
+def whole_pixels(what: str, images: NDArray[Any] | Rows, shape: tuple[int, int, int]) -> Images:
     """Images of the right shape or without channels as uint8 (N, *shape); on disk if they were."""
     if isinstance(images, Rows):
         return Rows(_uint8(what, images.images).reshape(-1, *shape), images.rows)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.errors import all_of
 from qbench.data import arrays, reading
 from qbench.data.hashing import data_hash
 from qbench.data.rows import Images, on_disk
@@ -48,6 +50,8 @@ class Dataset:
             is no such part. The reader returns one, or `qbench.data.validation.split` makes one.
         class_names: see Source.
         left_out: what the reader left out, as plain data for the record; empty if nothing.
+        alike: which training images the validation part keeps together; see Parts. None after the
+            division.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Dataset:
     validation: tuple[Images, NDArray[Any]] | None = None
     class_names: tuple[str, ...] = ()
     left_out: Mapping[str, Any] = field(default_factory=dict)
+    alike: NDArray[np.integer[Any]] | None = None
 
 
 def load(
@@ -95,12 +100,14 @@ def _loaded(wanted: Reading) -> Dataset:
     where = f"{name} ({folder})" if folder else name
     read = reading.returned(where, source.read, existing(name, folder))
     task = source.make_task()
-    train = arrays.part(where, "training", *read.train, source.shape, task)
-    test = arrays.part(where, "test", *read.test, source.shape, task)
-    validation = None
-    if read.validation is not None:
-        held_out = arrays.part(where, "validation", *read.validation, source.shape, task)
-        validation = (read_only(held_out[0]), read_only(held_out[1]))
+    given = {"training": read.train, "test": read.test, "validation": read.validation}
+    checks = [
+        partial(arrays.part, where, which, *pair, source.shape, task)
+        for which, pair in given.items()
+        if pair is not None
+    ]
+    train, test, *held_out = all_of(where, *checks)
+    validation = tuple(map(read_only, held_out[0])) if held_out else None
     digest = data_hash(task, *train, *test, *(validation or ()), more=_more(wanted, source))
     notes = (source.known.get(digest, ""), read.note)
     return Dataset(
@@ -116,6 +123,7 @@ def _loaded(wanted: Reading) -> Dataset:
         validation=validation,
         class_names=source.class_names,
         left_out=read.left_out,
+        alike=read.alike,
     )
 
 

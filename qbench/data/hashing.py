@@ -6,6 +6,7 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
@@ -13,6 +14,13 @@ from qbench.data.cache_folder import cache_folder, hash_file, identifier, read_s
 from qbench.data.rows import Rows, known_digest, update
 from qbench.tasks.classification import Classification
 from qbench.tasks.task import Task
+
+
+def alike(images: NDArray[Any]) -> NDArray[np.int64]:
+    """(N,) numbers of images (N, ...) in memory; equal images have equal numbers."""
+    found = [hashlib.sha256(np.ascontiguousarray(one).data).digest() for one in images]
+    numbers = {content: number for number, content in enumerate(found)}
+    return np.array([numbers[content] for content in found], np.int64)
 
 
 def data_hash(task: Task, *parts: NDArray[Any] | Rows, more: str = "") -> str:

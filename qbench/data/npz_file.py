@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import os
-import zipfile
-import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.errors import QbenchError
+from qbench.base.errors import QbenchError, all_of
 from qbench.base.plain import one_line
-from qbench.data.images.contents import format_of
+from qbench.data import npz_archive
+from qbench.data.arrays import whole_pixels
+from qbench.data.hashing import alike
 from qbench.data.images.problems import some
+from qbench.data.npz_archive import Header
 from qbench.data.reading import Parts
 from qbench.data.source import DATASETS, Source, placed
 
@@ -52,76 +53,42 @@ def npz_file(
         raise QbenchError(f"data.file={file} data.flip={flip}: expected a file, and true or false.")
     path = placed(folder, file)
     where = f"data.file={path}"
-    headers = _headers(where, path)
+    headers = npz_archive.headers(where, path)
     names = _chosen(where, arrays, headers)
-    shape = _image_shape(where, names[0], headers[names[0]][0])
-    labels = _read(where, path, names[1::2])
-    class_names, labels = _named(where, labels, headers, path)
+    _check_memory(where, names, headers)
+    images, targets = names[::2], names[1::2]
+    like = headers[images[0]].shape
+    pairs = zip(images, targets, strict=True)
+    forms = [partial(_form, where, *pair, headers, like) for pair in pairs]
+
+    def named() -> tuple[tuple[str, ...], int, list[NDArray[Any]]]:
+        class_names, labels = _named(where, npz_archive.read(where, path, targets), headers, path)
+        return class_names, len(class_names) or _count(where, labels), labels
 
     def read(folder: Path | None) -> Parts:
-        images = _read(where, path, names[::2])
-        return Parts(*zip(images, labels, strict=True))  # type: ignore[arg-type]
+        pixels = npz_archive.read(where, path, images)
+        parts = Parts(*zip(pixels, labels, strict=True))  # type: ignore[arg-type]
+        return replace(parts, alike=alike(pixels[0]))
 
-    classes = len(class_names) or _count(where, labels)
+    try:
+        shape, *_, (class_names, classes, labels) = all_of(where, *forms, named)
+    except QbenchError:  # say also what is wrong with values of images
+        all_of(where, *forms, named, *(partial(_pixels, where, path, name) for name in images))
+        raise
     return Source(shape, classes, flip, read, {}, class_names=class_names)
 
 
-def _headers(where: str, path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-    """Shape and dtype of every array; nothing else is read."""
-    try:
-        with path.open("rb") as opened:
-            start = opened.read(16)
-        if not zipfile.is_zipfile(path):
-            holds = format_of(start) or "something else"
-            raise QbenchError(f"{where}: no .npz file of numpy, it holds {holds}.")
-        with zipfile.ZipFile(path) as archive:
-            found = {}
-            for member in archive.infolist():
-                name = member.filename
-                if not name.endswith(".npy") or "/" in name or "\\" in name:
-                    raise QbenchError(
-                        f"{where}: has an entry {one_line(name)[:80]}, which numpy does not write;"
-                        " expected arrays of numpy.savez only."
-                    )
-                found[name.removesuffix(".npy")] = _header(where, archive, member)
-    except OSError as error:
-        raise QbenchError(
-            f"{where}: cannot be read ({error.strerror}); expected an .npz file of numpy."
-        ) from error
-    except _DAMAGED as error:
-        raise QbenchError(f"{where}: damaged ({one_line(str(error))[:100]}).") from error
-    return found
+def _check_memory(where: str, names: Sequence[str], headers: dict[str, Header]) -> None:
+    """Check that the arrays that are read fit in memory."""
+    read = {*names, *({_CLASS_NAMES} & set(headers))}
+    npz_archive.check_memory(where, [headers[name] for name in read])
 
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError)
-
-
-def _header(
-    where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo
-) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    with archive.open(member) as opened:
-        version = np.lib.format.read_magic(opened)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(opened)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(opened)
-        start = opened.tell()
-    name = one_line(member.filename)
-    if dtype.hasobject:
-        raise QbenchError(
-            f"{where}: the array {name} holds Python objects, which only a pickle can hold; qbench"
-            " reads none. Expected numbers."
-        )
-    size = math.prod(shape) * dtype.itemsize
-    if size != member.file_size - start:
-        raise QbenchError(f"{where}: damaged (the array {name} has not the size that it says).")
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > memory // 2:
-        raise QbenchError(
-            f"{where}: the array {name} takes {size / 1e9:,.1f} GB, more than half of the memory of"
-            " this machine; use image files (data=image_folder), which need not fit."
-        )
-    return shape, dtype
+def _pixels(where: str, path: Path, name: str) -> None:
+    """Check the values of images."""
+    found = npz_archive.read(where, path, [name])[0]
+    if found.size:
+        whole_pixels(f"{where}: the images {one_line(name)}", found, found.shape[1:])
 
 
 def _chosen(where: str, arrays: Any, headers: dict[str, Any]) -> tuple[str, ...]:
@@ -158,26 +125,38 @@ def _usual(where: str, there: set[str]) -> tuple[str, ...]:
     return four[0][:4] if four else ()
 
 
-def _image_shape(where: str, name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(height, width, channels) of an image."""
-    if len(shape) == 3:
-        return (shape[1], shape[2], 1)
+def _form(
+    where: str, name: str, labels: str, headers: dict[str, Header], like: tuple[int, ...]
+) -> tuple[int, int, int]:
+    """(height, width, channels) of the images of a part.
+
+    Args:
+        where: the name of the file, for messages.
+        name: the name of the images.
+        labels: the name of their labels.
+        headers: the headers of all arrays.
+        like: the shape of the training images.
+    """
+    shape = headers[name].shape
     first = len(shape) == 4 and shape[1] <= _FEW < shape[3]
-    if len(shape) != 4 or first or not all(shape):
+    if len(shape) not in (3, 4) or first or not all(shape):
         why = "; their channels come first: images.transpose(0, 2, 3, 1)" if first else ""
         raise QbenchError(
             f"{where}: the images {one_line(name)} have the shape {shape}; expected (N, height,"
             f" width) or (N, height, width, channels){why}."
         )
-    return (shape[1], shape[2], shape[3])
-
-
-def _read(where: str, path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return [archive[name] for name in names]
-    except (OSError, *_DAMAGED) as error:
-        raise QbenchError(f"{where}: damaged ({one_line(str(error))[:100]}).") from error
+    if shape[1:] != like[1:]:
+        raise QbenchError(
+            f"{where}: the images {one_line(name)} have the shape {shape}, and those of the"
+            f" training part {like}; expected images of one size."
+        )
+    targets = headers[labels].shape
+    if targets[:1] != shape[:1]:
+        raise QbenchError(
+            f"{where}: the images {one_line(name)} have the shape {shape} and the labels"
+            f" {one_line(labels)} the shape {targets}; expected the same number of both."
+        )
+    return (shape[1], shape[2], shape[3] if len(shape) == 4 else 1)
 
 
 def _named(
@@ -190,7 +169,7 @@ def _named(
     given = _CLASS_NAMES in headers
     names = np.array([])
     if given:
-        names = _as_text(where, _read(where, path, [_CLASS_NAMES])[0])
+        names = _as_text(where, npz_archive.read(where, path, [_CLASS_NAMES])[0])
     if not all(array.dtype.kind in _TEXT for array in labels):
         return tuple(one_line(str(name)) for name in names), labels
     texts = [_as_text(where, array) for array in labels]
@@ -229,10 +208,11 @@ def _as_text(where: str, array: NDArray[Any]) -> NDArray[np.str_]:
 def _count(where: str, labels: list[NDArray[Any]]) -> int:
     """The number of classes of labels that are numbers."""
     first = labels[0]
-    if any(array.dtype.kind not in "biuf" or not array.size for array in labels):
+    strange = [array for array in labels if array.dtype.kind not in "biuf" or not array.size]
+    if strange:
         raise QbenchError(
-            f"{where}: the labels are {first.dtype} of shape {first.shape}; expected whole numbers"
-            " from 0, one-hot rows or texts, and at least one."
+            f"{where}: labels are {strange[0].dtype} of shape {strange[0].shape}; expected whole"
+            " numbers from 0, one-hot rows or texts, and at least one."
         )
     if first.ndim == 2 and first.shape[1] > 1:
         return int(first.shape[1])

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qbench.base.errors import QbenchError
 from qbench.base.foreign import called
 from qbench.data.arrays import ORDER
@@ -24,6 +27,8 @@ class Parts:
         validation: the validation part; None if there is none.
         note: a text that is printed with every table of these data.
         left_out: what was left out, as plain data for records.
+        alike: (N,) whole numbers, the same ones for training images that `data.validation` keeps on
+            one side; None if it may divide all.
     """
 
     train: Pair
@@ -31,6 +36,7 @@ class Parts:
     validation: Pair | None = None
     note: str = ""
     left_out: Mapping[str, Any] = field(default_factory=dict)
+    alike: NDArray[np.integer[Any]] | None = None
 
 
 def returned(name: str, read: Callable[[Path | None], Any], folder: Path | None) -> Parts:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from qbench.base import device
 from qbench.base.errors import QbenchError
 from qbench.base.reasons import summary
+from qbench.data.hashing import alike
 from qbench.data.images.division import TEST, TRAIN, VALIDATION, divided
 from qbench.data.images.options import EXAMPLE, Options, with_options
 from qbench.data.reading import Pair, Parts
@@ -69,8 +71,10 @@ def tfds_builder(
             _called(where, builder.download_and_prepare)
         parts = [_apart(_split, where, dataset, place, name, shape, options) for name in splits]
         if options.split:
-            return _divided(where, *parts[0], options)
-        return Parts(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+            found = _divided(where, *parts[0], options)
+        else:
+            found = Parts(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+        return replace(found, alike=alike(found.train[0]))
 
     return Source(shape, classes, options.flip, read, {}, class_names=names)
 

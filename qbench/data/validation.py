@@ -7,6 +7,7 @@ depend on the seed of a run, so all rows and seeds of a sweep are compared on th
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -69,7 +70,8 @@ def _split(data: Dataset, part: float | None, seed: int) -> Dataset:
         return images, read_only(data.train_labels[which])
 
     images, labels = chosen(~taken)
-    return replace(data, train_images=images, train_labels=labels, validation=chosen(taken))
+    held_out = chosen(taken)
+    return replace(data, train_images=images, train_labels=labels, validation=held_out, alike=None)
 
 
 def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int64]:
@@ -78,7 +80,8 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
     Every training image has a random number, the raw output of Philox for the key (seed, constant).
     numpy guarantees this output for all versions. Each stratum gives the images with its smallest
     numbers. The sizes of the strata's parts follow from the method of largest remainders, so each
-    stratum gives its exact share, rounded up or down.
+    stratum gives its exact share, rounded up or down. Images that are alike have the number of the
+    first of them, and are taken if all of them have room in the shares; so the part may be smaller.
 
     Args:
         data: the data as they were loaded.
@@ -87,7 +90,8 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
         seed: the seed of the division.
 
     Raises:
-        QbenchError: the data have validation images of their own, the part has no image, no
+        QbenchError: the data have validation images of their own, the part has no image (or no
+            room for images that are alike), no
             training image is left, or no training image is left of a stratum.
     """
     if data.validation is not None:
@@ -108,9 +112,49 @@ def validation_indices(data: Dataset, part: float, seed: int) -> NDArray[np.int6
             f" {what} {', '.join(emptied[:_NAMED])}{more})",
         )
     numbers = np.random.Philox(key=[seed, _STREAM]).random_raw(len(strata))
+    if data.alike is not None:
+        return _together(data, part, numbers, strata, shares)
     order = np.lexsort((numbers, strata))  # stratum by stratum
     places = np.arange(len(order)) - (np.cumsum(counts) - counts)[strata[order]]
     return np.sort(order[places < shares[strata[order]]])
+
+
+def _together(
+    data: Dataset,
+    part: float,
+    numbers: NDArray[np.uint64],
+    strata: NDArray[np.int64],
+    shares: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The validation images, where images that are alike are on one side.
+
+    Args:
+        data: the data as they were loaded.
+        part: the setting.
+        numbers: (N,) the random number of each training image.
+        strata: (N,) its stratum.
+        shares: (S,) the largest number of images of each stratum.
+    """
+    assert data.alike is not None
+    if data.alike.shape != numbers.shape:
+        raise QbenchError(
+            f"{data.name}: its reader returned alike of shape {data.alike.shape} for"
+            f" {len(numbers):,} training images; expected one number for each."
+        )
+    groups: dict[int, list[int]] = {}
+    for index, group in enumerate(data.alike.tolist()):
+        groups.setdefault(group, []).append(index)
+    left, of, taken = shares.tolist(), strata.tolist(), list[int]()
+    for group in sorted(groups.values(), key=lambda group: numbers[group[0]]):
+        wanted = Counter(of[index] for index in group)
+        if all(left[stratum] >= count for stratum, count in wanted.items()):
+            for stratum, count in wanted.items():
+                left[stratum] -= count
+            taken += group
+    if not taken:
+        more = "a larger part, because equal images are kept on one side and none of these fit"
+        raise checks.wrong(KEY, part, more)
+    return np.sort(np.array(taken, np.int64))
 
 
 def part_hash(indices: NDArray[np.int64]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def manifest(
         by_seed: for a sweep that is done seed by seed, how: see `qbench.engine.by_seed.facts`.
     """
     settings = resolved.plan.settings
-    alike = alike_rows(resolved.plan.rows)
+    same = alike_rows(resolved.plan.rows)
     numbers = {
         (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
     }
@@ -40,10 +40,7 @@ def manifest(
         **({"by_seed": dict(by_seed)} if by_seed else {}),
         "runs": layout.runs_seen_from(folder, root),
         "rows": [
-            *(
-                _row(resolved, row, numbers) | alike.get(row.label, {})
-                for row in resolved.plan.rows
-            ),
+            *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
             *(_derived_row(resolved, row) for row in resolved.plan.derived),
         ],
     }
@@ -54,8 +51,8 @@ def _row(
 ) -> dict[str, Any]:
     """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
 
-    The note on the data is the current one. The record of a finished run keeps the note of its
-    training, because it is not written again.
+    The note on the data and the names of classes are the current ones. The record of a finished run
+    keeps those of its training, because it is not written again; neither is part of its identity.
     """
     mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
     return {
@@ -64,7 +61,7 @@ def _row(
         "reason": row.reason,
         "quantized": row.experiment.quant.enabled,
         "factors": cells(row.experiment),
-        "note": resolved.data[mine[0]]["note"] if mine else "",
+        **_said(resolved, mine),
         "runs": [
             {
                 "seed": resolved.plan.runs[number].experiment.seed,
@@ -76,6 +73,12 @@ def _row(
     }
 
 
+def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:
+    """What a row of the manifest says of the data of these runs, which are one data set."""
+    data = resolved.data[numbers[0]] if numbers else {"note": ""}
+    return {key: data[key] for key in ("note", "classes") if key in data}
+
+
 def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
     """A derived row of the manifest; it has the factors of the row that it shows."""
     mine = [one for one in resolved.derived if one.row is row]
@@ -85,7 +88,7 @@ def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
         "reason": None,
         "quantized": row.of.experiment.quant.enabled,
         "factors": cells(row.of.experiment),
-        "note": resolved.data[mine[0].members[0]]["note"] if mine else "",
+        **_said(resolved, [one.members[0] for one in mine]),
         "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
         "runs": [
             {

@@ -30,12 +30,14 @@ class BitsGrid:
         of_float: the metric of the float network, the mean over the seeds; NaN if it has no value.
         values: the differences, by bits of weights (index) and of activations (columns), as texts
             in the order of the design; NaN if a run has no value.
+        intervals: their intervals in the same form, as texts; empty if there is none.
     """
 
     name: str
     metric: Metric
     of_float: float
     values: pd.DataFrame
+    intervals: pd.DataFrame
 
 
 def title(metric: Metric) -> str:
@@ -65,13 +67,13 @@ def bits_grids(sweep: Sweep) -> list[BitsGrid]:
     varied = [key for key in levels if frame[key].nunique() > 1]
     others = [key for key in varied if key not in (WEIGHTS, ACTIVATIONS)]
     names = pd.Series([_name(line, others) for _, line in frame.iterrows()], index=frame.index)
-    found = []
+    found: list[BitsGrid] = []
     for name, part in frame.groupby(names, sort=False):
-        matrix = _matrix(part)
-        if matrix is None:
+        matrix, intervals = (_matrix(part, what) for what in ("difference", "interval"))
+        if matrix is None or intervals is None:
             return []
         of_float = float(part[f"float_{sweep.metric.name}"].mean())
-        found.append(BitsGrid(str(name), sweep.metric, of_float, matrix))
+        found.append(BitsGrid(str(name), sweep.metric, of_float, matrix, intervals))
     return found
 
 
@@ -81,10 +83,10 @@ def _name(line: pd.Series[Any], others: list[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _matrix(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """The lines of one network as a matrix; None if a combination has no line."""
+def _matrix(frame: pd.DataFrame, what: str) -> pd.DataFrame | None:
+    """A column of the lines of one network as a matrix; None if a combination has no line."""
     rows, columns = (list(dict.fromkeys(frame[key])) for key in (WEIGHTS, ACTIVATIONS))
-    cells = {(line[WEIGHTS], line[ACTIVATIONS]): line["difference"] for _, line in frame.iterrows()}
+    cells = {(line[WEIGHTS], line[ACTIVATIONS]): line[what] for _, line in frame.iterrows()}
     if len(cells) < len(rows) * len(columns):
         return None
     found = [[cells[row, column] for column in columns] for row in rows]
@@ -110,12 +112,18 @@ def heading(grid: BitsGrid) -> str:
 
 
 def as_lines(grid: BitsGrid) -> Lines:
-    """The matrix as texts."""
+    """The matrix as texts, with intervals if there are several seeds."""
     head = ["weights \\ activations", *(str(column) for column in grid.values.columns)]
     return [
         head,
         *(
-            [str(row), *(values.difference(grid.metric, value) for value in line)]
-            for row, line in grid.values.iterrows()
+            [str(row), *(_cell(grid.metric, *both) for both in zip(line, intervals, strict=True))]
+            for (row, line), (_, intervals) in zip(
+                grid.values.iterrows(), grid.intervals.iterrows(), strict=True
+            )
         ),
     ]
+
+
+def _cell(metric: Metric, value: float, interval: str) -> str:
+    return f"{values.difference(metric, value)} {interval}".rstrip()

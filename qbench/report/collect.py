@@ -78,12 +78,12 @@ class Sweep:
 
     @property
     def data(self) -> list[dict[str, Any]]:
-        """The facts about the data of each run, with the note that the sweep got.
+        """The facts about the data of each run, with the note and the classes that the sweep got.
 
-        Older manifests hold no notes; then the note of the record counts.
+        Older manifests hold no notes; then the record counts.
         """
         return [
-            {**record["data"], "note": row.get("note", record["data"]["note"])}
+            _as_swept(record["data"], row)
             for row in self.manifest["rows"]
             for run in row["runs"]
             if (record := self.records.get(run["id"]))
@@ -111,6 +111,13 @@ class Sweep:
     def finished(self) -> list[dict[str, Any]]:
         """The records with metrics."""
         return [record for record in self.records.values() if record["metrics"]]
+
+
+def _as_swept(data: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts about the data of a record, as the row of the sweep has them."""
+    if "note" not in row:
+        return data
+    return {**data, "note": row["note"], "classes": row.get("classes", [])}
 
 
 def collect(folder: Path, stats: Mapping[str, Any] | None = None) -> Sweep:

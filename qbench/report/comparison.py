@@ -233,16 +233,19 @@ def _equivalent(made: Comparison) -> list[str]:
 
 def _undecided(made: Comparison) -> list[str]:
     """A sentence for each row; one for all of them if they are many."""
-    rows = [one for one in made.rows if one.verdict is Verdict.UNDECIDED]
+    found = [one for one in made.rows if one.verdict is Verdict.UNDECIDED]
+    rows = [one for one in found if not isinstance(one.seeds[0], tuple)]
+    of_groups = [f"{one.row}: {one.sentence}." for one in found if one not in rows]
     if len(rows) <= _IN_FULL:
-        return [f"{one.row}: {one.sentence}." for one in rows]
+        return [*(f"{one.row}: {one.sentence}." for one in rows), *of_groups]
     needed = [one.seeds_to_decide for one in rows if one.seeds_to_decide]
     least = max(low for low, _ in needed)
     most = [high for _, high in needed if high is not None]
     seeds = seeds_in_words((least, max(most) if len(most) == len(needed) else None))
     return [
         f"Undecided against {made.reference}: {', '.join(one.row for one in rows)}."
-        f" {capital(seeds)} would decide all of them at their present spreads."
+        f" {capital(seeds)} would decide all of them at their present spreads.",
+        *of_groups,
     ]
 
 

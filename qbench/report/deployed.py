@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qbench.deploy.lite import KERNELS
@@ -23,6 +24,7 @@ PREFIX = "deployed_"  # of columns about values of the files
 AGREEMENT = Metric("agreement", "agreement", "%", 2, higher_is_better=True)
 TEXTS = ["export", "export_note"]
 NAME = "deployed"
+_BLUE, _ORANGE = "#0072B2", "#D55E00"
 _WIDTH = 7.2  # width of the figure, in inches
 
 _NOTE = (
@@ -160,7 +162,7 @@ def _said(texts: pd.Series[Any]) -> str | None:
 def deployed_figure(runs: pd.DataFrame, metric: Metric, remarks: list[str]) -> list[Drawing]:
     """The metric of files against the metric in simulation; a line for each row with both.
 
-    Both are means over the seeds that have both values.
+    Both are means over the seeds that have both values; with several, each seed is a dot.
 
     Args:
         runs: the result of `qbench.report.collect.runs_frame`.
@@ -170,17 +172,18 @@ def deployed_figure(runs: pd.DataFrame, metric: Metric, remarks: list[str]) -> l
     Returns:
         The figure; empty if no row has both values.
     """
-    rows = _pairs(runs, metric)[::-1]
-    if rows.empty:
+    pairs = _pairs(runs, metric)
+    if pairs.empty:
         return []
-    return [Drawing(_title(metric), NAME, lambda: _draw(rows, metric), remarks)]
+    return [Drawing(_title(metric), NAME, lambda: _draw(pairs, metric), remarks)]
 
 
 def _title(metric: Metric) -> str:
     return f"{values.capital(metric.label)} in simulation and of the converted file"
 
 
-def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
+def _draw(pairs: pd.DataFrame, metric: Metric) -> Figure:
+    rows = pairs.groupby("configuration", sort=False).mean()[::-1]
     title, along = fitted(_title(metric), _WIDTH, points=12), fitted(values.axis(metric), _WIDTH)
     more = title.count("\n") + along.count("\n")
     height = 1.4 + 0.28 * len(rows) + 0.2 * more
@@ -189,8 +192,9 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
     place = np.arange(len(rows))
     simulated, deployed = rows["simulated"], rows["deployed"]
     axes.hlines(place, simulated, deployed, color="grey", linewidth=1.5, zorder=1)
-    (circle,) = axes.plot(simulated, place, "o", color="#0072B2", markersize=8)
-    (diamond,) = axes.plot(deployed, place, "D", color="#D55E00", markersize=4.5)
+    _dots(axes, pairs, list(rows.index))
+    (circle,) = axes.plot(simulated, place, "o", color=_BLUE, markersize=8)
+    (diamond,) = axes.plot(deployed, place, "D", color=_ORANGE, markersize=4.5)
     axes.set_yticks(place, [name_of(label) for label in rows.index])
     figure.suptitle(title)
     axes.set_xlabel(along)
@@ -203,9 +207,16 @@ def _draw(rows: pd.DataFrame, metric: Metric) -> Figure:
     return figure
 
 
+def _dots(axes: Axes, pairs: pd.DataFrame, labels: list[str]) -> None:
+    """A dot for each seed of the rows with several, simulation above the line and files below."""
+    several = pairs[pairs.groupby("configuration")["simulated"].transform("size") > 1]
+    place = several["configuration"].map(labels.index).to_numpy(float)
+    for kind, colour, beside in (("simulated", _BLUE, 0.22), ("deployed", _ORANGE, -0.22)):
+        axes.scatter(several[kind], place + beside, s=9, color=colour, alpha=0.6, linewidths=0)
+
+
 def _pairs(runs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Mean `simulated` and `deployed` values by configuration, over the runs with both values."""
+    """The columns `configuration`, `simulated` and `deployed` of the runs with both values."""
     both = {metric.name: "simulated", f"{PREFIX}{metric.name}": "deployed"}
     found = runs.reindex(columns=["configuration", *both]).dropna().rename(columns=both)
-    kinds = dict.fromkeys(both.values(), float)
-    return found.astype(kinds).groupby("configuration", sort=False).mean()
+    return found.astype(dict.fromkeys(both.values(), float))

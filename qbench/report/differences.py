@@ -17,6 +17,7 @@ from qbench.report.comparison import EMPTY, cells, compared_as
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
 from qbench.statistics.comparison import compare_differences
+from qbench.statistics.methods import ONE_SEED
 from qbench.tasks.metric import Metric
 
 NOTES = "notes"
@@ -101,7 +102,7 @@ def differences(sweep: Sweep) -> pd.DataFrame:
     ]
     first = [DERIVED] if sweep.derived else []
     frame = pd.DataFrame(lines, columns=[*first, *keys, *figures(sweep.metric)])
-    frame.attrs[NOTES] = compared.notes
+    frame.attrs[NOTES] = [note for note in compared.notes if note != ONE_SEED]  # the table says it
     return frame
 
 

@@ -50,8 +50,10 @@ def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
         return None
     tables = [(bits_grid.heading(grid), bits_grid.as_lines(grid)) for grid in grids]
     drawings = heatmap(grids, sweep.remarks)
-    said = bits_grid.title(metric), bits_grid.explained(metric)
-    return Section(*said, tables, drawings), bits_grid.csv_frame(grids)
+    # The intervals are those of the differences, whose lines the matrices hold.
+    of_intervals = differences.differences(sweep).attrs[differences.NOTES]
+    explained = " ".join([bits_grid.explained(metric), *of_intervals])
+    return Section(bits_grid.title(metric), explained, tables, drawings), bits_grid.csv_frame(grids)
 
 
 EXTRAS: dict[str, Extra] = {"differences": _differences, "bits_grid": _bits_grid}

@@ -26,8 +26,8 @@ def name(metric: Metric) -> str:
 def latency_figure(sweep: Sweep) -> list[Drawing]:
     """The figure; empty if no latencies were measured.
 
-    Each kernel path has a panel. A note below names the rows that were timed differently from most
-    rows, see `points`.
+    Each kernel path has a panel. A marker is the mean of its seeds, which are dots. A note below
+    names the rows that were timed differently from most rows, see `points`.
     """
     found, left_out = points(sweep)
     if not found:
@@ -54,6 +54,10 @@ def _draw(found: list[Point], metric: Metric) -> Figure:
                 color=_KINDS.get(point.kind, COLOURS[2]),
                 fillstyle="none",
             )
+            if point.seeds:
+                axes.scatter(
+                    *zip(*point.seeds, strict=True), s=5, color=drawn.get_color(), alpha=0.5
+                )
             entries.setdefault((point.label, point.kind), drawn)
         batch = f", {mine[0].batch} images at once" if mine[0].batch > 1 else ""
         axes.set_xlabel(f"milliseconds{batch}")

@@ -132,8 +132,7 @@ def terminal(table: pd.DataFrame, metrics: Metrics) -> str:
     text = _aligned(table, wanted, metrics)
     if has_files:
         of_files = _present(table, [f"{PREFIX}{name}" for name in compared])
-        last = [AGREEMENT.name, "export"]
-        wanted = ["configuration", f"{PREFIX}{first}", *of_files, *last]
+        wanted = ["configuration", f"{PREFIX}{first}", *of_files, AGREEMENT.name]
         text += f"\n\n{_aligned(table, wanted, metrics)}"
     return text
 
@@ -147,7 +146,7 @@ def _aligned(table: pd.DataFrame, wanted: list[str], metrics: Metrics) -> str:
     spreads = [f"{name}_std" for name in wanted if not name.endswith("difference")]
     shown = printable(table[[*wanted, *_present(table, spreads)]], metrics)
     lines = [[_short(head) for head in shown.columns], *shown.to_numpy().tolist()]
-    return aligned(lines, last_is_text=True)
+    return aligned(lines, last_is_text=wanted[-1] == "status")
 
 
 def _short(head: str) -> str:

@@ -30,6 +30,7 @@ class Point:
         threads: number of threads.
         milliseconds: the median of an invocation.
         value: the sweep's first metric, measured on the file on this path.
+        seeds: milliseconds and value of each seed, if these are means over several.
     """
 
     label: str
@@ -39,9 +40,10 @@ class Point:
     threads: int
     milliseconds: float
     value: float
+    seeds: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timing(Point):
     """A point of one run, before the mean over the seeds; `run` is its name in sentences."""
 
@@ -100,10 +102,12 @@ def _means(kept: list[Timing], sweep: Sweep) -> list[Point]:
             if one.label == label:
                 key = label, one.kind, one.kernels, one.batch, one.threads
                 groups.setdefault(key, []).append(one)
-    return [
-        Point(*key, fmean(one.milliseconds for one in mine), fmean(one.value for one in mine))
-        for key, mine in groups.items()
-    ]
+    found = []
+    for key, mine in groups.items():
+        seeds = tuple((one.milliseconds, one.value) for one in mine)
+        means = fmean(one.milliseconds for one in mine), fmean(one.value for one in mine)
+        found.append(Point(*key, *means, seeds if len(seeds) > 1 else ()))
+    return found
 
 
 def _read(sweep: Sweep) -> tuple[list[Timing], Reasons]:
@@ -157,7 +161,7 @@ def _timings(
         if "error" not in row and value is not None:
             setting = int(latency["batch"]), int(row["threads"])
             median = float(row["milliseconds"][kind]["median"])
-            found.append(Timing(label, kind, row["kernels"], *setting, median, value, name))
+            found.append(Timing(label, kind, row["kernels"], *setting, median, value, run=name))
     for path in dict.fromkeys(row["kernels"] for row in latency["rows"]):
         if path not in {one.kernels for one in found}:
             _add(reasons, f"not run on {path}", name)

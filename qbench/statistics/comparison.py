@@ -253,7 +253,7 @@ def _with_interval(
     more = None
     if verdict is Verdict.UNDECIDED:
         more = seeds_to_decide(own.mean, wording.margin, seeds, lambda n: half(spread, n))
-    said = sentence(verdict, own.mean, low, high, wording, more)
+    said = sentence(verdict, own.mean, low, high, wording, more, own.noun)
     return RowComparison(row, *_differences(own), low, high, verdict, said, more)
 
 
@@ -276,5 +276,5 @@ def _why(row: str, own: Paired, asked: _Asked) -> tuple[Verdict, str]:
     if row in asked.same:
         return Verdict.SAME, f"the same by construction ({shown})"
     if len(own.seeds) == 1:
-        return Verdict.SINGLE, f"{shown} with one seed, which gives no interval"
-    return Verdict.SINGLE, f"{shown} with every seed, which gives no interval"
+        return Verdict.SINGLE, f"{shown} with one {own.noun}, which gives no interval"
+    return Verdict.SINGLE, f"{shown} with every {own.noun}, which gives no interval"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from qbench.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
-    from qbench.statistics.comparison import Comparison
+    from qbench.statistics.comparison import Comparison, RowComparison
 
 Method = Literal["paired", "dunnett"]
 PAIRED: Method = "paired"
@@ -62,17 +62,22 @@ def notes(made: Comparison) -> tuple[str, ...]:
     if made.few:
         said.append(FEW_SEEDS)
     said += [_incomplete(made)] if _incomplete(made) else []
-    single = [one for one in made.rows if one.verdict is Verdict.SINGLE and len(one.seeds) == 1]
-    if single:
+    single = [one for one in _of_seeds(made) if one.verdict is Verdict.SINGLE]
+    if any(len(one.seeds) == 1 for one in single):
         said.append(ONE_SEED)
     return tuple(said)
 
 
 def _incomplete(made: Comparison) -> str:
     """Which rows have fewer seeds in common with the reference than others."""
-    compared = [one for one in made.rows if one.row != made.reference and one.seeds]
+    compared = [one for one in _of_seeds(made) if one.row != made.reference and one.seeds]
     most = max((len(one.seeds) for one in compared), default=0)
     fewer = [f"{one.row} ({len(one.seeds)})" for one in compared if len(one.seeds) < most]
     if not fewer:
         return ""
     return f"Only pairs count: of {most} seeds, these rows have fewer: {', '.join(fewer)}."
+
+
+def _of_seeds(made: Comparison) -> list[RowComparison]:
+    """The rows whose pairs are of single seeds, as those of ensembles are not."""
+    return [one for one in made.rows if not any(isinstance(seed, tuple) for seed in one.seeds)]

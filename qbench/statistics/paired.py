@@ -35,6 +35,11 @@ class Paired:
     mean: float
     deviation: float
 
+    @property
+    def noun(self) -> str:
+        """What two values of a pair share: a seed, or the seeds of an ensemble's members."""
+        return "group of seeds" if any(isinstance(one, tuple) for one in self.seeds) else "seed"
+
 
 def pairs(row: Mapping[Seed, float], reference: Mapping[Seed, float]) -> Paired:
     """The differences of the seeds that both have, in the order of the row's seeds."""

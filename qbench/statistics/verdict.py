@@ -106,14 +106,20 @@ def of_interval(low: float, high: float, margin: float, higher_is_better: bool) 
 
 
 def sentence(
-    verdict: Verdict, mean: float, low: float, high: float, wording: Wording, more: Seeds | None
+    verdict: Verdict,
+    mean: float,
+    low: float,
+    high: float,
+    wording: Wording,
+    more: Seeds | None,
+    noun: str = "seed",
 ) -> str:
-    """The verdict with its figures, as a part of a sentence."""
+    """The verdict with its figures, as a part of a sentence; `noun` is what `more` counts."""
     interval = wording.interval(low, high)
     if verdict is Verdict.EQUIVALENT:
         return f"equivalent within {wording.shown_margin}: {wording.signed(mean)} {interval}"
     if verdict is Verdict.UNDECIDED:
-        return f"undecided: {wording.signed(mean)} {interval}{_more_seeds(more)}"
+        return f"undecided: {wording.signed(mean)} {interval}{_more_seeds(more, noun)}"
     interval = wording.interval(low, high, turned=mean < 0)
     better = verdict in (Verdict.BETTER, Verdict.BETTER_BELOW_MARGIN)
     said = f"{'better' if better else 'worse'} by {wording.amount(abs(mean))} {interval}"
@@ -122,18 +128,19 @@ def sentence(
     return said
 
 
-def _more_seeds(more: Seeds | None) -> str:
-    return f"; {seeds_in_words(more)} would decide it at the present spread" if more else ""
+def _more_seeds(more: Seeds | None, noun: str) -> str:
+    return f"; {seeds_in_words(more, noun)} would decide it at the present spread" if more else ""
 
 
-def seeds_in_words(more: Seeds) -> str:
+def seeds_in_words(more: Seeds, noun: str = "seed") -> str:
     """`about 8 to 14 seeds`."""
     least, most = more
+    many = "groups of seeds" if noun == "group of seeds" else f"{noun}s"
     if least >= _MOST_SEEDS:
-        return f"more than {_MOST_SEEDS:,} seeds"
+        return f"more than {_MOST_SEEDS:,} {many}"
     if most is None or most >= _MOST_SEEDS:
-        return f"at least {least:,} seeds"
-    return f"about {least:,} seeds" if least == most else f"about {least:,} to {most:,} seeds"
+        return f"at least {least:,} {many}"
+    return f"about {least:,} {many}" if least == most else f"about {least:,} to {most:,} {many}"
 
 
 def seeds_to_decide(

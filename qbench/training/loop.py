@@ -94,31 +94,58 @@ def train_phase(
     network.enter(scheme, beginning(experiment.phases, phase, first), experiment.seed, first)
     step = network.step_in(scheme, phase)
     batches = batches_of(experiment.train, data, experiment.seed)
+    weights = example_weights(experiment.train, data)
     seed = tf.constant(experiment.seed, tf.int64)
     every = experiment.train.checkpoint_every or 0
-    pending: list[Any] = []
-    warm: tuple[int, float] | None = None
-    numbers = range(first, end)
-    with feed(data, batches, numbers, example_weights(experiment.train, data)) as fed:
+    block, numbers = _Block(losses, report), range(first, end)
+    with feed(data, batches, numbers, weights) as fed:
         for number, batch in zip(numbers, fed, strict=True):
-            try:
-                pending.append(step(*batch, seed, tf.constant(number, tf.int64)))
-            except tf.errors.InvalidArgumentError as error:
-                _finite(pending, number - len(pending))
-                if _NO_RANGE.search(str(error)):
-                    raise Diverged(number) from error
-                raise
+            block.take(number, step, *batch, seed)
             save = every and (number + 1) % every == 0 and number + 1 < end
-            if len(pending) == _BLOCK or number == end - 1 or save:
-                losses += _finite(pending, number + 1 - len(pending))
-                report(len(pending), losses[-1])
-                pending = []
-                warm = warm or (number, time.perf_counter())
+            if block.full or number == end - 1 or save:
+                block.fetch(number)
             if save and checkpoint is not None:
                 checkpoint()
-    if warm is None or warm[0] == end - 1:
-        return None
-    return (time.perf_counter() - warm[1]) / (end - 1 - warm[0])
+    return block.seconds(end - 1)
+
+
+class _Block:
+    """The last steps of a phase, whose losses are not fetched yet."""
+
+    def __init__(self, losses: list[float], report: Report) -> None:
+        """`losses` gets the losses that are fetched; `report` see `train_phase`."""
+        self._losses = losses
+        self._report = report
+        self._pending: list[Any] = []
+        self._warm: tuple[int, float] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to fetch."""
+        return len(self._pending) == _BLOCK
+
+    def take(self, number: int, step: Any, *given: Any) -> None:
+        """Take the step of this number with what is given; Diverged if it finds that it cannot."""
+        try:
+            self._pending.append(step(*given, tf.constant(number, tf.int64)))
+        except tf.errors.InvalidArgumentError as error:
+            _finite(self._pending, number - len(self._pending))
+            if _NO_RANGE.search(str(error)):
+                raise Diverged(number) from error
+            raise
+
+    def fetch(self, number: int) -> None:
+        """Fetch the losses up to this step; Diverged if one is not finite."""
+        self._losses += _finite(self._pending, number + 1 - len(self._pending))
+        self._report(len(self._pending), self._losses[-1])
+        self._pending = []
+        self._warm = self._warm or (number, time.perf_counter())
+
+    def seconds(self, last: int) -> float | None:
+        """Mean seconds of a step after the first block, up to the last; None if there is none."""
+        if self._warm is None or self._warm[0] == last:
+            return None
+        return (time.perf_counter() - self._warm[1]) / (last - self._warm[0])
 
 
 def _finite(pending: list[Any], first: int) -> list[float]:

@@ -35,15 +35,21 @@ def tree(folder: Path, classes: int = 3, images: int = 10, first: int = 0) -> Pa
     return folder
 
 
-def png(header: tuple[int, int, int, int], rows: bytes, *more: tuple[bytes, bytes]) -> bytes:
+def png(
+    header: tuple[int, int, int, int],
+    rows: bytes,
+    *more: tuple[bytes, bytes],
+    interlaced: bool = False,
+) -> bytes:
     """A PNG file.
 
     Args:
         header: width, height, bits of a value, type of colour.
         rows: the bytes of the image, each row with its filter byte.
         *more: chunks between header and image, by name.
+        interlaced: whether the rows are those of the seven passes of Adam7.
     """
-    start = struct.pack(">IIBBBBB", *header, 0, 0, 0)
+    start = struct.pack(">IIBBBBB", *header, 0, 0, interlaced)
     chunks = [(b"IHDR", start), *more, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

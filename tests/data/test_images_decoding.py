@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from qbench.data.cache import Undecodable
+from qbench.data.images import decoding
+from qbench.data.images.budget import Budget
 from qbench.data.images.decoding import LARGEST, decoded, quietly, size_of
 
 GREY = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
@@ -26,7 +31,8 @@ def saved(image: Any, kind: str, **how: Any) -> bytes:
 
 
 def pixels(content: bytes, channels: int = 3, background: int = 0) -> NDArray[Any]:
-    return np.asarray(decoded(content, channels, background)).astype(int)
+    with decoded(content, channels, background) as image:
+        return np.asarray(image).astype(int)
 
 
 UPRIGHT = {
@@ -104,6 +110,62 @@ def test_a_transparent_value_of_sixteen_bits() -> None:
     assert np.array_equal(pixels(content, 1, 200), [[200, 0x12]])
 
 
+@pytest.mark.parametrize(
+    ("bits", "beyond"), [(1, 0), (2, 0), (2, 1), (4, 0), (4, 1), (8, 0), (8, 1)]
+)
+def test_a_transparent_grey_is_a_value_of_the_bits_of_the_file(bits: int, beyond: int) -> None:
+    values = np.arange(2 ** min(bits, 4))
+    row = np.packbits((values[:, np.newaxis] >> np.arange(bits)[::-1] & 1).astype(np.uint8))
+    for hidden in values:
+        given = int(hidden) | beyond << bits  # bits above those of the file do not count
+        transparent = (b"tRNS", given.to_bytes(2, "big"))
+        content = png((len(values), 1, bits, 0), b"\0" + row.tobytes(), transparent)
+        expected = values * 255 // (2**bits - 1)
+        expected[hidden] = 99
+        assert pixels(content, 1, 99).tolist() == [expected.tolist()]
+
+
+SIXTEEN = np.array(
+    [[0x1234, 0x5678, 0x9ABC], [0x1234, 0x5678, 0x9ABD], [0x1235, 0x5678, 0x9ABC], [0, 0, 0],
+     [0x0034, 0x0078, 0x00BC]], np.uint16,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("hidden", range(len(SIXTEEN)))
+def test_a_transparent_colour_of_sixteen_bits_is_compared_in_all_of_them(hidden: int) -> None:
+    rows = b"\0" + SIXTEEN.astype(">u2").tobytes()
+    content = png((5, 1, 16, 2), rows, (b"tRNS", SIXTEEN[hidden].astype(">u2").tobytes()))
+    expected = (SIXTEEN >> 8).astype(int)
+    expected[hidden] = 70
+    assert pixels(content, 3, 70).tolist() == [expected.tolist()]
+
+
+def test_a_transparent_colour_of_an_upright_image_of_sixteen_bits() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    rows = b"\0" + SIXTEEN.astype(">u2").tobytes()
+    hidden = (b"tRNS", SIXTEEN[1].astype(">u2").tobytes())
+    found = pixels(png((5, 1, 16, 2), rows, hidden, (b"eXIf", exif.tobytes()[6:])), 3, 70)
+    expected = (SIXTEEN >> 8).astype(int)
+    expected[1] = 70
+    assert np.array_equal(found, expected[:, np.newaxis])
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colours_beside_a_transparent_one_of_an_interlaced_image(bits: int) -> None:
+    values = np.random.default_rng(0).integers(0, 2**bits, (5, 7, 3)).astype(f">u{bits // 8}")
+    values[2:4, 1:6] = values[0, 0]
+    starts = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+              (1, 0, 2, 1)]  # fmt: skip
+    passes = [values[y::down, x::right] for y, x, down, right in starts]
+    rows = b"".join(b"\0" + row.tobytes() for one in passes if one.size for row in one)
+    hidden = (b"tRNS", values[0, 0].astype(">u2").tobytes())
+    found = pixels(png((7, 5, bits, 2), rows, hidden, interlaced=True), 3, 9)
+    expected = (values >> (bits - 8)).astype(int)
+    expected[np.all(values == values[0, 0], axis=-1)] = 9
+    assert np.array_equal(found, expected)
+
+
 def test_a_palette_gives_its_colours() -> None:
     image = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "P")
     image.putpalette([255, 0, 0, 1, 2, 3, 9, 9, 9])
@@ -147,14 +209,14 @@ def test_grey_and_colour() -> None:
 def test_half_a_file_is_damaged(kind: str) -> None:
     content = saved(noise(0, 40, 40), kind)
     with quietly(), pytest.raises(Undecodable, match=r"^damaged: ."):
-        decoded(content[: len(content) // 2], 3, 0)
+        pixels(content[: len(content) // 2])
 
 
 def test_a_flipped_bit_of_a_png_is_damaged() -> None:
     content = bytearray(saved(noise(0, 40, 40), "PNG", compress_level=0))
     content[len(content) // 2] ^= 1
     with pytest.raises(Undecodable, match=r"^damaged: "):
-        decoded(bytes(content), 3, 0)
+        pixels(bytes(content))
 
 
 @pytest.mark.parametrize("side", [13_378, 31_623, 100_000])
@@ -164,7 +226,7 @@ def test_too_many_pixels_are_refused_from_the_header(
     assert side**2 > LARGEST
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("pixels are decoded"))
     with quietly(), pytest.raises(Undecodable, match=r"^too large: .* pixels"):
-        decoded(png((side, side, 8, 0), b"\0"), 3, 0)
+        pixels(png((side, side, 8, 0), b"\0"))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading")])
@@ -176,7 +238,7 @@ def test_a_full_memory_is_no_damage(error: Exception, monkeypatch: pytest.Monkey
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.getexif", fails)
     content = saved(noise(0), "PNG")
     with pytest.raises(MemoryError):
-        decoded(content, 3, 0)
+        pixels(content)
     with pytest.raises(MemoryError):
         size_of(content)
 
@@ -184,4 +246,36 @@ def test_a_full_memory_is_no_damage(error: Exception, monkeypatch: pytest.Monkey
 def test_another_format_is_never_opened() -> None:
     content = saved(noise(0), "TIFF")
     with pytest.raises(Undecodable, match=r"^damaged: cannot identify"):
-        decoded(content, 3, 0)
+        pixels(content)
+
+
+def test_threads_decode_a_bounded_number_of_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_PIXELS", Budget(100))
+    content, small = saved(noise(0, 9, 9), "PNG"), saved(noise(0, 6, 7), "PNG")  # 81 and 42 pixels
+    waiting, entered = threading.Event(), []
+
+    def decode(given: bytes) -> None:
+        with decoded(given, 3, 0):
+            entered.append(given)
+            assert waiting.wait(20)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = [pool.submit(decode, small) for _ in range(2)]
+        while len(entered) < 2:
+            time.sleep(0.001)
+        later = pool.submit(decode, content)
+        time.sleep(0.05)
+        assert entered == [small, small]
+        waiting.set()
+        for one in (*first, later):
+            one.result()
+    assert entered == [small, small, content]
+
+
+def test_a_part_larger_than_a_budget_is_held_alone_and_given_back() -> None:
+    budget = Budget(10)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), budget.taken(50):
+            raise ZeroDivisionError
+    with budget.taken(4), budget.taken(6):
+        pass

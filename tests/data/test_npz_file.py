@@ -15,7 +15,8 @@ import pytest
 from image_files import noise
 
 from qbench.base.errors import QbenchError
-from qbench.data import DataChoice, load, source_of
+from qbench.config.groups import Data
+from qbench.data import DataChoice, load, npz_archive, source_of, split
 
 IMAGES = np.stack([noise(number, 4, 5) for number in range(12)])
 LABELS = np.arange(12) % 3
@@ -68,6 +69,17 @@ def test_a_validation_part(tmp_path: Path) -> None:
     assert named.hash == data.hash
 
 
+def test_a_validation_part_keeps_equal_images_together(tmp_path: Path) -> None:
+    copies = np.concatenate([IMAGES[:3]] * 4)
+    data = read(tmp_path, PARTS | {"x_train": copies, "y_train": np.zeros(12, int)})
+    kept = split(data, Data(name="npz", validation=6))
+    assert kept.validation is not None and len(kept.validation[0]) == 4
+    parts = [
+        {one.tobytes() for one in images} for images in (kept.train_images, kept.validation[0])
+    ]
+    assert [len(part) for part in parts] == [2, 1] and not parts[0] & parts[1]
+
+
 def test_forms_of_images_and_labels(tmp_path: Path) -> None:
     grey = PARTS | {"x_train": IMAGES[:6, ..., 0], "x_test": IMAGES[6:9, ..., 0]}
     assert read(tmp_path, grey).train_images.shape == (6, 4, 5, 1)
@@ -118,7 +130,17 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "half a part": (PARTS | {"x_val": IMAGES}, {}, "has the array x_val and not both of x_val and"),
     "flat": (PARTS | {"x_train": IMAGES.reshape(12, -1)}, {}, "the images x_train have the sh"),
     "objects": (PARTS | {"y_test": np.array([{}, []], object)}, {}, "the array y_test.npy holds"),
-    "dates": (PARTS | {"y_test": np.array(["2020-01-01"], "M8[D]")}, {}, "the labels are int64 of"),
+    "dates": (PARTS | {"y_test": np.array(["2020-01-01"] * 3, "M8[D]")}, {},
+              "labels are datetime64[D] of shape (3,); expected whole numbers from 0, one-hot"),
+    "another number": (PARTS | {"y_test": LABELS}, {}, "the images x_test have the shape (3, 4, 5, "
+                       "3) and the labels y_test the shape (12,); expected the same number of bot"),
+    "another size": (PARTS | {"x_test": IMAGES[6:9, 1:]}, {}, "the images x_test have the shape (3,"
+                     " 3, 5, 3), and those of the training part (6, 4, 5, 3); expected images of"),
+    "everything": (PARTS | {"x_train": IMAGES[:6] / 255, "x_test": IMAGES[:2], "y_test":
+                            np.array(list("abc")), "y_train": np.array(list("abdabd"))}, {},
+                   "the images x_test have the shape (2, 4, 5, 3) and the labels y_test the shape "
+                   "(3,); expected the same number of both; no training image has the label c; "
+                   "the images x_train are float64 of shape (6, 4, 5, 3) with values"),
     "no class": (PARTS | {"y_train": np.array(list("abcabc")), "y_test": np.array(list("abx")),
                           "class_names": np.array(list("abc"))},
                  {}, "the label x is not in class_names; expected a, b, c."),
@@ -200,7 +222,29 @@ def test_an_array_larger_than_memory_is_refused(
 ) -> None:
     np.savez(tmp_path / "data.npz", **PARTS)
     monkeypatch.setattr(os, "sysconf", lambda name: 16)
-    assert "takes 0.0 GB, more than half of the memory of this machine" in refused(tmp_path)
+    assert "more than half of the 0.0 GB of memory that qbench may use" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(("missing", "fits"), [(0, True), (1, False)])
+def test_arrays_that_together_are_larger_than_memory_are_refused(
+    missing: int, fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(array.nbytes for array in PARTS.values())
+    np.savez(tmp_path / "data.npz", **PARTS, other=np.zeros(10**4))  # which is not read
+    monkeypatch.setattr(npz_archive, "usable_memory", lambda: 2 * (size - missing))
+    if fits:
+        load("npz", str(tmp_path))
+    else:
+        assert "its arrays take 0.0 GB, more than half" in refused(tmp_path)
+
+
+def test_everything_that_is_wrong_with_values_is_in_one_message(tmp_path: Path) -> None:
+    wrong = {"x_train": IMAGES[:6] / 255, "y_train": LABELS[:6] + 0.5, "x_test": -1.0 * IMAGES[6:9]}
+    np.savez(tmp_path / "data.npz", **(PARTS | wrong))
+    said = refused(tmp_path)
+    assert said.count("npz (") == 1
+    for part in ("training images are fl", "training labels", "test images are fl"):
+        assert f"the {part}" in said
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])

@@ -6,6 +6,7 @@ import gc
 import json
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ import pytest
 from engine_examples import do, jobs, resolved
 
 from qbench.data import DATASETS, Source, load
+from qbench.engine import sweep
 from qbench.storage import layout, records
 
 NAMES = ("first", "second", "third")
@@ -69,6 +71,22 @@ def test_a_design_over_data_sets_reads_each_of_them_once(monkeypatch: pytest.Mon
     ]
     assert [data["test_images"] for data in work.data] == [5] * 3 + [10] * 3
     assert len(set(work.ids)) == 6
+
+
+def test_names_of_classes_count_in_no_id_and_stand_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _registered(monkeypatch, "first", Reader(0))
+    found = []
+    for names in ((), tuple("abcdefghij"), tuple("ABCDEFGHIJ")):
+        source = replace(DATASETS["first"], class_names=names)
+        monkeypatch.setitem(DATASETS._items, "first", source)
+        load.cache_clear()
+        work = resolved({"data.name": "first"})
+        (row,) = sweep.manifest(work, tmp_path, tmp_path)["rows"]
+        assert "".join(row.get("classes", ())) == "".join(names)
+        found += work.ids
+    assert len(set(found)) == 1
 
 
 def test_jobs_of_one_length_come_data_set_by_data_set(

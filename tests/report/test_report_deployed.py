@@ -165,6 +165,11 @@ def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:
     own = [examples.metrics(1, seed)["accuracy"] for seed in (0, 2)]
     assert list(simulated.get_xdata()) == [pytest.approx(fmean(own))]
     assert list(converted.get_xdata()) == [92]
+    of_seeds = [part.get_offsets().tolist() for part in axes.collections[1:]]
+    assert [sorted(x for x, _ in dots) for dots in of_seeds] == [
+        pytest.approx(sorted(own)),
+        [90, 94],
+    ]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["default"]
 
 

@@ -13,6 +13,7 @@ import pytest
 import report_grids as grids
 
 from qbench.report import extras, texts
+from qbench.report.bits_grid import as_lines as matrix_as_lines
 from qbench.report.bits_grid import bits_grids
 from qbench.report.build import build_report
 from qbench.report.collect import Sweep
@@ -133,6 +134,21 @@ def test_a_matrix_is_of_means_over_seeds(tmp_path: Path) -> None:
         ]
     )
     assert grid.values.loc["4", "6"] == pytest.approx(expected)
+
+
+def test_a_matrix_of_several_seeds_has_intervals(tmp_path: Path) -> None:
+    sweep = grids.sweep(tmp_path, grids.GRID, seeds=3)
+    frame, (grid,) = differences(sweep), bits_grids(sweep)
+    head, *lines = matrix_as_lines(grid)
+    assert head[1:] == ["8", "6", "4"]
+    shown = [text for line in lines for text in line[1:]]
+    assert shown == [
+        f"{difference(ACCURACY, line['difference'])} {line['interval']}"
+        for _, line in frame.iterrows()
+    ]
+    assert all(re.fullmatch(r"\S+ \[-?\d+\.\d\d, -?\d+\.\d\d\]", text) for text in shown)
+    section = extras.EXTRAS["bits_grid"](sweep)
+    assert section and "hold for all 6 of them with 95 % probability" in section[0].explained
 
 
 def test_there_is_a_matrix_for_each_network(tmp_path: Path) -> None:

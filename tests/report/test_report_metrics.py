@@ -109,7 +109,7 @@ def test_the_terminal_shows_what_leads(seeds: Path, tmp_path: Path) -> None:
     assert shown[0] == [
         *("configuration", "mean absolute error px", *compared, "file MB", "status")
     ]
-    assert shown[4] == ["configuration", "deployed px", *compared, "agreement %", "export"]
+    assert shown[4] == ["configuration", "deployed px", *compared, "agreement %"]
     plain = examples.write(tmp_path, tasks.rows(tasks.HEIGHTS)[:2])
     first = build_report(plain).text.splitlines()[0]
     heads = ["configuration", "mean absolute error px", "loss", "size MB", "status"]

@@ -62,7 +62,7 @@ def test_small_differences_are_pale_in_any_unit(tmp_path: Path) -> None:
     """Colours end at 200 steps of the last digit: 2 percentage points, 0.2 px."""
     for metric, least in ((ACCURACY, 2.0), (tasks.FIRST, 0.2)):
         (found,) = bits_grid.bits_grids(collect(grids.write(tmp_path / metric.name, grids.GRID)))
-        flat = bits_grid.BitsGrid("", metric, 1.0, 0 * found.values)
+        flat = bits_grid.BitsGrid("", metric, 1.0, 0 * found.values, found.intervals)
         (drawing,) = heatmap.heatmap([flat], [])
         (image,) = drawing.make().axes[0].get_images()
         assert image.get_clim() == (-least, least)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import report_examples as examples
@@ -12,6 +13,7 @@ import report_examples as examples
 from qbench.report.build import build_report
 from qbench.report.collect import collect
 
+CLASSES = ["cat", "dog"]
 MADE_UP = f"Note on digits: {examples.NOTE}."
 
 
@@ -52,3 +54,34 @@ def test_the_sweeps_own_note_is_said(
         for note in ["new.", "one.", "two.", f"{examples.NOTE}."]:
             assert (f"Note: {note}" in plain) == (f"Note on digits: {note}" in said)
     assert {path: path.read_bytes() for path in records} == records
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "Classes (2): cat, dog."),
+        ({"note": "", "classes": ["Katze", "Hund"]}, "Classes (2): Katze, Hund."),
+        ({"note": ""}, None),
+    ],
+    ids=["older manifest", "other names", "no names"],
+)
+def test_the_sweeps_own_classes_are_said(
+    row: dict[str, Any], said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = examples.record
+
+    def record(*given: Any) -> dict[str, Any]:
+        found = known(*given)
+        found["data"]["classes"] = CLASSES  # those of the folder that it was trained on
+        return found
+
+    monkeypatch.setattr(examples, "record", record)
+    folder = examples.write(tmp_path, examples.rows()[:1])
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["rows"][0] |= row
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    build_report(folder)
+    for name in ("table.md", "report.html"):
+        text = html.unescape((folder / name).read_text()).replace("\\", "")
+        assert text.count("Classes (") == (said is not None)
+        assert said is None or said in text

@@ -118,3 +118,17 @@ def test_the_warning_of_dunnett_is_not_that_of_the_default() -> None:
     assert DUNNETT_WARNING not in compare(rows, "a", margin=0.5).notes
     with pytest.raises(QbenchError, match=r"stats\.method=dunnett .* 7 seeds .* 8 or more"):
         compare(rows, "a", margin=0.5, method="dunnett")
+
+
+def test_groups_of_seeds_are_called_so() -> None:
+    """An ensemble of two seeds is compared with the mean of the reference over these seeds."""
+    pairs = {(0, 1): 1.5, (2, 3): 2.5}
+    rows = {
+        "a": {0: 1.0, 1: 2.0, 2: 3.0, 3: 2.0, **pairs},
+        "two": {(0, 1): 2.0, (2, 3): 2.6},
+        "one": {(0, 1): 2.0},
+    }
+    found = compare(rows, "a", margin=0.5)
+    assert "groups of seeds would decide it" in found.row("two").sentence
+    assert found.row("one").sentence == "+0.50 with one group of seeds, which gives no interval"
+    assert not any("Only pairs count" in note or "One seed" in note for note in found.notes)

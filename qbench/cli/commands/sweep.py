@@ -30,6 +30,8 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep model=FILE.keras                    a saved network; training begins with its weights
   qbench sweep --config-dir DIR study=NAME         a study in your own DIR/study/NAME.yaml
 
+With several seeds the table compares every row with the default, or with stats.reference=ROW
+(docs/statistics.md). Five seeds are a good number.
 Steps that several runs share are trained once. With share=false every run is trained alone; the
 results are the same. Finished runs are found and not run again, and an interrupted sweep continues.
 budget=TIME (2h, 90m, 3600s, 1h30m) counts for one command: the same command goes on with further

@@ -10,20 +10,22 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.data.cache_folder import cache_folder, hash_file, identifier, read_sealed, write_sealed
+from qbench.data.images.budget import Budget
 
 LARGEST = 1 << 30
 """The bytes of the largest file that is read."""
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")
 
+_HELD = Budget(1 << 28)  # bytes of files that all threads hold together
 _KEPT_FROM = 1 << 24  # bytes of all files together from which hashes are kept
 _SETTLED = 2 * 10**9  # nanoseconds after which another change has another time
 _STARTS = {
@@ -75,6 +77,13 @@ def contents(folder: Path, files: Sequence[Path]) -> list[Content]:
         found = list(pool.map(lambda file: _content(file, kept), files, chunksize=64))
     kept.write(started)
     return found
+
+
+@contextmanager
+def held(file: Path) -> Iterator[bytes]:
+    """A context with the bytes of a file; it waits for room for them. Raises OSError."""
+    with _HELD.taken(os.stat(file).st_size):
+        yield file.read_bytes()
 
 
 def threads() -> int:

@@ -54,6 +54,7 @@ class Listed:
         files, labels: each file and the index of its class.
         parts: the part of each file; None if the files are still to be divided.
         problems: files and links that cannot be used.
+        empty: the names of classes whose folder has no file.
     """
 
     folder: Path
@@ -62,11 +63,19 @@ class Listed:
     labels: list[int]
     parts: list[int] | None
     problems: Problems = field(default_factory=Problems)
+    empty: list[str] = field(default_factory=list)
 
     def shown(self, number: int) -> str:
         """The name of a file in messages and records: its path in the folder of the data set."""
         path = self.files[number]
         return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
+
+    def without_images(self) -> str:
+        """Which folders of classes are empty, as a part of a sentence; empty if none is."""
+        if not self.empty:
+            return ""
+        number, every = len(self.empty), len(self.names)
+        return f"{number:,} of {every:,} class folders without an image ({some(self.empty)})"
 
 
 def listed(folder: Path, divides: bool) -> Listed:
@@ -112,7 +121,7 @@ def _tree(folder: Path, where: str, folders: list[Path], divides: bool) -> Liste
         )
     result = Listed(folder, _names(folders), [], [], None)
     _add_classes(result, folders)
-    _check_full(where, result, folders)
+    _note_empty(where, result, folders)
     return result
 
 
@@ -143,7 +152,7 @@ def _of_parts(folder: Path, where: str, parts: dict[int, Path]) -> Listed:
     for part in classes:
         _add_classes(result, classes[part], part, [path.name for path in trained])
         if part == TRAIN:
-            _check_full(where, result, trained)
+            _note_empty(where, result, trained)
     return result
 
 
@@ -201,15 +210,12 @@ def _add_classes(
                 result.parts.append(part)
 
 
-def _check_full(where: str, result: Listed, folders: list[Path]) -> None:
-    """Refuse folders of classes that have no file."""
+def _note_empty(where: str, result: Listed, folders: list[Path]) -> None:
+    """Note which folders of classes have no file; QbenchError if none has one."""
     full = set(result.labels)
-    empty = [path.name for index, path in enumerate(folders) if index not in full]
-    if empty:
-        raise QbenchError(
-            f"{where}: {len(empty):,} of {len(folders):,} class folders without an image"
-            f" ({some(empty)}); remove them, or add images."
-        )
+    result.empty.extend(path.name for index, path in enumerate(folders) if index not in full)
+    if not full and not result.problems:
+        raise QbenchError(f"{where}: {result.without_images()}; add images.")
 
 
 def _inside(folder: Path, where: str) -> tuple[list[Path], list[Path]]:

@@ -74,22 +74,26 @@ class Problems:
     def __bool__(self) -> bool:
         return any(self._found.values())
 
-    def refuse_or_skip(self, where: str, files: int, damaged: str) -> None:
+    def refuse_or_skip(self, where: str, files: int, damaged: str, empty: str = "") -> None:
         """Refuse the files, unless the user wants to leave them out.
 
         Args:
             where: the name of the data set and its folder.
             files: the number of all files.
             damaged: the setting `data.damaged`.
+            empty: which folders of classes are empty; these cannot be left out.
 
         Raises:
-            QbenchError: there are such files and they shall not be left out.
+            QbenchError: there are such files and they shall not be left out, or such folders.
         """
         if self and damaged != SKIP:
             raise QbenchError(
                 f"{where}: {len(self):,} of {files:,} files cannot be used: {self.listed()};"
-                " mend or remove them, or leave them out with data.damaged=skip."
+                + (f" {empty};" if empty else "")
+                + " mend or remove them, or leave out files with data.damaged=skip."
             )
+        if empty:
+            raise QbenchError(f"{where}: {empty}; remove them, or add images.")
 
     def note(self) -> str:
         """What was left out, for every table; empty if nothing."""
