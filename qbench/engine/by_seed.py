@@ -223,7 +223,9 @@ def _say_begun(budget: Budget, work: Work, seed: int) -> None:
     expected = budget.expected(work)
     about = f", about {duration(expected)}" if expected else ""
     left = f", {duration(budget.left)} left" if budget.is_limited else ""
-    say(f"seed {seed}: {work.runs} runs to do{about}{left}")
+    runs = "1 run" if work.runs == 1 else f"{work.runs} runs"
+    files = f" and {work.files} files to make" if work.files else ""
+    say(f"seed {seed}: {runs} to train{files}{about}{left}")
 
 
 def _say_full(budget: Budget, work: Work, seed: int) -> None:

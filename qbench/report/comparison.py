@@ -64,8 +64,13 @@ def undecided(folder: Path) -> list[str]:
         one.row
         for one in rows
         if one.verdict is Verdict.UNDECIDED
-        or (one.verdict is Verdict.SINGLE and len(one.seeds) == 1)
+        or (one.verdict is Verdict.SINGLE and len(one.seeds) == 1 and not _is_group(one.seeds[0]))
     ]
+
+
+def _is_group(seed: Seed) -> bool:
+    """Whether a value is of a derived run, such as an ensemble, and so of several seeds."""
+    return isinstance(seed, tuple)
 
 
 def run_values(sweep: Sweep, row: Mapping[str, Any], deployed: bool) -> dict[Seed, float]:
@@ -142,7 +147,7 @@ def _compared(sweep: Sweep, deployed: bool, notes: list[str]) -> Comparison | No
 
 def _add_means(reference: dict[Seed, float], found: Mapping[str, Mapping[Seed, float]]) -> None:
     """A derived run is compared with the mean of the reference over the seeds of its members."""
-    groups = {seed for own in found.values() for seed in own if isinstance(seed, tuple)}
+    groups = {seed for own in found.values() for seed in own if _is_group(seed)}
     for group in groups:
         if all(seed in reference for seed in group):
             reference.setdefault(group, fmean(reference[seed] for seed in group))
