@@ -48,6 +48,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/effects_coverage.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/parallel.py

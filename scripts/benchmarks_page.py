@@ -263,6 +263,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "parallel_cifar10_resnet8": parallel,
     "planning": planning,
     "coverage": coverage,
+    "effects_coverage": coverage,
     "overhead": overhead,
     "commands": commands,
     "folder": folder,

@@ -34,7 +34,7 @@ def manifest(
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
-        "design": {"name": settings.design.name, "levels": resolved.plan.levels},
+        "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
         **({"by_seed": dict(by_seed)} if by_seed else {}),

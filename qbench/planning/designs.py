@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from qbench.base.checks import show
@@ -21,7 +22,10 @@ DEFAULT = "default"
 EACH = "each"  # one float row for each network
 FLOAT: Changes = {"quant.enabled": False}
 
-DESIGNS: Registry[Callable[[Levels], list[Changes]]] = Registry("design.name", outside=False)
+RESOLUTIONS = (3, 4, 5)
+
+DESIGNS: Registry[Callable[..., list[Changes]]] = Registry("design.name", outside=False)
+"""Functions of levels; a function with the argument `resolution` makes a fraction of a design."""
 
 
 @DESIGNS.register("ofat")
@@ -44,6 +48,43 @@ def factorial(levels: Levels) -> list[Changes]:
     return [
         {k: v for k, v in zip(levels, combination, strict=True) if v != levels[k][0]}
         for combination in combinations
+    ]
+
+
+@DESIGNS.register("fractional")
+def fractional(levels: Levels, resolution: int) -> list[Changes]:
+    """A regular fraction of the cross product of two-level factors, with the default among it.
+
+    The smallest fraction that pydoe finds. Of all fractions with the same generators up to signs it
+    is the one that holds the default combination. The last factor varies fastest.
+
+    Args:
+        levels: the levels of each factor.
+        resolution: 3: no main effect has the same sum as another one; 4: nor as an interaction of
+            two factors; 5: nor have two such interactions.
+
+    Raises:
+        QbenchError: a factor has more than two levels, or there are too few factors.
+    """
+    factors = {key: values for key, values in levels.items() if len(values) > 1}
+    for key, values in factors.items():
+        if len(values) > 2:
+            raise QbenchError(
+                f"design=fractional: {key} has {len(values)} levels; expected two for each factor,"
+                " or design=factorial."
+            )
+    if len(factors) < resolution:
+        raise QbenchError(
+            f"design.resolution={resolution} is not allowed with {len(factors)} factors that vary:"
+            f" expected {resolution} or more, a lower resolution, or design=factorial."
+        )
+    from pydoe import fracfact_by_res
+
+    signs = fracfact_by_res(len(factors), resolution)
+    chosen = sorted(tuple(row) for row in (signs * -signs[0] > 0).tolist())
+    return [
+        {key: factors[key][1] for key, other in zip(factors, row, strict=True) if other}
+        for row in chosen
     ]
 
 
@@ -116,7 +157,9 @@ class Row:
     reason: str | None = None
 
 
-def changes_of(design: str, levels: Levels, baseline: bool | str) -> list[Changes]:
+def changes_of(
+    design: str, levels: Levels, baseline: bool | str, resolution: int | None = None
+) -> list[Changes]:
     """The changes of each configuration of a design, in the order of its table.
 
     Args:
@@ -124,8 +167,24 @@ def changes_of(design: str, levels: Levels, baseline: bool | str) -> list[Change
         levels: the levels of each factor, the default first.
         baseline: whether a float row comes first; EACH for one float row before the rows of each
             network.
+        resolution: the resolution of a fraction; None for other designs.
+
+    Raises:
+        QbenchError: there is a resolution and the design makes no fraction, or there is none and
+            it does; or the design does not take these levels.
     """
-    changes = DESIGNS[design](levels)
+    makes_fraction = "resolution" in signature(DESIGNS[design]).parameters
+    if makes_fraction and resolution is None:
+        allowed = ", ".join(map(str, RESOLUTIONS))
+        raise QbenchError(
+            f"design.resolution=null is not allowed with design.name={design}: expected {allowed}."
+        )
+    if resolution is not None and not makes_fraction:
+        raise QbenchError(
+            f"design.resolution={resolution}: design.name={design} makes no fraction; leave it out."
+        )
+    options = {"resolution": resolution} if makes_fraction else {}
+    changes = DESIGNS[design](levels, **options)
     if baseline == EACH:
         return _with_floats(changes)
     return [FLOAT, *changes] if baseline else changes

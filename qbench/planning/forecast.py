@@ -6,22 +6,20 @@ import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-from qbench.planning.budget import (
-    Budget,
-    Work,
-    duration,
-    elapsed,
-    measured,
-    pace,
-    seeds_that_fit,
-)
+from qbench.planning.budget import duration
+from qbench.planning.crossed import crossed
+from qbench.planning.expected_seeds import expected_seeds, in_words
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
+from qbench.statistics.aliases import table
 from qbench.storage import layout, records
 
+ALIASES = (
+    "aliases (the runs show only the sum of the effects in a line; interactions of three or more"
+    " factors are left out):"
+)
 _MANY = 60  # the text shows at most this many lines of a list
 
 
@@ -41,14 +39,11 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
 
     Returns:
         `runs`, `derived` (runs that are computed from other runs, without steps) and
-        `not_applicable` (rows), `segments` of the tree (steps and users),
-        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
-        each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
-        batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
-        are unknown. `by_seed` is None, or for a sweep that is done seed by seed: the `most` seeds,
-        the `budget` in seconds, `seed_seconds` and the number of `seeds` that the budget is
-        expected to give, each None if there is none or it is unknown, the number of `looks`, and
-        `files_counted`, whether the seconds are also those of files.
+        `not_applicable` (rows), `aliases` (the lines of a fraction's alias table), `segments` of
+        the tree (steps and users), `steps_unshared`, `steps_shared`, `ratio` (shared / unshared),
+        `batches` (number of jobs in each), `steps_elapsed` (steps from start to end on the workers,
+        with a barrier between batches), `critical_path` (steps), and `seconds` and `disk_bytes`,
+        which are None if they are unknown, and `by_seed`, see `expected_seeds`.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -78,6 +73,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
+        "aliases": _aliases(plan),
         "segments": [_segment(segment) for segment in tree.segments],
         "steps_unshared": unshared,
         "steps_shared": tree.steps_shared,
@@ -86,44 +82,19 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "batches": [len(batch) for batch in jobs],
         "steps_elapsed": elapsed,
         "critical_path": tree.critical_path,
-        "by_seed": _by_seed(plan, workers, step_seconds),
+        "by_seed": expected_seeds(plan, workers, step_seconds),
         "step_seconds": seconds,
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
     }
 
 
-def _by_seed(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, Any] | None:
-    """How many seeds a sweep is expected to do; None if it does all seeds together."""
-    settings = plan.settings
-    stopping, most = settings.stopping, len(settings.seeds)
-    if not stopping.by_seed:
-        return None
-    folder = settings.root if settings.out else settings.root / plan.name
-    done = [] if step_seconds is not None else measured(folder, workers)
-    time = Budget(None, monotonic, workers, pace(settings.root, step_seconds), done)
-    first = plan.with_seeds(settings.seeds[:1])
-    work = Work(elapsed(plan, first.runs, workers), len(first.runs), _files(first))
-    seconds = time.expected(work)
-    budget = stopping.seconds
-    fit = None if None in (budget, seconds) else seeds_that_fit(budget or 0, seconds or 0, most)
-    return {
-        "most": most,
-        "budget": budget,
-        "seed_seconds": None if seconds is None else round(seconds, 1),
-        "seeds": fit,
-        "looks": stopping.looks(most) if stopping.stop_when else 0,
-        "files_counted": bool(done) or not work.files,
-    }
-
-
-def _files(plan: Plan) -> int:
-    """The number of files that a plan makes."""
-    deploy = plan.settings.deploy
-    if not deploy.enabled:
-        return 0
-    floats = sum(not run.experiment.quant.enabled for run in plan.runs)
-    return len(plan.runs) + (floats if deploy.calibration else 0)
+def _aliases(plan: Plan) -> list[str]:
+    """The lines of the alias table; none if the design is no fraction."""
+    if plan.settings.design.resolution is None:
+        return []
+    found = crossed(plan.levels, [row.changes for row in plan.rows])
+    return table(found.combinations, found.names)
 
 
 def _apart(plan: Plan) -> list[str] | None:
@@ -181,6 +152,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         for row in facts["not_applicable"]
     ]
     yield from _cut(lines)
+    if facts["aliases"]:
+        yield ""
+        yield ALIASES
+        yield from (f"  {line}" for line in facts["aliases"])
     yield ""
     yield "segments (steps, in how many runs):"
     yield from _cut(_tree_lines(facts))
@@ -197,26 +172,11 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         f" {facts['critical_path']:,})"
     )
     if facts["by_seed"]:
-        yield _by_seed_line(facts["by_seed"])
+        yield in_words(facts["by_seed"])
     if facts["seconds"] is not None:
         yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
-
-
-def _by_seed_line(facts: dict[str, Any]) -> str:
-    """How many seeds are expected, in a sentence."""
-    line = f"seed by seed, at most {facts['most']} seeds"
-    if facts["looks"]:
-        line += f", with {facts['looks']} looks whether a row is undecided"
-    if facts["budget"] is None:
-        return line
-    line += f"; the budget of {duration(facts['budget'])}"
-    if facts["seeds"] is None:
-        return f"{line} gives as many as the first one will tell (--step-seconds S estimates it)"
-    besides = "" if facts["files_counted"] else ", conversion not counted"
-    each = duration(facts["seed_seconds"])
-    return f"{line} gives about {facts['seeds']}, at about {each} each{besides}"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:

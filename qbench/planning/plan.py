@@ -116,6 +116,13 @@ class Plan:
         return replace(self, settings=replace(self.settings, seeds=kept))
 
     @property
+    def design(self) -> dict[str, Any]:
+        """The design as manifests store it; only a fraction has a resolution."""
+        design = self.settings.design
+        found = {"name": design.name, "levels": self.levels}
+        return found if design.resolution is None else found | {"resolution": design.resolution}
+
+    @property
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
         content = [[_content(row.experiment), row.reason] for row in self.rows]
@@ -206,7 +213,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         raise QbenchError(
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
-    table = designs.changes_of(design.name, levels, design.baseline)
+    table = designs.changes_of(design.name, levels, design.baseline, design.resolution)
     return Outline(settings, tuple(fixed), levels, tuple(table))
 
 

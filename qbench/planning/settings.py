@@ -15,7 +15,7 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
-from qbench.planning.designs import DESIGNS, EACH, Levels
+from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
 from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
@@ -88,8 +88,15 @@ class Design(Group, prefix="design"):
     name: str = setting(
         check=allowed.one_of(DESIGNS),
         effect=NEVER,
-        help="`ofat`: one factor at a time. `factorial`: all combinations. Choose it with"
-        " `design=NAME`",
+        help="`ofat`: one factor at a time. `factorial`: all combinations. `fractional`: a"
+        " [fraction](studies.md#fractions) of them. Choose it with `design=NAME`",
+    )
+    resolution: int | None = setting(
+        None,
+        check=allowed.whole(RESOLUTIONS[0], RESOLUTIONS[-1]).or_null,
+        effect=NEVER,
+        help="resolution of the fraction, only with `design=fractional`. 3: main effects are mixed"
+        " with interactions of two factors; 4: only such interactions with each other; 5: neither",
     )
     baseline: bool | str = setting(
         check=Allowed(_baseline, lambda: "true, false, each"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.plain import one_line
-from qbench.report import balance, deployed, extras, figures, heatmap, latency, tables
+from qbench.report import balance, deployed, extras, figures, heatmap, interactions, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
@@ -98,7 +98,8 @@ def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    return [*figures.NAMES, latency.name(sweep.metric), deployed.NAME, heatmap.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME]
+    return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:

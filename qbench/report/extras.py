@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from qbench.base.plain import one_line
-from qbench.report import bits_grid, differences, texts
+from qbench.report import bits_grid, differences, effects, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
+from qbench.report.interactions import interaction_plot
 from qbench.report.page import Section
 from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
@@ -56,7 +57,21 @@ def _bits_grid(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     return Section(bits_grid.title(metric), explained, tables, drawings), bits_grid.csv_frame(grids)
 
 
-EXTRAS: dict[str, Extra] = {"differences": _differences, "bits_grid": _bits_grid}
+def _effects(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For designs that cross factors; with a figure."""
+    found = effects.analyse(sweep)
+    if found is None:
+        return None
+    drawings = interaction_plot(found, sweep.remarks)
+    said = effects.title(sweep.metric), effects.explained(found)
+    return Section(*said, effects.tables(found), drawings), effects.frame(found)
+
+
+EXTRAS: dict[str, Extra] = {
+    "differences": _differences,
+    "bits_grid": _bits_grid,
+    "effects": _effects,
+}
 """The additional tables by the name of their files, in the order of the page."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,10 @@ class Classification(Task):
         predicted, ranks = outputs.argmax(axis=1), label_ranks(outputs, targets)
         arrays = {"label": targets, "predicted": predicted, "rank": ranks}
         return {key: array.astype(small) for key, array in arrays.items()}
+
+    def per_image(self, predictions: Mapping[str, Values]) -> tuple[Metric, Values] | None:
+        """Accuracy: whether the predicted class of each image is its label."""
+        return self.metrics[0], predictions["label"] == predictions["predicted"]
 
     def score(self, outputs: Values, targets: Values) -> dict[str, float]:
         """The metrics; see `figures` and `cross_entropy`."""

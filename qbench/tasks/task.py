@@ -150,6 +150,20 @@ class Task(ABC):
     def predictions(self, outputs: Values, targets: Values) -> dict[str, Values]:
         """The arrays that a run stores for the test set, by name; they should be small."""
 
+    def per_image(self, predictions: Mapping[str, Values]) -> tuple[Metric, Values] | None:
+        """What the stored predictions say about each test image alone; see `qbench compare`.
+
+        Args:
+            predictions: what `predictions` returned, read back from the run's folder.
+
+        Returns:
+            One of the task's metrics and the value of each image, (N,): bool where an image is
+            right or wrong, and the metric is the share of right images in percent; otherwise a
+            number whose mean over the images is the metric. None, the default, if there is no such
+            metric.
+        """
+        return None
+
     def kept_outputs(self, outputs: Values) -> Values | None:
         """The outputs that a run stores for the test set and the validation images, in their file.
 

@@ -225,6 +225,27 @@ def _check_predictions(task: Task, outputs: Values, targets: Values) -> None:
         )
     size, most = sum(array.nbytes for array in found.values()), outputs.nbytes + targets.nbytes
     see(size <= most, f"predictions have {size} bytes, outputs and targets together {most}.")
+    _check_per_image(task, found, task.score(outputs, targets))
+
+
+def _check_per_image(task: Task, predictions: Any, scores: dict[str, float]) -> None:
+    """Check that what is said of single images gives the metric of all of them."""
+    found = task.per_image(predictions)
+    if found is None:
+        return
+    metric, values = found
+    see(metric in task.metrics, f"per_image gives {metric!r}, which is not one of the metrics.")
+    count = len(next(iter(predictions.values())))
+    see(
+        values.shape == (count,) and values.dtype.kind in "bf",
+        f"per_image gives {values.dtype} of shape {values.shape}; expected bool or float of shape"
+        f" ({count},).",
+    )
+    mean = float(values.mean()) * (100.0 if values.dtype == bool else 1.0)
+    see(
+        bool(np.isclose(mean, scores[metric.name], rtol=1e-4)),
+        f"per_image gives {metric.name} as {mean}, score as {scores[metric.name]}.",
+    )
 
 
 def _check_agreement(task: Task, outputs: Values) -> None:

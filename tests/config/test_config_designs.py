@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
+from qbench.planning.crossed import crossed
 from qbench.planning.designs import (
     DESIGNS,
     EACH,
@@ -24,6 +25,7 @@ from qbench.planning.designs import (
     rows,
 )
 from qbench.planning.factors import FACTORS, cells
+from qbench.statistics.aliases import aliases
 
 A, B, C = (1, 2, 3), ("x", "y"), (True, False)
 
@@ -276,7 +278,7 @@ def test_a_float_row_for_each_network_stands_on_top_of_its_rows() -> None:
     assert all(row.reason is None for row in table)
 
 
-@given(levels=LEVELS, design=st.sampled_from(DESIGNS.names()))
+@given(levels=LEVELS, design=st.sampled_from(["ofat", "factorial"]))
 def test_float_rows_leave_all_other_rows_as_they_are(levels: dict[str, Any], design: str) -> None:
     """Factors of a network alone: as many float rows as rows, each before its own."""
     table = changes_of(design, levels, EACH)
@@ -288,3 +290,44 @@ def test_a_float_row_that_a_factor_brings_is_not_there_twice() -> None:
     base = examples.experiment()
     table = rows(changes_of("factorial", {"quant.enabled": (True, False)}, EACH), base.with_values)
     assert [row.label for row in table] == ["baseline", "default"]
+
+
+FRACTIONS = [(3, 3, 4), (4, 3, 8), (4, 4, 8), (5, 5, 16), (6, 3, 8), (6, 4, 16), (7, 3, 8)]
+
+
+@pytest.mark.parametrize(("factors", "resolution", "count"), FRACTIONS)
+def test_a_fraction_has_the_default_and_its_resolution(
+    factors: int, resolution: int, count: int
+) -> None:
+    levels = {key: ("x", "y") for key in "abcdefgh"[:factors]} | {"constant": ("z",)}
+    table = changes_of("fractional", levels, False, resolution)
+    assert table[0] == {} and len(table) == count
+    assert table == [changes for changes in factorial(levels) if changes in table]
+    for group in aliases(crossed(levels, table).combinations, factors):
+        sizes = sorted(len(term) for _, term in group)[:2]
+        assert len(sizes) == 1 or sum(sizes) >= resolution
+
+
+@pytest.mark.parametrize(
+    ("design", "levels", "resolution", "said"),
+    [
+        ("fractional", {"a": (1, 2, 3), "b": (1, 2), "c": (1, 2)}, 3, "a has 3 levels"),
+        ("fractional", {"a": (1, 2), "b": (1, 2), "c": (1,)}, 3, "with 2 factors that vary"),
+        ("fractional", {"a": (1, 2)}, None, "design.resolution=null is not allowed"),
+        ("factorial", {"a": (1, 2)}, 3, "design.name=factorial makes no fraction"),
+    ],
+)
+def test_what_has_no_fraction_is_refused(
+    design: str, levels: Any, resolution: int | None, said: str
+) -> None:
+    with pytest.raises(QbenchError, match=said):
+        changes_of(design, levels, True, resolution)
+
+
+def test_rows_as_combinations() -> None:
+    levels = {"quant.bits": (8, 4), "train.steps": (5,), "quant.placement": (["conv"], ["add"])}
+    changes = [{"quant.enabled": False}, {}, {"quant.placement": ("add",)}, {"quant.bits": 4}]
+    found = crossed(levels, changes)
+    assert found.levels == {"quant.bits": ("8", "4"), "quant.placement": ("[conv]", "[add]")}
+    assert found.cells == (None, (0, 0), (0, 1), (1, 0)) and not found.has_crossings
+    assert crossed(levels, [*changes, {"quant.bits": 4, "quant.placement": ["add"]}]).has_crossings

@@ -109,6 +109,7 @@ def test_a_forecast_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "design": "ofat",
         "derived": [],
         "not_applicable": [],
+        "aliases": [],
         "steps_unshared": 6000,
         "steps_shared": 4400,
         "ratio": 0.7333,
@@ -168,3 +169,22 @@ def test_long_tables_are_cut_at_sixty_lines(
     table = lines[1 : lines.index("")]
     assert len(table) == min(60, count + 2) + bool(said)
     assert said in table[-1]
+
+
+def test_a_fraction_says_what_it_mixes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    levels = {"quant.bits": (8, 4), "quant.signed": (True, False), "quant.delay": (0.8, 0.4)}
+    settings = {"design.name": "fractional", "design.resolution": 3, "design.baseline": False}
+    base = examples.settings({"out": str(tmp_path), **settings})
+    plan = make_plan(outline(base, levels, []))
+    assert [len(row.changes) for row in plan.rows] == [0, 2, 2, 2]
+    assert plan.design == {"name": "fractional", "levels": levels, "resolution": 3}
+    table = [
+        "quant.signed = -quant.bits x quant.delay",
+        "quant.bits = -quant.signed x quant.delay",
+        "quant.delay = -quant.bits x quant.signed",
+    ]
+    assert sorted(forecast(plan, 1, None)["aliases"]) == sorted(table)
+    print_forecast(plan, 1, None, False)
+    said = capsys.readouterr().out
+    assert "interactions of three or more factors are left out" in said
+    assert all(f"\n  {line}\n" in said for line in table)

@@ -205,7 +205,7 @@ def test_a_grid_comes_as_csv_markdown_figure_and_section(tmp_path: Path) -> None
     assert png.startswith(b"\x89PNG")
     assert difference(ACCURACY, expected) in svg.decode()
     assert "bits of weights" in svg.decode()
-    assert _page(folder).count("<figure") == 1
+    assert _page(folder).count("<figure") == 2  # and its interaction plot
     assert not (folder / "differences.csv").exists()
 
 

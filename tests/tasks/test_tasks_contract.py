@@ -54,6 +54,33 @@ def test_a_task_may_keep_no_outputs_or_smaller_ones(monkeypatch: pytest.MonkeyPa
     check_task(changed(kept_outputs=lambda self, o: o.astype("f2")), IMAGES, POSITIONS)
 
 
+METRIC = Regression.metrics[0]
+
+
+def _apart(arrays: Any) -> Any:
+    return np.abs(arrays["position"] - arrays["target"])
+
+
+@pytest.mark.parametrize(
+    ("per_image", "said"),
+    [
+        (lambda self, arrays: (METRIC, _apart(arrays)), None),
+        (lambda self, arrays: (METRIC, _apart(arrays) * 2), "gives mean_absolute_error as"),
+        (lambda self, arrays: (METRIC, _apart(arrays)[1:]), "expected bool or float of shape"),
+        (lambda self, arrays: (replace(METRIC, unit="m"), _apart(arrays)), "not one of the"),
+    ],
+)
+def test_values_of_single_images_make_the_metric(
+    per_image: Any, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbench.testing.task.check_import", lambda *_: None)
+    if said is None:
+        check_task(changed(per_image=per_image), IMAGES, POSITIONS)
+        return
+    with pytest.raises(AssertionError, match=said):
+        check_task(changed(per_image=per_image), IMAGES, POSITIONS)
+
+
 def changed(**parts: Any) -> Any:
     """The regression with parts of another kind, in this module."""
     return type("Changed", (Regression,), {"__module__": __name__, **parts})(1)
