@@ -133,11 +133,10 @@ def collect(folder: Path, stats: Mapping[str, Any] | None = None) -> Sweep:
     """
     manifest = storable(manifests.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
-    names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
-    read = {name: _record(root, name) for name in names}
-    manifest, left_out = balanced(manifest, [name for name in read if read[name]])
-    shown = manifests.runs_in(manifest)
-    found = {name: record for name, record in read.items() if record and name in shown}
+    runs = manifests.runs_in(manifest)
+    read = {run: record for run in runs if (record := _record(root, run)) is not None}
+    manifest, left_out = balanced(manifest, read)
+    found = {run: read[run] for run in manifests.runs_in(manifest) if run in read}
     exports, references = (_exports(root, found, kind) for kind in (None, REPRESENTATIVE))
     chosen = _stats(manifest, stats or {})
     task = _task(folder, found)

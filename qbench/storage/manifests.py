@@ -39,7 +39,7 @@ def write_manifest(
             The new table would lose them.
     """
     if (folder / MANIFEST).is_file():
-        lost = runs_in(read_manifest(folder)) - runs_in(manifest) - set(planned)
+        lost = runs_in(read_manifest(folder)).keys() - runs_in(manifest) - set(planned)
         if lost:
             raise QbenchError(
                 f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
@@ -48,9 +48,9 @@ def write_manifest(
     records.write_atomically(folder / MANIFEST, records.as_json(manifest))
 
 
-def runs_in(manifest: Mapping[str, Any]) -> set[str]:
-    """The ids of all runs of a sweep."""
-    return {run["id"] for row in manifest["rows"] for run in row["runs"]}
+def runs_in(manifest: Mapping[str, Any]) -> dict[str, None]:
+    """The ids of all runs of a sweep, in the order of its table."""
+    return {run["id"]: None for row in manifest["rows"] for run in row["runs"]}
 
 
 def trained_in(manifest: Mapping[str, Any]) -> set[str]:
