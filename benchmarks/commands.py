@@ -1,10 +1,11 @@
-"""Seconds of whole commands, and where the time of the default sweep goes.
+"""Seconds of whole commands, and where the time of a sweep goes.
 
     python benchmarks/commands.py
 
-`qbench --help`, `qbench plan`, `qbench report` on 1,008 records (the 16 rows of a digits sweep
-under 63 seeds), and `qbench sweep` on digits from an empty folder to its report; its breakdown
-is of the same sweep with one worker, where the parts add up.
+`qbench --help`, `qbench plan`, and `qbench report` on 1,008 records (the 16 rows of a digits sweep
+under 63 seeds). `qbench sweep study=digits` and `qbench sweep`, one after the other, each from an
+empty folder to its report, and `qbench sweep` without its files. The breakdown is of the digits
+with one worker, where the parts add up.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ def seconds(*arguments: str) -> float:
 def repeated(*arguments: str) -> dict[str, float]:
     """The spread over the rounds."""
     return spread([seconds("-m", "qbench", *arguments) for _ in range(ROUNDS)])
+
+
+def sweep_seconds(folder: Path, *overrides: str) -> float:
+    """Wall-clock of one sweep into an empty folder."""
+    return seconds("-m", "qbench", "sweep", *overrides, f"out={folder}")
 
 
 def many_records(sweep: Path, folder: Path) -> int:
@@ -105,19 +111,26 @@ def main() -> None:
     """Print the figures and keep them."""
     result: dict[str, Any] = {"--help": repeated("--help"), "plan": repeated("plan")}
     with tempfile.TemporaryDirectory() as place:
-        sweep = Path(place) / "sweep"
-        whole = seconds("-m", "qbench", "sweep", f"out={sweep}")
-        alone = Path(place) / "alone"
-        one_worker = seconds("-m", "qbench", "sweep", "workers=1", f"out={alone}")
+        sweep, alone = Path(place) / "digits", Path(place) / "alone"
+        whole = sweep_seconds(sweep, "study=digits")
+        default = {
+            "`qbench sweep`, right after it": sweep_seconds(Path(place) / "default"),
+            "`qbench sweep deploy.enabled=false`": sweep_seconds(
+                Path(place) / "simulated", "deploy.enabled=false"
+            ),
+        }
+        one_worker = sweep_seconds(alone, "study=digits", "workers=1")
         parts = breakdown(alone, one_worker)
         count = many_records(sweep, Path(place) / "many")
         result[f"report, {count:,} records"] = repeated("report", str(Path(place) / "many"))
     for name, row in result.items():
         print(f"qbench {name:<24} median {row['median']:.2f} s, best {row['best']:.2f} s")
-    print(f"qbench sweep on digits: {whole:.1f} s; with workers=1 {one_worker:.1f} s, of these:")
+    for name, taken in default.items():
+        print(f"{name}: {taken:.1f} s, {taken / whole:.2f} times qbench sweep study=digits")
+    print(f"qbench sweep study=digits: {whole:.1f} s; with workers=1 {one_worker:.1f} s, of these:")
     for name, taken in parts.items():
         print(f"    {name:<32}{taken:6.1f} s")
-    sweeps = {"seconds": whole, "one_worker": one_worker, "parts": parts}
+    sweeps = {"seconds": whole, "one_worker": one_worker, "parts": parts, "default": default}
     figures = {"rounds": ROUNDS, "seconds": result, "sweep": sweeps}
     save("commands", "python benchmarks/commands.py", figures)
 

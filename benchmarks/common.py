@@ -40,6 +40,12 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def chosen(overrides: Sequence[str]) -> tuple[str, list[str]]:
+    """The study that the overrides choose, the quick one if none, and the overrides with it."""
+    named = [text.removeprefix("study=") for text in overrides if text.startswith("study=")]
+    return (named[-1], [*overrides]) if named else ("digits", ["study=digits", *overrides])
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, best, and the quartiles between which half of the values lie."""
     low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3

@@ -25,7 +25,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from common import save, versions
+from common import chosen, save, versions
 
 from qbench.config.experiment import Experiment
 from qbench.data import load, split
@@ -160,7 +160,8 @@ def row(name: str, path: str, each: Difference) -> str:
 
 def main() -> int:
     """Print the table and keep its figures, under the study's name."""
-    overrides = sys.argv[1:]
+    typed = sys.argv[1:]
+    study, overrides = chosen(typed)
     with tempfile.TemporaryDirectory() as place:
         experiment, content = converted(Path(place), overrides)
     whole, single = compare(content, codes_of(experiment, content))
@@ -170,8 +171,7 @@ def main() -> int:
     for name, paths in single.items():
         for path, each in paths.items():
             print(row(name, path, each))
-    study = next((o.split("=")[1] for o in overrides if o.startswith("study=")), "digits")
-    command = " ".join(["python benchmarks/integer.py", *overrides])
+    command = " ".join(["python benchmarks/integer.py", *typed])
     hidden = command.replace(str(experiment.data.dir), "DIR") if experiment.data.dir else command
     figures = {
         "images": IMAGES,

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import save, spread
+from common import chosen, save, spread
 
 from qbench.base import device
 from qbench.cli.hydra_app import settings_of
@@ -30,13 +30,13 @@ ROUNDS = 20
 
 
 def experiment_of(overrides: list[str]) -> Experiment:
-    """The default experiment under these overrides."""
+    """The experiment under these overrides, on the digits if they name no study."""
     from hydra import compose, initialize_config_dir
 
     from qbench.base.paths import config_folder
 
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        base = settings_of(compose("config", overrides=overrides)).base
+        base = settings_of(compose("config", overrides=chosen(overrides)[1])).base
     return base.with_values({"train.checkpoint_every": max(base.train.steps // 10, 1)})
 
 

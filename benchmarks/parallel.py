@@ -15,8 +15,7 @@ import sys
 import tempfile
 import time
 
-from common import ratios, save, spread
-from sharing import study_of
+from common import chosen, ratios, save, spread
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CONTENDERS = {
@@ -41,7 +40,8 @@ def seconds(arguments: list[str]) -> float:
 
 def main() -> None:
     """Print the table and keep its figures, under the study's name."""
-    overrides = sys.argv[1:]
+    typed = sys.argv[1:]
+    study, overrides = chosen(typed)
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
         for name, arguments in CONTENDERS.items():
@@ -53,9 +53,9 @@ def main() -> None:
         rounds = ", ".join(f"{t:.1f}" for t in times)
         median, ratio = (result[name][part]["median"] for part in ("seconds", "ratio"))
         print(f"{name:<24} median {median:6.1f} s  ratio {ratio:.3f}  ({rounds})")
-    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in overrides]
+    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in typed]
     command = " ".join([f"ROUNDS={ROUNDS} python benchmarks/parallel.py", *shown])
-    save(f"parallel_{study_of(overrides)}", command, {"rounds": ROUNDS, "contenders": result})
+    save(f"parallel_{study}", command, {"rounds": ROUNDS, "contenders": result})
 
 
 if __name__ == "__main__":

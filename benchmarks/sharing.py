@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import save, spread
+from common import chosen, save, spread
 
 from qbench.storage import layout
 
@@ -43,7 +43,8 @@ def sweep(folder: Path, share: bool, overrides: list[str]) -> Seconds:
 
 def main() -> None:
     """Print the table and keep its figures, under the study's name."""
-    overrides = sys.argv[1:]
+    typed = sys.argv[1:]
+    study, overrides = chosen(typed)
     print(
         f"{'round':<7}{'shared: train':>14}{'whole':>8}{'alone: train':>14}{'whole':>8}"
         f"{'train ratio':>13}{'whole ratio':>13}"
@@ -69,8 +70,7 @@ def main() -> None:
     print(f"steps: {shared[2]:,} shared, {alone[2]:,} alone, ratio {shared[2] / alone[2]:.3f}")
     for part in ("training", "whole"):
         print(f"median ratio, {part}: {result[part]['ratio']['median']:.3f}")
-    study = study_of(overrides)
-    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in overrides]
+    shown = ["data.dir=DIR" if text.startswith("data.dir=") else text for text in typed]
     command = " ".join([f"ROUNDS={ROUNDS} python benchmarks/sharing.py", *shown])
     save(f"sharing_{study}", command, result)
 
@@ -82,11 +82,6 @@ def compared(rounds: list[tuple[Seconds, Seconds]], part: int) -> dict[str, dict
         "alone_seconds": spread([alone[part] for _, alone in rounds]),
         "ratio": spread([shared[part] / alone[part] for shared, alone in rounds]),
     }
-
-
-def study_of(overrides: list[str]) -> str:
-    """The study that the overrides choose."""
-    return next((text[6:] for text in overrides if text.startswith("study=")), "digits")
 
 
 if __name__ == "__main__":

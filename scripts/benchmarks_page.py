@@ -179,10 +179,11 @@ def commands(figures: Figures) -> list[str]:
         ("whole, `workers=1`", f"{sweep['one_worker']:.1f}"),
         ("whole, as the study says (two workers)", f"{sweep['seconds']:.1f}"),
     ]
+    wholes += [(name, f"{taken:.1f}") for name, taken in sweep.get("default", {}).items()]
     return [
         *table((rounds(figures), "median, s", "best, s"), rows),
         "",
-        *table(("`qbench sweep` on digits", "s"), [*parts, *wholes]),
+        *table(("`qbench sweep study=digits`", "s"), [*parts, *wholes]),
     ]
 
 

@@ -28,7 +28,10 @@ absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 NETWORKS.size = 8
 
 # In this process, so that TensorFlow is started once; test_cli_engine.py has sweeps with workers.
-TINY = ["train.steps=10", "model.width=4", "eval.limit=150", "threads=2", "isolate=false"]
+TINY = [
+    *("study=digits", "train.steps=10", "model.width=4", "eval.limit=150", "threads=2"),
+    "isolate=false",
+]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -79,6 +79,32 @@ def number(low: float, high: float | None = None, open_end: bool = False) -> All
     return Allowed(read, lambda: _span(low, high) + (f", without {high}" if open_end else ""))
 
 
+def whole_numbers(
+    described: str, example: str, low: int, high: int | None = None, *, may_be_empty: bool = False
+) -> Allowed:
+    """A list of whole numbers without repeats, or one of them; it is stored as a tuple.
+
+    Args:
+        described: the description of the values.
+        example: a list, for messages.
+        low: the smallest number.
+        high: the largest number; None for no limit.
+        may_be_empty: whether the list may be empty.
+    """
+
+    def read(key: str, value: Any) -> tuple[int, ...]:
+        found = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(found, list | tuple) or not (found or may_be_empty):
+            raise checks.wrong(key, value, f"a list of whole numbers such as {example}")
+        for one in found:
+            checks.whole(key, one, low, high)
+        if len(set(found)) < len(found):
+            raise checks.wrong(key, value, "a list without repeats")
+        return tuple(found)
+
+    return Allowed(read, lambda: described, "list")
+
+
 def share_or_count() -> Allowed:
     """A share, a float between 0 and 1, or a number of things, a whole number from 1."""
 

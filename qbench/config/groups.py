@@ -40,7 +40,7 @@ class Data(Group, prefix="data"):
         check=allowed.text_or_null("folder"),
         effect=NEVER,
         help="folder that holds the [files](#files) or [your own](data.md). Null: Keras downloads"
-        " them; digits needs no files",
+        " them; digits and fashion_part need no files",
     )
     preprocessing: str = setting(
         "vgg",

@@ -1,6 +1,15 @@
 """Data sets. Importing this package registers them all and imports no TensorFlow."""
 
-from qbench.data import cifar10, csv_file, digits, idx, image_folder, npz_file, tfds_builder
+from qbench.data import (
+    cifar10,
+    csv_file,
+    digits,
+    fashion_part,
+    idx,
+    image_folder,
+    npz_file,
+    tfds_builder,
+)
 from qbench.data.dataset import Dataset, load, load_chosen
 from qbench.data.source import DATASETS, Chosen, DataChoice, Source, source_of
 from qbench.data.validation import split
@@ -14,6 +23,7 @@ __all__ = [
     "cifar10",
     "csv_file",
     "digits",
+    "fashion_part",
     "idx",
     "image_folder",
     "load",

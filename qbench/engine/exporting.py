@@ -167,10 +167,8 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
 
 def converted_runs(resolved: ResolvedPlan) -> dict[str, Experiment]:
     """The runs of a plan that its sweep converts, by id; none if `deploy.enabled` is false."""
-    if not resolved.plan.settings.deploy.enabled:
-        return {}
-    runs = (run.experiment for run in resolved.plan.runs)
-    return dict(zip(resolved.ids, runs, strict=True))
+    plan = resolved.plan
+    return {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
 
 
 def files_left(root: Path, resolved: ResolvedPlan, among: Collection[str]) -> list[str]:

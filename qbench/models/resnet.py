@@ -61,6 +61,7 @@ def resnet_v1(
     width: int = 16,
     batch_norm_momentum: float = 0.99,
     activation: str = "relu",
+    stem_stride: int = 1,
 ) -> Any:
     """The residual network for CIFAR of He et al., section 4.2: depth 6 x blocks + 2.
 
@@ -75,10 +76,17 @@ def resnet_v1(
         width: channels of the first stage.
         batch_norm_momentum: share of the old moving statistics kept in a step.
         activation: `relu` or `relu6`.
+        stem_stride: stride of the first convolution, 1 as in the paper or 2, which halves the sides
+            of every tensor.
+
+    Raises:
+        QbenchError: `stem_stride` is not 1 or 2.
     """
+    if stem_stride not in (1, 2):
+        raise checks.wrong("model.stem_stride", stem_stride, "1 or 2")
     parts = _Parts(False, batch_norm_momentum, activation)
     image = keras.Input(shape, name="image")
-    x = parts.activated(image, "stem", width, 3, 1)
+    x = parts.activated(image, "stem", width, 3, stem_stride)
     for stage in range(3):
         channels = width * 2**stage
         for block in range(blocks):

@@ -213,9 +213,18 @@ class Budget:
         return done
 
 
-def seeds_that_fit(budget: float, seconds: float, most: int) -> int:
-    """How many seeds of this many seconds each a budget gives: at least one, at most `most`."""
-    return most if seconds <= 0 else max(1, min(most, int(budget / seconds)))
+def seeds_that_fit(budget: float, first: float, later: float, most: int) -> int:
+    """How many seeds a budget gives: at least one, at most `most`.
+
+    Args:
+        budget: its seconds.
+        first: the seconds of the first seed, whose files may be the only ones.
+        later: the seconds of each further seed.
+        most: the number of seeds that there are.
+    """
+    if later <= 0:
+        return most
+    return max(1, min(most, 1 + int((budget - first) / later)))
 
 
 def duration(seconds: float) -> str:

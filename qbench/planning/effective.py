@@ -33,6 +33,7 @@ Settings = dict[str, Any]
 _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
     *((s.group, s.name, plain(s.neutral)) for s in SETTINGS if s.neutral is not UNSET),
     ("model", "activation", "relu"),
+    ("model", "stem_stride", 1),
 )
 
 # Computations that have changed since the first records, and now give other last bits: the

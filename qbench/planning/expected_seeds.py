@@ -28,8 +28,8 @@ def expected_seeds(plan: Plan, workers: int, step_seconds: float | None) -> Fact
         step_seconds: seconds of one step; None to take those of the study's jobs and seeds.
 
     Returns:
-        `most` seeds; `budget` in seconds; `seed_seconds` and the number of `seeds` that the budget
-        is expected to give, each None if there is no budget or it is unknown; the number of
+        `most` seeds; `budget` in seconds; `seed_seconds` of the last seed, and the number of `seeds`
+        that the budget is expected to give, each None if it is unknown; the number of
         `looks`; `files_counted`, whether the seconds are also those of the files.
     """
     settings = plan.settings
@@ -39,28 +39,28 @@ def expected_seeds(plan: Plan, workers: int, step_seconds: float | None) -> Fact
     folder = settings.root if settings.out else settings.root / plan.name
     done = [] if step_seconds is not None else measured(folder, workers)
     time = Budget(None, monotonic, workers, pace(settings.root, step_seconds), done)
-    first = plan.with_seeds(settings.seeds[:1])
-    work = Work(elapsed(plan, first.runs, workers), len(first.runs), _files(first))
-    seconds = time.expected(work)
+    first, last = (_work(plan.with_seeds([settings.seeds[at]]), workers) for at in (0, -1))
+    begin, seconds = time.expected(first), time.expected(last)
     budget = stopping.seconds
-    fit = None if None in (budget, seconds) else seeds_that_fit(budget or 0, seconds or 0, most)
+    fit = None
+    if budget is not None and begin is not None and seconds is not None:
+        fit = seeds_that_fit(budget, begin, seconds, most)
     return {
         "most": most,
         "budget": budget,
         "seed_seconds": None if seconds is None else round(seconds, 1),
         "seeds": fit,
         "looks": stopping.looks(most) if stopping.stop_when else 0,
-        "files_counted": bool(done) or not work.files,
+        "files_counted": bool(done) or not first.files,
     }
 
 
-def _files(plan: Plan) -> int:
-    """The number of files that a plan makes."""
-    deploy = plan.settings.deploy
-    if not deploy.enabled:
-        return 0
-    floats = sum(not run.experiment.quant.enabled for run in plan.runs)
-    return len(plan.runs) + (floats if deploy.calibration else 0)
+def _work(plan: Plan, workers: int) -> Work:
+    """The work of the seeds of a plan."""
+    files = len(plan.deployed)
+    if plan.settings.deploy.calibration:
+        files += sum(not plan.runs[number].experiment.quant.enabled for number in plan.deployed)
+    return Work(elapsed(plan, plan.runs, workers), len(plan.runs), files)
 
 
 def in_words(facts: Facts) -> str:

@@ -40,10 +40,13 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
     Returns:
         `runs`, `derived` (runs that are computed from other runs, without steps) and
         `not_applicable` (rows), `aliases` (the lines of a fraction's alias table), `segments` of
-        the tree (steps and users), `steps_unshared`, `steps_shared`, `ratio` (shared / unshared),
-        `batches` (number of jobs in each), `steps_elapsed` (steps from start to end on the workers,
-        with a barrier between batches), `critical_path` (steps), and `seconds` and `disk_bytes`,
-        which are None if they are unknown, and `by_seed`, see `expected_seeds`.
+        the tree (steps and users),
+        `conversions` (the `seeds` and the number of `runs` that are converted, and how many of them
+        also `after_training`; None if files are not wanted),
+        `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
+        each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
+        batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
+        are unknown, and `by_seed`, see `expected_seeds`.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -74,6 +77,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
         "aliases": _aliases(plan),
+        "conversions": _conversions(plan),
         "segments": [_segment(segment) for segment in tree.segments],
         "steps_unshared": unshared,
         "steps_shared": tree.steps_shared,
@@ -95,6 +99,16 @@ def _aliases(plan: Plan) -> list[str]:
         return []
     found = crossed(plan.levels, [row.changes for row in plan.rows])
     return table(found.combinations, found.names)
+
+
+def _conversions(plan: Plan) -> dict[str, Any] | None:
+    """Which runs are converted; None if none is."""
+    settings = plan.settings
+    if not settings.deploy.enabled:
+        return None
+    floats = [not plan.runs[number].experiment.quant.enabled for number in plan.deployed]
+    after = sum(floats) if settings.deploy.calibration else 0
+    return {"seeds": settings.deployed_seeds, "runs": len(floats), "after_training": after}
 
 
 def _apart(plan: Plan) -> list[str] | None:
@@ -171,12 +185,24 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         f" {facts['steps_elapsed']:,} steps from start to end (longest run:"
         f" {facts['critical_path']:,})"
     )
+    if facts["conversions"]:
+        yield _conversions_line(facts["conversions"], len(plan.settings.seeds))
     if facts["by_seed"]:
         yield in_words(facts["by_seed"])
     if facts["seconds"] is not None:
         yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
+
+
+def _conversions_line(facts: dict[str, Any], seeds: int) -> str:
+    """Which runs are converted, in a sentence."""
+    first = len(facts["seeds"])
+    count = f" {first}" if first > 1 else ""
+    which = "all seeds" if first == seeds else f"the first{count} of {seeds} seeds of each row"
+    after = facts["after_training"]
+    also = f", {after} of them also quantized after training" if after else ""
+    return f"files of {facts['runs']} runs ({which}){also}"
 
 
 def _cut(lines: list[str]) -> Iterator[str]:

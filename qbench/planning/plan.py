@@ -89,6 +89,12 @@ class Plan:
             for seed in seeds
         ]
 
+    @property
+    def deployed(self) -> list[int]:
+        """The numbers of the runs that a sweep converts; see `Settings.deployed_seeds`."""
+        seeds = set(self.settings.deployed_seeds)
+        return [number for number, run in enumerate(self.runs) if run.experiment.seed in seeds]
+
     def phases(self, run: Run, common: Any) -> tuple[Phase, ...]:
         """The phases of one of the runs; see `qbench.planning.identity.phases`."""
         return self._row_phases[run.row].of(run.experiment.seed, common)
@@ -111,9 +117,16 @@ class Plan:
         ]
 
     def with_seeds(self, seeds: Collection[int]) -> Plan:
-        """The plan with only some of its seeds, in its own order; at least one."""
-        kept = tuple(seed for seed in self.settings.seeds if seed in seeds)
-        return replace(self, settings=replace(self.settings, seeds=kept))
+        """The plan with only some of its seeds, in its own order; at least one.
+
+        It converts the runs of those among them that the whole plan converts.
+        """
+        settings, deploy = self.settings, self.settings.deploy
+        kept = tuple(seed for seed in settings.seeds if seed in seeds)
+        if deploy.enabled and deploy.seeds is not None:
+            count = sum(seed in settings.deployed_seeds for seed in kept)
+            deploy = replace(deploy, enabled=count > 0, seeds=count or None)
+        return replace(self, settings=replace(settings, seeds=kept, deploy=deploy))
 
     @property
     def design(self) -> dict[str, Any]:

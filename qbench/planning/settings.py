@@ -49,26 +49,7 @@ def _levels(key: str, value: Any) -> Any:
     return {str(name): tuple(values) for name, values in levels.items()}
 
 
-def _ensembles(key: str, value: Any) -> Any:
-    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(values, list | tuple):
-        raise checks.wrong(key, value, "a list of whole numbers such as [2,3,5]")
-    for count in values:
-        checks.whole(key, count, 2)
-    if len(set(values)) < len(values):
-        raise checks.wrong(key, value, "a list without repeats")
-    return tuple(values)
-
-
-def _seeds(key: str, value: Any) -> Any:
-    values = [value] if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(values, list | tuple) or not values:
-        raise checks.wrong(key, value, "a list of whole numbers such as [0,1,2]")
-    for seed in values:
-        checks.whole(key, seed, 0, 2**31 - 1)
-    if len(set(values)) < len(values):
-        raise checks.wrong(key, value, "a list without repeats")
-    return tuple(values)
+_SEEDS = allowed.whole_numbers("list of whole numbers", "[0,1,2]", 0, 2**31 - 1)
 
 
 def _study(key: str, value: Any) -> Any:
@@ -120,7 +101,9 @@ class Design(Group, prefix="design"):
     )
     ensembles: tuple[int, ...] = setting(
         (),
-        check=Allowed(_ensembles, lambda: "list of whole numbers, each at least 2", "list"),
+        check=allowed.whole_numbers(
+            "list of whole numbers, each at least 2", "[2,3,5]", 2, may_be_empty=True
+        ),
         effect=NEVER,
         help="numbers of members: for each number K, every row also appears as ensembles of K of"
         " its seeds. Each is at most the number of seeds",
@@ -144,6 +127,13 @@ class Deploy(Group, prefix="deploy"):
         help="also quantize float runs after training, as the reference for quantized training;"
         " ranges come from training images. Null: no such file",
     )
+    seeds: int | None = setting(
+        None,
+        check=allowed.whole(1).or_null,
+        effect=NEVER,
+        help="convert only the runs of the first of the `seeds`, as many in each row as this number"
+        " says. Null: all",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +155,7 @@ class Settings(Group):
     base: Experiment
     seeds: tuple[int, ...] = setting(
         (0,),
-        check=Allowed(_seeds, lambda: "list of whole numbers", "list"),
+        check=_SEEDS,
         help="qbench runs every configuration once with each seed",
     )
     design: Design
@@ -191,6 +181,11 @@ class Settings(Group):
         """The folder that holds `runs/`."""
         return given(self.out) if self.out else Path(OUTPUTS) / self.study
 
+    @property
+    def deployed_seeds(self) -> tuple[int, ...]:
+        """The seeds whose runs a sweep converts; none if `deploy.enabled` is false."""
+        return self.seeds[: self.deploy.seeds] if self.deploy.enabled else ()
+
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> Settings:
         """Make the settings from the composed configuration, which is plain nested data.
@@ -200,7 +195,7 @@ class Settings(Group):
         """
         checks.known_keys("", config, _KEYS)
         checks.required_keys("", config, [key for key in _KEYS if key != "job"])
-        seeds = _seeds("seeds", config["seeds"])
+        seeds = _SEEDS.read("seeds", config["seeds"])
         deploy = checks.group_of_settings("deploy", config["deploy"])
         checks.known_keys("deploy", deploy, (*_names(FileInput), *_names(Deploy)))
         parts = {key: config[key] for key in _OF_EXPERIMENT} | {

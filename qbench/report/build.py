@@ -13,7 +13,7 @@ from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.notes import notes, troubles, validation
+from qbench.report.notes import converted_seeds, notes, troubles, validation
 from qbench.report.page import Section, missing, page
 from qbench.report.reference import reference
 from qbench.report.seeds import every_seed
@@ -104,8 +104,8 @@ def _figures(sweep: Sweep) -> list[str]:
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
-    seeds = balance.sentences(sweep.manifest, sweep.left_out)
-    said = [*seeds, *validation(sweep), *reference(sweep), *sweep.remarks]
+    said = balance.sentences(sweep.manifest, sweep.left_out)
+    said += [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 

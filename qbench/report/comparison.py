@@ -178,20 +178,17 @@ def cells(made: Comparison | None, label: str) -> dict[str, Any]:
 
     `interval` is the bounds as a text for readers, which CSV files leave out.
     """
-    of_rows = {one.row: one for one in made.rows} if made else {}
-    if made is None or label not in of_rows or label == made.reference:
-        is_reference = made is not None and label == made.reference
-        return {**EMPTY, "verdict": Verdict.REFERENCE.value if is_reference else None}
-    one = of_rows[label]
-    has_interval = one.low is not None and one.high is not None
-    return {
-        "difference": one.mean,
-        "difference_std": one.deviation,
-        "difference_low": nan if one.low is None else one.low,
-        "difference_high": nan if one.high is None else one.high,
-        "interval": made.wording.interval(one.low or 0.0, one.high or 0.0) if has_interval else "",
-        "verdict": None if one.verdict is Verdict.MISSING else one.verdict.value,
-    }
+    one = made.by_label.get(label) if made else None
+    if made is None or one is None or not one.seeds:
+        return EMPTY
+    found = {**EMPTY, "verdict": one.verdict.value}
+    if one.verdict is Verdict.REFERENCE:
+        return found
+    found |= {"difference": one.mean, "difference_std": one.deviation}
+    if one.low is not None and one.high is not None:
+        found |= {"difference_low": one.low, "difference_high": one.high}
+        found["interval"] = made.wording.interval(one.low, one.high)
+    return found
 
 
 EMPTY: dict[str, Any] = {
@@ -215,8 +212,7 @@ def sentences(made: Comparisons) -> list[str]:
 def _of_one(made: Comparison | None) -> list[str]:
     if made is None or len(made.rows) < 2:
         return []
-    own = next(one for one in made.rows if one.row == made.reference)
-    if not own.seeds:
+    if not made.row(made.reference).seeds:
         return [f"{made.reference} has no values, so no row is compared with it."]
     lines = [f"{one.row}: {one.sentence}." for one in made.rows if one.verdict in _CLEAR]
     return [*lines, *_equivalent(made), *_undecided(made), *_alike(made), *made.notes]

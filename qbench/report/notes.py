@@ -48,6 +48,7 @@ def notes(sweep: Sweep) -> list[str]:
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
+    lines += converted_seeds(sweep)
     lines += reference(sweep)
     machines = {
         f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
@@ -84,6 +85,21 @@ def validation(sweep: Sweep) -> list[str]:
         f" {f'seed {seed}' if seed >= 0 else 'as the data divide them'}; runs with this part train"
         " on the others."
         for name, images, all_images, seed in sorted(parts)
+    ]
+
+
+def converted_seeds(sweep: Sweep) -> list[str]:
+    """A sentence if the runs of some seeds only were converted; else none."""
+    every = sweep.manifest["seeds"]
+    runs = [run for row in sweep.trained for run in row["runs"]]
+    tried = {run["seed"] for run in runs if run["id"] in sweep.exports}
+    if len(tried) in (0, len(every)):
+        return []
+    named = ", ".join(str(seed) for seed in every if seed in tried)
+    return [
+        f"Converted: the runs of {'seeds' if len(tried) > 1 else 'seed'} {named}, of"
+        f" {len(every)} seeds. Deployed figures are theirs alone, the others are means of all"
+        " seeds; runs.csv has a file beside its own run."
     ]
 
 

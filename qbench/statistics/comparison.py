@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from qbench.base.errors import QbenchError
 from qbench.statistics import paired
@@ -106,7 +107,12 @@ class Comparison:
 
     def row(self, label: str) -> RowComparison:
         """The comparison of a row; KeyError if it has none."""
-        return {one.row: one for one in self.rows}[label]
+        return self.by_label[label]
+
+    @cached_property
+    def by_label(self) -> dict[str, RowComparison]:
+        """The comparisons of rows by label."""
+        return {one.row: one for one in self.rows}
 
     @property
     def few(self) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qbench.statistics import paired
 from qbench.statistics.paired import Seed
 
-_NODES = 80  # of each of the two integrals; the quantile then has six digits
+_NODES = 48  # of each of the two integrals; the quantile then has six digits
 _REACH = 9.0  # the normal density beyond is below 1e-18
 _TAIL = 1e-12  # probability of scales that the integral leaves out on either side
 

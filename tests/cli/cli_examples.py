@@ -117,6 +117,6 @@ def planned(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Plan:
     monkeypatch.setattr(
         "qbench.planning.forecast.print_forecast", lambda plan, *_: plans.append(plan)
     )
-    assert main(["plan", *arguments]) == 0
+    assert main(["plan", "study=digits", *arguments]) == 0
     (plan,) = plans
     return plan

@@ -250,7 +250,7 @@ def test_calibration_is_for_float_runs(run, tiny_sweep, tmp_path, capsys):
 def test_a_deploying_run_is_exact_and_comes_back(tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["quant=deploy", "train.steps=20", "threads=2", f"out={out}", "eval.limit=100"]
-    assert main(["train", *arguments]) == 0
+    assert main(["train", "study=digits", *arguments]) == 0
     (folder,) = (out / "runs").iterdir()
     assert main(["evaluate", str(folder)]) == 0
     assert "same as recorded" in capsys.readouterr().out

@@ -13,6 +13,7 @@ import pytest
 
 from qbench.base.errors import Diverged
 from qbench.cli.main import main
+from qbench.engine import sweep
 from qbench.planning.derived import DERIVED, DerivedRow, DerivedRun, Kind
 from qbench.storage import layout, records
 from qbench.storage import outputs as stored
@@ -40,6 +41,22 @@ def test_one_that_is_lost_is_computed_again_and_nothing_is_trained(
     assert {k: v for k, v in ensembles.files(copy).items() if run not in k} == {
         k: v for k, v in before.items() if run not in k
     }
+
+
+def test_only_trained_runs_of_the_first_seeds_are_converted(
+    copy: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def export(root: Path, runs: dict[str, Any], *_: Any) -> list[str]:
+        asked.extend(runs)
+        return []
+
+    monkeypatch.setattr(sweep, "export_runs", export)
+    chosen = ensembles.arguments(tiny, copy, "deploy.enabled=true", "deploy.seeds=2")
+    assert main(["sweep", *chosen]) == 0
+    rows = ensembles.runs(copy)
+    assert asked == [run["id"] for row in ("baseline", "default") for run in rows[row][:2]]
 
 
 def test_one_whose_member_has_other_outputs_now_is_computed_again(

@@ -1,4 +1,4 @@
-"""The whole default study, as `make sweep` runs it."""
+"""The whole quick study."""
 
 import pandas as pd
 import pytest
@@ -7,8 +7,8 @@ from qbench.cli.main import main
 
 
 @pytest.mark.slow
-def test_the_default_sweep_gives_the_sixteen_rows_with_sound_figures(tmp_path):
-    assert main(["sweep", f"out={tmp_path}"]) == 0
+def test_the_sweep_gives_the_sixteen_rows_with_sound_figures(tmp_path):
+    assert main(["sweep", "study=digits", f"out={tmp_path}"]) == 0
     table = pd.read_csv(tmp_path / "table.csv").set_index("configuration")
     assert len(table) == 16
     assert set(table["status"]) == {"ok"}

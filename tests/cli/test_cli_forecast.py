@@ -19,7 +19,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _forecast(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main(["plan", "--json", *arguments]) == 0
+    assert main(["plan", "--json", "study=digits", *arguments]) == 0
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     return facts
 
@@ -79,8 +79,27 @@ def test_seconds_are_those_of_the_elapsed_steps(capsys: pytest.CaptureFixture[st
     facts = _forecast(capsys, "--step-seconds", "0.5", "--workers=100")
     assert facts["step_seconds"] == 0.5
     assert facts["seconds"] == 0.5 * (800 + 480)
-    assert main(["plan", "--step-seconds=0.5", "--workers=1"]) == 0
+    assert main(["plan", "study=digits", "--step-seconds=0.5", "--workers=1"]) == 0
     assert "about 38 minutes at 0.5000 s a step" in capsys.readouterr().out
+
+
+FILES = {
+    "quick": (["study=digits"], ""),
+    "default": ([], "files of 16 runs (the first of 5 seeds of each row), 1 of them also"),
+    "more": (["deploy.seeds=2"], "files of 32 runs (the first 2 of 5 seeds of each row), 2 of"),
+    "all": (["deploy.seeds=null", "deploy.calibration=null"], "files of 80 runs (all seeds)\n"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), FILES.values(), ids=FILES.keys())
+def test_it_says_which_runs_are_converted(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert says in text
+    assert ("files of" in text) == bool(says)
+    assert ("fashion, ofat: 16 configurations, 80 runs" in text) == bool(says)
 
 
 def test_without_sharing_nothing_is_saved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +108,7 @@ def test_without_sharing_nothing_is_saved(capsys: pytest.CaptureFixture[str]) ->
     assert facts["ratio"] == 1
     assert facts["batches"] == [16]
     assert all(segment["uses"] == 1 for segment in facts["segments"])
-    assert main(["plan", "share=false", "--workers", "16"]) == 0
+    assert main(["plan", "study=digits", "share=false", "--workers", "16"]) == 0
     text = capsys.readouterr().out
     assert "12,800 steps; 12,800 shared, ratio 1.000" in text
     assert "on 16 worker(s), in batches of [16] jobs: 800 steps from start to end" in text
@@ -151,7 +170,7 @@ def test_a_plan_of_ten_thousand_runs(capsys: pytest.CaptureFixture[str]) -> None
     assert facts["steps_unshared"] == 10_000 * 800
     # In each of 100 families a trunk to 720 steps, and 10 quantized parts for each of 10 delays.
     assert facts["steps_shared"] == 100 * (720 + 10 * sum(range(80, 801, 80)))
-    assert main(["plan", *arguments]) == 0
+    assert main(["plan", "study=digits", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) < 200
     assert any("9,940 more (--json has all)" in line for line in lines)

@@ -195,7 +195,8 @@ def test_on_a_real_disk_with_workers(tmp_path: Path) -> None:
     """A tmpfs with room for a trunk and for half of the first weights; then with more."""
     if shutil.which("unshare") is None or _on_a_small_disk("true", tmp_path).returncode:
         pytest.skip("no name spaces here")
-    sweep = " ".join([*examples.FEW, "train.steps=40", "out=$2/s"]).replace("[", "\\[")
+    chosen = ["study=digits", *examples.FEW, "train.steps=40", "out=$2/s"]
+    sweep = " ".join(chosen).replace("[", "\\[")
     script = f"""
         mount -t tmpfs -o size=1m tmpfs "$2"
         "$1" -m qbench sweep {sweep}; echo "first $?" >&2

@@ -14,7 +14,7 @@ from qbench.cli.main import main
 
 
 def _plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main(["plan", "--json", *arguments]) == 0
+    assert main(["plan", "--json", "study=digits", *arguments]) == 0
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     return facts
 
@@ -166,7 +166,7 @@ def test_activation_can_be_chosen_for_every_network(
 
 @pytest.mark.slow
 def test_graph_of_relu6_and_of_a_mobilenet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["graph", "threads=2", "model.activation=relu6"]) == 0
+    assert main(["graph", "study=digits", "threads=2", "model.activation=relu6"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("network ops: 9 Conv2D, 1 MatMul, 7")
     overrides = ["study=mobilenet", "model.depth_multiplier=0.25", "data.resolution=6"]
     assert main(["graph", "threads=2", *overrides]) == 0

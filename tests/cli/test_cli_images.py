@@ -24,7 +24,7 @@ def build(shape, classes, width=4):
     return keras.Model(image, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)))
 """
 CHOSEN = [
-    *("data=image_folder", "data.dir=my photos", "data.resolution=12"),
+    *("study=digits", "data=image_folder", "data.dir=my photos", "data.resolution=12"),
     *("model=net.py:build", "model.width=3", "data.augment=false"),
 ]
 DIVIDED = "data.split=[0.6,0.2,0.2]"

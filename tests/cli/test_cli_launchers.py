@@ -11,7 +11,10 @@ from launchers import LAUNCHERS
 
 from qbench.cli.main import main
 
-SWEEP = ["train.steps=20", "model.width=4", "eval.limit=150", "threads=2", "workers=1"]
+SWEEP = [
+    *("study=digits", "train.steps=20", "model.width=4", "eval.limit=150", "threads=2"),
+    "workers=1",
+]
 DESIGN = "design.factors=[quant.bits]"
 EVERY = {"workers": ["workers=2"], **LAUNCHERS}
 

@@ -147,7 +147,8 @@ def test_texts_as_levels_and_odd_folders(
     said = capsys.readouterr().out.splitlines()
     rows = ["baseline", "default", r"data.note='one\ntwo'", "data.note=<b>|"]
     assert [line.split("  ")[0] for line in said[1:5]] == rows
-    assert said[5:] == [f"Note on digits: {n}." for n in ("$a$ quant.bits=4", "<b>|", "one two")]
+    assert said[5].startswith("The same as default by construction, so without interval: data.note")
+    assert said[7:] == [f"Note on digits: {n}." for n in ("$a$ quant.bits=4", "<b>|", "one two")]
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert len({run["id"] for row in manifest["rows"][1:] for run in row["runs"]}) == 1
     assert main(["status", str(folder)]) == 0

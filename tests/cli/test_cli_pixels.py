@@ -38,7 +38,10 @@ def halves(shape, classes):
     x = layers.Rescaling(1 / 127.5, -1, name="halves")(image)
     return keras.Model(image, layers.Dense(classes)(layers.Flatten()(x)))
 """
-TINY = ["train.steps=30", "eval.limit=150", "threads=2", "isolate=false", "design.factors=[]"]
+TINY = [
+    *("study=digits", "train.steps=30", "eval.limit=150", "threads=2", "isolate=false"),
+    "design.factors=[]",
+]
 RAW = ["quant=deploy", "data.preprocessing=none", "deploy.input=uint8,int8", "deploy.enabled=true"]
 INPUTS = ["data.resolution=12", "data.augment=rand", "train.balanced_batches=true"]
 

@@ -4,7 +4,7 @@ from qbench.cli.main import main
 
 
 def _plan(capsys, *arguments):
-    assert main(["plan", *arguments]) == 0
+    assert main(["plan", "study=digits", *arguments]) == 0
     return capsys.readouterr().out.splitlines()
 
 
@@ -112,14 +112,17 @@ GRAPHS = {
 
 @pytest.mark.parametrize(("overrides", "count"), GRAPHS.values(), ids=GRAPHS.keys())
 def test_graph_counts_what_was_inserted(overrides, count, capsys):
-    assert main(["graph", "threads=2", *overrides]) == 0
+    assert main(["graph", "study=digits", "threads=2", *overrides]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"quantization ops: {count}" in lines
     assert lines[-1] == "network ops: 9 Conv2D, 1 MatMul, 7 Relu, 3 residual Add"
 
 
 def test_graph_says_op_bits_and_range(capsys):
-    assert main(["graph", "threads=2", "quant.op=fake_quant", "quant.weight_bits=4"]) == 0
+    assert (
+        main(["graph", "study=digits", "threads=2", "quant.op=fake_quant", "quant.weight_bits=4"])
+        == 0
+    )
     lines = capsys.readouterr().out.splitlines()
     kernel = next(line for line in lines if "stem kernel" in line)
     tensor = next(line for line in lines if "stem_relu" in line)

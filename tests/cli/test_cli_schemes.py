@@ -83,11 +83,11 @@ def test_a_sweep_that_would_convert_it_is_refused_before_training(
 def test_plan_and_graph_know_its_phases_and_quantizers(
     choices: str, tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chosen = [choices, "quant/scheme=powers,uniform", "design.factors=[]", "train.steps=100"]
-    assert main(["plan", *chosen]) == 0
+    chosen = ["study=digits", choices, "quant/scheme=powers,uniform", "design.factors=[]"]
+    assert main(["plan", *chosen, "train.steps=100"]) == 0
     text = capsys.readouterr().out
     assert all(f"{phase} " in text for phase in ("float", "half", "second", "third", "quantized"))
-    assert main(["graph", choices, "threads=2", "quant/scheme=learned"]) == 0
+    assert main(["graph", "study=digits", choices, "threads=2", "quant/scheme=learned"]) == 0
     text = capsys.readouterr().out
     assert "learned" in text and "quantization ops: " in text
 

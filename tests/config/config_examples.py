@@ -77,7 +77,12 @@ PLAIN: dict[str, Any] = {
     "threads": 2,
     "deterministic": False,
     "out": None,
-    "deploy": {"enabled": False, "calibration": "representative", "input": "float32"},
+    "deploy": {
+        "enabled": False,
+        "calibration": "representative",
+        "seeds": None,
+        "input": "float32",
+    },
     "share": True,
     "keep_trunks": False,
     "retries": 1,

@@ -143,14 +143,14 @@ def test_files_give_every_argument_of_a_choice(group: str, table: Any) -> None:
         assert set(choice.arguments) == set(table[name].defaults)
 
 
-def test_the_default_configuration_is_the_paper_default_on_digits() -> None:
+def test_the_default_configuration_is_the_papers_on_shipped_images() -> None:
     settings = _settings()
     quant = settings.base.quant
-    assert (settings.study, settings.base.data.name) == ("digits", "digits")
+    assert (settings.study, settings.base.data.name) == ("fashion", "fashion_part")
     assert (quant.enabled, quant.op, quant.bits, quant.delay) == (True, "qdq_v2", 8, 0.8)
     assert (quant.signed, quant.range_given, quant.rounding) == (True, False, "half_to_even")
     assert quant.placement == ("conv", "activation")
-    assert settings.seeds == (0,)
+    assert (settings.seeds, settings.deployed_seeds) == ((0, 1, 2, 3, 4), (0,))
     assert settings.engine == Engine(
         share=True,
         keep_trunks=False,

@@ -123,6 +123,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "design.levels", {"quant.weight_bits": [8, 4]}),
     ({}, "design.ensembles", [2]),
     ({}, "model.activation", "relu"),  # what there was before it could be chosen
+    ({}, "model.stem_stride", 1),
     ({}, "train.checkpoint_every", 10),
     ({}, "train.jit", "off"),
     ({"train.jit": "off"}, "train.jit", False),
@@ -130,6 +131,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "quant.first_last", "same"),
     ({}, "deploy.enabled", True),
     ({}, "deploy.calibration", None),
+    ({}, "deploy.seeds", 1),
     ({}, "share", False),
     ({}, "keep_trunks", True),
     ({}, "retries", 0),

@@ -118,6 +118,24 @@ def test_every_applicable_row_is_run_with_every_seed() -> None:
     assert [run.experiment.seed for run in plan.runs[:3]] == [5, 3, 5]
 
 
+@pytest.mark.parametrize(
+    ("deploy", "seeds"),
+    [
+        ({"deploy.enabled": True}, [4, 0, 2]),
+        ({"deploy.enabled": True, "deploy.seeds": 2}, [4, 0]),
+        ({"deploy.enabled": True, "deploy.seeds": 9}, [4, 0, 2]),
+        ({"deploy.seeds": 2}, []),
+    ],
+    ids=["all", "first two", "more than there are", "not enabled"],
+)
+def test_the_first_seeds_of_every_row_are_converted(
+    deploy: dict[str, Any], seeds: list[int]
+) -> None:
+    plan = _plan({**deploy, "seeds": [4, 0, 2], "design.factors": ["quant.bits"]})
+    found = [(plan.runs[n].row, plan.runs[n].experiment.seed) for n in plan.deployed]
+    assert found == [(row.label, seed) for row in plan.rows for seed in seeds]
+
+
 @pytest.mark.parametrize("common", [None, {"software": "a", "data": "b"}])
 def test_the_phases_of_a_run_are_those_of_its_experiment(common: Any) -> None:
     """Which the plan works out once for all seeds of a row."""

@@ -62,6 +62,14 @@ def test_a_plan_of_some_of_its_seeds() -> None:
     assert plan.with_seeds([2]).derived == []  # no ensemble of two
 
 
+def test_a_part_converts_what_the_whole_converts() -> None:
+    values = {"seeds": [3, 1, 2], "deploy.enabled": True, "deploy.seeds": 2}
+    plan = make_plan(outline(examples.settings(values), {"quant.bits": (8, 4)}, ()))
+    assert plan.settings.deployed_seeds == (3, 1)
+    assert plan.with_seeds([2, 1]).settings.deployed_seeds == (1,)
+    assert plan.with_seeds([2]).settings.deployed_seeds == ()
+
+
 def _budget(seconds: float | None, now: list[float], *more: Measured) -> Budget:
     return Budget(seconds, lambda: now[0], workers=2, known=Pace(0.1, 2.0), measured=more)
 
@@ -100,9 +108,9 @@ def test_seeds_with_files_tell_of_seeds_with_files() -> None:
 
 
 def test_seeds_that_fit() -> None:
-    assert seeds_that_fit(100, 30, 20) == 3
-    assert seeds_that_fit(10, 30, 20) == 1
-    assert seeds_that_fit(1e9, 30, 20) == 20
+    assert seeds_that_fit(100, 40, 20, 9) == 4
+    assert seeds_that_fit(10, 40, 20, 9) == 1
+    assert seeds_that_fit(1e9, 40, 20, 9) == 9
 
 
 @pytest.mark.parametrize(

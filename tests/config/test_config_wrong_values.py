@@ -165,6 +165,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("deploy.input", None, "null", "float32, uint8 or int8"),
     ("deploy.enabled", "yes", "yes", SWITCH),
     ("deploy.calibration", "images", "images", "representative"),
+    ("deploy.seeds", 0, "0", "a whole number of at least 1"),
+    ("deploy.seeds", True, "true", "a whole number of at least 1"),
     ("share", 1, "1", SWITCH),
     ("keep_trunks", "all", "all", SWITCH),
     ("retries", -1, "-1", "a whole number from 0 to 100"),

@@ -34,7 +34,12 @@ def of_folder(folder: Any) -> Any:
     return parts(np.load(folder / "images.npy"))
 
 
-GOOD = {"digits": DATASETS["digits"], "spots": regression_task.SPOTS, "small": SOURCE}
+GOOD = {
+    "digits": DATASETS["digits"],
+    "fashion_part": DATASETS["fashion_part"],
+    "spots": regression_task.SPOTS,
+    "small": SOURCE,
+}
 
 
 @pytest.mark.parametrize("source", GOOD.values(), ids=GOOD.keys())

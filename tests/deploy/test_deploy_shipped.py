@@ -37,7 +37,8 @@ def chosen(*overrides: str) -> Experiment:
     """The configuration that a user's overrides give."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(Path(config_folder())), version_base="1.3"):
-        return settings_of(compose("config", overrides=["quant=deploy", *overrides])).base
+        overrides = ("study=digits", "quant=deploy", *overrides)
+        return settings_of(compose("config", overrides=list(overrides))).base
 
 
 def int8_constants(content: bytes) -> list[Any]:

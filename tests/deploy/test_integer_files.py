@@ -156,7 +156,19 @@ def real_codes(content: bytes, pixels: Any) -> tuple[Any, Any]:
 def test_a_thousand_digits(tmp_path):
     """The digits network, trained and converted by the commands."""
     out = tmp_path / "out"
-    assert main(["train", "train.steps=200", "eval.limit=100", "threads=2", f"out={out}"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "study=digits",
+                "train.steps=200",
+                "eval.limit=100",
+                "threads=2",
+                f"out={out}",
+            ]
+        )
+        == 0
+    )
     (run,) = (out / "runs").iterdir()
     assert main(["convert", str(run), "eval.limit=20"]) == 0
     content = (run / "model_int8.tflite").read_bytes()

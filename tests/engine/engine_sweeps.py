@@ -14,6 +14,7 @@ from pathlib import Path
 
 SWEEP = [
     "sweep",
+    "study=digits",
     "train.steps=60",
     "model.width=4",
     "eval.limit=100",

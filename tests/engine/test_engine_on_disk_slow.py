@@ -48,7 +48,8 @@ MEMORY = Source((16, 16, 1), 10, flip=False, read=read_from_memory, known={})
 DISK = Source((16, 16, 1), 10, flip=False, read=read_from_disk, known={})
 """
 SWEEP = [
-    *("sweep", "train.steps=120", "model.width=4", "eval.limit=100", "train.checkpoint_every=7"),
+    *("sweep", "study=digits", "train.steps=120", "model.width=4", "eval.limit=100"),
+    "train.checkpoint_every=7",
     *("data.augment=true", "data.validation=0.1", "threads=2"),
     *("quant.bits=8,4", "design.factors=[quant.bits]"),
 ]

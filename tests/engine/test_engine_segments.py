@@ -34,7 +34,7 @@ def test_the_papers_sixteen_runs_take_5_7_of_16_times_t(total):
 
 
 def test_the_plan_of_the_default_design_is_the_papers(capsys):
-    assert main(["plan", "train.steps=1000", "--json"]) == 0
+    assert main(["plan", "study=digits", "train.steps=1000", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert len(facts["runs"]) == 16
     assert (facts["steps_unshared"], facts["steps_shared"]) == (16_000, 5_700)

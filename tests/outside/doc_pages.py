@@ -9,7 +9,10 @@ from pathlib import Path
 import qbench
 
 BLOCK = r"((?: {4}.*\n|\n)* {4}.*\n)"
-SMALL = ["train.steps=4", "eval.limit=60", "isolate=false", "threads=2", "train.batch_size=8"]
+SMALL = [
+    *("study=digits", "train.steps=4", "eval.limit=60", "isolate=false", "threads=2"),
+    "train.batch_size=8",
+]
 
 
 def page(name: str) -> str:

@@ -28,7 +28,7 @@ def build(shape, classes, width=4):
 """
 
 
-SMALL = ["train.steps=8", "eval.limit=100", "threads=2", "isolate=false"]
+SMALL = ["study=digits", "train.steps=8", "eval.limit=100", "threads=2", "isolate=false"]
 OWN = ["model=nets/mine.py:build", "model.width=3"]
 FILES = {
     "nets/mine.py": NETWORK.replace("import keras\n", "import keras\nimport parts\n", 1),
@@ -80,5 +80,5 @@ def plan_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Plan:
     plans: list[Plan] = []
     name = "qbench.planning.forecast.print_forecast"
     monkeypatch.setattr(name, lambda plan, *_: plans.append(plan))
-    assert main(["plan", *arguments]) == 0
+    assert main(["plan", "study=digits", *arguments]) == 0
     return plans[0]

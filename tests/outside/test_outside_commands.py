@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_graph_is_listed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["graph", *OWN, "threads=2"]) == 0
+    assert main(["graph", "study=digits", *OWN, "threads=2"]) == 0
     assert "network ops: 1 " in capsys.readouterr().out
 
 

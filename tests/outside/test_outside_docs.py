@@ -95,7 +95,7 @@ def test_a_trained_network_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPat
     sweep = ["sweep", "model=nets/mine.py:build", "model.width=16", *SMALL, "design.factors=[]"]
     assert main([*sweep, "out=out"]) == 0
     (text,) = re.findall(rf"loads a trained network into Keras:\n\n{BLOCK}", TEXT)
-    code = textwrap.dedent(text).replace("outputs/digits/runs/<id>", str(run_of(folder)))
+    code = textwrap.dedent(text).replace("outputs/fashion/runs/<id>", str(run_of(folder)))
     names: dict[str, object] = {}
     exec(compile(code, "own.md", "exec"), names)
     assert names["model"].output.shape == (None, 10)  # type: ignore[attr-defined]

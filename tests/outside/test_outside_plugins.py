@@ -170,7 +170,8 @@ def test_a_run_finds_a_plugin(tmp_path: Path) -> None:
     text = f"{NETWORK}\n\nfrom qbench.models import MODELS\n\nMODELS.add('plugged', build)\n"
     install(tmp_path, "plug_a", "plug_a", {"plug_a.py": text})
     small = ["train.steps=2", "threads=1", "eval.limit=100", f"out={tmp_path / 'out'}"]
-    done = qbench(tmp_path, "train", "model=plugged", "model.width=3", *small)
+    chosen = ["study=digits", "model=plugged", "model.width=3", *small]
+    done = qbench(tmp_path, "train", *chosen)
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / "out" / "runs").iterdir()
     assert set(json.loads((run / "record.json").read_bytes())["code"]) == {"model.name=plugged"}

@@ -165,5 +165,6 @@ def test_data_and_an_op_of_ones_own(
 
 
 def test_sharing_is_verified(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify-sharing", *OWN, "train.steps=4", "threads=2", "design.factors=[]"]) == 0
+    command = ["verify-sharing", "study=digits", *OWN, "train.steps=4", "threads=2"]
+    assert main([*command, "design.factors=[]"]) == 0
     assert "DIFFERENT" not in capsys.readouterr().out

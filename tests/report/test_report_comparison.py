@@ -287,7 +287,7 @@ def test_a_reference_without_values_is_said(write: Write) -> None:
     said = sentences(comparisons(collect(folder)))
     assert said == ["default has no values, so no row is compared with it."]
     build_report(folder)
-    assert {line["verdict"] for line in _read(folder / "table.csv").values()} == {"", "reference"}
+    assert {line["verdict"] for line in _read(folder / "table.csv").values()} == {""}
 
 
 def test_ensembles_are_compared_with_the_mean_of_their_seeds(write: Write) -> None:

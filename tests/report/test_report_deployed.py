@@ -13,7 +13,7 @@ import pytest
 import report_conversions as conversions
 import report_examples as examples
 
-from qbench.report import deployed
+from qbench.report import deployed, notes
 from qbench.report.build import build_report
 from qbench.report.collect import collect, runs_frame
 from qbench.report.drawing import Drawing
@@ -119,6 +119,25 @@ def uneven(three: Path) -> Path:
     conversions.put(three, 1, 1, conversions.none())
     conversions.add(three, 1, 2, 94.0)
     return three
+
+
+@pytest.mark.parametrize(
+    ("seeds", "says"),
+    [
+        ([2], "Converted: the runs of seed 2, of 3 seeds. Deployed figures are theirs alone"),
+        ([2, 0], "Converted: the runs of seeds 0, 2, of 3 seeds."),
+        ([0, 1, 2], ""),
+        ([], ""),
+    ],
+)
+def test_the_notes_name_the_seeds_with_files(three: Path, seeds: list[int], says: str) -> None:
+    for seed in seeds:
+        conversions.add(three, 1, seed)
+    found = [note for note in notes.notes(collect(three)) if note.startswith("Converted: ")]
+    assert [note[: len(says)] for note in found] == ([says] if says else [])
+    assert found == [
+        line for line in build_report(three).text.splitlines() if line.startswith("Converted: ")
+    ]
 
 
 def test_several_seeds_of_which_one_was_not_converted(uneven: Path) -> None:

@@ -15,7 +15,10 @@ from qbench.cli.main import main
 from qbench.planning.derived import ensemble
 from qbench.planning.derived.ensemble import keeps_outputs
 
-OWN = ["data.name=spots", "data.preprocessing=inception", "model.name=small", "threads=2"]
+OWN = [
+    *("study=digits", "data.name=spots", "data.preprocessing=inception", "model.name=small"),
+    "threads=2",
+]
 SMALL = [*OWN, "isolate=false", "workers=1", "train.steps=20", "train.learning_rate=0.02"]
 ROWS = ["design.factors=[]", "design.baseline=false", "seeds=[0,1,2]", "design.ensembles=[3]"]
 LABEL = "ensemble of 3: default"

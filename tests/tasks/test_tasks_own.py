@@ -17,7 +17,10 @@ from qbench.cli.main import main
 from qbench.data import DATASETS
 from qbench.training import loop
 
-OWN = ["data.name=spots", "data.preprocessing=inception", "model.name=small", "threads=2"]
+OWN = [
+    *("study=digits", "data.name=spots", "data.preprocessing=inception", "model.name=small"),
+    "threads=2",
+]
 # Processes of joblib that other tests have started do not know the task.
 OWN += ["workers=1"]
 SMALL = [*OWN, "train.steps=60", "train.learning_rate=0.02"]

@@ -69,6 +69,15 @@ def test_stages_halve_the_sides(name: str) -> None:
     assert model.output.shape == (None, 10)
 
 
+def test_a_stride_of_the_stem_halves_every_side() -> None:
+    whole = build_model("resnet_v1", {"width": 4}, GREY, TEN)
+    halved = build_model("resnet_v1", {"width": 4, "stem_stride": 2}, GREY, TEN)
+    assert halved.count_params() == whole.count_params()
+    names = ["stem", "stage1_block1_add", "stage2_block1_add", "stage3_block1_add"]
+    sides = [halved.get_layer(name).output.shape[1] for name in names]
+    assert [2 * side for side in sides] == [whole.get_layer(name).output.shape[1] for name in names]
+
+
 def test_the_output_is_logits() -> None:
     model = build_model("resnet8", {}, GREY, Classification(4))
     images = np.random.default_rng(0).normal(size=(5, *GREY)).astype(np.float32)
@@ -126,6 +135,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("resnet8", {"batch_norm_momentum": "slow"}, "model=resnet8 cannot be built"),
     ("resnet9", {}, "model.name=resnet9 is not known"),
     ("resnet8", {"activation": "elu"}, "model.activation=elu is not allowed: expected relu or"),
+    ("resnet_v1", {"stem_stride": 3}, "model.stem_stride=3 is not allowed: expected 1 or 2"),
     ("resnet_cifar", {"depth": 21}, "model.depth=21 is not allowed: expected 8, 14, 20"),
     ("resnet_cifar", {"depth": 2}, "model.depth=2 is not allowed"),
     ("resnet_cifar", {"depth": 20.0}, "model.depth=20.0 is not allowed"),

@@ -13,7 +13,10 @@ from weights_files import by_layer, equal, net, saved, stirred
 
 from qbench.cli.main import main
 
-SMALL = ["train.steps=6", "eval.limit=100", "threads=2", "isolate=false", "out=out"]
+SMALL = [
+    *("study=digits", "train.steps=6", "eval.limit=100", "threads=2", "isolate=false"),
+    "out=out",
+]
 FILE = ["model=mine.keras", "model.head=new", "model.freeze=[stem*]"]
 ROWS = ["design.factors=[]", "quant=deploy", "seeds=[0,1]"]
 NET = "import sys\n\nfrom weights_files import net as build\n"
@@ -113,7 +116,7 @@ def test_the_sweep_finds_its_runs_under_another_name(
 
 
 def test_the_graph_is_that_of_the_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["graph", *FILE, "quant=deploy", "threads=2"]) == 0
+    assert main(["graph", "study=digits", *FILE, "quant=deploy", "threads=2"]) == 0
     assert "stem" in capsys.readouterr().out
 
 

@@ -28,6 +28,7 @@ the run's own evaluation, the results are printed. They are written only if depl
 better ones.
 A float run is also quantized after training, as in a sweep, with ranges found on training images
 (model_int8.tflite and deploy_representative.json). deploy.calibration=null leaves this out.
+The run is converted even if deploy.seeds keeps its seed out of the conversions of a sweep.
 
 Exit code: 0 if the run was converted. 1 if no file can be made of its network, or if the file gives
 wrong answers; this is recorded.

@@ -28,8 +28,8 @@ the test images. Reads records only, and imports no TensorFlow.
 
   --max-size SIZE        the largest file: 200kB, 1.5MB, 64KiB
   --max-latency TIME     the longest invocation: 2ms, 800us; `qbench latency DIR` comes first
-  --min-accuracy VALUE   the worst mean of the table's first metric, in its unit: the least value,
-                         or the largest one if lower values are better
+  --min-METRIC VALUE     the least mean of the table's first metric, by its name, in its unit; or
+                         --max-METRIC, if lower values are better
   --margin VALUE         smaller differences do not matter, in this unit; default: stats.margin
   --kernels PATH         the kernel path of latencies: xnnpack (default), builtin, reference
   --by size|latency      what comes first: the smallest file (default) or the fastest
@@ -41,7 +41,7 @@ Exit code: 0 if a row is recommended; 1 if no row satisfies the limits, and the 
 """
 
 _VALUES = (
-    *("--max-size", "--max-latency", "--min-accuracy", "--margin"),
+    *("--max-size", "--max-latency", "--margin"),
     *("--kernels", "--by", "--choose-by"),
 )
 _JSON = "--json"
@@ -64,6 +64,7 @@ def main(arguments: list[str]) -> int:
     from qbench.report.recommend.words import text
 
     sweep = collect(folder)
+    _check(flags, sweep.metric)
     made = recommend(sweep, _limits(flags, sweep.metric))
     commands = {one.label: command(sweep, one.candidate.run) for one in made.choices}
     if _JSON in flags:
@@ -96,8 +97,6 @@ def _read(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
         if not argument.startswith("-"):
             folders.append(argument)
             continue
-        if flag not in (*_VALUES, _JSON):
-            raise QbenchError(f"{flag} is not an option.{nearest(flag, (*_VALUES, _JSON))}")
         if flag in flags:
             raise QbenchError(f"{flag} is given twice; expected it once.")
         if flag == _JSON and equals:
@@ -108,6 +107,18 @@ def _read(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
             value = rest.pop(0)
         flags[flag] = value
     return folders, flags
+
+
+def _worst_flag(metric: Metric) -> str:
+    """The flag for the worst allowed value of the metric."""
+    return f"--{'min' if metric.higher_is_better else 'max'}-{metric.name.replace('_', '-')}"
+
+
+def _check(flags: Mapping[str, str], metric: Metric) -> None:
+    allowed = (*_VALUES, _worst_flag(metric), _JSON)
+    for flag in flags:
+        if flag not in allowed:
+            raise QbenchError(f"{flag} is not an option.{nearest(flag, allowed)}")
 
 
 def _limits(flags: Mapping[str, str], metric: Metric) -> Limits:
@@ -175,7 +186,7 @@ def _in_unit(metric: Metric) -> str:
 
 def _worst(flags: Mapping[str, str], metric: Metric) -> float | None:
     """The worst allowed value of the metric."""
-    flag = "--min-accuracy"
+    flag = _worst_flag(metric)
     if flag not in flags:
         return None
     worst = "least" if metric.higher_is_better else "largest"

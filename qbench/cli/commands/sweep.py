@@ -16,7 +16,8 @@ HELP = """usage: qbench sweep [overrides]
 Runs a study's design and builds its table, figures and page. The default is the paper's: the float
 baseline, the default quantized configuration, and each other level of each factor.
 
-  qbench sweep                                     the scanned digits that come with scikit-learn
+  qbench sweep                                     images of Fashion-MNIST that come with qbench
+  qbench sweep study=digits                        the quick one: scanned digits, one seed
   qbench sweep study=cifar10_resnet8 data.dir=DIR  another study
   qbench sweep quant.bits=4                        another default level, the others vary around it
   qbench sweep quant.bits=8,2,3,4                  levels of that factor, the first its default

@@ -16,7 +16,7 @@ Proves that sharing changes nothing. Trains the runs of the design twice: each r
 interruption, and all runs with shared segments that are stored and read back. Then compares every
 weight, range average and variable of a scheme bit by bit. Exit code 0 only if all are equal.
 
-  qbench verify-sharing                            the paper's design on the digits
+  qbench verify-sharing                            the default study's design
   qbench verify-sharing 'design.factors=[quant.op]' train.steps=100
 """
 
