@@ -28,8 +28,8 @@ def expected_seeds(plan: Plan, workers: int, step_seconds: float | None) -> Fact
         step_seconds: seconds of one step; None to take those of the study's jobs and seeds.
 
     Returns:
-        `most` seeds; `budget` in seconds; `seed_seconds` of the last seed, and the number of `seeds`
-        that the budget is expected to give, each None if it is unknown; the number of
+        `most` seeds; `budget` in seconds; `seed_seconds` of the last seed, and the number of
+        `seeds` that the budget is expected to give, each None if it is unknown; the number of
         `looks`; `files_counted`, whether the seconds are also those of the files.
     """
     settings = plan.settings

@@ -156,7 +156,7 @@ def test_a_plan_says_how_many_seeds_a_budget_gives(
 ) -> None:
     """One seed has a trunk of 80 steps and three tails: 120 steps on one worker."""
     design = ["design.factors=[quant.bits]", "quant.bits=8,4", "train.steps=100", "workers=1"]
-    asked = ["plan", *design, f"out={tmp_path}", "budget=1m", "stop_when=decided"]
+    asked = ["plan", "study=digits", *design, f"out={tmp_path}", "budget=1m", "stop_when=decided"]
     assert main([*asked, "--step-seconds", "0.1", "seeds=range(9)"]) == 0
     assert "at most 9 seeds, with 7 looks whether a row is undecided; the budget of 60 seconds" in (
         said := capsys.readouterr().out

@@ -16,7 +16,7 @@ from qbench.engine import by_seed
 from qbench.engine.by_seed import ALL, BUDGET, DECIDED, STOPPED, Ended, Parts, seed_by_seed
 from qbench.engine.manifest import manifest
 from qbench.engine.resolve import ResolvedPlan, resolve
-from qbench.planning.budget import Budget, Work, measured
+from qbench.planning.budget import Budget, Pace, Work, measured
 from qbench.planning.designs import Row
 from qbench.planning.execution import Engine, Stopping
 from qbench.planning.plan import Plan
@@ -33,6 +33,7 @@ class _Fake:
 
     left: dict[int, Work]
     budget: float | None = None
+    known: Pace | None = None
     undecided: Sequence[Sequence[str]] | None = None
     stops_at: int | None = None
     now: float = 0.0
@@ -46,7 +47,7 @@ class _Fake:
             self._carry_out,
             None if looks is None else lambda: next(looks),
         )
-        return seed_by_seed(parts, Budget(self.budget, lambda: self.now))
+        return seed_by_seed(parts, Budget(self.budget, lambda: self.now, known=self.known))
 
     def _carry_out(self, seeds: tuple[int, ...]) -> bool:
         self.now += 10 * any(self.left[seed] for seed in seeds)
@@ -62,7 +63,8 @@ def test_seeds_are_begun_as_long_as_they_fit() -> None:
 
 
 def test_the_first_seed_is_begun_in_any_case() -> None:
-    assert _Fake(dict.fromkeys(range(3), WORK), budget=1).ended() == Ended((0,), BUDGET)
+    left = dict.fromkeys(range(3), WORK)
+    assert _Fake(left, budget=1, known=Pace(step=0.1)).ended() == Ended((0,), BUDGET)
 
 
 def test_all_seeds_fit() -> None:
