@@ -43,7 +43,11 @@ def budget_of(settings: Settings, root: Path, folder: Path) -> Budget:
     """The time that a command has from now on; see `Budget`."""
     workers = jobs_at_once(settings.engine)
     return Budget(
-        settings.stopping.seconds, time.monotonic, workers, pace(root), measured(folder, workers)
+        settings.stopping.seconds,
+        time.monotonic,
+        workers,
+        partial(pace, root),
+        measured(folder, workers),
     )
 
 

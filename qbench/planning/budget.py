@@ -156,7 +156,7 @@ class Budget:
         seconds: float | None,
         clock: Callable[[], float],
         workers: int = 1,
-        known: Pace | None = None,
+        known: Callable[[], Pace | None] = lambda: None,
         measured: Iterable[Measured] = (),
     ) -> None:
         """Start the time.
@@ -165,7 +165,7 @@ class Budget:
             seconds: the budget; None if there is none.
             clock: returns seconds, as `time.monotonic`.
             workers: number of jobs at once.
-            known: how long steps took in earlier jobs.
+            known: says how long steps took in the jobs that are finished by then.
             measured: the seeds that earlier commands did.
         """
         self._clock = clock
@@ -187,14 +187,19 @@ class Budget:
     def expected(self, work: Work) -> float | None:
         """The seconds that some work will take; None if nothing tells.
 
-        The last seeds that were done tell, those with files for work with files; before there are
-        any, the earlier jobs.
+        The last seeds that were done tell, those with files for work with files. Before there are
+        any the finished jobs tell. If only seeds with files are done, which take longer than work
+        without files, the smaller of both counts.
         """
         alike = [one for one in self.measured if bool(one.work.files) == bool(work.files)]
         last = (alike or self.measured)[-_LIKE:]
+        found = []
         if last:
-            return statistics.fmean(one.seconds * work.share_of(one.work) for one in last)
-        return None if self._known is None else self._known.seconds(work, self._workers)
+            found.append(statistics.fmean(one.seconds * work.share_of(one.work) for one in last))
+        if not last or not (alike or work.files):
+            known = self._known()
+            found += [] if known is None else [known.seconds(work, self._workers)]
+        return min(found, default=None)
 
     def allows(self, work: Work) -> bool:
         """Whether some work is expected to fit; work of which nothing is known fits."""

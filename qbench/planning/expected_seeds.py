@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -38,7 +39,7 @@ def expected_seeds(plan: Plan, workers: int, step_seconds: float | None) -> Fact
         return None
     folder = settings.root if settings.out else settings.root / plan.name
     done = [] if step_seconds is not None else measured(folder, workers)
-    time = Budget(None, monotonic, workers, pace(settings.root, step_seconds), done)
+    time = Budget(None, monotonic, workers, partial(pace, settings.root, step_seconds), done)
     first, last = (_work(plan.with_seeds([settings.seeds[at]]), workers) for at in (0, -1))
     begin, seconds = time.expected(first), time.expected(last)
     budget = stopping.seconds

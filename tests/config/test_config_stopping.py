@@ -71,7 +71,7 @@ def test_a_part_converts_what_the_whole_converts() -> None:
 
 
 def _budget(seconds: float | None, now: list[float], *more: Measured) -> Budget:
-    return Budget(seconds, lambda: now[0], workers=2, known=Pace(0.1, 2.0), measured=more)
+    return Budget(seconds, lambda: now[0], workers=2, known=lambda: Pace(0.1, 2.0), measured=more)
 
 
 def test_earlier_jobs_tell_how_long_a_seed_takes_until_one_is_done() -> None:
@@ -105,6 +105,9 @@ def test_seeds_with_files_tell_of_seeds_with_files() -> None:
     budget = _budget(None, [0.0], slow, *fast)
     assert budget.expected(Work(100, 4, 4)) == 90
     assert budget.expected(WORK) == 20  # the last three
+    only = _budget(None, [0.0], slow)
+    assert only.expected(WORK) == 100 * 0.1 + 4 * 2.0 / 2  # less than with files
+    assert _budget(None, [0.0], fast[1]).expected(Work(100, 4, 4)) == 10
 
 
 def test_seeds_that_fit() -> None:

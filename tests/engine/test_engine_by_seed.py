@@ -47,7 +47,7 @@ class _Fake:
             self._carry_out,
             None if looks is None else lambda: next(looks),
         )
-        return seed_by_seed(parts, Budget(self.budget, lambda: self.now, known=self.known))
+        return seed_by_seed(parts, Budget(self.budget, lambda: self.now, known=lambda: self.known))
 
     def _carry_out(self, seeds: tuple[int, ...]) -> bool:
         self.now += 10 * any(self.left[seed] for seed in seeds)
