@@ -181,6 +181,8 @@ def text_or_null(kind: str = "text") -> Allowed:
 
     def read(key: str, value: Any) -> Any:
         checks.text_or_null(key, value)
+        if value == "" and kind == "folder":
+            raise checks.wrong(key, value, "a folder or null, not an empty text")
         return value
 
     return Allowed(read, lambda: f"{kind} or null", kind)

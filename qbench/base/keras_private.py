@@ -26,9 +26,11 @@ def read_by(tensor: Any) -> list[Any]:
     return found
 
 
-def made_of(operation: Any) -> list[Any]:
-    """The symbolic tensors that all calls of a layer or operation have made."""
-    return [tensor for node in operation._inbound_nodes for tensor in node.output_tensors]
+def made_with(tensor: Any) -> list[Any]:
+    """All symbolic tensors of the call that made a symbolic tensor, itself among them."""
+    history = tensor._keras_history
+    found: list[Any] = history.operation._inbound_nodes[history.node_index].output_tensors
+    return found
 
 
 def layers_within(layer: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from qbench.data.images.problems import counted, some
 from qbench.data.source import DATASETS, Source, placed
 
 _PATH, _LABEL, _SPLIT = "path", "label", "split"
+_DIGITS = 100  # of a label that is a number
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,13 @@ def _classes(where: str, rows: list[_Row], parts: list[int] | None) -> dict[str,
         )
     if len(trained) < 2:
         raise QbenchError(f"{where}: all labels are {some(trained)}; expected two classes or more.")
-    numbers = all(label.isdecimal() for label in trained)
-    ordered = sorted(trained, key=lambda label: (int(label) if numbers else 0, label))
+    ordered = sorted(trained)
+    if all(label.isdecimal() and len(label) <= _DIGITS for label in trained):
+        ordered.sort(key=int)
+        for one, other in itertools.pairwise(ordered):
+            if int(one) == int(other):
+                raise QbenchError(
+                    f"{where}: the labels {one} and {other} are the same number; write the label of"
+                    " a class in one way."
+                )
     return {label: index for index, label in enumerate(ordered)}

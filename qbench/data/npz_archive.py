@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ from qbench.base.plain import one_line
 from qbench.data.images.contents import format_of
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError)
+# numpy reads a header as an expression of Python, whose parser has errors of its own.
+_NO_HEADER = (SyntaxError, tokenize.TokenError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def headers(where: str, path: Path) -> dict[str, Header]:
         raise QbenchError(
             f"{where}: cannot be read ({error.strerror}); expected an .npz file of numpy."
         ) from error
-    except _DAMAGED as error:
-        raise QbenchError(f"{where}: damaged ({one_line(str(error))[:100]}).") from error
+    except (*_DAMAGED, *_NO_HEADER) as error:
+        why = one_line(str(error))[:100] or "a header that numpy cannot read"
+        raise QbenchError(f"{where}: damaged ({why}).") from error
     return found
 
 

@@ -58,7 +58,7 @@ def tfds_builder(
     place = None if folder is None else str(folder)
     builder = _called(where, library.builder, dataset, data_dir=place)
     shape, names, classes = _features(where, builder.info, options)
-    lacking = [name for name in splits if name.partition("[")[0] not in builder.info.splits]
+    lacking = [one for name in splits for one in _named(name) if one not in builder.info.splits]
     if lacking and not download:
         has = ", ".join(builder.info.splits) or "none, because it is not prepared"
         raise QbenchError(
@@ -77,6 +77,12 @@ def tfds_builder(
         return replace(found, alike=alike(found.train[0]))
 
     return Source(shape, classes, options.flip, read, {}, class_names=names)
+
+
+def _named(split: str) -> list[str]:
+    """The splits that `train[:80%]+test` is made of; `all` stands for those that there are."""
+    named = [part.partition("[")[0].strip() for part in split.split("+")]
+    return [name for name in named if name != "all"]
 
 
 def _check_splits(splits: Any, options: Options) -> None:

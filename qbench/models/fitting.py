@@ -58,7 +58,9 @@ class OwnLayer:
         if legacy and not all(_OWN.fullmatch(key) for key in self.arrays):
             return "has layers inside, which an .h5 file of Keras 2 does not keep apart"
         ours = frozenset(name for name in self.names if name in (_SCALE, _OFFSET))
-        if affine is not None and affine != ours:
+        # There are as many arrays here as there, so a normalization that differs has one of the two
+        # in place of the other. What a layer is told to have, it may not have (`rms_scaling`).
+        if affine is not None and affine - ours and ours - affine:
             return f"{_and(affine - ours)} in the file, {_and(ours - affine)} in the network"
         given = self._by_name(theirs) if legacy else theirs
         if isinstance(given, str):

@@ -44,6 +44,7 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
     found = read(given)
     try:
         model = without_softmax(_as_saved(found, shape))
+        _check_images(model, shape)
         if head == NEW:
             return with_outputs(model, head_of(model), classes)
         if model.output.shape[1:] != (classes,) and len(model.output.shape) == 2:
@@ -54,6 +55,23 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
     except QbenchError as error:
         raise QbenchError(f"{given.shown}: {error}") from error
     return model
+
+
+def _check_images(model: Any, shape: tuple[int, int, int]) -> None:
+    """Say which settings give the images that the network takes, if some do."""
+    own, wanted = model.inputs[0].shape, []
+    if len(own) != 4:
+        return
+    _, height, width, channels = own
+    if height and height == width and shape[:2] != (height, width):
+        wanted.append(f"data.resolution={height}")
+    if channels != shape[2]:
+        wanted.append(f"data.channels={channels} (of image files)")
+    if wanted:
+        raise QbenchError(
+            f"its input has shape {own}, the images have {(None, *shape)}; set"
+            f" {' and '.join(wanted)}."
+        )
 
 
 def described(file: str, shape: tuple[int, int, int]) -> list[str]:

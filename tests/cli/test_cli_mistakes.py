@@ -13,6 +13,7 @@ MISTAKES = {
     "wrong group": (["train", "modell=resnet8"], "modell is not a setting", "'model'"),
     "added key": (["train", "+quant.foo=1"], "quant.foo is not a setting", "Allowed"),
     "no number": (["train", "quant.bits=foo"], "quant.bits=foo", "a whole number"),
+    "no folder": (["train", "data.dir="], "data.dir=", "a folder or null"),
     "too many bits": (["train", "quant.bits=99"], "quant.bits=99", "from 1 to 62"),
     "bits the op refuses": (
         ["train", "quant.op=fake_quant", "quant.bits=32"],

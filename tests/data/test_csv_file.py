@@ -94,6 +94,12 @@ def test_labels_that_are_numbers_are_in_their_order(folder: Path) -> None:
     assert data.test_labels.tolist() == [0]
 
 
+def test_digits_that_are_too_many_for_a_number_are_a_text(folder: Path) -> None:
+    rows = [f'"all/{n}, x.png",{n % 2}{"1" * 5000 * (n % 2)}' for n in range(12)]
+    (folder / "images.csv").write_text("\n".join(["path,label", *rows]))
+    assert [len(name) for name in read(folder, split=SPLIT).class_names] == [1, 5001]
+
+
 def test_files_that_cannot_be_used_are_listed(folder: Path) -> None:
     path = table(folder / "images.csv", range(12))
     with path.open("a") as file:
@@ -120,6 +126,8 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "a new label": ("path,label,split\na.png,1,train\nb.png,2,test\nc.png,3,train", {},
                     "1 label without a training image (2); expected training images of each."),
     "one label": ("path,label\na.png,1\nb.png,1", {"split": SPLIT}, "all labels are 1; expec"),
+    "one number in two ways": ("path,label\na.png,01\nb.png,1\nc.png,2", {"split": SPLIT},
+                               "the labels 01 and 1 are the same number; write the label of a"),
     "not in UTF-8": (b"path,label\n\xff\xfe.png,1", {}, "no table in UTF-8 ("),
     "a long field": ("path,label\n" + "x" * 200_000 + ",1", {}, "no table in UTF-8 (field larger"),
 }  # fmt: skip

@@ -75,6 +75,17 @@ def test_they_can_be_left_out_and_are_recorded(photos: Path) -> None:
         assert data.provenance.startswith("15 files left out: 2 damaged, 1 empty, 3 unreadable")
 
 
+@pytest.mark.parametrize("up", [1, 2])
+def test_a_link_to_any_folder_above_is_a_loop(photos: Path, up: int) -> None:
+    """Through it every image would be in another class too."""
+    known = read(photos, split=SPLIT).hash
+    (photos / "c1" / "up").symlink_to((photos / "c1").parents[up - 1])
+    assert "1 of 30 files cannot be used: 1 a loop of links (" in refused(photos, split=SPLIT)
+    data = read(photos, split=SPLIT, damaged="skip")
+    assert data.hash == known
+    assert data.left_out == {"a loop of links": {"count": 1, "files": ["c1/up"]}}
+
+
 def test_equal_files_of_two_parts_are_refused_and_the_test_part_keeps_one(divided: Path) -> None:
     known = read(divided)
     shutil.copy(divided / "test" / "c0" / "0.png", divided / "train" / "c0" / "copy.png")

@@ -212,6 +212,12 @@ def test_half_a_file_is_damaged(kind: str) -> None:
         pixels(content[: len(content) // 2])
 
 
+def test_what_is_said_of_a_header_is_the_same_each_time() -> None:
+    """It stands in records, so it has no address of an object."""
+    with pytest.raises(Undecodable, match=r"^damaged: cannot identify image file$"):
+        pixels(saved(GREY, "PNG")[:10])
+
+
 def test_a_flipped_bit_of_a_png_is_damaged() -> None:
     content = bytearray(saved(noise(0, 40, 40), "PNG", compress_level=0))
     content[len(content) // 2] ^= 1

@@ -247,6 +247,14 @@ def test_everything_that_is_wrong_with_values_is_in_one_message(tmp_path: Path) 
         assert f"the {part}" in said
 
 
+@pytest.mark.parametrize("header", ["(", "[" * 300, "'''", "{", "-" * 9000 + "1", "\\"])
+def test_a_header_that_numpy_cannot_read_is_refused(header: str, tmp_path: Path) -> None:
+    size = len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\1\0" + size + header.encode())
+    assert refused(tmp_path).startswith(f"data.file={tmp_path / 'data.npz'}: damaged (")
+
+
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
 def test_a_cut_file_is_refused(part: float, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", **PARTS)

@@ -36,6 +36,10 @@ class Builder:
 
     def as_dataset(self, split: str, shuffle_files: bool, as_supervised: bool) -> Any:
         assert not shuffle_files and not as_supervised
+        if "+" in split:
+            for part in split.split("+"):
+                yield from self.as_dataset(part, shuffle_files, as_supervised)
+            return
         first = {"train": 0, "test": 100}[split]
         for number in range(self.info.splits[split]):
             yield {"image": noise(first + number), "label": np.int64(number % 3), "id": b"x"}
@@ -81,6 +85,12 @@ def test_one_split_is_divided_and_resized(made: list[Builder]) -> None:
     assert made[0].prepared
     assert data.train_images.shape == (6, 4, 4, 1)
     assert data.validation is not None and len(data.validation[0]) == len(data.test_images) == 3
+
+
+def test_splits_are_put_together() -> None:
+    data = load("tfds", dataset="mine", splits=["train+test", "test"])
+    assert len(data.train_images) == 18
+    assert "has no split dev" in refused(dataset="mine", splits=["train+dev", "test"])
 
 
 def test_a_plan_reads_no_image(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,12 @@ def test_everything_that_an_operation_has_made_is_found() -> None:
     dense = layers.Dense(4)
     first = dense(keras.Input((4,)))
     second = dense(first)
-    made = keras_private.made_of(dense)
-    assert [one is other for one, other in zip(made, (first, second), strict=True)] == [True, True]
+    for tensor in (first, second):
+        (made,) = keras_private.made_with(tensor)
+        assert made is tensor
+    halves = keras.ops.split(first, 2, axis=1)
+    made = keras_private.made_with(halves[0])
+    assert [one is other for one, other in zip(made, halves, strict=True)] == [True, True]
 
 
 def test_layers_within_a_layer_are_found_once_at_any_depth() -> None:

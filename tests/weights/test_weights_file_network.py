@@ -84,8 +84,17 @@ def test_a_network_with_open_sizes_gets_those_of_the_images(tmp_path: Path) -> N
     assert model.input.shape == (None, *SHAPE)
     assert np.array_equal(model(IMAGES), ten()(IMAGES))
     other = saved(tmp_path, "b.keras", net((None, None, 3), 10))
-    with pytest.raises(QbenchError, match="its input has shape"):
+    with pytest.raises(QbenchError, match=r"its input has shape .*; set data.channels=3 \(of im"):
         from_file(other)
+
+
+def test_the_settings_that_make_the_images_of_a_file_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a.keras", net((16, 16, 1), 10))
+    with pytest.raises(QbenchError, match=r"have \(None, 8, 8, 1\); set data.resolution=16\.$"):
+        from_file(path)
+    path = saved(tmp_path, "b.keras", net((16, 12, 1), 10))
+    with pytest.raises(QbenchError, match=r"its input has shape .*; build it on keras\.Input"):
+        from_file(path)
 
 
 def test_open_sizes_and_a_softmax_go_together(tmp_path: Path) -> None:

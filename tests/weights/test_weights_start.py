@@ -266,6 +266,15 @@ def test_a_scale_is_no_offset(tmp_path: Path, kind: str) -> None:
     assert (start.matched, start.by_position) == (("norm", "logits"), ())
 
 
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
+def test_a_layer_may_lack_what_its_description_says(tmp_path: Path) -> None:
+    """With `rms_scaling` a normalization has no offset, whatever `center` says."""
+    image = keras.Input(SHAPE)
+    x = layers.LayerNormalization(rms_scaling=True, name="norm")(image)
+    model = keras.Model(image, layers.Dense(10, name="logits")(layers.Flatten()(x)))
+    assert _start(model, saved(tmp_path, "a.keras", model)).matched == ("norm", "logits")
+
+
 def test_a_file_that_does_not_say_what_an_array_is(tmp_path: Path) -> None:
     """Weights alone have numbers in place of names; so this is said."""
     path = saved(tmp_path, "a.weights.h5", stirred(_normalized(center=False)))

@@ -22,6 +22,7 @@ from weights_files import SHAPE, from_file, saved
 from qbench.base.errors import QbenchError
 from qbench.base.outside import given_file
 from qbench.models.saved import read
+from qbench.models.saved.bounds import check_computed
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -162,6 +163,10 @@ def _with_layer(config: Any, layer: Any) -> None:
             lambda config: _with_layer(config, {"class_name": "RandAugment"}),
             "a layer (RandAugment) that qbench does not read from a file",
         ),
+        (
+            lambda config: _with_layer(config, {"class_name": "SpectralNormalization"}),
+            "a layer (SpectralNormalization) that qbench does not read from a file",
+        ),
         (lambda config: config["config"].update(layers=7), "Keras cannot build its network"),
         (lambda config: {"a": 1}, "it holds a None, not a functional or sequential model"),
         (lambda config: [config], "describes no network"),
@@ -244,6 +249,48 @@ def test_layers_without_weights_cannot_grow_an_image_without_end(tmp_path: Path)
     assert from_file(path).output.shape == (None, 10)
     said = _refusal(_edited(path, tmp_path / "a.keras", edit))
     assert "its network computes 576,000,064 values of one image up to up_sampling2d" in said
+
+
+def _repeated(x: Any, times: int) -> Any:
+    return keras.ops.mean(keras.ops.repeat(x, times, axis=0), axis=0)
+
+
+def _broadcast(x: Any, times: int) -> Any:
+    mean = keras.ops.mean(x, axis=0)
+    return keras.ops.mean(keras.ops.broadcast_to(mean, (times, *mean.shape)), axis=0)
+
+
+def _patches(x: Any, side: int) -> Any:
+    return keras.ops.image.extract_patches(x, side)
+
+
+@pytest.mark.parametrize(
+    ("operation", "few", "many", "says"),
+    [
+        (_repeated, 2, 10**7, "values of one image up to repeat"),
+        (_broadcast, 2, 10**7, "values of one image up to broadcast_to"),
+        (_patches, 8, 160, "values of one image up to extract_patches"),
+    ],
+)
+def test_operations_on_a_batch_are_bounded_too(
+    operation: Callable[[Any, int], Any], few: int, many: int, says: str
+) -> None:
+    """Where a batch is made larger, and where Keras makes a table that is no output."""
+
+    def bounded(side: int, number: int) -> None:
+        image = keras.Input((side, side, 1))
+        check_computed(keras.Model(image, operation(image, number)), (side, side, 1))
+
+    bounded(max(few, 8), few)
+    with pytest.raises(QbenchError, match=says):
+        bounded(max(8, min(many, 160)), many)
+
+
+def test_a_size_that_only_computing_shows_is_refused() -> None:
+    image = keras.Input(SHAPE)
+    counts = keras.ops.bincount(keras.ops.cast(layers.Flatten()(image), "int32"), minlength=10)
+    with pytest.raises(QbenchError, match=r"layer \(bincount\w*\) whose output has a size that is"):
+        check_computed(keras.Model(image, counts), SHAPE)
 
 
 def test_a_network_has_some_thousand_layers_at_most(tmp_path: Path, good: Path) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from qbench.data.cache import Undecodable
 from qbench.data.images.budget import Budget
@@ -100,6 +100,8 @@ def _opened(content: bytes) -> ImageFile.ImageFile:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise Undecodable(f"too large: more than {LARGEST:,} pixels") from error
+    except UnidentifiedImageError as error:  # its text has the address of an object
+        raise Undecodable("damaged: cannot identify image file") from error
     width, height = image.size
     if width * height > LARGEST:
         raise Undecodable(f"too large: {width:,} x {height:,} pixels, at most {LARGEST:,}")

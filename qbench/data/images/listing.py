@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -242,7 +243,7 @@ def is_ignored(name: str) -> bool:
 def _files_below(result: Listed, top: Path) -> Iterator[Path]:
     """The files of a class, also those in folders of its folder; each real folder once."""
     seen: set[tuple[int, int]] = set()
-    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(top, frozenset())]
+    waiting = [(top, _above(top))]
     while waiting:
         folder, above = waiting.pop()
         shown = str(folder.relative_to(result.folder))
@@ -255,7 +256,7 @@ def _files_below(result: Listed, top: Path) -> Iterator[Path]:
         place = (found.st_dev, found.st_ino)
         if place in above:
             result.problems.add("loop", shown)
-        if place in seen:
+        if place in above or place in seen:
             continue
         seen.add(place)
         for entry in entries:
@@ -265,6 +266,16 @@ def _files_below(result: Listed, top: Path) -> Iterator[Path]:
                 waiting.append((folder / entry.name, above | {place}))
             else:
                 yield folder / entry.name
+
+
+def _above(folder: Path) -> frozenset[tuple[int, int]]:
+    """Device and number of every folder above a folder, also above the target of a link."""
+    found = set()
+    for one in {*folder.absolute().parents, *folder.resolve().parents}:
+        with suppress(OSError):
+            status = os.stat(one)
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
-from qbench.base.keras_private import made_of
+from qbench.base.keras_private import made_with, maker, read_by
 
 # Values beside the weights of a file, such as those of layers that do not save all of them.
 _BESIDE = 1 << 16
@@ -73,14 +73,45 @@ def check_computed(model: Any, shape: tuple[int, int, int]) -> None:
         shape: (height, width, channels) of an image.
 
     Raises:
-        QbenchError: it is far more than networks for images compute.
+        QbenchError: it is far more than networks for images compute, or nobody can know it.
     """
+    tensors, image = _computed(model), model.inputs[0]
+    batch, *sides = image.shape
+    if None in sides:
+        return  # the images do not fit; the check of the network says so
+    # Of a batch of one image all sizes are known, also where an operation changes the batch.
+    one = keras.KerasTensor((batch or 1, *sides), dtype=image.dtype)
+    sized = keras.Function(model.inputs, tensors).compute_output_spec([one])
     most, total = _COMPUTED + _OF_IMAGE * math.prod(shape), 0
-    for op in model.operations:
-        total += sum(math.prod(side or 1 for side in one.shape[1:]) for one in made_of(op))
+    for tensor, known in zip(tensors, sized, strict=True):
+        op = maker(tensor)
+        if None in known.shape:
+            raise QbenchError(
+                f"its network has a layer ({op.name}) whose output has a size that is not known"
+                " before it is computed; give the network as code (model=FILE.py:FUNCTION)."
+            )
+        total += math.prod(known.shape) + _table(op, known.shape)
         if total > most:
             raise QbenchError(
                 f"its network computes {total:,} values of one image up to {op.name}, more than the"
                 f" {most:,} that a file may ask for; give the network as code"
                 " (model=FILE.py:FUNCTION)."
             )
+
+
+def _computed(model: Any) -> list[Any]:
+    """All tensors of a network, in the order of its operations."""
+    found: dict[int, Any] = {}
+    waiting = list(model.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) not in found:
+            found |= {id(one): one for one in made_with(tensor)}
+            waiting += read_by(tensor)
+    places = {id(op): place for place, op in enumerate(model.operations)}
+    return sorted(found.values(), key=lambda tensor: places[id(maker(tensor))])
+
+
+def _table(op: Any, shape: tuple[int, ...]) -> int:
+    """Values that Keras makes beside the output: it cuts patches with a convolution."""
+    return int(shape[-1] ** 2) if type(op).__name__ == "ExtractPatches" else 0

@@ -33,7 +33,7 @@ _OTHERS = (
 # Layers that do something as often as a number in the description says, or make tables of its size.
 _LOOPS = (
     *("TimeDistributed", "Pipeline", "RandAugment", "AugMix", "CutMix", "MixUp"),
-    "RandomGaussianBlur",
+    *("RandomGaussianBlur", "GaussianBlur", "SpectralNormalization"),
 )
 _SWITCHES = ("unroll", "stateful")
 _MOST = 4_000  # layers; the largest of keras.applications has 1,041
