@@ -49,6 +49,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/step.py --save
 	$(BIN)/python benchmarks/profile_step.py
 	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/conversion.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/effects_coverage.py

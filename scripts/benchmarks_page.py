@@ -187,6 +187,22 @@ def commands(figures: Figures) -> list[str]:
     ]
 
 
+def conversion(figures: Figures) -> list[str]:
+    """CPU seconds of a file, and of TensorFlow's own conversion beside it."""
+    names = {
+        "whole": "a file, made and measured",
+        "running": "of these: running it on all kernel paths",
+        "rest": "of these: the rest",
+        "plain": "`tf.lite` alone, of the float network",
+    }
+    rows = []
+    for key, name in names.items():
+        row = figures["seconds"][key]
+        ratio = f"{figures['ratios'][key]:.2f}" if key in figures["ratios"] else ""
+        rows.append((name, f"{row['median']:.2f}", f"{row['best']:.2f}", ratio))
+    return table((f"{figures['files']} files", "median, s", "best, s", "/ `tf.lite` alone"), rows)
+
+
 def resnet50_file(figures: Figures) -> list[str]:
     """Sizes, and milliseconds by kernel path and threads."""
     sizes = figures["megabytes"]
@@ -267,6 +283,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "effects_coverage": coverage,
     "overhead": overhead,
     "commands": commands,
+    "conversion": conversion,
     "folder": folder,
     "resnet50_file": resnet50_file,
     "deployment": deployment,

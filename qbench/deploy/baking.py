@@ -73,15 +73,14 @@ def folded_kernel(
     return FoldedKernel(before, quantized, after, values, whole.bias)
 
 
-def bake(layer: Any, norm: Any | None, quantizer: KernelQuantizing | None, folded: bool) -> Baked:
-    """The weights of `layer` on the grid of an int8 file; arguments as in `folded_kernel`.
+def bake(layer: Any, kernel: FoldedKernel, quantizer: KernelQuantizing | None) -> Baked:
+    """The weights of `layer`, which `folded_kernel` has folded, on the grid of an int8 file.
 
     A kernel keeps the codes of its training. If the codes of a channel do not fit into -127 .. 127,
     the channel gets the smallest scale on which they fit; only a single -128 is clamped to -127. A
     dense kernel has one scale. If folding gave its channels different scales, it gets the smallest
     scale on which all fit.
     """
-    kernel = folded_kernel(layer, norm, quantizer, folded)
     variable = kernels(layer)[0]
     steps = np.zeros(1)  # no trained scale: the smallest scale that fits
     if quantizer and quantizer.has_grid:

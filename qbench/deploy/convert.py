@@ -17,7 +17,7 @@ from qbench.config.quant import Quant
 from qbench.data import Dataset
 from qbench.deploy import plausible
 from qbench.deploy.exactness import Comparer
-from qbench.deploy.export import export_model
+from qbench.deploy.export import Export
 from qbench.deploy.faults import answers, check_export, check_twin
 from qbench.deploy.file_kind import POST_TRAINING, FileKind, check_file, kind_of
 from qbench.deploy.grids import FILE_BITS
@@ -25,7 +25,6 @@ from qbench.deploy.inputs import Feed, feed_of
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
-from qbench.deploy.simulation import Simulation
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
@@ -135,7 +134,7 @@ class _Made:
         kind: the kind of the file.
         content: the content of the file.
         graph: the Keras model that was converted.
-        plain: the network without grids of activations.
+        export: the network, for other graphs of it.
         feed: makes the inputs of network, graph and file.
         operators: the number of operators in the file.
         notes: sentences about the file.
@@ -144,7 +143,7 @@ class _Made:
     kind: FileKind
     content: bytes
     graph: Any
-    plain: Any
+    export: Export
     feed: Feed
     operators: int
     notes: list[str]
@@ -160,19 +159,14 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
         inputs = np.asarray(network.prepare(np.asarray(data.train_images[:CALIBRATION_IMAGES])))
     elif kind == POST_TRAINING:
         averages = _measured(network, np.asarray(data.train_images[:CALIBRATION_IMAGES]))
-    plain, left_float = export_model(network.model, averages, quant, False, states=states)
-    graph = plain
-    model = functional(network.model)
-    simulation = Simulation(model, averages, quant, states, pixels)
-    if on_grids:
-        graph, left_float = export_model(
-            network.model, averages, quant, states=states, pixels=pixels
-        )
+    export = Export(network.model, averages, quant, states, pixels)
+    graph, left_float = export.graph(on_grids)
     feed = feed_of(network, experiment, "int8" if on_grids else "float")
     content = convert(graph, kind.name, inputs, feed.pixels)
     notes = list(_notes_on_input(kind, experiment, feed))
     if kind.name == "float":
-        return _Made(kind, content, graph, plain, feed, 0, notes)
+        return _Made(kind, content, graph, export, feed, 0, notes)
+    model, simulation = functional(network.model), export.simulation
     found = Comparer(model, simulation, averages.tensors)
     file_graph = graph_of(content)
     if kind == POST_TRAINING:  # all of it was float
@@ -193,7 +187,8 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
         notes += [f"{text}: {_listed(names)}"] if names else []
     if kind.export == "exact" and (differing or others or left_float):
         kind = replace(kind, export="approximate")
-    return _Made(kind, content, graph, plain, feed, len(file_graph.operators), notes)
+    operators = len(file_graph.operators)
+    return _Made(kind, content, graph, export, feed, operators, notes)
 
 
 def _notes_on_input(kind: FileKind, experiment: Experiment, feed: Feed) -> Iterator[str]:
@@ -241,7 +236,7 @@ def _run(
             f"the simulation with the file's ranges gives {task.output_name} that are not finite."
         )
     first = next(made.feed.batches(images))
-    check_export(network, experiment, made.plain, first.network, task)
+    check_export(network, experiment, made.graph, first, task)
     largest = float(np.abs(network.averages.averages.numpy()).max())
     quantization = experiment.quantization
     bits = quantization.activation_bits if quantization else FILE_BITS
@@ -250,7 +245,8 @@ def _run(
     graph = answers(made.graph, first.graph)
     expected = Expected(outputs, most, graph, near, largest, trained)
     if made.kind.name == "int8" and 1 < bits < FILE_BITS:
-        check_twin(network, experiment, made.kind, made.operators, first, targets, task)
+        entry = made.feed.pixels
+        check_twin(made.export, made.kind, made.operators, first, entry, targets, task)
 
     def inputs() -> Iterator[NDArray[Any]]:
         return (batch.file for batch in made.feed.batches(images))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.deploy.baking import folded_kernel, scales_of
+from qbench.deploy.baking import scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
 from qbench.deploy.grids import LOWEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
@@ -179,8 +179,7 @@ class Comparer:
         if quantizer is None:
             return None
         if layer.name not in self._known_steps:
-            norm, folded = self._folds.get(layer.name), self._simulation.folds(layer.name)
-            kernel = folded_kernel(layer, norm, quantizer, folded)
+            kernel = self._simulation.folded_kernel(layer, self._folds.get(layer.name))
             steps = scales_of(layer, kernels(layer)[0], kernel.before, quantizer)
             steps = steps * np.abs(kernel.after)
             self._known_steps[layer.name] = steps if np.ptp(steps) else steps[:1]

@@ -9,6 +9,7 @@ code).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ from qbench.quantize.insertion_plan import (
 )
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
@@ -74,15 +76,58 @@ def export_model(
     Raises:
         QbenchError: a layer of the model cannot be converted, or no file can hold the scheme.
     """
-    check_file(quant)
-    model = functional(model)
-    simulation = Simulation(model, averages, quant, states, pixels)
+    return Export(model, averages, quant, states, pixels).graph(on_grids, all_of_8_bits)
+
+
+class Export:
+    """A trained network that is exported in several forms; its weights are folded once.
+
+    Attributes:
+        simulation: what the simulation does to each tensor.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        averages: RangeAverages,
+        quant: Quant,
+        states: States = NO_STATES,
+        pixels: PixelQuantizer | None = None,
+    ) -> None:
+        """Arguments and errors as for `export_model`; the weights must not change afterwards."""
+        check_file(quant)
+        self._model = functional(model)
+        self.simulation = Simulation(self._model, averages, quant, states, pixels)
+
+    def graph(self, on_grids: bool = True, all_of_8_bits: bool = False) -> tuple[Any, list[str]]:
+        """See `export_model`."""
+        plan = analyse(self._model, _scheme(on_grids))
+        parts = _FileParts(self._model, self.simulation, on_grids, all_of_8_bits)
+        built = construct(self._model, plan, parts)
+        graph = keras.Model(built.inputs, built.output, name=self._model.name)
+        return graph, list(dict.fromkeys(_left_float(plan, self.simulation))) if on_grids else []
+
+
+@contextmanager
+def grids_left_out(graph: Any) -> Iterator[None]:
+    """A context in which calls of an exported graph leave out the grids of tensors and kernels.
+
+    Kernels then have their values of the simulation, and the rest is float.
+    """
+    layers = [one for one in graph.layers if isinstance(one, OnGrid | BakedConvolution)]
+    for layer in layers:
+        layer.leaves_out_grid = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.leaves_out_grid = False
+
+
+def _scheme(on_grids: bool) -> QuantizationScheme:
     scheme = _FILE.quantization
     assert scheme is not None
-    plan = analyse(model, scheme if on_grids else scheme.without_activations())
-    built = construct(model, plan, _FileParts(model, simulation, on_grids, all_of_8_bits))
-    graph = keras.Model(built.inputs, built.output, name=model.name)
-    return graph, list(dict.fromkeys(_left_float(plan, simulation))) if on_grids else []
+    return scheme if on_grids else scheme.without_activations()
 
 
 def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
@@ -131,7 +176,7 @@ class _FileParts:
         if not isinstance(op, CONVERTIBLE):
             raise QbenchError(f"{op.name}: a {type(op).__name__} cannot be converted yet.")
         quantizer = self._simulation.kernel_quantizer(op.name)
-        weights = bake(op, norm, quantizer, self._simulation.folds(op.name))
+        weights = bake(op, self._simulation.folded_kernel(op, norm), quantizer)
         name = unique(f"{op.name}.baked", self._names)
         return BakedConvolution(op, weights, self._on_grids, name)
 
@@ -160,6 +205,11 @@ class Scoped(keras.layers.Layer):
         args, kwargs = keras.tree.map_structure(in_place_of, self._arguments.value)
         return self.operation(*args, **kwargs)
 
+    def compute_output_spec(self, tensors: list[Any]) -> Any:
+        """What the operation says about its own output."""
+        args, kwargs = self._arguments.value
+        return self.operation.compute_output_spec(*args, **kwargs)
+
 
 @dataclass(frozen=True)
 class _Held:
@@ -174,11 +224,18 @@ class OnGrid(keras.layers.Layer):
     def __init__(self, grid: Grid, name: str) -> None:
         super().__init__(name=name)
         self.grid = grid
+        self.leaves_out_grid = False
 
     def call(self, x: Any) -> Any:
         """Quantize `x`, float32 of any shape."""
+        if self.leaves_out_grid:
+            return x
         low, high = self.grid.ends
         return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """Shape and dtype stay."""
+        return keras.KerasTensor(x.shape, x.dtype)
 
 
 class BakedConvolution(keras.layers.Layer):
@@ -190,11 +247,12 @@ class BakedConvolution(keras.layers.Layer):
         self.layer = layer
         self.baked = baked
         self.on_grid = on_grid
+        self.leaves_out_grid = False
 
     def call(self, x: Any) -> Any:
         """Apply the layer with its constant weights to its input `x`."""
         kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
-        if self.on_grid:
+        if self.on_grid and not self.leaves_out_grid:
             kernel = self._quantized(kernel)
         mapping = [(kernels(self.layer)[0], kernel)]
         own = getattr(self.layer, "bias", None)
@@ -203,6 +261,10 @@ class BakedConvolution(keras.layers.Layer):
         with keras.StatelessScope(state_mapping=mapping):
             y = self.layer.call(x)
         return y if own is not None or not bias.any() else y + tf.constant(bias)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """What the layer says about its own output."""
+        return self.layer.compute_output_spec(x)
 
     def _quantized(self, kernel: Any) -> Any:
         ends = self.baked.ends

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from qbench.base.errors import WrongFile
 from qbench.config.experiment import Experiment
 from qbench.deploy import plausible
-from qbench.deploy.export import export_model
+from qbench.deploy.export import Export, grids_left_out
 from qbench.deploy.file_kind import FileKind
 from qbench.deploy.grids import FILE_BITS
-from qbench.deploy.inputs import Inputs, feed_of
+from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import convert
 from qbench.deploy.measure import Expected, measure
 from qbench.tasks.task import Task
@@ -23,11 +23,11 @@ Values = NDArray[np.float32]
 
 
 def check_twin(
-    network: Any,
-    experiment: Experiment,
+    export: Export,
     kind: FileKind,
     operators: int,
     inputs: Inputs,
+    entry: str | None,
     targets: NDArray[Any],
     task: Task,
 ) -> None:
@@ -36,13 +36,19 @@ def check_twin(
     With few bits, a correct file may differ so much from its graph that a fault is not visible. The
     conversion of the network does not depend on the grids, so 8 bits show the fault.
 
+    Args:
+        export: the network.
+        kind: the kind of the file.
+        operators: the number of operators in the file.
+        inputs: inputs of the file.
+        entry: see `qbench.deploy.lite.convert`.
+        targets: the targets of these images, and perhaps of more.
+        task: the task of the data set.
+
     Raises:
         WrongFile: the file with grids of 8 bits gives wrong answers.
     """
-    states = network.states(experiment.scheme)
-    quant, averages = experiment.quant, network.averages
-    pixels, entry = experiment.pixels, feed_of(network, experiment, kind.name).pixels
-    graph, _ = export_model(network.model, averages, quant, True, True, states, pixels)
+    graph, _ = export.graph(all_of_8_bits=True)
     near = plausible.of_conversion(kind, FILE_BITS, operators)
     outputs = answers(graph, inputs.graph)
     content = convert(graph, kind.name, entry=entry)
@@ -54,18 +60,25 @@ def check_twin(
 
 
 def check_export(
-    network: Any, experiment: Experiment, plain: Any, inputs: Values, task: Task
+    network: Any, experiment: Experiment, graph: Any, inputs: Inputs, task: Task
 ) -> None:
-    """Check that the exported graph, without grids of activations, agrees with the network.
+    """Check that the exported graph, without its grids, agrees with the network.
+
+    Args:
+        network: the trained network.
+        experiment: the experiment that trained it.
+        graph: the graph.
+        inputs: inputs of network and graph.
+        task: the task of the data set.
 
     Raises:
         WrongFile: the outputs of graph and network differ too much.
     """
     quantization = experiment.quantization
     kernels_only = quantization.without_activations() if quantization else None
-    view = network.view(kernels_only, experiment.scheme)
-    expected = answers(view.model, inputs)[0]
-    got = answers(plain, inputs)
+    expected = np.asarray(network.inference(kernels_only, experiment.scheme)(inputs.network))
+    with grids_left_out(graph):
+        got = answers(graph, inputs.graph)
     largest = float(np.abs(network.averages.averages.numpy()).max())
     one = plausible.unit(0.0, np.float32, expected, largest)
     reason = plausible.fault(task, got, expected, one, plausible.of_export(), "the network")

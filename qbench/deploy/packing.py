@@ -8,7 +8,7 @@ import numpy as np
 
 from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_codes
-from qbench.deploy.baking import FoldedKernel, folded_kernel, scales_of
+from qbench.deploy.baking import FoldedKernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
@@ -119,7 +119,7 @@ def _grids(simulation: Simulation, averages: RangeAverages, quant: Quant) -> dic
 
 def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | None) -> Layer:
     quantizer = simulation.kernel_quantizer(layer.name)
-    folded = folded_kernel(layer, norm, quantizer, simulation.folds(layer.name))
+    folded = simulation.folded_kernel(layer, norm)
     if quantizer is None:
         return Layer(folded.values, folded.bias)
     codes = _codes(layer, folded, quantizer)

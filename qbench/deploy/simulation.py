@@ -10,6 +10,7 @@ import numpy as np
 from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
 from qbench.deploy.agreement import check_grid, check_scale, is_as_in_a_file
+from qbench.deploy.baking import FoldedKernel, folded_kernel
 from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
@@ -22,6 +23,8 @@ from qbench.quantize.states import NO_STATES, States
 
 class Simulation:
     """The quantized view of a trained network: what it quantizes, and how.
+
+    The weights must not change while it is used.
 
     Attributes:
         entry: the name of the tensor that counts as the image.
@@ -66,6 +69,7 @@ class Simulation:
         }
         self._layers = {call.op.name: call.op for call in self._plan.calls}
         self._states = states
+        self._folded: dict[str, FoldedKernel] = {}
         self.quantizes_kernels = any(one.is_kernel for one in self._plan.insertions)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
@@ -129,6 +133,13 @@ class Simulation:
             return None
         owner = self._layers[layer]
         return rule[1].with_state(self._states.of_kernel(owner, kernels(owner)[0]).arrays())
+
+    def folded_kernel(self, layer: Any, norm: Any | None) -> FoldedKernel:
+        """The weights of a layer with the batch normalization `norm` folded in, computed once."""
+        if layer.name not in self._folded:
+            quantizer, folds = self.kernel_quantizer(layer.name), self.folds(layer.name)
+            self._folded[layer.name] = folded_kernel(layer, norm, quantizer, folds)
+        return self._folded[layer.name]
 
     def folds(self, layer: str) -> bool:
         """Whether the layer's kernel was quantized with batch normalization folded in."""

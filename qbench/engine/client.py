@@ -9,6 +9,7 @@ from pathlib import Path
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.reasons import summary
 from qbench.engine import run_record
+from qbench.engine.exporting import make_files
 from qbench.engine.progress import run_bar, say
 from qbench.engine.requests import Failure, Listener
 from qbench.engine.spec import JobSpec, opened
@@ -68,9 +69,12 @@ def _done(spec: JobSpec, path: Path, stop: Path) -> str:
     """Do a job; `path` is its file, and `stop` is the file that stops the sweep."""
     try:
         failure = _failed_trunk(spec) or _tried(spec, path)
+        if failure:
+            _record_failure(spec, failure)
+        if not (failure and spec.policy.fail_fast):
+            make_files(spec)
         if failure is None:
             return "done"
-        _record_failure(spec, failure)
     except DiskFull:
         with suppress(OSError):
             stop.touch()
@@ -103,7 +107,9 @@ def _failed_trunk(spec: JobSpec) -> Failure | None:
 
 
 def _attempt(spec: JobSpec, path: Path) -> Failure | None:
-    """Try a job once."""
+    """Try the training of a job once, if it has any."""
+    if not (spec.segments or spec.runs):
+        return None
     steps = spec.segments[-1].end if spec.segments else 0
     with run_bar(steps, spec.label[:30], position=1) as report:
         try:

@@ -4,12 +4,54 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from qbench.storage import conversions, layout
+from qbench.storage import conversions, layout, records
 
 Report = Mapping[str, Any]
+
+
+class FileState(Enum):
+    """What is left to do for a file of a run.
+
+    Attributes:
+        UNTRAINED: the run is to be trained first.
+        WAITING: the file is to be made.
+        WITHOUT_WEIGHTS: it cannot be made, because the run's weights are missing.
+        SETTLED: it is made and unchanged, or the run can have none; or the run diverged.
+    """
+
+    UNTRAINED = "untrained"
+    WAITING = "waiting"
+    WITHOUT_WEIGHTS = "without weights"
+    SETTLED = "settled"
+
+
+def state_of(root: Path, run: str, calibration: str | None) -> FileState:
+    """What is left to do for a file.
+
+    A complete report without weights is settled, as in committed records.
+
+    Args:
+        root: holds `runs/`.
+        run: the id of the run.
+        calibration: see `qbench.storage.layout.conversion_report`.
+    """
+    record = records.finished(root, run)
+    if record is None:
+        return FileState.UNTRAINED
+    if record["status"] != "ok":
+        return FileState.SETTLED
+    folder = layout.run_folder(root, run)
+    report = report_of(folder, record, calibration)
+    complete = report is not None and is_complete(report, record)
+    if not has_weights(folder):
+        return FileState.SETTLED if complete else FileState.WITHOUT_WEIGHTS
+    if complete and report is not None and has_file(folder, report):
+        return FileState.SETTLED
+    return FileState.WAITING
 
 
 def report_of(folder: Path, record: Report, calibration: str | None) -> dict[str, Any] | None:

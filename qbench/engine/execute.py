@@ -12,7 +12,6 @@ import numpy as np
 from qbench.base import device
 from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
-from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.sizes import float_values, folded_values
@@ -54,21 +53,11 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         return
     used = [experiment, *(run.experiment for run in spec.runs)]
     check_code(spec.code, imagenet.hashes_of(used))
-    data = load_chosen(replace(experiment.data, dir=_folder_of_data(spec)))
+    data = load_chosen(replace(experiment.data, dir=spec.data_dir))
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
     run_record.check_part(experiment, data, spec.data)
     _Execution(spec, split(data, experiment.data), report, say).run()
-
-
-def _folder_of_data(spec: JobSpec) -> str | None:
-    """The folder of the data, as `data.load_chosen` gets it.
-
-    It is `data.dir` as the user typed it, if this is the same folder here. Then `load_chosen` may
-    return data that this process has already loaded under this name.
-    """
-    typed = spec.experiment.data.dir
-    return typed if from_anywhere(typed) == spec.data_folder else spec.data_folder
 
 
 class _Execution:

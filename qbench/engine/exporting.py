@@ -1,4 +1,4 @@
-"""Converts runs to LiteRT files: the run in one folder, or all runs of a sweep."""
+"""Converts runs to LiteRT files: the run in one folder, or the runs of a sweep in its jobs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from qbench.base.errors import NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
 from qbench.deploy.file_kind import check_file, kind_of
 from qbench.engine import conversion_status
+from qbench.engine.conversion_status import FileState
 from qbench.engine.progress import say
 from qbench.engine.requests import Failure, Listener
-from qbench.engine.resolve import ResolvedPlan, by_data
+from qbench.engine.resolve import ResolvedPlan
+from qbench.engine.spec import FileSpec, JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
-from qbench.planning.settings import Deploy
 from qbench.storage import conversions, layout, records
 
 
@@ -165,10 +164,39 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
             say(f"{experiment.model.name}: a file ({kind}) could not be tried. {failure.message}")
 
 
-def converted_runs(resolved: ResolvedPlan) -> dict[str, Experiment]:
-    """The runs of a plan that its sweep converts, by id; none if `deploy.enabled` is false."""
+Wanted = tuple[str, str | None]
+"""A file: the id of its run, and its calibration (`qbench.engine.spec.FileSpec`)."""
+
+
+def wanted_files(resolved: ResolvedPlan) -> list[Wanted]:
+    """The files of a sweep; none if it converts nothing."""
     plan = resolved.plan
-    return {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
+    runs = {resolved.ids[number]: plan.runs[number].experiment for number in plan.deployed}
+    wanted: list[Wanted] = [(run, None) for run in runs]
+    if plan.settings.deploy.calibration:
+        floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
+        wanted += [(run, plan.settings.deploy.calibration) for run in floats]
+    return wanted
+
+
+def files_to_make(root: Path, wanted: Iterable[Wanted]) -> list[Wanted]:
+    """The files that are not made yet, also those of runs that are not trained yet.
+
+    Prints a line for each file of a run whose weights are missing.
+
+    Args:
+        root: holds `runs/`.
+        wanted: the files of the sweep.
+    """
+    found = []
+    for run, how in wanted:
+        state = conversion_status.state_of(root, run, how)
+        if state in (FileState.UNTRAINED, FileState.WAITING):
+            found.append((run, how))
+        if state == FileState.WITHOUT_WEIGHTS:
+            path = layout.run_folder(root, run) / layout.conversion_report(how)
+            say(f"{path}: cannot be made: the run's weights are missing; train it again.")
+    return found
 
 
 def files_left(root: Path, resolved: ResolvedPlan, among: Collection[str]) -> list[str]:
@@ -179,58 +207,39 @@ def files_left(root: Path, resolved: ResolvedPlan, among: Collection[str]) -> li
         resolved: the plan.
         among: the ids of the runs that are asked for.
     """
-    wanted = _wanted(converted_runs(resolved), resolved.plan.settings.deploy)
-    return [run for run, how in wanted if run in among and _is_left(root, run, how)]
+    left = (FileState.UNTRAINED, FileState.WAITING)
+    return [
+        run
+        for run, how in wanted_files(resolved)
+        if run in among and conversion_status.state_of(root, run, how) in left
+    ]
 
 
-def _is_left(root: Path, run: str, calibration: str | None) -> bool:
-    record = records.finished(root, run)
-    if record is None:
-        return True
-    folder = layout.run_folder(root, run)
-    if record["status"] != "ok" or not conversion_status.has_weights(folder):
-        return False
-    report = conversion_status.report_of(folder, record, calibration)
-    made = report is not None and conversion_status.is_complete(report, record)
-    return report is None or not made or not conversion_status.has_file(folder, report)
-
-
-def _wanted(runs: Mapping[str, Experiment], deploy: Deploy) -> list[tuple[str, str | None]]:
-    """The files of some runs: the id of the run, and the calibration."""
-    wanted: list[tuple[str, str | None]] = [(run, None) for run in runs]
-    if deploy.calibration:
-        floats = (run for run, experiment in runs.items() if not experiment.quant.enabled)
-        wanted += [(run, deploy.calibration) for run in floats]
-    return wanted
-
-
-def export_runs(
-    root: Path, runs: Mapping[str, Experiment], deploy: Deploy, isolate: bool
-) -> list[str]:
-    """Convert every run that ended well and has no conversion yet; raises nothing.
+def make_files(spec: JobSpec) -> None:
+    """Make the files of a job, in its worker. If the sweep is stopped, no further file begins.
 
     If no file can be made of a network, or if the file gives wrong answers, the reason is recorded.
     Any other failure is printed, and the next sweep tries the run again.
 
-    Args:
-        root: holds `runs/`.
-        runs: the experiment of each run, by id.
-        deploy: the settings of the conversion.
-        isolate: see `qbench.engine.workers.worker_for`.
-
-    Returns:
-        Problems as sentences: conversions to try again, and wrong files.
+    Raises:
+        DiskFull: there is no room for the results.
     """
-    wanted = _wanted(runs, deploy)
-    waiting = [(run, how) for run, how in wanted if _is_waiting(root, run, how)]
-    failures = 0
-    waiting = by_data(waiting, lambda one: runs[one[0]])
-    for run, how in tqdm(waiting, desc="convert", unit="run", disable=None, leave=False):
-        failures += not _export_run(layout.run_folder(root, run), runs[run], how, isolate)
+    for file in spec.files:
+        if layout.stop_file(spec.root).exists():
+            return
+        state = conversion_status.state_of(spec.root, file.run.id, file.calibration)
+        if state == FileState.WAITING:
+            _make_file(spec, file)
+
+
+def unmade(root: Path, wanted: Sequence[Wanted]) -> list[str]:
+    """Problems as sentences: files that the next sweep tries again, and wrong files."""
+    waiting = [conversion_status.state_of(root, *one) == FileState.WAITING for one in wanted]
     found = []
-    if failures:
+    if any(waiting):
         found.append(
-            f"{failures} of the files to convert could not be made; the same command tries again."
+            f"{sum(waiting)} of the files to convert could not be made; the same command tries"
+            " again."
         )
     wrong = sum(_is_wrong(layout.run_folder(root, run), how) for run, how in wanted)
     if wrong:
@@ -243,37 +252,23 @@ def _is_wrong(folder: Path, calibration: str | None) -> bool:
     return report is not None and report["export"] == WrongFile.export
 
 
-def _is_waiting(root: Path, run: str, calibration: str | None) -> bool:
-    """Whether to convert a run; prints a line if it cannot be converted without its weights."""
-    record = records.finished(root, run)
-    if record is None or record["status"] != "ok":
-        return False
-    folder = layout.run_folder(root, run)
-    report = conversion_status.report_of(folder, record, calibration)
-    if report is not None and conversion_status.is_complete(report, record):
-        return conversion_status.has_weights(folder) and not conversion_status.has_file(
-            folder, report
-        )
-    if not conversion_status.has_weights(folder):
-        report_path = folder / layout.conversion_report(calibration)
-        say(f"{report_path}: cannot be made: the run's weights are missing; train it again.")
-        return False
-    return True
-
-
-def _export_run(folder: Path, experiment: Experiment, how: str | None, isolate: bool) -> bool:
-    """Convert a run of a sweep; returns whether its outcome is final."""
-    changes = {"data.dir": experiment.data.dir}
-    request = {"folder": str(folder.absolute()), "changes": changes, "calibration": how}
-    failure = _asked(experiment, isolate, "convert", **request)
+def _make_file(spec: JobSpec, file: FileSpec) -> None:
+    """Make one file of a job."""
+    folder = layout.run_folder(spec.root, file.run.id)
+    request = {
+        "folder": str(folder.absolute()),
+        "changes": {"data.dir": spec.data_dir},
+        "calibration": file.calibration,
+    }
+    failure = _asked(file.run.experiment, spec.policy.isolate, "convert", **request)
     if failure is None:
-        return True
+        return
     if not failure.export:
         say(f"{folder}: not converted; the same command tries again. {failure.message}")
-        return False
+        return
     say(f"{folder}: not converted. {failure.message}")
-    refused(folder, records.read_record(folder), failure.export, failure.message, how)
-    return True
+    record = records.read_record(folder)
+    refused(folder, record, failure.export, failure.message, file.calibration)
 
 
 def _asked(run: Experiment, isolate: bool, kind: str, **arguments: Any) -> Failure | None:

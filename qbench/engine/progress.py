@@ -78,19 +78,28 @@ def remarks(data: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 class SweepProgress:
-    """Follows the runs of a sweep through their records; the runs may be on any machine."""
+    """Follows the runs of a sweep through their records and reports; they may be on any machine."""
 
-    def __init__(self, root: Path, runs: Mapping[str, str]) -> None:
-        """`runs` maps the ids of the runs to their labels."""
+    def __init__(self, root: Path, runs: Mapping[str, str], reports: Iterable[Path] = ()) -> None:
+        """Begin to follow.
+
+        Args:
+            root: holds `runs/`.
+            runs: the labels of the runs to train, by id.
+            reports: the files that conversions will write; older ones may be in their places.
+        """
         self._root = root
         self._waiting = dict(runs)
         self._total = len(runs)
+        self._reports = {path: _stamp(path) for path in reports}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> SweepProgress:
         """Start watching."""
-        self._bar = tqdm(total=self._total, desc="sweep", unit="run", disable=None)
+        unit = "result" if self._reports else "run"
+        total = self._total + len(self._reports)
+        self._bar = tqdm(total=total, desc="sweep", unit=unit, disable=None)
         self._thread.start()
         return self
 
@@ -118,6 +127,10 @@ class SweepProgress:
                 f"{figures_line(record)}"
             )
             self._bar.update(1)
+        written = [path for path, before in self._reports.items() if _stamp(path) != before]
+        for path in written:
+            del self._reports[path]
+        self._bar.update(len(written))
 
     def _arrived(self) -> Iterable[tuple[str, str]]:
         return [
@@ -125,3 +138,12 @@ class SweepProgress:
             for run, label in self._waiting.items()
             if (layout.run_folder(self._root, run) / layout.RECORD).is_file()
         ]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes if a file is written anew; None if there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from qbench.data import load_chosen
 from qbench.data.source import Reading, reading_of
 from qbench.engine import imagenet, run_record
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.engine.spec import FileSpec, JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
 from qbench.planning.plan import Plan, Run
@@ -162,8 +162,20 @@ def _tree(
     return Tree(schedules, None if share else [ids[number] for number in numbers])
 
 
-def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[JobSpec]]:
-    """The jobs for all unfinished runs, in batches; empty if all runs are finished."""
+def jobs_to_do(
+    resolved: ResolvedPlan, root: Path, store: Store, files: Sequence[tuple[str, str | None]] = ()
+) -> list[list[JobSpec]]:
+    """The jobs for all unfinished runs and for all files, in batches; empty if nothing is to do.
+
+    A job that trains runs also makes their files. The files of finished runs are jobs of the first
+    batch.
+
+    Args:
+        resolved: the plan.
+        root: holds `runs/`.
+        store: the states of segments.
+        files: the files to make, as run and calibration (`FileSpec`).
+    """
     seen: set[str] = set()
     numbers = []
     for number, name in enumerate(resolved.ids):
@@ -179,7 +191,29 @@ def jobs_to_do(resolved: ResolvedPlan, root: Path, store: Store) -> list[list[Jo
         [_spec(resolved, root, tree, job, numbers) for job in batch if not _is_done(job, store)]
         for batch in batches(tree)
     ]
-    return [batch for batch in specs if batch]
+    specs = [[_with_files(job, files) for job in batch] for batch in specs if batch]
+    later = {run.id for batch in specs for job in batch for run in job.runs}
+    now = [_files_job(resolved, root, run, files) for run in dict(files) if run not in later]
+    now = by_data(now, lambda job: job.experiment)
+    first, *rest = specs or [[]]
+    return [batch for batch in ([*first, *now], *rest) if batch]
+
+
+def _with_files(job: JobSpec, files: Sequence[tuple[str, str | None]]) -> JobSpec:
+    """A job that also makes the files of its runs; it has another name than without them."""
+    runs = {run.id: run for run in job.runs}
+    mine = tuple(FileSpec(runs[run], how) for run, how in files if run in runs)
+    return replace(job, id=f"{job.id}-files", files=mine) if mine else job
+
+
+def _files_job(
+    resolved: ResolvedPlan, root: Path, name: str, files: Sequence[tuple[str, str | None]]
+) -> JobSpec:
+    """The job that makes the files of a finished run."""
+    number = resolved.ids.index(name)
+    run = RunSpec(name, resolved.plan.runs[number].experiment)
+    job = replace(_unstarted(resolved, root, number), id=f"run-{name}", runs=(run,))
+    return replace(_with_files(job, files), runs=())
 
 
 def _is_done(job: Job, store: Store) -> bool:
@@ -201,23 +235,33 @@ def _spec(
         SegmentSpec(segment.id, segment.phase, segment.first, segment.end, segment.uses > 1)
         for segment in last.path
     )
-    label = run.label if runs else f"trunk to step {last.end:,}"
-    name = f"run-{runs[0].id}" if runs else f"trunk-{last.id}"
-    data = resolved.data[numbers[user]]
-    engine = resolved.plan.settings.engine
     used = [run.experiment, *(one.experiment for one in runs)]
     code = {key: value for one in used for key, value in hashes_of(one).items()}
-    return JobSpec(
-        root=root.absolute(),
-        id=name,
-        label=label,
-        experiment=run.experiment,
+    return replace(
+        _unstarted(resolved, root, numbers[user]),
+        id=f"run-{runs[0].id}" if runs else f"trunk-{last.id}",
+        label=run.label if runs else f"trunk to step {last.end:,}",
         segments=segments,
         runs=runs,
+        code=code | resolved.weights[numbers[user]],
+    )
+
+
+def _unstarted(resolved: ResolvedPlan, root: Path, number: int) -> JobSpec:
+    """A job with the configuration of one run of the plan, and nothing to do."""
+    run: Run = resolved.plan.runs[number]
+    engine = resolved.plan.settings.engine
+    return JobSpec(
+        root=root.absolute(),
+        id="",
+        label=run.label,
+        experiment=run.experiment,
+        segments=(),
+        runs=(),
         device=resolved.device,
-        data=data,
+        data=resolved.data[number],
         data_folder=from_anywhere(run.experiment.data.dir),
         folder=str(folder()),
-        code=code | resolved.weights[numbers[user]],
+        code=hashes_of(run.experiment) | resolved.weights[number],
         policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
     )

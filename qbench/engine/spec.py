@@ -11,6 +11,7 @@ from typing import Any
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import FILE_KEY, WEIGHTS_KEY
 from qbench.base.outside import session
+from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
 from qbench.storage import layout
 from qbench.storage.records import read_json
@@ -40,6 +41,37 @@ class RunSpec:
     id: str
     experiment: Experiment
 
+    def as_config(self) -> dict[str, Any]:
+        """The run as plain data that `from_config` reads."""
+        return {"id": self.id, "experiment": self.experiment.as_config()}
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> RunSpec:
+        """The run from plain data."""
+        return RunSpec(config["id"], Experiment.from_config(config["experiment"]))
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A LiteRT file to make of a finished run.
+
+    Attributes:
+        run: the run.
+        calibration: see `qbench.storage.layout.conversion_report`.
+    """
+
+    run: RunSpec
+    calibration: str | None
+
+    def as_config(self) -> dict[str, Any]:
+        """The file as plain data that `from_config` reads."""
+        return {"run": self.run.as_config(), "calibration": self.calibration}
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> FileSpec:
+        """The file from plain data."""
+        return FileSpec(RunSpec.from_config(config["run"]), config["calibration"])
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -52,7 +84,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """Train a path of segments, then evaluate runs at its end.
+    """Train a path of segments, evaluate runs at its end, then make files of finished runs.
 
     Attributes:
         root: absolute path of the folder that holds `runs/` and `segments/`.
@@ -69,6 +101,7 @@ class JobSpec:
         code: the hashes of the code from outside and of the files of weights that the job uses,
             see `qbench.planning.code.hashes_of`.
         policy: how the job is done.
+        files: the files to make after the training.
     """
 
     root: Path
@@ -83,11 +116,30 @@ class JobSpec:
     folder: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
     policy: Policy = Policy()
+    files: tuple[FileSpec, ...] = ()
+
+    @property
+    def data_dir(self) -> str | None:
+        """The folder of the data, as `qbench.data.load_chosen` gets it in this process.
+
+        It is `data.dir` as the user typed it, if this is the same folder here. Then `load_chosen`
+        may return data that this process has already loaded under this name.
+        """
+        typed = self.experiment.data.dir
+        return typed if from_anywhere(typed) == self.data_folder else self.data_folder
 
     @property
     def file(self) -> Path:
         """The job's file, which a launcher's process reads."""
         return layout.job_file(self.root, self.id)
+
+    @property
+    def reports(self) -> list[Path]:
+        """The reports of the files."""
+        return [
+            layout.run_folder(self.root, file.run.id) / layout.conversion_report(file.calibration)
+            for file in self.files
+        ]
 
     def as_config(self) -> dict[str, Any]:
         """The job as plain data that `from_config` reads."""
@@ -97,13 +149,14 @@ class JobSpec:
             "label": self.label,
             "experiment": self.experiment.as_config(),
             "segments": [asdict(segment) for segment in self.segments],
-            "runs": [{"id": r.id, "experiment": r.experiment.as_config()} for r in self.runs],
+            "runs": [run.as_config() for run in self.runs],
             "device": self.device,
             "data": dict(self.data),
             "data_folder": self.data_folder,
             "folder": self.folder,
             "code": dict(self.code),
             "policy": asdict(self.policy),
+            "files": [file.as_config() for file in self.files],
         }
 
     @staticmethod
@@ -115,15 +168,14 @@ class JobSpec:
             label=config["label"],
             experiment=Experiment.from_config(config["experiment"]),
             segments=tuple(SegmentSpec(**segment) for segment in config["segments"]),
-            runs=tuple(
-                RunSpec(r["id"], Experiment.from_config(r["experiment"])) for r in config["runs"]
-            ),
+            runs=tuple(map(RunSpec.from_config, config["runs"])),
             device=config["device"],
             data=config["data"],
             data_folder=config["data_folder"],
             folder=config["folder"],
             code=config["code"],
             policy=Policy(**config["policy"]),
+            files=tuple(map(FileSpec.from_config, config["files"])),
         )
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.engine import by_seed, imagenet, run_record
+from qbench.engine import by_seed, exporting, imagenet, run_record
 from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.exporting import converted_runs, export_runs, refuse_schemes, try_conversions
 from qbench.engine.manifest import manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
@@ -65,7 +64,7 @@ def run_sweep(plan: Plan, launch: Launch, undecided: Undecided | None = None) ->
     """
     settings = plan.settings
     if settings.deploy.enabled:
-        refuse_schemes([run.experiment for run in plan.runs])
+        exporting.refuse_schemes([run.experiment for run in plan.runs])
     root = settings.root
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
@@ -101,21 +100,26 @@ class _Sweep:
     def carry_out(self, resolved: ResolvedPlan) -> bool:
         """Do all that is left of a plan; returns false if a failure stopped it (`fail_fast`)."""
         plan, root = resolved.plan, self._root
-        deploy, isolate = plan.settings.deploy, plan.settings.engine.isolate
-        batches = jobs_to_do(resolved, root, Store(root, say))
+        wanted = exporting.wanted_files(resolved)
+        files = exporting.files_to_make(root, wanted)
+        batches = jobs_to_do(resolved, root, Store(root, say), files)
         if not plan.settings.stopping.by_seed:
             _say_what(resolved, batches, self._folder)
-        if batches and not self._checked:
-            _check_models(plan)
-            if deploy.enabled:
-                try_conversions([run.experiment for run in plan.runs], isolate)
-            self._checked = True
+        if not self._checked and any(job.segments or job.runs for one in batches for job in one):
+            self._check(plan)
         goes_on = not batches or _carry_out(resolved, batches, root, self._folder, self._launch)
         evaluate_derived(resolved, root)
         _tidy(root)
-        if deploy.enabled:
-            self.unconverted = export_runs(root, converted_runs(resolved), deploy, isolate)
+        self.unconverted = exporting.unmade(root, wanted)
         return goes_on
+
+    def _check(self, plan: Plan) -> None:
+        """Before the first training, check the networks and say which cannot be converted."""
+        _check_models(plan)
+        if plan.settings.deploy.enabled:
+            experiments = [run.experiment for run in plan.runs]
+            exporting.try_conversions(experiments, plan.settings.engine.isolate)
+        self._checked = True
 
 
 def _say_what(resolved: ResolvedPlan, batches: list[list[JobSpec]], folder: Path) -> None:
@@ -171,9 +175,10 @@ def _carry_out(
     jobs.mkdir(exist_ok=True)
     layout.stop_file(root).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
+    reports = [report for batch in batches for job in batch for report in job.reports]
     for name in labels:
         records.discard_failed(root, name)
-    with SweepProgress(root, labels), _cleared(root, batches):
+    with SweepProgress(root, labels, reports), _cleared(root, batches):
         for batch in batches:
             jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
             for job in batch:

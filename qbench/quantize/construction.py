@@ -1,8 +1,8 @@
-"""Builds a model from a plan: the layers stay, the caller gives the parts between them."""
+"""Builds or computes what a plan describes: the layers stay, the caller gives the parts between."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
-from qbench.quantize.tensors import is_float, keras_tensors
+from qbench.quantize.tensors import IMAGE, Call, graph_of, is_float, keras_tensors
 from qbench.quantize.walk import walk
 
 
@@ -68,6 +68,39 @@ def construct(model: Any, plan: InsertionPlan, parts: Parts) -> Constructed:
     return Constructed(clone.inputs, output, construction.values, construction.quantized)
 
 
+class Computation(keras.layers.Layer):
+    """Computes in inference what a plan describes, without a model; making it costs nothing.
+
+    It calls the same layers in the same order as the model that `construct` builds.
+    """
+
+    def __init__(self, model: Any, plan: InsertionPlan, parts: Callable[[], Parts]) -> None:
+        """Arguments as for `construct`; `parts` makes new parts for each call."""
+        super().__init__(name=model.name)
+        self._held = _Held((model, plan, parts))
+
+    def call(self, image: Any, training: bool = False) -> Any:
+        """The output of the network for its input (N, H, W, C) float32, or a list of this input."""
+        (image,) = keras.tree.flatten(image)
+        model, plan, parts = self._held.value
+        construction, graph = _Construction(plan, parts()), graph_of(model)
+        known = {IMAGE: image}
+
+        def value_of(leaf: Any) -> Any:
+            return known[graph.symbols.get(id(leaf), IMAGE)]
+
+        for call in graph.calls:
+            known |= construction.compute(call, value_of)
+        return construction.read(plan.last, known[graph.output.name])
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Holds objects that Keras must not track as attributes of a layer."""
+
+    value: Any
+
+
 class _Construction:
     """One construction. The walk passes every call of the model to `call`, in order."""
 
@@ -78,19 +111,41 @@ class _Construction:
         self.quantized: dict[str, Any] = {}
 
     def call(self, op: Any, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic result of a call in place of that of the model."""
+        call, output = self._called(op, (args, kwargs), lambda leaf: leaf)
+        self.values |= zip(call.makes, keras_tensors(output), strict=True)
+        return output
+
+    def compute(self, call: Call, value_of: Callable[[Any], Any]) -> dict[str, Any]:
+        """The values that a call makes in inference, by name.
+
+        Args:
+            call: the next call of the model.
+            value_of: returns the value in place of a symbolic tensor.
+        """
+        kwargs = {key: value for key, value in call.kwargs.items() if key != "training"}
+        planned, output = self._called(call.op, (call.args, kwargs), value_of)
+        made = dict(zip(planned.makes, keras.tree.flatten(output), strict=True))
+        self.values |= made
+        return made
+
+    def _called(
+        self, op: Any, given: tuple[Any, Any], value_of: Callable[[Any], Any]
+    ) -> tuple[PlannedCall, Any]:
         call = next(self._calls)
         if call.op is not op:
             raise ValueError(f"the plan has {call.op.name} where the model has {op.name}")
         reads = iter(call.reads)
 
         def in_place_of(leaf: Any) -> Any:
-            return self.read(next(reads), leaf) if is_float(leaf) else leaf
+            if not keras.utils.is_keras_tensor(leaf):
+                return leaf
+            value = value_of(leaf)
+            return self.read(next(reads), value) if is_float(leaf) else value
 
-        args, kwargs = keras.tree.map_structure(in_place_of, (args, kwargs))
+        args, kwargs = keras.tree.map_structure(in_place_of, given)
         folded = isinstance(call.stand_in, FoldedAway)
-        output = args[0] if folded else self._parts.called(call, args, kwargs)
-        self.values |= zip(call.makes, keras_tensors(output), strict=True)
-        return output
+        return call, args[0] if folded else self._parts.called(call, args, kwargs)
 
     def read(self, read: Read, value: Any) -> Any:
         """The value that is read in place of a tensor."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -97,6 +98,7 @@ class Graph:
         lead: the layers at the beginning that only rescale the image.
         entry: the name of the tensor that counts as the image: the tensor behind `lead`, or the
             input of the model.
+        symbols: the names of the symbolic tensors in the arguments of the calls, by their id.
     """
 
     operations: tuple[Any, ...]
@@ -105,6 +107,7 @@ class Graph:
     output: Tensor
     lead: tuple[Any, ...] = ()
     entry: str = IMAGE
+    symbols: Mapping[int, str] = field(default_factory=dict)
 
     def is_image(self, tensor: Tensor) -> bool:
         """Whether a tensor has the values of the image."""
@@ -141,12 +144,21 @@ class Graph:
         return tuple(dict.fromkeys([*found, self.output.root]))
 
 
+_graphs: WeakKeyDictionary[Any, Graph] = WeakKeyDictionary()
+
+
 def graph_of(model: Any) -> Graph:
     """The graph of a functional or sequential model with one input and one output.
 
-    This function calls the layers on symbolic tensors and adds nothing to the model.
+    This function calls the layers on symbolic tensors and adds nothing to the model. The graph is
+    read once and kept as long as the model.
     """
-    model = functional(model)
+    if model not in _graphs:
+        _graphs[model] = _read(functional(model))
+    return _graphs[model]
+
+
+def _read(model: Any) -> Graph:
     image = Tensor(IMAGE, None, IMAGE, 0)
     names, calls = {IMAGE}, []
     known: dict[int, Tensor] = {}
@@ -165,7 +177,8 @@ def graph_of(model: Any) -> Graph:
     (output,) = walk(model, call).outputs
     tensors = {tensor.name: tensor for tensor in (image, *known.values())}
     last = known.get(id(output), image)
-    return Graph(tuple(model.operations), tuple(calls), tensors, last, *_lead(calls))
+    symbols = {key: tensor.name for key, tensor in known.items()}
+    return Graph(tuple(model.operations), tuple(calls), tensors, last, *_lead(calls), symbols)
 
 
 def _lead(calls: list[Call]) -> tuple[tuple[Any, ...], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -42,8 +43,20 @@ def walk(model: Any, call: Any) -> Any:
     )
 
 
-def readers(model: Any) -> dict[str, list[str]]:
-    """By layer or operation: the names of the layers and operations that read its outputs."""
+_readers: WeakKeyDictionary[Any, dict[str, list[str]]] = WeakKeyDictionary()
+
+
+def readers(model: Any) -> Mapping[str, list[str]]:
+    """By layer or operation: the names of the layers and operations that read its outputs.
+
+    They are found once and kept as long as the model.
+    """
+    if model not in _readers:
+        _readers[model] = _readers_of(model)
+    return _readers[model]
+
+
+def _readers_of(model: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     producers: dict[int, str] = {}
     held = []  # keeps the symbolic tensors alive, so that no two of them have one id

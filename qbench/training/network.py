@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from qbench.models import build_model
 from qbench.models.start import Start, start_of
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import rewrite
+from qbench.quantize.rewrite import inference_of, rewrite
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import States
 from qbench.quantize.view import View
@@ -187,6 +187,7 @@ class Network:
         ranges: Mapping[str, Sequence[float]],
         scheme: Scheme | None = None,
         values: Mapping[str, NDArray[Any]] | None = None,
+        held: bool = False,
     ) -> None:
         """Set the weights, the range averages and the scheme's variables to the values of a run.
 
@@ -195,13 +196,15 @@ class Network:
             ranges: the range averages, by tensor.
             scheme: the scheme of the run.
             values: the values of the scheme's variables, by name.
+            held: whether the network has the weights of the file already; then it is not read.
 
         Raises:
             QbenchError: the file of the weights is damaged, or it, the ranges or the variables of
                 the scheme belong to another network.
         """
         try:
-            self.model.load_weights(weights)
+            if not held:
+                self.model.load_weights(weights)
         except (OSError, ValueError, KeyError) as error:
             raise QbenchError(
                 f"{weights}: cannot be read as these weights ({reason(error)})."
@@ -286,9 +289,23 @@ class Network:
         """
         forwards = self.applied(scheme).compiled.forwards
         if quantization not in forwards:
-            view = self.view(quantization, scheme).model
-            forwards[quantization] = self.steps.forward(view, _reads_pixels(quantization))
+            infer = self.inference(quantization, scheme)
+            forwards[quantization] = self.steps.forward(infer, _reads_pixels(quantization))
         return forwards[quantization]
+
+    def inference(
+        self, quantization: QuantizationScheme | None, scheme: Scheme | None = None
+    ) -> Callable[[Any], Any]:
+        """Inference with this quantization: network input (B, H, W, C) -> outputs (B, ...).
+
+        It uses the view if there is one, and does not make one.
+        """
+        applied = self.applied(scheme)
+        view = applied.compiled.views.get(quantization)
+        if view is not None:
+            return lambda inputs: view.model([inputs], training=False)[0]
+        infer = inference_of(self.model, quantization, self.averages, applied.states)
+        return lambda inputs: infer(inputs, training=False)
 
 
 def _reads_pixels(quantization: QuantizationScheme | None) -> bool:

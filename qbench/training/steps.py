@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -98,10 +99,12 @@ class Steps:
 
         return train_step
 
-    def forward(self, view: Any, pixels: bool) -> Any:
-        """Compiled inference of the Keras model of a view; see `Network.forward`.
+    def forward(self, infer: Callable[[Any], Any], pixels: bool) -> Any:
+        """Compiled inference; see `Network.forward`.
 
-        With `pixels` the image is rounded to whole pixels.
+        Args:
+            infer: the network's input -> its output, in inference.
+            pixels: whether the image is rounded to whole pixels.
         """
         shape = (None, *self._data.test_images.shape[1:])
 
@@ -111,7 +114,7 @@ class Steps:
             jit_compile=self._jit,
         )
         def forward(images: Any) -> Any:
-            return view(self._prepare(images, pixels), training=False)[0]
+            return infer(self._prepare(images, pixels))
 
         return forward
 

@@ -13,7 +13,7 @@ import pytest
 
 from qbench.base.errors import Diverged
 from qbench.cli.main import main
-from qbench.engine import sweep
+from qbench.engine import exporting
 from qbench.planning.derived import DERIVED, DerivedRow, DerivedRun, Kind
 from qbench.storage import layout, records
 from qbench.storage import outputs as stored
@@ -46,17 +46,21 @@ def test_one_that_is_lost_is_computed_again_and_nothing_is_trained(
 def test_only_trained_runs_of_the_first_seeds_are_converted(
     copy: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, str | None]] = []
 
-    def export(root: Path, runs: dict[str, Any], *_: Any) -> list[str]:
-        asked.extend(runs)
+    def to_make(root: Path, wanted: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+        asked.extend(wanted)
         return []
 
-    monkeypatch.setattr(sweep, "export_runs", export)
+    monkeypatch.setattr(exporting, "files_to_make", to_make)
+    monkeypatch.setattr(exporting, "unmade", lambda root, wanted: [])
     chosen = ensembles.arguments(tiny, copy, "deploy.enabled=true", "deploy.seeds=2")
     assert main(["sweep", *chosen]) == 0
-    rows = ensembles.runs(copy)
-    assert asked == [run["id"] for row in ("baseline", "default") for run in rows[row][:2]]
+    floats, quantized = (
+        [run["id"] for run in ensembles.runs(copy)[row][:2]] for row in ("baseline", "default")
+    )
+    every = [(run, None) for run in (*floats, *quantized)]
+    assert asked == [*every, *((run, "representative") for run in floats)]
 
 
 def test_one_whose_member_has_other_outputs_now_is_computed_again(

@@ -1,6 +1,7 @@
-"""Every launcher gives the table that Hydra's own gives, byte for byte."""
+"""Every launcher gives the tables and files that Hydra's own gives, byte for byte."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from qbench.cli.main import main
 
 SWEEP = [
     *("study=digits", "train.steps=20", "model.width=4", "eval.limit=150", "threads=2"),
-    "workers=1",
+    *("workers=1", "deploy.enabled=true"),
 ]
 DESIGN = "design.factors=[quant.bits]"
 EVERY = {"workers": ["workers=2"], **LAUNCHERS}
@@ -29,6 +30,12 @@ def basic(tmp_path_factory):
     return folder
 
 
+def files_of(folder):
+    """What was converted, and what was measured of it."""
+    paths = [*folder.glob("runs/*/*.tflite"), *folder.glob("runs/*/deploy*.json")]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_launcher_changes_nothing(name, basic, tmp_path):
@@ -36,6 +43,8 @@ def test_a_launcher_changes_nothing(name, basic, tmp_path):
     assert main(["sweep", *SWEEP, DESIGN, *EVERY[name], f"out={tmp_path}"]) == 0
     for file in ("table.csv", "table.md", "manifest.json"):
         assert (tmp_path / file).read_bytes() == (basic / file).read_bytes()
+    assert files_of(tmp_path) == files_of(basic)
+    assert len(files_of(basic)) == 2 * 6  # of five runs, and of the baseline after training
     assert not list(tmp_path.glob("segments/*"))
     assert not (tmp_path / "jobs").exists()
 
@@ -74,6 +83,31 @@ def test_nothing_of_a_killed_sweep_lives_on(basic, tmp_path):
     assert main(["sweep", *arguments]) == 0
     table = (tmp_path / "sweep" / "table.csv").read_bytes()
     assert table == (basic / "table.csv").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
+def test_a_sweep_that_is_killed_while_it_makes_files_goes_on(basic, tmp_path):
+    sweep = tmp_path / "sweep"
+    shutil.copytree(basic, sweep)
+    for path in files_of(sweep):
+        (sweep / path).unlink()
+    arguments = ["sweep", *SWEEP, DESIGN, "workers=2", f"out={sweep}"]
+    command = [sys.executable, "-m", "qbench", *arguments]
+    process = subprocess.Popen(command, env={**os.environ, "MARK": str(tmp_path)})
+    until(lambda: list(sweep.glob("runs/*/deploy.json")))
+    process.kill()
+    process.wait()
+    until(lambda: not processes_of(tmp_path))
+    kept = files_of(sweep)
+    assert 0 < len(kept) < len(files_of(basic))
+    times = {path: (sweep / path).stat().st_mtime_ns for path in kept}
+    assert main(arguments) == 0
+    assert files_of(sweep) == files_of(basic)
+    again = [path for path in times if (sweep / path).stat().st_mtime_ns != times[path]]
+    assert len(again) <= 2  # a file without its report is made again
+    assert (sweep / "table.csv").read_bytes() == (basic / "table.csv").read_bytes()
+    assert not (sweep / "jobs").exists()
 
 
 def until(holds, seconds=60.0):

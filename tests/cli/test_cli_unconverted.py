@@ -275,8 +275,15 @@ def test_what_cannot_be_tried_beforehand_is_not_called_inconvertible(
     def refuse(*_: Any) -> None:
         raise MemoryError
 
+    def export(*arguments: Any) -> Any:
+        trained.append(len(list(tmp_path.glob("runs/*/record.json"))))
+        return converter(*arguments)
+
+    trained: list[int] = []
     monkeypatch.setattr(convert, "attempt", refuse)
+    monkeypatch.setattr(convert, "export", export)
     assert main([*PAIR, f"out={tmp_path}"]) == 0
+    assert trained == [1, 2]  # a run is converted before the next one is trained
     err = capsys.readouterr().err
     assert "resnet_v1: a file (float) could not be tried. MemoryError" in err
     assert "file can be made of" not in err

@@ -15,6 +15,7 @@ from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
 from qbench.cli.main import main
 from qbench.config.quant import Quant
 from qbench.deploy import convert
+from qbench.deploy.export import Export
 from qbench.models import MODELS
 
 
@@ -55,13 +56,13 @@ def test_wrong_files_are_seen_before_training_and_reported_as_failed(turned, tmp
 @pytest.mark.slow
 def test_a_graph_that_is_not_the_network_is_no_files_graph(monkeypatch, tmp_path, capsys):
     """What qbench itself puts in the place of layers is held against the network too."""
-    right = convert.export_model
+    right = Export.graph
 
     def wrong(*args, **kwargs):
         model, left_float = right(*args, **kwargs)
         return keras.Model(model.inputs, -model.outputs[0]), left_float
 
-    monkeypatch.setattr(convert, "export_model", wrong)
+    monkeypatch.setattr(Export, "graph", wrong)
     assert main([*SWEEP, "design.factors=[]", f"out={tmp_path}"]) == 1
     assert "the graph to convert gives half of the images logits" in capsys.readouterr().err
     assert rows_of(tmp_path)["default"]["export"] == "failed"
@@ -122,7 +123,7 @@ def test_what_goes_wrong_while_a_file_is_made_stays_what_it_is(error, export, mo
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr(convert, "export_model", fails)
+    monkeypatch.setattr(convert, "Export", fails)
     quant = Quant(enabled=False)
     network = SimpleNamespace(model=None, averages=None, states=lambda _: None)
     with pytest.raises(QbenchError) as caught:

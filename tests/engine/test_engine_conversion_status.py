@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from qbench.engine import conversion_status
+from qbench.engine.conversion_status import FileState
+from qbench.storage import records
 
 RECORD = {"weights_sha256": "abc", "data": {"test_images": 100}}
 CONTENT = b"a file"
@@ -92,3 +94,36 @@ def test_figures_of_the_runs_own_images_are_complete(known: Any, complete: bool)
 def test_figures_of_more_worth_stay(known: Any, new: int, stays: bool):
     stored = report(known) if isinstance(known, int) else known
     assert conversion_status.outranks(stored, report(new), RECORD) == stays
+
+
+OK, DIVERGED = {**RECORD, "status": "ok"}, {**RECORD, "status": "diverged"}
+
+
+@pytest.mark.parametrize(
+    ("record", "files", "state"),
+    [
+        (None, "", FileState.UNTRAINED),
+        (DIVERGED, "weights", FileState.SETTLED),
+        (OK, "weights", FileState.WAITING),
+        (OK, "", FileState.WITHOUT_WEIGHTS),
+        (OK, "weights report", FileState.WAITING),
+        (OK, "weights report file", FileState.SETTLED),
+        (OK, "report", FileState.SETTLED),
+        (OK, "weights older file", FileState.WAITING),
+        (OK, "weights none", FileState.SETTLED),
+    ],
+)
+def test_what_is_left_to_do_for_a_file(monkeypatch, tmp_path: Path, record: Any, files, state):
+    monkeypatch.setattr(records, "finished", lambda root, run: record)
+    folder = tmp_path / "runs" / "a"
+    folder.mkdir(parents=True)
+    contents = {
+        "weights": ("model.weights.h5", b""),
+        "report": ("deploy.json", json.dumps(report()).encode()),
+        "older": ("deploy.json", json.dumps(report(images=50)).encode()),
+        "none": ("deploy.json", json.dumps(NONE).encode()),
+        "file": ("model_int8.tflite", CONTENT),
+    }
+    for name, content in (contents[key] for key in files.split()):
+        (folder / name).write_bytes(content)
+    assert conversion_status.state_of(tmp_path, "a", None) == state

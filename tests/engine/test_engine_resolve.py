@@ -16,7 +16,10 @@ from engine_examples import do, jobs, resolved
 
 from qbench.data import DATASETS, Source, load
 from qbench.engine import sweep
+from qbench.engine.resolve import jobs_to_do
+from qbench.engine.spec import JobSpec
 from qbench.storage import layout, records
+from qbench.storage.store import Store
 
 NAMES = ("first", "second", "third")
 
@@ -126,3 +129,24 @@ def test_a_job_finds_its_data_from_whatever_folder_it_is_done_in(
     (folder,) = (tmp_path / "out" / "runs").iterdir()
     config = json.loads((folder / layout.CONFIG).read_text())
     assert config["data"]["dir"] == "images"  # as it was typed: no record holds an absolute path
+
+
+def test_files_belong_to_the_jobs_of_their_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The file of a finished run is a job of its own, in the first batch."""
+    work = resolved({}, {"quant.bits": 4}, {"quant.bits": 2})
+    done, trained, other = work.ids
+    finished = records.finished
+    monkeypatch.setattr(records, "finished", lambda root, run: run == done or finished(root, run))
+    files = [(done, None), (trained, None), (trained, "representative")]
+    store = Store(tmp_path, lambda text: None)
+    batches = jobs_to_do(work, tmp_path, store, files)
+    every = {job.id: job for batch in batches for job in batch}
+    assert [job.id for job in batches[0] if job.files] == [f"run-{done}-files"]
+    alone, both = every[f"run-{done}-files"], every[f"run-{trained}-files"]
+    assert (alone.runs, alone.segments) == ((), ())
+    assert [(file.run.id, file.calibration) for file in alone.files] == [(done, None)]
+    assert [file.calibration for file in both.files] == [None, "representative"]
+    assert [file.run for file in both.files] == [*both.runs, *both.runs]
+    assert every[f"run-{other}"].files == ()
+    for job in every.values():
+        assert JobSpec.from_config(json.loads(json.dumps(job.as_config()))) == job
