@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.engine.exporting import files_left
-from qbench.engine.manifest import manifest
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.progress import say
 from qbench.engine.resolve import ResolvedPlan
 from qbench.engine.workers import jobs_at_once
@@ -53,8 +53,7 @@ def budget_of(settings: Settings, root: Path, folder: Path) -> Budget:
 
 def run(
     resolved: ResolvedPlan,
-    root: Path,
-    folder: Path,
+    table: Table,
     carry_out: Callable[[ResolvedPlan], bool],
     undecided: Undecided | None,
     budget: Budget,
@@ -63,8 +62,7 @@ def run(
 
     Args:
         resolved: the plan with the most seeds.
-        root: holds `runs/`.
-        folder: the folder of the table.
+        table: the table of the sweep.
         carry_out: does all that is left of a plan; returns false if a failure stopped it.
         undecided: says which rows are undecided, for `stop_when`.
         budget: the time that is left.
@@ -75,7 +73,7 @@ def run(
     Raises:
         QbenchError: the folder holds the table of another sweep.
     """
-    settings = resolved.plan.settings
+    settings, root, folder = resolved.plan.settings, table.root, table.folder
     left = partial(_left, resolved, root, jobs_at_once(settings.engine))
     told = _told(folder)
     listed = told["seeds"] if "most" in told.get("by_seed", {}) else []
@@ -85,7 +83,7 @@ def run(
     def write(seeds: Sequence[int], ended: str | None = None) -> None:
         shown = resolved.with_seeds({*seeds, *begun})
         facts = _facts(settings, folder, budget, ended)
-        write_manifest(folder, manifest(shown, root, folder, facts), planned)
+        write_manifest(folder, manifest(shown, table, facts), planned)
 
     def part(seeds: tuple[int, ...]) -> bool:
         write(seeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,30 @@ from qbench.planning.factors import cells
 from qbench.storage import layout, records
 
 
+@dataclass(frozen=True)
+class Table:
+    """The table of a sweep.
+
+    Attributes:
+        root: holds `runs/`.
+        folder: the folder of the table.
+        command: the command that makes it; may be empty.
+    """
+
+    root: Path
+    folder: Path
+    command: str = ""
+
+
 def manifest(
-    resolved: ResolvedPlan, root: Path, folder: Path, by_seed: Mapping[str, Any] | None = None
+    resolved: ResolvedPlan, table: Table, by_seed: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id and holds no absolute path.
+    """The manifest of a sweep's table; it names runs by id, and folders relative to its own.
 
     Args:
         resolved: the plan.
-        root: holds `runs/`.
-        folder: the folder of the table.
-        by_seed: for a sweep that is done seed by seed, how: see `qbench.engine.by_seed.facts`.
+        table: where it is.
+        by_seed: for a sweep that is done seed by seed, how: see `qbench.engine.by_seed.Facts`.
     """
     settings = resolved.plan.settings
     same = alike_rows(resolved.plan.rows)
@@ -37,8 +52,9 @@ def manifest(
         "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
+        **({"command": table.command} if table.command else {}),
         **({"by_seed": dict(by_seed)} if by_seed else {}),
-        "runs": layout.runs_seen_from(folder, root),
+        "runs": layout.runs_seen_from(table.folder, table.root),
         "rows": [
             *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
             *(_derived_row(resolved, row) for row in resolved.plan.derived),

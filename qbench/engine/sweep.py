@@ -16,7 +16,7 @@ from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
-from qbench.engine.manifest import manifest
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
@@ -49,12 +49,15 @@ class Outcome:
     incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch, undecided: Undecided | None = None) -> Outcome:
+def run_sweep(
+    plan: Plan, launch: Launch, command: str = "", undecided: Undecided | None = None
+) -> Outcome:
     """Run all runs of the plan that are not finished, or as many seeds as its settings ask for.
 
     Args:
         plan: the plan.
         launch: the function that runs jobs.
+        command: the command that runs it, for the manifest.
         undecided: says which rows of the table are undecided, for `stop_when=decided`.
 
     Raises:
@@ -73,11 +76,12 @@ def run_sweep(plan: Plan, launch: Launch, undecided: Undecided | None = None) ->
     worker = partial(worker_for, settings.base, settings.engine.isolate)
     resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
     Store(root, say).forget_failures()
+    table = Table(root, folder, command)
     sweep = _Sweep(root, folder, launch)
     if settings.stopping.by_seed:
-        resolved = by_seed.run(resolved, root, folder, sweep.carry_out, undecided, time)
+        resolved = by_seed.run(resolved, table, sweep.carry_out, undecided, time)
     else:
-        write_manifest(folder, manifest(resolved, root, folder, by_seed.carried(folder)))
+        write_manifest(folder, manifest(resolved, table, by_seed.carried(folder)))
         sweep.carry_out(resolved)
     return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])
 

@@ -13,9 +13,11 @@ from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.notes import converted_seeds, notes, troubles, validation
-from qbench.report.page import Section, missing, page
+from qbench.report.notes import about_values, converted_seeds, notes, troubles, validation
+from qbench.report.page.render import render
+from qbench.report.page.view import Said, missing_figure, view
 from qbench.report.reference import reference
+from qbench.report.section import Section
 from qbench.report.seeds import every_seed
 from qbench.report.tables import with_comparisons
 from qbench.report.texts import counted, in_markdown
@@ -87,13 +89,23 @@ def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report
     sections = extras.write_extras(sweep, folder)
     drawings += [drawing for section in sections for drawing in section.drawings]
     drawn = draw(drawings, figures_folder)
-    whole = page(title, table, sweep.metrics, said, wrong, drawn, [*seeds, *sections, *files])
-    records.write_atomically(folder / layout.PAGE, whole.encode())
+    of_others = Said(
+        title,
+        about_values(sweep),
+        wrong,
+        figures=drawn,
+        sections=[*seeds, *sections],
+        kernels=files,
+        comparisons=compared,
+    )
+    seen, broken = view(sweep, table, of_others)
+    records.write_atomically(folder / layout.PAGE, render(seen).encode())
     undrawn = [figure for figure in drawn if figure.error]
     shown = [tables.terminal(table, sweep.metrics)]
     shown += map(extras.terminal, [*seeds, *sections])
-    shown += [*map(one_line, verdicts), *_said(sweep, [*wrong, *map(missing, undrawn)])]
-    return Report("\n".join(shown), [figure.title for figure in undrawn])
+    wrong += [*map(missing_figure, undrawn), *broken.values()]
+    shown += [*map(one_line, verdicts), *_said(sweep, wrong)]
+    return Report("\n".join(shown), [*(figure.title for figure in undrawn), *broken])
 
 
 def _figures(sweep: Sweep) -> list[str]:

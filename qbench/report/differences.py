@@ -134,6 +134,16 @@ def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
     return lines
 
 
+def float_values(sweep: Sweep, row: dict[str, Any]) -> dict[Seeds, float]:
+    """The first metric of the float row of a row's network, by the seeds of its runs."""
+    levels = sweep.manifest["design"]["levels"]
+    network = _network(row, levels)
+    for other in sweep.trained:
+        if not other["quantized"] and _network(other, levels) == network:
+            return _by_seeds(sweep, other)
+    return {}
+
+
 def _level(row: dict[str, Any], levels: dict[str, Any], key: str) -> Any:
     return row["changes"].get(key, levels[key][0])
 

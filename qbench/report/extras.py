@@ -12,7 +12,7 @@ from qbench.report import bits_grid, differences, effects, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.interactions import interaction_plot
-from qbench.report.page import Section
+from qbench.report.section import Section
 from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
 

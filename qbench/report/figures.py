@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,35 +12,28 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qbench.base.setting import Setting
-from qbench.planning.designs import BASELINE, DEFAULT
 from qbench.planning.factors import FACTORS
 from qbench.report.collect import Sweep
+from qbench.report.curves import FLOAT, drawn, name, shown, smooth, title
+from qbench.report.curves import start as start_of
 from qbench.report.drawing import Drawing, legend
 
 # The colour-blind safe palette of Okabe and Ito; black is kept for the float baseline.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
-FLOAT = "float baseline"
 NAMES = [factor.figure[0] for factor in FACTORS if factor.figure]
 STEP = "step (lines are moving means over 4 % of the steps)"
-_SMOOTHING = 0.04  # width of the moving mean as a share of all rows
 
 
 def loss_figures(sweep: Sweep) -> list[Drawing]:
     """One figure for each factor that varies and that has a figure in the paper."""
-    found = []
-    for factor in sorted(FACTORS, key=lambda factor: factor.figure or ("",)):
-        varies = any(list(row["changes"]) == [factor.key] for row in sweep.trained)
-        if factor.figure and varies and len(_shown(sweep, factor)) > 1:
-            name, what = factor.figure
-            title = f"Training loss by {what}"
-            found.append(Drawing(title, name, partial(_figure, sweep, factor), sweep.remarks))
-    return found
+    return [
+        Drawing(title(factor), name(factor), partial(_figure, sweep, factor), sweep.remarks)
+        for factor in drawn(sweep)
+    ]
 
 
 def _figure(sweep: Sweep, factor: Setting) -> Figure:
-    assert factor.figure
-    title = f"Training loss by {factor.figure[1]}"
-    return _draw(list(_curves(sweep, factor)), title, sweep.task.loss_name)
+    return _draw(list(_curves(sweep, factor)), title(factor), sweep.task.loss_name)
 
 
 Curve = tuple[str, pd.DataFrame]
@@ -49,34 +41,8 @@ Curve = tuple[str, pd.DataFrame]
 
 def _curves(sweep: Sweep, factor: Setting) -> Iterable[Curve]:
     """The baseline, the default and every row that differs only in this factor."""
-    for label, runs in _shown(sweep, factor):
+    for label, runs in shown(sweep, factor):
         yield label, _mean([sweep.history(run) for run in runs])
-
-
-def _shown(sweep: Sweep, factor: Setting) -> list[tuple[str, list[str]]]:
-    """The name of each curve, and the runs that it averages."""
-    found = []
-    for row in sweep.trained:
-        runs = [run["id"] for run in row["runs"] if _has_history(sweep, run["id"])]
-        label = {BASELINE: FLOAT, DEFAULT: f"{_level(row, factor)} (default)"}.get(
-            row["label"], _level(row, factor)
-        )
-        varies = list(row["changes"]) == [factor.key]
-        if runs and (varies or row["label"] in (BASELINE, DEFAULT)):
-            found.append((label, runs))
-    return found
-
-
-def _level(row: dict[str, Any], factor: Setting) -> str:
-    """The row's level of the factor, as a text that is clear without the factor's name."""
-    level = row["factors"][factor.column] or "-"
-    if level in ("yes", "no"):
-        return f"{factor.column.replace('_', ' ')}: {level}"
-    return f"{level} %" if factor.column.endswith("_pct") else str(level)
-
-
-def _has_history(sweep: Sweep, run: str) -> bool:
-    return run in sweep.records and bool(sweep.records[run]["metrics"])
 
 
 def _mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
@@ -84,17 +50,6 @@ def _mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
     mean = histories[0].copy()
     mean["loss"] = np.mean([history["loss"].to_numpy() for history in histories], axis=0)
     return mean
-
-
-def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moving mean; centred, with a window that shrinks at the start and is cut off at the end."""
-    half = int(len(values) * _SMOOTHING / 2)
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    index = np.arange(len(values))
-    first = index - np.minimum(half, index)
-    last = np.minimum(index + (index - first), len(values) - 1)
-    result: NDArray[np.float64] = (sums[last + 1] - sums[first]) / (last + 1 - first)
-    return result
 
 
 def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
@@ -112,7 +67,7 @@ def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
         axes.plot(steps, loss, color=colour, alpha=0.12, linewidth=0.7)
         smoothed = smooth(loss)
         entries.append((label, axes.plot(steps, smoothed, color=colour, linewidth=width)[0]))
-        start = _start(history)
+        start = start_of(history)
         if start is not None:
             axes.plot(steps[start], smoothed[start], "o", color=colour, markersize=7, zorder=5)
         apart = _apart(history, baseline)
@@ -133,12 +88,6 @@ def _draw(curves: list[Curve], title: str, loss_name: str) -> Figure:
         each.grid(alpha=0.25, linewidth=0.5)
         each.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _start(history: pd.DataFrame) -> int | None:
-    """The last float row of the history; quantization starts after it."""
-    quantized = np.flatnonzero(history["phase"].to_numpy() != "float")
-    return max(int(quantized[0]) - 1, 0) if len(quantized) else None
 
 
 def _apart(history: pd.DataFrame, baseline: pd.DataFrame | None) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import Sweep
 from qbench.report.deployed import AGREEMENT
-from qbench.report.page import Section
+from qbench.report.section import Section
 from qbench.report.texts import Lines
 from qbench.report.values import number
 from qbench.storage.conversions import WITHOUT_FILE

@@ -21,12 +21,23 @@ SEEDS = "Figures are means ± sample standard deviations of {} seeds."
 
 def notes(sweep: Sweep) -> list[str]:
     """Sentences on the data, the runs and the columns."""
+    data = [f"Data: {line}" for line in about_data(sweep)]
+    return [*data, *about_values(sweep), f"Run on: {'; '.join(machines(sweep)) or '-'}."]
+
+
+def about_data(sweep: Sweep, noted: bool = True) -> list[str]:
+    """What each data set of a sweep has.
+
+    Args:
+        sweep: the sweep.
+        noted: whether the notes on the data are among the sentences.
+    """
     lines = []
     for name, note, images, classes in sorted(
         {
             (
                 r["name"],
-                r["note"],
+                r["note"] if noted else "",
                 (r["train_images"], r["test_images"]),
                 tuple(r.get("classes", ())),
             )
@@ -35,12 +46,17 @@ def notes(sweep: Sweep) -> list[str]:
     ):
         hashes = {r["hash"][:12] for r in sweep.data if r["name"] == name}
         lines.append(
-            f"Data: {name}, {images[0]:,} training and {images[1]:,} test images (SHA-256"
+            f"{name}, {images[0]:,} training and {images[1]:,} test images (SHA-256"
             f" {', '.join(sorted(hashes))}...)."
             + _classes(classes)
             + (f" Note: {sentence(note)}" if note.strip() else "")
         )
-    lines += validation(sweep)
+    return lines
+
+
+def about_values(sweep: Sweep) -> list[str]:
+    """Sentences on the runs and the columns."""
+    lines = validation(sweep)
     seeds = len(sweep.manifest["seeds"])
     lines += [SEEDS.format(seeds)] if seeds > 1 else []
     lines += balance.sentences(sweep.manifest, sweep.left_out)
@@ -49,15 +65,19 @@ def notes(sweep: Sweep) -> list[str]:
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
     lines += converted_seeds(sweep)
-    lines += reference(sweep)
-    machines = {
-        f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
-        f" TensorFlow {r['versions']['tensorflow']}, Keras {r['versions']['keras']},"
-        f" qbench {r['versions']['qbench']}"
-        for r in sweep.records.values()
-    }
-    lines.append(f"Run on: {'; '.join(sorted(machines)) or '-'}.")
-    return lines
+    return lines + reference(sweep)
+
+
+def machines(sweep: Sweep) -> list[str]:
+    """The devices and versions of all runs."""
+    return sorted(
+        {
+            f"{r['device']['name']}, {counted(r['threads'], 'thread')},"
+            f" TensorFlow {r['versions']['tensorflow']}, Keras {r['versions']['keras']},"
+            f" qbench {r['versions']['qbench']}"
+            for r in sweep.records.values()
+        }
+    )
 
 
 def _classes(names: tuple[str, ...]) -> str:

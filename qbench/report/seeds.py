@@ -7,7 +7,7 @@ from math import nan
 from qbench.report import values
 from qbench.report.collect import Sweep
 from qbench.report.comparison import Comparisons, cells, run_values
-from qbench.report.page import Section
+from qbench.report.section import Section
 from qbench.report.texts import Lines
 from qbench.statistics.comparison import Comparison
 from qbench.statistics.methods import FEW

@@ -1,4 +1,4 @@
-"""Small tables of texts, for the terminal, Markdown and the page.
+"""Small tables of texts, for the terminal and Markdown; the page has templates.
 
 Texts are plain: every form shows them unchanged, without markup.
 """
@@ -6,7 +6,6 @@ Texts are plain: every form shows them unchanged, without markup.
 from __future__ import annotations
 
 import re
-from html import escape
 from unicodedata import category, east_asian_width
 
 from qbench.base.plain import one_line
@@ -15,7 +14,6 @@ Lines = list[list[str]]
 """A table: its head, then its body; the first column names the line."""
 
 _LONGEST = 80  # columns of a name on a terminal
-_LONG = 100  # letters of a cell on the page; a longer text gets several lines
 
 # Characters that GitHub's Markdown reads as markup. Where a character has no meaning, such as an
 # underscore inside a word or a single bracket, it is not escaped.
@@ -41,19 +39,6 @@ def counted(number: int, noun: str) -> str:
 def in_markdown(text: str) -> str:
     """The text in one line, with Markdown's special characters escaped."""
     return _MARKUP.sub(r"\\\g<0>", one_line(text))
-
-
-def in_html(text: str) -> str:
-    """The text in one line, escaped for content and attributes of HTML."""
-    return escape(one_line(text))
-
-
-def html_cell(text: str, numeric: bool) -> str:
-    """A cell of an HTML table; a long text has a box of its own, with lines."""
-    content = in_html(text)
-    if len(text) > _LONG:
-        return f"<td><div>{content}</div></td>"
-    return f'<td class="n">{content}</td>' if numeric else f"<td>{content}</td>"
 
 
 def columns(text: str) -> int:
@@ -111,13 +96,3 @@ def markdown(lines: Lines, numbers: bool = True) -> str:
     rule = ["---", *("--:" if numbers else "---" for _ in lines[0][1:])]
     shown = [list(map(in_markdown, line)) for line in lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in [shown[0], rule, *shown[1:]])
-
-
-def html(lines: Lines) -> str:
-    """A table in HTML."""
-    head = "".join(f"<th>{in_html(text)}</th>" for text in lines[0])
-    body = "".join(
-        f"<tr>{html_cell(line[0], False)}{''.join(html_cell(text, True) for text in line[1:])}</tr>"
-        for line in lines[1:]
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

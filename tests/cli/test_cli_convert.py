@@ -150,7 +150,7 @@ def test_a_sweep_fills_the_columns_of_every_row(deployed):
 def test_its_report_shows_simulated_against_deployed(deployed):
     assert (deployed / "figures" / "deployed.png").is_file()
     page = (deployed / "report.html").read_text()
-    assert "Accuracy in simulation and of the converted file" in page
+    assert "Accuracy by size of the file" in page
     assert "post-training quantization of the float baseline" in page
     assert "post-training quantization of the float baseline" in (deployed / "table.md").read_text()
 

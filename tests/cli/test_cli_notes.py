@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import sys
@@ -31,12 +32,11 @@ def _files(folder: Path) -> dict[str, bytes]:
 def _noted(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The notes that were printed just now; the page and the figures must have the same."""
     printed = [line for line in capsys.readouterr().out.split("\n") if line.startswith("Note on")]
-    page = (folder / "report.html").read_text(encoding="utf-8")
+    page = html.unescape((folder / "report.html").read_text(encoding="utf-8"))
     svg = (folder / "figures" / "fig2_delay.svg").read_text(encoding="utf-8")
     for line in printed:
-        assert f"Note: {line.removeprefix('Note on digits: ')}" in page
-        assert line in svg
-    assert (svg.count("Note on"), page.count("Note: ")) == (len(printed), len(printed))
+        assert line in page and line in svg
+    assert svg.count("Note on") == page.count("Note on") == len(printed)
     return printed
 
 

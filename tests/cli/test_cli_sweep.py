@@ -37,6 +37,11 @@ def test_sweep_writes_the_sixteen_rows_in_the_papers_order(tiny_sweep):
     assert table.loc[1:, "quantized"].eq("yes").all()
 
 
+def test_the_manifest_has_the_command_without_the_folder(tiny_sweep, tiny):
+    command = json.loads((tiny_sweep / "manifest.json").read_text())["command"]
+    assert command == " ".join(["qbench sweep", *tiny])
+
+
 def test_every_run_leaves_all_its_files_and_no_pickle(tiny_sweep):
     runs = pd.read_csv(tiny_sweep / "runs.csv")
     assert len(runs) == 16

@@ -14,7 +14,7 @@ import pytest
 from qbench.base.errors import QbenchError
 from qbench.engine import by_seed
 from qbench.engine.by_seed import ALL, BUDGET, DECIDED, STOPPED, Ended, Parts, seed_by_seed
-from qbench.engine.manifest import manifest
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.resolve import ResolvedPlan, resolve
 from qbench.planning.budget import Budget, Pace, Work, measured
 from qbench.planning.designs import Row
@@ -143,7 +143,7 @@ def _run(
         return True
 
     budget = Budget(seconds, lambda: now[0], measured=measured(root, 1))
-    return by_seed.run(resolved, root, root, carry_out, None, budget)
+    return by_seed.run(resolved, Table(root, root), carry_out, None, budget)
 
 
 def _told(root: Path) -> dict[str, Any]:
@@ -185,11 +185,11 @@ def test_a_sweep_of_all_its_seeds_may_become_one_seed_by_seed(
     resolved: ResolvedPlan, tmp_path: Path
 ) -> None:
     """Its manifest lists runs that are not begun; they are no runs of another sweep."""
-    write_manifest(tmp_path, manifest(resolved, tmp_path, tmp_path))
+    write_manifest(tmp_path, manifest(resolved, Table(tmp_path, tmp_path)))
     _record(tmp_path, _ids(resolved, 2)[0])
     assert _run(resolved, tmp_path, 1).plan.settings.seeds == (0,)
     assert _told(tmp_path)["seeds"] == [0, 2]
-    other = manifest(resolved.with_seeds([0]), tmp_path, tmp_path)
+    other = manifest(resolved.with_seeds([0]), Table(tmp_path, tmp_path))
     with pytest.raises(QbenchError, match="holds the table of another sweep"):
         write_manifest(tmp_path, other)
 

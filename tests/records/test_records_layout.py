@@ -18,7 +18,7 @@ ELSEWHERE = ("data", "base")
 # The shipped configuration and starter, devices and processes of the system, a lock of all users,
 # what Keras writes into the files of networks.
 OTHERS = {
-    *("cli/known.py: *.yaml", "cli/commands/init.py: starter"),
+    *("cli/known.py: *.yaml", "cli/training_line.py: .yaml", "cli/commands/init.py: starter"),
     *("storage/locks.py: /proc/", "storage/locks.py: /stat"),
     *(
         "storage/locks.py: /proc/sys/kernel/random/boot_id",

@@ -117,7 +117,8 @@ def test_the_terminal_has_at_most_120_columns(write: Write) -> None:
 
 def test_verdicts_are_said_in_words_everywhere(write: Write) -> None:
     folder = write(8)
-    said = sentences(comparisons(collect(folder)))
+    made = comparisons(collect(folder))
+    said = sentences(made)
     assert said[0].startswith("quant.bits=4: worse by 3.4")
     assert said[1].startswith("quant.range_given=true: better by 0.9")
     assert said[2].startswith("Equivalent to default within 0.5 percentage points: baseline, ")
@@ -125,7 +126,12 @@ def test_verdicts_are_said_in_words_everywhere(write: Write) -> None:
     text = (folder / "table.md").read_text().replace("\\", "")
     page = html.unescape((folder / "report.html").read_text())
     for line in said:
-        assert line in shown and f"- {line}" in text and line in page
+        assert line in shown and f"- {line}" in text
+    assert made.simulated is not None
+    rows = [one for one in made.simulated.rows if one.low is not None]
+    assert len(rows) == len(LABELS) - 1
+    assert all(f"{one.row}: {one.sentence}" in page for one in rows)
+    assert all(note in page for note in made.simulated.notes)
     assert not any("only large effects" in line for line in said)
 
 

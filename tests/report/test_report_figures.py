@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from qbench.planning.factors import FACTORS
 from qbench.report.collect import collect
+from qbench.report.curves import smooth
 from qbench.report.drawing import draw
-from qbench.report.figures import _curves, loss_figures, smooth
+from qbench.report.figures import _curves, loss_figures
 
 NAMES = ["fig2_delay", "fig3_op", "fig4_range", "fig5_placement"]
 BY_KEY = {factor.key: factor for factor in FACTORS}

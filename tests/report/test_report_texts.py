@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbench.base.plain import one_line, sentence, storable
+from qbench.report.page import render, svg
 from qbench.report.tables import csv_text
-from qbench.report.texts import aligned, columns, in_html, in_markdown, markdown, short
+from qbench.report.texts import aligned, columns, in_markdown, markdown, short
 
 
 @given(first=hostile.ANY_TEXT, second=hostile.ANY_TEXT)
@@ -41,9 +42,11 @@ def test_markdown_leaves_alone_what_is_no_markup(text: str) -> None:
 
 @given(text=hostile.ANY_TEXT)
 def test_html_is_text_and_nothing_else(text: str) -> None:
-    escaped = in_html(text)
-    assert not set("<>\"'\n\x00\x1b") & set(escaped)
-    assert html.unescape(escaped) == one_line(text)
+    """In a template of the page, and in a drawing."""
+    template = render._environment().from_string("{{ text }}")
+    for escaped in template.render(text=text), svg._attribute(text), svg.element("a", text)[3:-4]:
+        assert not set("<>\"'\n\x00\x1b") & set(escaped)
+        assert html.unescape(escaped) == one_line(text)
 
 
 @given(texts=st.lists(hostile.ANY_TEXT.map(storable), min_size=1, max_size=3))

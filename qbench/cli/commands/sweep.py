@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qbench.base.errors import QbenchError
@@ -51,12 +53,23 @@ class SweepIncomplete(QbenchError):
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    hydra_app.sweep(_sweep, arguments)
+    hydra_app.sweep(partial(_sweep, _command(arguments)), arguments)
     return 0
 
 
-def _sweep(plan: Plan, launch: Launch) -> None:
+def _command(arguments: list[str]) -> str:
+    """The command as a shell takes it, without the folder of its results, which may be moved."""
+    kept = [argument for argument in arguments if not argument.startswith("out=")]
+    return shlex.join(["qbench", "sweep", *kept])
+
+
+def _sweep(command: str, plan: Plan, launch: Launch) -> None:
     """Run the plan, build the report and print it.
+
+    Args:
+        command: the command, for the manifest.
+        plan: the plan.
+        launch: the function that runs jobs.
 
     Raises:
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
@@ -66,7 +79,7 @@ def _sweep(plan: Plan, launch: Launch) -> None:
     from qbench.report.build import build_report
     from qbench.report.comparison import undecided
 
-    outcome = run_sweep(plan, launch, undecided)
+    outcome = run_sweep(plan, launch, command, undecided)
     built = build_report(outcome.folder)
     print(built.text, flush=True)
     incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
