@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.plain import one_line
-from qbench.report import deployed, extras, figures, heatmap, interactions, latency, tables
+from qbench.report import balance, deployed, extras, figures, heatmap, interactions, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
@@ -121,7 +121,8 @@ def _figures(sweep: Sweep) -> list[str]:
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
-    said = [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
+    said = balance.sentences(sweep.manifest, sweep.left_out)
+    said += [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 

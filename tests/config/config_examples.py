@@ -90,6 +90,8 @@ PLAIN: dict[str, Any] = {
     "isolate": True,
     "device": "auto",
     "workers": 1,
+    "budget": None,
+    "stop_when": None,
     "job": None,
 }
 

@@ -103,6 +103,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("isolate", False, NOTHING),
     ("device", "cpu", NOTHING),
     ("workers", 2, NOTHING),
+    ("budget", "2h", NOTHING),
+    ("stop_when", "decided", NOTHING),
     ("job", "run-0123", NOTHING),
 ]
 IDS = [key for key, *_ in TABLE]
