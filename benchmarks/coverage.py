@@ -6,6 +6,11 @@ Values of 15 rows and a reference are drawn without any effect, 5,000 times for 
 seeds and each kind of noise. The family-wise error is the share of these tables in which at least
 one interval excludes 0; it should be 5 % at most. The power curve is of a single row with an
 effect in such a table. It draws docs/statistics_power.svg as well.
+
+`stop_when=decided` looks at the table after each seed from the third on. Its error is the share of
+tables in which an interval of *any* look excludes 0, and so bounds that of every rule that ends a
+sweep at one of them. Its gain is the number of seeds until no row is undecided, against the
+smallest fixed number that leaves none undecided in 9 of 10 tables.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from common import save
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from qbench.planning.execution import FIRST_LOOK
 from qbench.report.drawing import save_figure
 from qbench.report.figures import COLOURS
 from qbench.statistics import dunnett, paired
@@ -27,6 +33,11 @@ from qbench.statistics.methods import LEVEL
 ROWS, REPETITIONS = 15, 5_000
 SEEDS = (3, 5, 8)
 OF_POWER = (3, 5, 8, 12)
+MOST = (8, 12, 20)  # seeds at most, with stop_when=decided
+MARGIN = 0.5  # points
+SPREADS = (0.05, 0.1, 0.15, 0.2, 0.25)  # of paired differences, in points
+# True differences like those of the default study, in points.
+EFFECTS = (-3.4, 0.9, *(round(-0.12 + 0.02 * number, 2) for number in range(13)))
 CURVE = Path(__file__).parent.parent / "docs" / "statistics_power"
 
 Array = NDArray[np.float64]
@@ -61,14 +72,19 @@ def tables(seeds: int, deviations: Array, step: float, random: np.random.Generat
     return np.round(values / step) * step if step else values
 
 
-def by_pairs(values: Array, family: int, step: float) -> Array:
-    """Whether the paired interval of each row excludes 0, by repetition and row."""
+def intervals(values: Array, family: int, step: float, level: float = LEVEL) -> tuple[Array, Array]:
+    """Middle and half-width of the paired interval of each row, by repetition and row."""
     differences = values[:, 1:] - values[:, :1]
     seeds = values.shape[2]
     spread = np.maximum(differences.std(axis=2, ddof=1), step / 2)
     # Half-widths are proportional to the deviation.
-    reach = paired.half_width(1.0, seeds, family, LEVEL) * spread
-    found: Array = np.abs(differences.mean(axis=2)) > reach
+    return differences.mean(axis=2), paired.half_width(1.0, seeds, family, level) * spread
+
+
+def by_pairs(values: Array, family: int, step: float, level: float = LEVEL) -> Array:
+    """Whether the paired interval of each row excludes 0, by repetition and row."""
+    middle, reach = intervals(values, family, step, level)
+    found: Array = np.abs(middle) > reach
     return found
 
 
@@ -103,6 +119,67 @@ def errors() -> dict[str, dict[str, dict[str, float]]]:
             for method, shows in METHODS.items():
                 share = shows(values, step).any(axis=1).mean()
                 found[kind][method][str(seeds)] = 100 * float(share)
+    return found
+
+
+def errors_of_looks() -> dict[str, dict[str, dict[str, float]]]:
+    """The family-wise error of all looks in percent, by kind of noise and most seeds.
+
+    `corrected`: at the level of `stop_when`. `one look`: at the level of a table that is looked at
+    once.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for number, (kind, (deviations, step)) in enumerate(KINDS.items()):
+        found[kind] = {"corrected": {}, "one look": {}}
+        for most in MOST:
+            values = tables(most, deviations, step, np.random.default_rng([3, number, most]))
+            looks = range(FIRST_LOOK, most + 1)
+            for name, level in (
+                ("corrected", paired.corrected(LEVEL, len(looks))),
+                ("one look", LEVEL),
+            ):
+                shown = [by_pairs(values[:, :, :n], ROWS, step, level).any(axis=1) for n in looks]
+                found[kind][name][str(most)] = 100 * float(np.any(shown, axis=0).mean())
+    return found
+
+
+def decided(values: Array, level: float) -> Array:
+    """Whether no row of a table is undecided, by repetition."""
+    middle, reach = intervals(values, ROWS, 0.0, level)
+    clear = np.abs(middle) > reach
+    equivalent = np.abs(middle) + reach < MARGIN
+    found: Array = (clear | equivalent).all(axis=1)
+    return found
+
+
+def seeds_until_decided() -> dict[str, dict[str, float | None]]:
+    """Numbers of seeds by the spread of paired differences.
+
+    `mean` with `stop_when`, of at most the last of MOST seeds; `undecided`, the share of tables in
+    percent that have an undecided row then; `fixed`, the smallest number of seeds that leaves no
+    row undecided in 90 % of tables, null if this many do not; and `five`, the share of tables in
+    percent without an undecided row at five seeds.
+    """
+    most, found = MOST[-1], {}
+    level = paired.corrected(LEVEL, most - FIRST_LOOK + 1)
+    for number, spread in enumerate(SPREADS):
+        # Half the variance of a difference is the row's, half the reference's.
+        values = tables(most, np.ones(ROWS + 1), 0.0, np.random.default_rng([4, number]))
+        values *= spread / np.sqrt(2)
+        values[:, 1:] += np.array(EFFECTS)[None, :, None]
+        ends = np.full(REPETITIONS, most)
+        open_ = np.ones(REPETITIONS, bool)
+        for n in range(FIRST_LOOK, most + 1):
+            done = decided(values[:, :, :n], level) & open_
+            ends[done] = n
+            open_ &= ~done
+        shares = {n: decided(values[:, :, :n], LEVEL).mean() for n in range(2, most + 1)}
+        found[str(spread)] = {
+            "mean": float(ends.mean()),
+            "undecided": 100 * float(open_.mean()),
+            "fixed": next((n for n, share in shares.items() if share >= 0.9), None),
+            "five": 100 * float(shares[5]),
+        }
     return found
 
 
@@ -154,8 +231,16 @@ def main() -> None:
         for method, of_seeds in methods.items():
             shown = ", ".join(f"{seeds} seeds {value:.1f} %" for seeds, value in of_seeds.items())
             print(f"{kind:<32}{method:<36}{shown}")
+    looks, until = errors_of_looks(), seeds_until_decided()
+    for kind, methods in looks.items():
+        for method, of_most in methods.items():
+            shown = ", ".join(f"{most} seeds {value:.1f} %" for most, value in of_most.items())
+            print(f"{kind:<32}{'every look, ' + method:<36}{shown}")
+    for spread, numbers in until.items():
+        print(f"spread {spread}: {numbers}")
     curves = power()
     result: dict[str, Any] = {"repetitions": REPETITIONS, "rows": ROWS, "error": found}
+    result |= {"error_of_looks": looks, "seeds_until_decided": until}
     save("coverage", "python benchmarks/coverage.py", {**result, "power": curves})
     save_figure(draw(curves), CURVE, ())
     CURVE.with_suffix(".png").unlink()

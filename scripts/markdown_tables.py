@@ -27,4 +27,39 @@ def coverage(figures: Figures) -> list[str]:
         f"{figures['repetitions']:,} tables of {figures['rows']} rows.",
         "",
         *table(heads, rows),
+        "",
+        "A look after each seed from the third on: tables in which an interval of any look is"
+        " wrong.",
+        "",
+        *_looks(figures["error_of_looks"]),
+        "",
+        "Seeds until no row is undecided (`stop_when=decided`, at most 20), and the fixed number of"
+        " seeds that leaves none undecided in 90 % of the tables, by the spread of differences.",
+        "",
+        *_until_decided(figures["seeds_until_decided"]),
     ]
+
+
+def _looks(errors: Figures) -> list[str]:
+    """The errors of all looks, by noise, level and most seeds."""
+    most = sorted(next(iter(next(iter(errors.values())).values())), key=int)
+    rows = [
+        (kind, level, *(f"{of_most[one]:.1f}" for one in most))
+        for kind, levels in errors.items()
+        for level, of_most in levels.items()
+    ]
+    return table(("noise", "level", *(f"to {number} seeds, %" for number in most)), rows)
+
+
+def _until_decided(numbers: Figures) -> list[str]:
+    """Numbers of seeds by spread."""
+    rows = [
+        (
+            f"{spread} points",
+            f"{one['mean']:.1f}",
+            f"{one['undecided']:.1f}",
+            "more" if one["fixed"] is None else f"{one['fixed']:.0f}",
+        )
+        for spread, one in numbers.items()
+    ]
+    return table(("spread", "seeds on average", "undecided at the last, %", "fixed seeds"), rows)

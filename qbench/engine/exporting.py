@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,22 @@ def files_to_make(root: Path, wanted: Iterable[Wanted]) -> list[Wanted]:
             path = layout.run_folder(root, run) / layout.conversion_report(how)
             say(f"{path}: cannot be made: the run's weights are missing; train it again.")
     return found
+
+
+def files_left(root: Path, resolved: ResolvedPlan, among: Collection[str]) -> list[str]:
+    """The runs whose file is not made yet, once for each file, also if they are not trained yet.
+
+    Args:
+        root: holds `runs/`.
+        resolved: the plan.
+        among: the ids of the runs that are asked for.
+    """
+    left = (FileState.UNTRAINED, FileState.WAITING)
+    return [
+        run
+        for run, how in wanted_files(resolved)
+        if run in among and conversion_status.state_of(root, run, how) in left
+    ]
 
 
 def make_files(spec: JobSpec) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,16 @@ class ResolvedPlan:
     def path(self, number: int) -> list[str]:
         """The ids of the segments of one run, from step 0."""
         return [segment.id for segment in self.tree.last[number].path]
+
+    def with_seeds(self, seeds: Collection[int]) -> ResolvedPlan:
+        """The plan with only some of its seeds; see `Plan.with_seeds`."""
+        plan = self.plan.with_seeds(seeds)
+        kept = [n for n, run in enumerate(self.plan.runs) if run.experiment.seed in seeds]
+        ids = tuple(self.ids[number] for number in kept)
+        facts = tuple(self.data[number] for number in kept)
+        weights = tuple(self.weights[number] for number in kept)
+        tree = _tree(plan, range(len(ids)), ids, (facts, weights), self.device)
+        return ResolvedPlan(plan, self.device, ids, facts, weights, tree)
 
     @cached_property
     def derived(self) -> list[ResolvedDerived]:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
-from qbench.config.experiment import plain
-from qbench.engine import exporting, imagenet, run_record
+from qbench.engine import by_seed, exporting, imagenet, run_record
+from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
-from qbench.planning.alike import alike_rows
-from qbench.planning.derived import DerivedRow
-from qbench.planning.designs import Row
-from qbench.planning.factors import cells
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
 from qbench.storage import aside, layout, records
@@ -53,13 +49,16 @@ class Outcome:
     incomplete: list[str]
 
 
-def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
-    """Run all runs of the plan that are not finished.
+def run_sweep(
+    plan: Plan, launch: Launch, command: str = "", undecided: Undecided | None = None
+) -> Outcome:
+    """Run all runs of the plan that are not finished, or as many seeds as its settings ask for.
 
     Args:
         plan: the plan.
         launch: the function that runs jobs.
         command: the command that runs it, for the manifest.
+        undecided: says which rows of the table are undecided, for `stop_when=decided`.
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
@@ -73,28 +72,68 @@ def run_sweep(plan: Plan, launch: Launch, command: str = "") -> Outcome:
     prepare_folder(root, "out")
     folder = root if settings.out else root / plan.name
     prepare_folder(layout.figures_folder(folder), "out")
+    time = by_seed.budget_of(settings, root, folder)
     worker = partial(worker_for, settings.base, settings.engine.isolate)
     resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
-    write_manifest(folder, manifest(resolved, root, folder, command))
-    store = Store(root, say)
-    store.forget_failures()
-    wanted = exporting.wanted_files(resolved)
-    batches = jobs_to_do(resolved, root, store, exporting.files_to_make(root, wanted))
+    Store(root, say).forget_failures()
+    table = Table(root, folder, command)
+    sweep = _Sweep(root, folder, launch)
+    if settings.stopping.by_seed:
+        resolved = by_seed.run(resolved, table, sweep.carry_out, undecided, time)
+    else:
+        write_manifest(folder, manifest(resolved, table, by_seed.carried(folder)))
+        sweep.carry_out(resolved)
+    return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])
+
+
+class _Sweep:
+    """A sweep in progress, all of it or some of its seeds at a time.
+
+    Attributes:
+        unconverted: sentences about the files that could not be made so far.
+    """
+
+    def __init__(self, root: Path, folder: Path, launch: Launch) -> None:
+        """See `run_sweep`; `root` holds `runs/`, `folder` is that of the table."""
+        self._root = root
+        self._folder = folder
+        self._launch = launch
+        self._checked = False
+        self.unconverted: list[str] = []
+
+    def carry_out(self, resolved: ResolvedPlan) -> bool:
+        """Do all that is left of a plan; returns false if a failure stopped it (`fail_fast`)."""
+        plan, root = resolved.plan, self._root
+        wanted = exporting.wanted_files(resolved)
+        files = exporting.files_to_make(root, wanted)
+        batches = jobs_to_do(resolved, root, Store(root, say), files)
+        if not plan.settings.stopping.by_seed:
+            _say_what(resolved, batches, self._folder)
+        if not self._checked and any(job.segments or job.runs for one in batches for job in one):
+            self._check(plan)
+        goes_on = not batches or _carry_out(resolved, batches, root, self._folder, self._launch)
+        evaluate_derived(resolved, root)
+        _tidy(root)
+        self.unconverted = exporting.unmade(root, wanted)
+        return goes_on
+
+    def _check(self, plan: Plan) -> None:
+        """Before the first training, check the networks and say which cannot be converted."""
+        _check_models(plan)
+        if plan.settings.deploy.enabled:
+            experiments = [run.experiment for run in plan.runs]
+            exporting.try_conversions(experiments, plan.settings.engine.isolate)
+        self._checked = True
+
+
+def _say_what(resolved: ResolvedPlan, batches: list[list[JobSpec]], folder: Path) -> None:
+    """Print what a sweep consists of and what is left to do."""
+    plan = resolved.plan
     to_do = [job for batch in batches for job in batch if job.runs]
     say(
-        f"{settings.study}, {settings.design.name}: {len(plan.rows)} configurations,"
+        f"{plan.settings.study}, {plan.settings.design.name}: {len(plan.rows)} configurations,"
         f" {len(plan.runs)} runs, {len(to_do)} to do; {_of_derived(resolved)}results in {folder}"
     )
-    if any(job.segments or job.runs for batch in batches for job in batch):
-        _check_models(plan)
-        if settings.deploy.enabled:
-            experiments = [run.experiment for run in plan.runs]
-            exporting.try_conversions(experiments, settings.engine.isolate)
-    if batches:
-        _carry_out(resolved, batches, root, folder, launch)
-    evaluate_derived(resolved, root)
-    _tidy(root)
-    return Outcome(folder, [*_incomplete(resolved, root, folder), *exporting.unmade(root, wanted)])
 
 
 def _of_derived(resolved: ResolvedPlan) -> str:
@@ -133,8 +172,8 @@ def _carry_out(
     root: Path,
     folder: Path,
     launch: Launch,
-) -> None:
-    """Give the batches to the launcher, one after the other."""
+) -> bool:
+    """Give the batches to the launcher; returns false if a failure stopped them."""
     settings = resolved.plan.settings
     jobs = layout.jobs_folder(root)
     jobs.mkdir(exist_ok=True)
@@ -152,7 +191,8 @@ def _carry_out(
             if not settings.engine.keep_trunks:
                 clean(root)
             if settings.engine.fail_fast and layout.stop_file(root).exists():
-                break
+                return False
+    return True
 
 
 @contextmanager
@@ -218,82 +258,3 @@ def _check_models(plan: Plan) -> None:
 def _status(root: Path, run: str) -> str:
     record = records.existing_record(root, run)
     return str(record["status"]) if record else "missing"
-
-
-def manifest(resolved: ResolvedPlan, root: Path, folder: Path, command: str = "") -> dict[str, Any]:
-    """The manifest of a sweep's table; it names runs by id, and folders relative to its own."""
-    settings = resolved.plan.settings
-    same = alike_rows(resolved.plan.rows)
-    numbers = {
-        (run.row, run.experiment.seed): number for number, run in enumerate(resolved.plan.runs)
-    }
-    return {
-        "schema": records.SCHEMA,
-        "study": settings.study,
-        "design": resolved.plan.design,
-        "seeds": settings.seeds,
-        "stats": plain(settings.stats),
-        **({"command": command} if command else {}),
-        "runs": layout.runs_seen_from(folder, root),
-        "rows": [
-            *(_row(resolved, row, numbers) | same.get(row.label, {}) for row in resolved.plan.rows),
-            *(_derived_row(resolved, row) for row in resolved.plan.derived),
-        ],
-    }
-
-
-def _row(
-    resolved: ResolvedPlan, row: Row, numbers: Mapping[tuple[str, int], int]
-) -> dict[str, Any]:
-    """A row of the manifest; `numbers` are the numbers of runs in the plan, by row and seed.
-
-    The note on the data and the names of classes are the current ones. The record of a finished run
-    keeps those of its training, because it is not written again; neither is part of its identity.
-    """
-    mine = [] if row.reason else [numbers[row.label, s] for s in resolved.plan.settings.seeds]
-    return {
-        "label": row.label,
-        "changes": row.changes,
-        "reason": row.reason,
-        "quantized": row.experiment.quant.enabled,
-        "factors": cells(row.experiment),
-        **_said(resolved, mine),
-        "runs": [
-            {
-                "seed": resolved.plan.runs[number].experiment.seed,
-                "id": resolved.ids[number],
-                "segments": resolved.path(number),
-            }
-            for number in mine
-        ],
-    }
-
-
-def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:
-    """What a row of the manifest says of the data of these runs, which are one data set."""
-    data = resolved.data[numbers[0]] if numbers else {"note": ""}
-    return {key: data[key] for key in ("note", "classes") if key in data}
-
-
-def _derived_row(resolved: ResolvedPlan, row: DerivedRow) -> dict[str, Any]:
-    """A derived row of the manifest; it has the factors of the row that it shows."""
-    mine = [one for one in resolved.derived if one.row is row]
-    return {
-        "label": row.label,
-        "changes": row.of.changes,
-        "reason": None,
-        "quantized": row.of.experiment.quant.enabled,
-        "factors": cells(row.of.experiment),
-        **_said(resolved, [one.members[0] for one in mine]),
-        "derived": {"kind": row.kind, **row.settings, "of": row.of.label},
-        "runs": [
-            {
-                "seed": None,
-                "seeds": one.run.seeds,
-                "id": one.id,
-                "segments": [],
-                "members": [resolved.ids[number] for number in one.members],
-            }
-            for one in mine
-        ],
-    }

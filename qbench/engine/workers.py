@@ -15,7 +15,7 @@ from qbench.base.outside import folder
 from qbench.config.experiment import Experiment
 from qbench.engine.gpus import visible_gpu
 from qbench.engine.requests import Failure, Listener, carry_out
-from qbench.planning.settings import Engine
+from qbench.planning.execution import Engine
 
 
 class WorkerDied(Exception):

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qbench.planning.budget import duration
 from qbench.planning.crossed import crossed
+from qbench.planning.expected_seeds import expected_seeds, in_words
 from qbench.planning.plan import Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.statistics.aliases import table
@@ -44,7 +46,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
-        are unknown.
+        are unknown, and `by_seed`, see `expected_seeds`.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -84,6 +86,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "batches": [len(batch) for batch in jobs],
         "steps_elapsed": elapsed,
         "critical_path": tree.critical_path,
+        "by_seed": expected_seeds(plan, workers, step_seconds),
         "step_seconds": seconds,
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
@@ -184,8 +187,10 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
     )
     if facts["conversions"]:
         yield _conversions_line(facts["conversions"], len(plan.settings.seeds))
+    if facts["by_seed"]:
+        yield in_words(facts["by_seed"])
     if facts["seconds"] is not None:
-        yield f"about {_duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
+        yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
 
@@ -226,9 +231,3 @@ def _tree_lines(facts: dict[str, Any]) -> list[str]:
             f"  x{segment['uses']:<4} {ends}{more}".rstrip()
         )
     return lines
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

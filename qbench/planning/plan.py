@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -113,7 +113,20 @@ class Plan:
             derived
             for name in DERIVED.names()
             for derived in DERIVED[name].rows(rows, self.settings)
+            if derived.runs
         ]
+
+    def with_seeds(self, seeds: Collection[int]) -> Plan:
+        """The plan with only some of its seeds, in its own order; at least one.
+
+        It converts the runs of those among them that the whole plan converts.
+        """
+        settings, deploy = self.settings, self.settings.deploy
+        kept = tuple(seed for seed in settings.seeds if seed in seeds)
+        if deploy.enabled and deploy.seeds is not None:
+            count = sum(seed in settings.deployed_seeds for seed in kept)
+            deploy = replace(deploy, enabled=count > 0, seeds=count or None)
+        return replace(self, settings=replace(settings, seeds=kept, deploy=deploy))
 
     @property
     def design(self) -> dict[str, Any]:
@@ -192,11 +205,14 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         settings: the settings, composed without the comma lists.
         given: the levels from comma lists, by key.
         fixed: the keys that were set to one value. For these keys and for the keys of `given`,
-            `design.levels` has no effect.
+            `design.levels` has no effect. Without `seeds` among them a budget opens the seeds.
 
     Raises:
-        QbenchError: a key cannot be a factor, or there is nothing to vary.
+        QbenchError: a key cannot be a factor, there is nothing to vary, or there are too few seeds
+            for `stop_when`.
     """
+    seeds = settings.stopping.seeds("seeds" in fixed, settings.seeds)
+    settings = replace(settings, seeds=seeds)
     design = settings.design
     for name in DERIVED.names():
         DERIVED[name].check(settings)

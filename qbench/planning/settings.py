@@ -16,6 +16,7 @@ from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
+from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
@@ -110,63 +111,6 @@ class Design(Group, prefix="design"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine(Group):
-    """The settings of a sweep's execution; none of them changes a result."""
-
-    share: bool = setting(
-        True,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="train steps only once if several runs share them",
-    )
-    keep_trunks: bool = setting(
-        False,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="keep shared states after the last run that needs them",
-    )
-    retries: int = setting(
-        1,
-        check=allowed.whole(0, 100),
-        effect=NEVER,
-        help="how often qbench tries a job again if it failed or its process died",
-    )
-    fail_fast: bool = setting(
-        False,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="stop at the first job that fails after all its retries",
-    )
-    isolate: bool = setting(
-        True,
-        check=allowed.switch(),
-        effect=NEVER,
-        help="train in worker processes. False: train in the process of the launcher's job, for"
-        " debuggers",
-    )
-    device: str = setting(
-        "auto",
-        check=allowed.one_of(("auto", "cpu", "gpu")),
-        effect=NEVER,
-        help="the kind of device that the workers have. `auto`: qbench asks a worker on this"
-        " machine",
-    )
-    workers: int = setting(
-        1,
-        check=allowed.whole(1, 1024),
-        effect=NEVER,
-        help="number of jobs at once on this machine, through joblib. Other launchers have their"
-        " own setting",
-    )
-    track: str | None = setting(
-        None,
-        check=allowed.one_of(("tensorboard",)).or_null,
-        effect=NEVER,
-        help="show every run in [TensorBoard](tracking.md) while it trains. Null: do not",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Deploy(Group, prefix="deploy"):
     """`deploy`: how finished runs are converted; `deploy.input` belongs to the runs."""
 
@@ -199,6 +143,7 @@ class Settings(Group):
     Attributes:
         base: the default experiment, with the first seed.
         engine: how the work is done.
+        stopping: what ends a sweep before all its seeds are done.
     """
 
     study: str = setting(
@@ -221,6 +166,7 @@ class Settings(Group):
         help="folder for everything that the command writes. Null: `outputs/<study>/`",
     )
     engine: Engine
+    stopping: Stopping = NO_STOPPING
     deploy: Deploy = Deploy()
     stats: Stats = DEFAULT_STATS
     job: str | None = setting(
@@ -270,6 +216,7 @@ class Settings(Group):
             ),
             stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
+            stopping=Stopping(**{name: config[name] for name in _names(Stopping)}),
             job=config.get("job"),
         )
 
@@ -279,12 +226,13 @@ def _names(group: type[Group]) -> list[str]:
 
 
 _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name != "seed")
-_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_names(Engine))
+_OF_EXECUTION = (*_names(Engine), *_names(Stopping))
+_KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_OF_EXECUTION)
 
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Stats, Engine) for found in declared(group)),
+    *(found for group in (Deploy, Design, Stats, Engine, Stopping) for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.plain import one_line
-from qbench.report import deployed, extras, figures, heatmap, interactions, latency, tables
+from qbench.report import balance, deployed, extras, figures, heatmap, interactions, latency, tables
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
 from qbench.report.notes import about_values, converted_seeds, notes, troubles, validation
+from qbench.report.page.recommendation import Line
 from qbench.report.page.render import render
 from qbench.report.page.view import Said, missing_figure, view
 from qbench.report.reference import reference
@@ -47,7 +48,9 @@ class Report:
         )
 
 
-def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report:
+def build_report(
+    folder: Path, stats: Mapping[str, Any] | None = None, line: Line | None = None
+) -> Report:
     """Write runs.csv, table.csv, table.md, figures/ and report.html of a sweep.
 
     The tables come first. A figure that cannot be drawn does not stop the others. Figures of an
@@ -57,6 +60,7 @@ def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report
     Args:
         folder: the folder of the sweep.
         stats: values of the group `stats`, by name, in place of those of the sweep.
+        line: gives the command line that trains a run, for the page.
 
     Raises:
         QbenchError: the folder holds no sweep, or its table does not allow the comparison.
@@ -97,6 +101,7 @@ def build_report(folder: Path, stats: Mapping[str, Any] | None = None) -> Report
         sections=[*seeds, *sections],
         kernels=files,
         comparisons=compared,
+        line=line,
     )
     seen, broken = view(sweep, table, of_others)
     records.write_atomically(folder / layout.PAGE, render(seen).encode())
@@ -116,7 +121,8 @@ def _figures(sweep: Sweep) -> list[str]:
 
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
-    said = [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
+    said = balance.sentences(sweep.manifest, sweep.left_out)
+    said += [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 

@@ -15,6 +15,7 @@ from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.planning.stats import DEFAULT_STATS, Stats, check_stats
 from qbench.report import deployed
+from qbench.report.balance import balanced
 from qbench.storage import conversions, layout, manifests, records
 from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
 from qbench.tasks.task import Recorded, recorded
@@ -36,6 +37,8 @@ class Sweep:
             `deployed.comparable`.
         references: the reports of float runs that were quantized after training.
         stats: how its rows are compared.
+        left_out: the seeds that are begun and not complete, if the sweep is done seed by seed. The
+            manifest here is without their runs.
     """
 
     folder: Path
@@ -45,6 +48,12 @@ class Sweep:
     exports: dict[str, deployed.Report]
     references: dict[str, deployed.Report]
     stats: Stats = DEFAULT_STATS
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def looks(self) -> int:
+        """How often its rows were to be compared to end it; 1 if results do not end it."""
+        return int(self.manifest.get("by_seed", {}).get("looks", 1))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -124,12 +133,14 @@ def collect(folder: Path, stats: Mapping[str, Any] | None = None) -> Sweep:
     """
     manifest = storable(manifests.read_manifest(folder))
     root = layout.root_of_sweep(folder, manifest)
-    names = [run["id"] for row in manifest["rows"] for run in row["runs"]]
-    read = {name: _record(root, name) for name in names}
-    found = {name: record for name, record in read.items() if record is not None}
+    runs = manifests.runs_in(manifest)
+    read = {run: record for run in runs if (record := _record(root, run)) is not None}
+    manifest, left_out = balanced(manifest, read)
+    found = {run: read[run] for run in manifests.runs_in(manifest) if run in read}
     exports, references = (_exports(root, found, kind) for kind in (None, REPRESENTATIVE))
     chosen = _stats(manifest, stats or {})
-    return Sweep(folder, manifest, found, _task(folder, found), exports, references, chosen)
+    task = _task(folder, found)
+    return Sweep(folder, manifest, found, task, exports, references, chosen, left_out)
 
 
 def _stats(manifest: Mapping[str, Any], given: Mapping[str, Any]) -> Stats:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from qbench.base.errors import QbenchError
-from qbench.report.collect import Sweep
+from qbench.report.collect import Sweep, collect
 from qbench.report.deployed import PATH
 from qbench.report.values import capital, unit_of_differences
 from qbench.statistics.comparison import Comparison, compare
@@ -49,6 +50,27 @@ def comparisons(sweep: Sweep) -> Comparisons:
         _compared(sweep, True, notes) if has_files else None,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def undecided(folder: Path) -> list[str]:
+    """The rows of a sweep's folder that its table does not decide with the seeds that are there.
+
+    They are those of the first metric in simulation that are undecided, or have only one value.
+    Rows without any value do not count: more seeds would not help.
+    """
+    made = comparisons(collect(folder)).simulated
+    rows = made.rows if made else ()
+    return [
+        one.row
+        for one in rows
+        if one.verdict is Verdict.UNDECIDED
+        or (one.verdict is Verdict.SINGLE and len(one.seeds) == 1 and not _is_group(one.seeds[0]))
+    ]
+
+
+def _is_group(seed: Seed) -> bool:
+    """Whether a value is of a derived run, such as an ensemble, and so of several seeds."""
+    return isinstance(seed, tuple)
 
 
 def run_values(sweep: Sweep, row: Mapping[str, Any], deployed: bool) -> dict[Seed, float]:
@@ -112,7 +134,7 @@ def _compared(sweep: Sweep, deployed: bool, notes: list[str]) -> Comparison | No
         for label, row in rows.items()
         if label != reference and _same(sweep, row, rows[reference], deployed)
     ]
-    options = compared_as(sweep) | {"same": same}
+    options = compared_as(sweep) | {"same": same, "looks": sweep.looks}
     if sweep.stats.method == DUNNETT:
         trained = {label: found[label] for label in rows}
         try:
@@ -125,7 +147,7 @@ def _compared(sweep: Sweep, deployed: bool, notes: list[str]) -> Comparison | No
 
 def _add_means(reference: dict[Seed, float], found: Mapping[str, Mapping[Seed, float]]) -> None:
     """A derived run is compared with the mean of the reference over the seeds of its members."""
-    groups = {seed for own in found.values() for seed in own if isinstance(seed, tuple)}
+    groups = {seed for own in found.values() for seed in own if _is_group(seed)}
     for group in groups:
         if all(seed in reference for seed in group):
             reference.setdefault(group, fmean(reference[seed] for seed in group))

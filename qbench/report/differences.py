@@ -94,6 +94,7 @@ def differences(sweep: Sweep) -> pd.DataFrame:
     compared = compare_differences(
         {str(number): found for number, found in enumerate(of_seeds)},
         "the float row of the network",
+        looks=sweep.looks,
         **compared_as(sweep),
     )
     lines = [

@@ -15,8 +15,8 @@ from qbench.report.texts import Lines, counted
 from qbench.statistics import aliases, factorial
 from qbench.statistics.aliases import Cell
 from qbench.statistics.factorial import Effect, Effects
-from qbench.statistics.methods import FEW
-from qbench.statistics.paired import Seed
+from qbench.statistics.methods import FEW, LEVEL, LOOKS
+from qbench.statistics.paired import Seed, corrected
 from qbench.statistics.verdict import Verdict, Wording, of_interval
 from qbench.tasks.metric import Metric
 
@@ -47,6 +47,7 @@ class Analysis:
         effects: the effects; None if `refused` says why there are none.
         refused: a sentence, or empty.
         fraction: whether the rows are a fraction of all combinations by design.
+        looks: see `Sweep.looks`.
     """
 
     design: Crossed
@@ -56,6 +57,7 @@ class Analysis:
     effects: Effects | None
     refused: str
     fraction: bool
+    looks: int = 1
 
 
 def analyse(sweep: Sweep) -> Analysis | None:
@@ -76,11 +78,13 @@ def analyse(sweep: Sweep) -> Analysis | None:
     effects, refused = None, ""
     try:
         counts = [len(own) for own in design.levels.values()]
-        effects = factorial.effects(counts, found, resolution=resolution)
+        level = corrected(LEVEL, sweep.looks)
+        effects = factorial.effects(counts, found, level=level, resolution=resolution)
     except QbenchError as error:
         refused = str(error)
     fraction = "resolution" in told
-    return Analysis(design, sweep.metric, Wording(**asked), found, effects, refused, fraction)
+    wording = Wording(**asked)
+    return Analysis(design, sweep.metric, wording, found, effects, refused, fraction, sweep.looks)
 
 
 def title(metric: Metric) -> str:
@@ -183,11 +187,12 @@ def notes(found: Analysis, effects: Effects) -> list[str]:
         together = f"all {effects.family} effects" if effects.family > 1 else "the effect"
         said.append(
             "Least squares with seeds as blocks. Intervals hold for"
-            f" {together} with {100 * effects.level:g} % probability (Bonferroni). They come from"
+            f" {together} with {100 * LEVEL:g} % probability (Bonferroni). They come from"
             f" the spread of each effect over {seeds} seeds. Pooled intervals come from the"
             " residuals of all runs; they are too narrow where runs share noisy float steps, so no"
             " verdict comes from them."
         )
+        said += [LOOKS.format(found.looks)] if found.looks > 1 else []
     if seeds == 1:
         said.append("One seed gives no interval: what looks like an effect may be chance.")
     elif seeds < FEW:

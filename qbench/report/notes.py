@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qbench.base.plain import sentence
 from qbench.planning.derived import DERIVED, run_name
-from qbench.report import deployed
+from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
 from qbench.report.texts import counted
@@ -59,6 +59,7 @@ def about_values(sweep: Sweep) -> list[str]:
     lines = validation(sweep)
     seeds = len(sweep.manifest["seeds"])
     lines += [SEEDS.format(seeds)] if seeds > 1 else []
+    lines += balance.sentences(sweep.manifest, sweep.left_out)
     kinds = dict.fromkeys(row["derived"]["kind"] for row in sweep.derived)
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]

@@ -45,6 +45,7 @@ class _Asked:
     level: float
     same: frozenset[str]
     resolution: float
+    looks: int
 
     def in_family(self, row: str) -> bool:
         """Whether a row may have an interval."""
@@ -92,6 +93,7 @@ class Comparison:
         wording: margin, direction, digits and unit of the differences.
         rows: one for each row, in the order of the values; the reference is among them.
         notes: sentences that belong to the intervals.
+        looks: how often the rows may be compared so that the intervals of all times hold together.
     """
 
     reference: str
@@ -101,6 +103,7 @@ class Comparison:
     wording: Wording
     rows: tuple[RowComparison, ...]
     notes: tuple[str, ...]
+    looks: int = 1
 
     def row(self, label: str) -> RowComparison:
         """The comparison of a row; KeyError if it has none."""
@@ -129,6 +132,7 @@ def compare(
     digits: int = 2,
     unit: str = "",
     resolution: float = 0.0,
+    looks: int = 1,
 ) -> Comparison:
     """Compare every row with the reference.
 
@@ -147,12 +151,14 @@ def compare(
         resolution: the smallest step between two values, such as 100 / images for a share of
             images in percent; 0 if values are continuous. A deviation of the differences below
             half a step cannot be measured, and counts as half a step.
+        looks: if the number of seeds depends on earlier comparisons of the same rows, how many
+            comparisons were planned; see `paired.corrected`.
 
     Raises:
         QbenchError: `dunnett`, and fewer than 8 seeds that all rows have.
     """
     wording = Wording(margin, higher_is_better, digits, unit)
-    asked = _Asked(reference, wording, level, frozenset(same), resolution)
+    asked = _Asked(reference, wording, level, frozenset(same), resolution, looks)
     of_reference = values[reference]
     found = {row: paired.pairs(own, of_reference) for row, own in values.items()}
     if method == DUNNETT:
@@ -171,6 +177,7 @@ def compare_differences(
     digits: int = 2,
     unit: str = "",
     resolution: float = 0.0,
+    looks: int = 1,
 ) -> Comparison:
     """Compare rows whose differences are known, such as rows with a reference each.
 
@@ -178,7 +185,7 @@ def compare_differences(
     of the values; `reference` names it in sentences and need not be a row.
     """
     wording = Wording(margin, higher_is_better, digits, unit)
-    asked = _Asked(reference, wording, level, frozenset(same), resolution)
+    asked = _Asked(reference, wording, level, frozenset(same), resolution, looks)
     return _paired(asked, {row: paired.of_differences(own) for row, own in differences.items()})
 
 
@@ -225,9 +232,10 @@ def _compared(
     half_width: HalfWidth,
 ) -> Comparison:
     """The comparison, from the differences and the spread of each row with an interval."""
+    level = paired.corrected(asked.level, asked.looks)
 
     def half(spread: float, seeds: int) -> float:
-        return half_width(spread, seeds, len(spreads), asked.level)
+        return half_width(spread, seeds, len(spreads), level)
 
     rows = tuple(
         _with_interval(row, own, spreads[row], asked.wording, half)
@@ -236,7 +244,7 @@ def _compared(
         for row, own in found.items()
     )
     made = Comparison(
-        asked.reference, method, asked.level, len(spreads), asked.wording, rows, notes=()
+        asked.reference, method, asked.level, len(spreads), asked.wording, rows, (), asked.looks
     )
     return replace(made, notes=notes(made))
 

@@ -31,6 +31,11 @@ ONE_SEED = (
     "One seed gives no interval: single runs differ by chance, so small differences between rows"
     " mean nothing. Take 5 seeds or more."
 )
+LOOKS = (
+    "The results decide how many seeds there are: the rows were to be compared up to {} times."
+    " Intervals are wider for this (Bonferroni), so that those of all times hold together with"
+    " this probability."
+)
 
 
 def too_few_for_dunnett(seeds: int) -> str:
@@ -51,6 +56,7 @@ def notes(made: Comparison) -> tuple[str, ...]:
             f"Differences are to {made.reference}, of runs of the same seed. Intervals"
             f" ({how}) hold for {together} with {100 * made.level:g} % probability."
         )
+        said += [LOOKS.format(made.looks)] if made.looks > 1 else []
     if made.method == DUNNETT:
         said.append(DUNNETT_WARNING)
     if made.few:

@@ -66,6 +66,21 @@ def half_width(deviation: float, seeds: int, family: int, level: float) -> float
     return quantile(seeds - 1, family, level) * deviation / sqrt(seeds)
 
 
+def corrected(level: float, looks: int) -> float:
+    """The level of the intervals of one look, such that those of all looks hold together.
+
+    Whoever compares after each further seed, and stops when the intervals say enough, has as many
+    chances of a wrong interval as looks. Bonferroni's inequality bounds their sum, whatever the
+    rule of stopping is; group sequential tests with one nominal level for all looks are Pocock's
+    (1977), "Group sequential methods in the design and analysis of clinical trials".
+
+    Args:
+        level: the probability that all intervals of all looks hold.
+        looks: number of looks, fixed before the first one.
+    """
+    return 1 - (1 - level) / looks
+
+
 def quantile(degrees: int, family: int, level: float) -> float:
     """The two-sided quantile of Student's t at level 1 - (1 - level) / family."""
     # scipy.special alone takes a tenth of the time that scipy.stats takes to import.

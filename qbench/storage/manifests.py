@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(
+    folder: Path, manifest: Mapping[str, Any], planned: Collection[str] = ()
+) -> None:
     """Write the manifest of a sweep's table.
+
+    Args:
+        folder: the folder of the table.
+        manifest: the manifest.
+        planned: the ids of runs that are part of the sweep, but not begun.
 
     Raises:
         QbenchError: the folder holds the table of another sweep with runs that this sweep lacks.
             The new table would lose them.
     """
     if (folder / MANIFEST).is_file():
-        lost = runs_in(read_manifest(folder)) - runs_in(manifest)
+        lost = runs_in(read_manifest(folder)).keys() - runs_in(manifest) - set(planned)
         if lost:
             raise QbenchError(
                 f"out={folder}: holds the table of another sweep, {len(lost)} of whose runs are not"
@@ -41,9 +48,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     records.write_atomically(folder / MANIFEST, records.as_json(manifest))
 
 
-def runs_in(manifest: Mapping[str, Any]) -> set[str]:
-    """The ids of all runs of a sweep."""
-    return {run["id"] for row in manifest["rows"] for run in row["runs"]}
+def runs_in(manifest: Mapping[str, Any]) -> dict[str, None]:
+    """The ids of all runs of a sweep, in the order of its table."""
+    return {run["id"]: None for row in manifest["rows"] for run in row["runs"]}
 
 
 def trained_in(manifest: Mapping[str, Any]) -> set[str]:

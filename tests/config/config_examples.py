@@ -91,6 +91,8 @@ PLAIN: dict[str, Any] = {
     "device": "auto",
     "workers": 1,
     "track": None,
+    "budget": None,
+    "stop_when": None,
     "job": None,
 }
 

@@ -20,7 +20,8 @@ from qbench.data import DATASETS
 from qbench.models import MODELS, build_model
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.designs import DESIGNS
-from qbench.planning.settings import Engine, Settings
+from qbench.planning.execution import Engine
+from qbench.planning.settings import Settings
 from qbench.quantize.ops import OPS
 from qbench.quantize.scheme import scheme_of
 from qbench.schemes import SCHEMES

@@ -18,8 +18,9 @@ from qbench.cli.overrides import TEXTS
 from qbench.config import groups
 from qbench.config.inputs import FileInput
 from qbench.config.quant import Quant
+from qbench.planning.execution import Engine, Stopping
 from qbench.planning.factors import COLUMNS, FACTORS
-from qbench.planning.settings import SETTINGS, Deploy, Design, Engine, defaults
+from qbench.planning.settings import SETTINGS, Deploy, Design, defaults
 
 ROOT = Path(__file__).parents[2]
 BY_KEY = {one.key: one for one in SETTINGS}
@@ -69,7 +70,10 @@ def test_keys_columns_and_places_are_there_once() -> None:
 
 @pytest.mark.parametrize(
     "group",
-    [*(groups.Data, groups.Train, groups.Evaluate, FileInput), *(Quant, Deploy, Design, Engine)],
+    [
+        *(groups.Data, groups.Train, groups.Evaluate, FileInput),
+        *(Quant, Deploy, Design, Engine, Stopping),
+    ],
     ids=lambda group: str(group.__name__),
 )
 def test_every_field_of_a_group_is_declared(group: type[Group]) -> None:

@@ -116,6 +116,8 @@ def test_a_forecast_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "workers": 3,
         "batches": [4, 4],
         "steps_elapsed": 2000,
+        "by_seed": None,
+        "conversions": None,
         "critical_path": 1000,
         "step_seconds": 0.123456,
         "seconds": 246.9,

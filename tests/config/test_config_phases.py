@@ -104,6 +104,8 @@ TABLE: list[tuple[str, Any, str]] = [
     ("device", "cpu", NOTHING),
     ("workers", 2, NOTHING),
     ("track", "tensorboard", NOTHING),
+    ("budget", "2h", NOTHING),
+    ("stop_when", "decided", NOTHING),
     ("job", "run-0123", NOTHING),
 ]
 IDS = [key for key, *_ in TABLE]

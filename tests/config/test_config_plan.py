@@ -52,6 +52,7 @@ ERRORS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...], str]] =
             "isolate": (False, True),
             "device": ("cpu", "gpu"),
             "workers": (1, 2),
+            "budget": ("1h", "2h"),
             "job": ("a", "b"),
             "deploy.enabled": (False, True),
             "design.baseline": (False, True),

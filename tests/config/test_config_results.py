@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from qbench.base import environment
 from qbench.base.paths import config_folder
 from qbench.cli.hydra_app import settings_of
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.resolve import resolve
-from qbench.engine.sweep import manifest
 from qbench.planning.plan import make_plan, outline
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -46,5 +46,5 @@ def test_the_same_sweep_now_asks_for_the_runs_that_are_there(
         settings = settings_of(compose("config", overrides=overrides))
     GlobalHydra.instance().clear()
     plan = make_plan(outline(settings, {}, []))
-    planned = manifest(resolve(plan, "CPU"), folder, folder)
+    planned = manifest(resolve(plan, "CPU"), Table(folder, folder))
     assert json.loads(json.dumps(planned)) == stored

@@ -175,6 +175,11 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("retries", True, "true", "a whole number from 0 to 100"),
     ("fail_fast", 0, "0", SWITCH),
     ("isolate", None, "null", SWITCH),
+    *[
+        ("budget", value, str(value), "a time above 0 such as 2h, 90m, 3600s or 1h30m")
+        for value in (0, 3600, "0s", "abc", "30m1h", "-2h", "2 h", "h")
+    ],
+    ("stop_when", "foo", "foo", "decided"),
     ("device", "tpu", "tpu", "auto, cpu or gpu"),
     ("device", 0, "0", "auto, cpu or gpu"),
 ]

@@ -15,8 +15,9 @@ from qbench.engine.execute import execute
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec, Policy
 from qbench.planning.designs import Row
+from qbench.planning.execution import Engine
 from qbench.planning.plan import Plan
-from qbench.planning.settings import Design, Engine, Settings
+from qbench.planning.settings import Design, Settings
 from qbench.storage import layout, records
 from qbench.storage.store import Store
 

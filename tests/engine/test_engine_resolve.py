@@ -15,7 +15,7 @@ import pytest
 from engine_examples import do, jobs, resolved
 
 from qbench.data import DATASETS, Source, load
-from qbench.engine import sweep
+from qbench.engine.manifest import Table, manifest
 from qbench.engine.resolve import jobs_to_do
 from qbench.engine.spec import JobSpec
 from qbench.storage import layout, records
@@ -86,7 +86,7 @@ def test_names_of_classes_count_in_no_id_and_stand_in_the_manifest(
         monkeypatch.setitem(DATASETS._items, "first", source)
         load.cache_clear()
         work = resolved({"data.name": "first"})
-        (row,) = sweep.manifest(work, tmp_path, tmp_path)["rows"]
+        (row,) = manifest(work, Table(tmp_path, tmp_path))["rows"]
         assert "".join(row.get("classes", ())) == "".join(names)
         found += work.ids
     assert len(set(found)) == 1

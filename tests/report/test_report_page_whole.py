@@ -14,9 +14,11 @@ import pytest
 import report_examples as examples
 import report_study as study
 
+from qbench.base.errors import QbenchError
 from qbench.report.build import build_report
 from qbench.report.collect import collect
 from qbench.report.page import view
+from qbench.report.page.recommendation import advice
 from qbench.report.recommend import Limits, recommend, words
 
 MOST_BYTES = 500_000
@@ -83,6 +85,18 @@ def test_the_recommendation_is_that_of_the_records(folder: Path, page: str) -> N
     assert words.sentence(made) in part
     assert [one.label for one in made.choices] == re.findall('<th scope="row">([^<]*)', part)
     assert made.choices
+
+
+def test_the_line_of_the_first_row_can_be_copied(folder: Path) -> None:
+    chosen = recommend(collect(folder), Limits()).choices[0].candidate.run
+    advised = advice(collect(folder), line=lambda sweep, run: f"qbench train {run}")
+    assert advised and advised.command == f"qbench train {chosen}"
+
+    def fails(sweep: Any, run: str) -> str:
+        raise QbenchError("no line")
+
+    advised = advice(collect(folder), line=fails)
+    assert advised and (advised.command, bool(advised.lines)) == ("", True)
 
 
 def test_without_validation_images_it_says_why_there_is_none(tmp_path: Path) -> None:

@@ -132,3 +132,14 @@ def test_groups_of_seeds_are_called_so() -> None:
     assert "groups of seeds would decide it" in found.row("two").sentence
     assert found.row("one").sentence == "+0.50 with one group of seeds, which gives no interval"
     assert not any("Only pairs count" in note or "One seed" in note for note in found.notes)
+
+
+def test_intervals_of_several_looks_share_the_level() -> None:
+    """Two looks at one row are as two rows at once: t(0.9875, 2) is 6.2053."""
+    found = compare({"a": REFERENCE, "b": {0: 11.0, 1: 22.0, 2: 33.0}}, "a", margin=0.5, looks=2)
+    row = found.row("b")
+    assert row.high is not None
+    assert row.high - row.mean == pytest.approx(6.2053 / 3**0.5, abs=1e-4)
+    assert (found.level, found.looks) == (0.95, 2)
+    assert "up to 2 times" in found.notes[1]
+    assert paired.corrected(0.95, 1) == pytest.approx(0.95)

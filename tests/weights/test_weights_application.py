@@ -24,8 +24,9 @@ from qbench.models import build_model
 from qbench.models.keras_application import applications
 from qbench.models.remarks import remarks
 from qbench.planning.designs import Row
+from qbench.planning.execution import Engine
 from qbench.planning.plan import Plan
-from qbench.planning.settings import Design, Engine, Settings
+from qbench.planning.settings import Design, Settings
 from qbench.storage.store import Store
 from qbench.tasks.classification import Classification
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HELP = """usage: qbench plan [overrides] [--workers N] [--step-seconds S] [--json]
 
 Shows what `qbench sweep` with the same overrides would run: every run with its float and quantized
-steps, the tree of segments that runs share, and how long it takes. Trains nothing and imports no
-TensorFlow.
+steps, the tree of segments that runs share, and how long it takes; with budget= also how many
+seeds it is expected to give. Trains nothing and imports no TensorFlow.
 
   --workers N        length on N workers (default: workers=), as a launcher runs it: in batches,
                      with a barrier between

@@ -74,15 +74,25 @@ def main(arguments: list[str]) -> int:
     return 0 if made.choices else 1
 
 
-def command(sweep: Sweep, run: str) -> str:
-    """The line that trains a run, or where its configuration is and why there is no line."""
+def line(sweep: Sweep, run: str) -> str:
+    """The line that trains a run.
+
+    Raises:
+        QbenchError: its configuration cannot be read, or not be written as overrides.
+    """
     from qbench.cli.training_line import training_line
 
     path = sweep.run_folder(run) / layout.CONFIG
+    config = records.read_json(path, "the configuration of a run")
+    return training_line(config, sweep.manifest["study"])
+
+
+def command(sweep: Sweep, run: str) -> str:
+    """The line that trains a run, or where its configuration is and why there is no line."""
     try:
-        config = records.read_json(path, "the configuration of a run")
-        return training_line(config, sweep.manifest["study"])
+        return line(sweep, run)
     except QbenchError as error:
+        path = sweep.run_folder(run) / layout.CONFIG
         return f"no line: {str(error).removesuffix('.')}; its configuration is in {path}"
 
 

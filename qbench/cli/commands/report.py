@@ -38,9 +38,10 @@ def main(arguments: list[str]) -> int:
         raise QbenchError(f"{folder}: no such folder; expected the folder of a sweep.")
     manifests.read_manifest(folder)
     prepare_folder(layout.figures_folder(folder), "DIR")
+    from qbench.cli.commands.recommend import line
     from qbench.report.build import build_report
 
-    report = build_report(folder, stats)
+    report = build_report(folder, stats, line)
     print(report.text, flush=True)
     if report.incomplete:
         raise ReportIncomplete(report.incomplete)

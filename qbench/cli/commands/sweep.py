@@ -27,6 +27,8 @@ baseline, the default quantized configuration, and each other level of each fact
   qbench sweep design=factorial quant.bits=4,8 quant.op=qdq_v2,fake_quant
   qbench sweep 'seeds=[0,1,2]' out=DIR             three runs of each; everything in DIR
   qbench sweep 'seeds=range(4)' 'design.ensembles=[2]'  every row also as ensembles of two seeds
+  qbench sweep budget=2h                           as many seeds as fit, one after the other
+  qbench sweep 'seeds=range(12)' stop_when=decided  until no row is undecided, at most these seeds
   qbench sweep model=FILE.py:FUNCTION              a network of your own
   qbench sweep model=FILE.keras                    a saved network; training begins with its weights
   qbench sweep --config-dir DIR study=NAME         a study in your own DIR/study/NAME.yaml
@@ -35,6 +37,8 @@ With several seeds the table compares every row with the default, or with stats.
 (docs/statistics.md). Five seeds are a good number.
 Steps that several runs share are trained once. With share=false every run is trained alone; the
 results are the same. Finished runs are found and not run again, and an interrupted sweep continues.
+budget=TIME (2h, 90m, 3600s, 1h30m) counts for one command: the same command goes on with further
+seeds. A seed is begun if it is expected to fit, and then done to its end.
 deploy.enabled=true converts every run (see qbench convert). If a conversion failed for a reason
 that may pass, such as too little memory, the same command tries it again.
 Exit code: 0 if every run ended well. 1 if a run failed or diverged, if a conversion failed for such
@@ -71,13 +75,15 @@ def _sweep(command: str, plan: Plan, launch: Launch) -> None:
         SweepIncomplete: a run failed, diverged or could not be converted for a reason that may
             pass, its file gives wrong answers, or a figure could not be drawn.
     """
+    from qbench.cli.commands.recommend import line
     from qbench.engine.sweep import run_sweep
     from qbench.engine.tracking import check_tracking
     from qbench.report.build import build_report
+    from qbench.report.comparison import undecided
 
     check_tracking(plan.settings.engine.track)
-    outcome = run_sweep(plan, launch, command)
-    built = build_report(outcome.folder)
+    outcome = run_sweep(plan, launch, command, undecided)
+    built = build_report(outcome.folder, line=line)
     print(built.text, flush=True)
     incomplete = outcome.incomplete + ([built.incomplete] if built.incomplete else [])
     if incomplete:

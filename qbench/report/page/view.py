@@ -19,7 +19,7 @@ from qbench.report.page.classes import Classes, classes
 from qbench.report.page.ladder import Ladder, ladder
 from qbench.report.page.losses import Losses, losses
 from qbench.report.page.provenance import Facts, provenance
-from qbench.report.page.recommendation import Advice, advice
+from qbench.report.page.recommendation import Advice, Line, advice
 from qbench.report.page.table import Table, table
 from qbench.report.page.tradeoff import TradeOff, trade_off
 from qbench.report.section import Section
@@ -118,6 +118,7 @@ class Said:
         sections: the tables that the design needs.
         kernels: the table of all kernel paths, if a file was measured.
         comparisons: all rows against the reference; None if they were not compared.
+        line: gives the command line that trains a run; None if nothing does.
     """
 
     title: str
@@ -127,6 +128,7 @@ class Said:
     sections: Sequence[Section] = ()
     kernels: Sequence[Section] = ()
     comparisons: Comparisons | None = None
+    line: Line | None = None
 
 
 def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str, str]]:
@@ -158,7 +160,7 @@ def view(sweep: Sweep, frame: pd.DataFrame, said: Said) -> tuple[Page, dict[str,
     answers = _answers(said.comparisons, sweep.metric)
     reference = {"reference": answers[0].reference} if answers else {}
     known = [note for one in answers for note in one.notes]
-    of_advice = part("Recommendation", lambda: advice(sweep, known))
+    of_advice = part("Recommendation", lambda: advice(sweep, known, said.line))
     of_losses = part("Loss curves", lambda: losses(sweep))
     of_files = part("Files by size and latency", lambda: trade_off(sweep))
     of_paths = part("Kernel paths", lambda: ladder(sweep))

@@ -26,6 +26,8 @@ from qbench.report.recommend.recommendation import (
 )
 from qbench.statistics.best import Behind, Standing, behind_best
 from qbench.statistics.comparison import compare
+from qbench.statistics.methods import LEVEL
+from qbench.statistics.paired import corrected
 from qbench.tasks.metric import Metric
 
 
@@ -50,7 +52,7 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
         return Recommendation(metric, limits, margin, found, None, (), (), (), nearest)
     # The lowest allowed value depends on the same values, so rows below it still take part here.
     small = [one for one in found.rows if not _misses(one, limits, metric, costs_alone=True)]
-    behind = _behind(small, metric, margin, found.images)
+    behind = _behind(small, sweep, margin, found.images)
     best = _best(fitting, metric)
     kept = [one for one in fitting if one is best or behind[one.label].mean <= margin]
     kept.sort(key=_order(limits.order, metric))
@@ -104,7 +106,7 @@ def _nearest(rows: Sequence[Candidate], limits: Limits, metric: Metric) -> Neare
 
 
 def _behind(
-    rows: Sequence[Candidate], metric: Metric, margin: float, images: int
+    rows: Sequence[Candidate], sweep: Sweep, margin: float, images: int
 ) -> dict[str, Behind]:
     groups: dict[str, list[str]] = {}
     for one in rows:
@@ -113,9 +115,10 @@ def _behind(
     return behind_best(
         {one.label: one.values for one in rows},
         margin=margin,
+        level=corrected(LEVEL, sweep.looks),
         same=list(groups.values()),
-        higher_is_better=metric.higher_is_better,
-        resolution=_resolution(metric, images),
+        higher_is_better=sweep.metric.higher_is_better,
+        resolution=_resolution(sweep.metric, images),
     )
 
 
@@ -175,6 +178,7 @@ def _figures(
         same=[one.label for one in rows if one.alike is not None and _alike(one, rows, best)],
         higher_is_better=metric.higher_is_better,
         resolution=_resolution(metric, images),
+        looks=sweep.looks,
     )
     found = {}
     for one in compared.rows:
