@@ -18,6 +18,8 @@ from typing import Any
 Seed = Any
 """The number of a seed, or another key that names what two values share."""
 
+_ROUNDING = 1e-9  # of the mean: differences of float64 values that are closer are equal
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -27,7 +29,8 @@ class Paired:
         seeds: the seeds with a value of the row and of the reference.
         differences: row minus reference, one for each of these seeds.
         mean: their mean; NaN if there are none.
-        deviation: their sample standard deviation; NaN with fewer than two.
+        deviation: their sample standard deviation; NaN with fewer than two; 0 if they differ
+            only by the rounding of float64.
     """
 
     seeds: tuple[Seed, ...]
@@ -51,6 +54,8 @@ def of_differences(found: Mapping[Seed, float]) -> Paired:
     values = tuple(found.values())
     mean = fmean(values) if values else float("nan")
     deviation = stdev(values) if len(values) > 1 else float("nan")
+    if deviation <= _ROUNDING * abs(mean):
+        deviation = 0.0
     return Paired(tuple(found), values, mean, deviation)
 
 

@@ -99,6 +99,13 @@ def test_equal_differences_have_the_spread_of_half_a_step() -> None:
     assert row.deviation == pytest.approx(0)
 
 
+def test_differences_that_only_rounding_tells_apart_are_equal() -> None:
+    rows = {"a": {0: 0.3, 1: 0.7, 2: 0.1}, "b": {0: 0.4, 1: 0.8, 2: 0.2}}
+    row = compare(rows, "a", margin=0.05).row("b")
+    assert len(set(row.differences)) == 3  # 0.4 - 0.3 is not 0.2 - 0.1
+    assert (row.verdict, row.low, row.deviation) == (Verdict.SINGLE, None, 0.0)
+
+
 @pytest.mark.parametrize("seeds", [2, 4, 5])
 def test_few_seeds_are_named(seeds: int) -> None:
     rows = {"a": {k: float(k) for k in range(seeds)}, "b": {k: k * 1.1 for k in range(seeds)}}
