@@ -129,6 +129,29 @@ def test_limits_on_size_and_metric(made: Sweep) -> None:
     ]
 
 
+def validated(made: Sweep, row: int, images: list[int]) -> None:
+    """Sets how many of 2,000 validation images a row gets right, by seed."""
+    for seed, right in enumerate(images):
+        metrics = {"accuracy": 100 * right / 2000}
+        made.records[f"{row}{seed}"]["validation"]["metrics"] = metrics
+
+
+def test_a_row_exactly_at_the_margin_is_listed(made: Sweep) -> None:
+    """Its mean is half a point behind the best, in float64 a little more."""
+    best = [1852 + seed for seed in range(SEEDS)]
+    validated(made, 0, best)
+    validated(made, 1, [one - apart for one, apart in zip(best, (10, 8, 12, 9, 11), strict=True)])
+    found = recommend(made, Limits())
+    (behind,) = [one.behind.mean for one in found.choices if one.label == "default"]
+    assert behind > 0.5 and behind == pytest.approx(0.5)
+
+
+def test_a_row_exactly_at_the_least_value_satisfies_it(made: Sweep) -> None:
+    validated(made, 0, [1858, 1857, 1895, 1851, 1832])  # 92.93 %, in float64 a little less
+    assert labels(recommend(made, Limits(metric=92.93))) == ["baseline"]
+    assert recommend(made, Limits(metric=92.94)).nearest is not None
+
+
 def test_without_a_row_within_the_limits_the_nearest_is_named(made: Sweep) -> None:
     found = recommend(made, Limits(size=45_000, metric=90.0))
     assert found.choices == ()

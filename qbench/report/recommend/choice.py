@@ -30,6 +30,8 @@ from qbench.statistics.methods import LEVEL
 from qbench.statistics.paired import corrected
 from qbench.tasks.metric import Metric
 
+_ROUNDING = 1e-12  # relative; shares of images are often exactly as far apart as the margin
+
 
 def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
     """The rows that satisfy the limits and are not worse than the best by more than the margin.
@@ -54,7 +56,10 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
     small = [one for one in found.rows if not _misses(one, limits, metric, costs_alone=True)]
     behind = _behind(small, sweep, margin, found.images)
     best = _best(fitting, metric)
-    kept = [one for one in fitting if one is best or behind[one.label].mean <= margin]
+    level = _mean(best)
+    kept = [
+        one for one in fitting if one is best or not _exceeds(behind[one.label].mean, margin, level)
+    ]
     kept.sort(key=_order(limits.order, metric))
     rest = [behind[one.label] for one in fitting if one not in kept]
     figures = _figures(sweep, kept, best.label, limits.kernels, margin)
@@ -94,8 +99,9 @@ def _misses(
         if milliseconds > limits.latency:
             found.append(Miss("latency", milliseconds, limits.latency))
     if limits.metric is not None and not costs_alone:
-        mean = fmean(one.values.values())
-        if mean < limits.metric if metric.higher_is_better else mean > limits.metric:
+        mean = _mean(one)
+        ends = (limits.metric, mean) if metric.higher_is_better else (mean, limits.metric)
+        if _exceeds(*ends, mean):
             found.append(Miss("metric", mean, limits.metric))
     return found
 
@@ -136,7 +142,16 @@ def _best(rows: Sequence[Candidate], metric: Metric) -> Candidate:
 def _rank(metric: Metric) -> Callable[[Candidate], float]:
     """Smaller for a better mean."""
     sign = -1 if metric.higher_is_better else 1
-    return lambda one: sign * fmean(one.values.values())
+    return lambda one: sign * _mean(one)
+
+
+def _mean(one: Candidate) -> float:
+    return fmean(one.values.values())
+
+
+def _exceeds(value: float, bound: float, level: float) -> bool:
+    """Whether a value is above a bound by more than the rounding of means of this level, or NaN."""
+    return not value <= bound + _ROUNDING * abs(level)
 
 
 def _order(order: Order, metric: Metric) -> Callable[[Candidate], tuple[float, float, float]]:
