@@ -101,6 +101,42 @@ def test_the_command_writes_the_card_into_the_runs_folder(
     records.read_record(run)  # the record is still whole
 
 
+def test_a_card_with_changes_is_not_overwritten(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(sweep, FOUR_BITS)
+    arguments = ["export", str(run), "card"]
+    assert (main(arguments), main(arguments)) == (0, 0)
+    path = run / "README.md"
+    own = path.read_text().replace("---\n", "---\nlicense: mit\n", 1)
+    path.write_text(own)
+    assert main(arguments) == 2 and path.read_text() == own
+    assert "there is another card" in capsys.readouterr().err
+
+
+def test_a_run_of_a_seed_that_the_table_leaves_out(tmp_path: Path) -> None:
+    rows = examples.rows(2)
+    rows[1].statuses[1] = None
+    folder = examples.write(tmp_path, rows, seeds=2)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**manifest, "by_seed": {"most": 2, "ended": None}}))
+    assert standing(run_of(folder, FOUR_BITS, 0)).has_table
+    assert not standing(run_of(folder, FOUR_BITS, 1)).has_table
+    with pytest.raises(QbenchError, match="the table of this sweep does not have the run"):
+        standing(run_of(folder, FOUR_BITS, 1), folder)
+
+
+def test_a_damaged_table_of_another_sweep_is_left_out(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sweep.parent / "other"
+    other.mkdir()
+    (other / "manifest.json").write_text("{")
+    assert standing(run_of(sweep, FOUR_BITS)).sweep.folder == sweep
+    assert "This sweep is left out." in "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -21,7 +21,8 @@ name of the study. A second export writes only what is new or has changed. Needs
                 Without it: DIR/mlflow.db, with the files in DIR/mlartifacts/
 
 card: a model card, RUN/README.md: Markdown with the metadata of Hugging Face's hub, with figures,
-intervals over seeds, sizes and provenance. It names no license; add yours.
+intervals over seeds, sizes and provenance. It names no license; add yours. A card that is there
+and differs, such as one with your license, is not overwritten.
   --sweep DIR   the sweep whose table says the intervals. Without it: the one with the most seeds
                 that has the run
 """
@@ -64,7 +65,13 @@ def _to_card(folder: Path, sweep: str | None) -> None:
     derived = "derived" in found.record
     line = "(not trained; see above)" if derived else command(found.sweep, found.run["id"])
     path = folder / layout.CARD
-    records.write_atomically(path, card(found, line).encode())
+    text = card(found, line).encode()
+    if path.is_file() and path.read_bytes() != text:
+        raise QbenchError(
+            f"{path}: there is another card, perhaps with your own changes; move it away, and the"
+            " same command writes the new one."
+        )
+    records.write_atomically(path, text)
     print(path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.base.plain import storable
+from qbench.engine.progress import say
 from qbench.report import deployed
 from qbench.report.collect import Sweep, collect
 from qbench.storage import conversions, layout, manifests, records
@@ -50,7 +51,8 @@ def standing(folder: Path, sweep: Path | None = None) -> Standing:
     Args:
         folder: the folder of the run.
         sweep: the folder of the sweep. None: the sweep with the most seeds among those that have
-            the run, the first by name among equals.
+            the run, the first by name among equals. A table leaves out seeds that are begun and not
+            complete, and then it does not have their runs.
 
     Raises:
         QbenchError: the run is not finished or is damaged, or the sweep does not have it.
@@ -58,20 +60,40 @@ def standing(folder: Path, sweep: Path | None = None) -> Standing:
     record = records.read_record(folder)
     if not record["metrics"]:
         raise QbenchError(f"{folder}: this run ended as {record['status']}; it has no figures.")
-    found = _sweeps(layout.root_of_run(folder)) if sweep is None else [sweep]
-    having = [one for one in found if record["run"] in manifests.runs_in(_manifest(one))]
-    if sweep is not None and not having:
+    if sweep is not None:
+        having = [sweep] if record["run"] in manifests.runs_in(_manifest(sweep)) else []
+    else:
+        having = _having(layout.root_of_run(folder), record["run"])
+    for one in having:
+        found = _in_table(folder, collect(one), record["run"])
+        if found:
+            return found
+    if sweep is not None:
         raise QbenchError(f"{sweep}: the table of this sweep does not have the run {folder.name}.")
-    if not having:
-        return _alone(folder, record)
-    chosen = collect(max(having, key=lambda one: len(_manifest(one)["seeds"])))
-    row, run = next(
-        (row, run)
-        for row in chosen.manifest["rows"]
-        for run in row["runs"]
-        if run["id"] == record["run"]
-    )
-    return Standing(folder, chosen, row, run, has_table=True)
+    return _alone(folder, record)
+
+
+def _having(root: Path, run: str) -> list[Path]:
+    """The sweeps that name a run, those with the most seeds first; damaged ones are named."""
+    seeds: dict[Path, int] = {}
+    for one in _sweeps(root):
+        try:
+            manifest = _manifest(one)
+        except QbenchError as error:
+            say(f"{error} This sweep is left out.")
+            continue
+        if run in manifests.runs_in(manifest):
+            seeds[one] = len(manifest["seeds"])
+    return sorted(seeds, key=lambda one: -seeds[one])
+
+
+def _in_table(folder: Path, sweep: Sweep, name: str) -> Standing | None:
+    """A run in the table of a sweep; None if the table leaves it out."""
+    for row in sweep.manifest["rows"]:
+        for run in row["runs"]:
+            if run["id"] == name:
+                return Standing(folder, sweep, row, run, has_table=True)
+    return None
 
 
 def _sweeps(root: Path) -> list[Path]:
