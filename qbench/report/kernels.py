@@ -12,7 +12,7 @@ from qbench.report.collect import Sweep
 from qbench.report.deployed import AGREEMENT
 from qbench.report.section import Section
 from qbench.report.texts import Lines
-from qbench.report.values import number
+from qbench.report.values import mean
 from qbench.storage.conversions import WITHOUT_FILE
 from qbench.tasks.metric import Metric
 
@@ -58,7 +58,7 @@ def kernel_paths(sweep: Sweep) -> list[Section]:
 def _figures(measured: list[Measured], metric: Metric, several: bool) -> list[str]:
     """The cells of a row on one path; the last cell says why seeds have no values."""
     good = [one for one in measured if "error" not in one]
-    cells = [number(one, _mean(good, one.name)) for one in (metric, AGREEMENT)]
+    cells = [mean(one, _values(good, one.name)) for one in (metric, AGREEMENT)]
     cells.append(_short(max(_values(good, "largest_difference"), default=nan)))
     cells.append(_short(_mean(good, "mean_difference")))
     cells += [str(len(good))] if several else []

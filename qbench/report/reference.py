@@ -54,15 +54,15 @@ def _sentence(who: str, reports: list[Report], metrics: Metrics, seeds: int) -> 
 
 def _parts(done: list[Line], metric: Metric) -> list[str]:
     """The parts of the sentence about the files, as means: the metric, the agreement, the size."""
-    texts: dict[str, Callable[[float], str]] = {
-        f"deployed_{metric.name}": lambda value: f"{amount(metric, value)} deployed",
-        AGREEMENT.name: lambda value: (
-            f"agreement with the float network {amount(AGREEMENT, value)}"
+    texts: dict[str, Callable[[list[float]], str]] = {
+        f"deployed_{metric.name}": lambda values: f"{amount(metric, *values)} deployed",
+        AGREEMENT.name: lambda values: (
+            f"agreement with the float network {amount(AGREEMENT, *values)}"
         ),
-        "tflite_mb": lambda value: f"{value:.3g} MB",
+        "tflite_mb": lambda values: f"{fmean(values):.3g} MB",
     }
     found = [(text, _values(done, name)) for name, text in texts.items()]
-    return [text(fmean(values)) for text, values in found if values]
+    return [text(values) for text, values in found if values]
 
 
 def _values(done: list[Line], name: str) -> list[float]:

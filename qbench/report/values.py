@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
 import pandas as pd
 
 from qbench.tasks.metric import Metric
@@ -12,9 +15,19 @@ def number(metric: Metric, value: float) -> str:
     return "-" if pd.isna(value) else metric.show(value)
 
 
-def amount(metric: Metric, value: float) -> str:
-    """`98.50 %`, `1.250 px`; `similarity 0.912` for a metric without a unit."""
-    shown = metric.show(value)
+def mean(metric: Metric, values: Sequence[float]) -> str:
+    """`98.50 ± 0.12`, the mean with the sample standard deviation; `98.50` of one value, or `-`."""
+    if len(values) < 2:
+        return metric.show(values[0]) if values else "-"
+    return f"{metric.show(fmean(values))} ± {metric.show(stdev(values))}"
+
+
+def amount(metric: Metric, *values: float) -> str:
+    """`98.50 %`, `1.250 px`; `similarity 0.912` for a metric without a unit.
+
+    Of several values it is their `mean`.
+    """
+    shown = mean(metric, values)
     return f"{shown} {metric.unit}" if metric.unit else f"{metric.label} {shown}"
 
 

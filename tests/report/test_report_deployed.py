@@ -175,7 +175,7 @@ def test_the_kernel_paths_say_how_many_seeds_they_are_of(uneven: Path) -> None:
     build_report(uneven)
     head, *body = examples.cells((uneven / "table.md").read_text().partition("## Converted")[2])
     assert head[-1] == "seeds"
-    assert body[0] == ["default", "xnnpack", "92.00", "98.25", "3", "0.5", "2"]
+    assert body[0] == ["default", "xnnpack", "92.00 ± 2.83", "98.25 ± 0.00", "3", "0.5", "2"]
 
 
 def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:

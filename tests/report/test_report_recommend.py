@@ -116,7 +116,17 @@ def test_figures_are_those_of_the_test_images(made: Sweep) -> None:
     assert choice.test.deviation == pytest.approx(np.std(values, ddof=1))
     assert choice.test.difference == pytest.approx(1.0, abs=0.02)
     assert (choice.test.deployed, choice.test.deployed_seeds) == (values[0], 1)
+    assert choice.test.deployed_deviation is None
     assert any("are of 1 seed" in line for line in notes(recommend(made, Limits())))
+
+
+def test_the_file_of_several_seeds_has_a_deviation(made: Sweep) -> None:
+    for seed, accuracy in enumerate((80.0, 82.0)):
+        kernels = {"xnnpack": {"accuracy": accuracy}}
+        made.exports[f"1{seed}"] = {**made.exports["10"], "kernels": kernels}
+    head, *body = table(recommend(made, Limits()))
+    cells = {line[0]: line[head.index("of the file %")] for line in body}
+    assert cells["default"] == "81.00 ± 1.41" and "±" not in cells["baseline"]
 
 
 def test_limits_on_size_and_metric(made: Sweep) -> None:

@@ -60,7 +60,7 @@ def test_seeds_of_a_row_are_averaged(two: Path) -> None:
     for seed, accuracy in enumerate([90.0, 94.0]):
         conversions.add_reference(two, 0, seed, accuracy)
     (said,) = _said(two)
-    assert f"{HOW}: 92.00 % deployed" in said
+    assert f"{HOW}: 92.00 ± 2.83 % deployed" in said
     assert said.endswith("0.105 MB (means over 2 seeds).")
 
 

@@ -208,6 +208,7 @@ def _figures(
             low=one.low,
             high=one.high,
             deployed=fmean(of_files.values()) if of_files else None,
+            deployed_deviation=stdev(of_files.values()) if len(of_files) > 1 else None,
             simulated=fmean(simulated) if simulated else None,
             deployed_seeds=len(of_files),
         )

@@ -54,6 +54,7 @@ class Figures:
         low: lower bound of its interval; None without an interval.
         high: upper bound; the intervals of all recommended rows hold together.
         deployed: the metric of the files, the mean over the seeds that have one; None if unknown.
+        deployed_deviation: its sample standard deviation; None with fewer than two of these seeds.
         simulated: the metric in simulation of these seeds alone.
         deployed_seeds: number of these seeds.
     """
@@ -65,6 +66,7 @@ class Figures:
     low: float | None
     high: float | None
     deployed: float | None
+    deployed_deviation: float | None
     simulated: float | None
     deployed_seeds: int
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 
 from qbench.base.plain import one_line
 from qbench.report import values
@@ -125,22 +126,25 @@ def cells(made: Recommendation, choice: Choice) -> dict[str, str]:
     A missing value is `-`.
     """
     metric, test, words = made.metric, choice.test, wording(made)
-    simulated = values.number(metric, test.mean)
-    if test.deviation is not None:
-        simulated += f" ± {metric.show(test.deviation)}"
     has_interval = test.low is not None and test.high is not None
     interval = words.interval(test.low or 0.0, test.high or 0.0) if has_interval else "-"
     is_best = choice.label == made.best
     difference = "best" if is_best else "-" if test.difference is None else ""
     return {
-        "simulated": simulated,
+        "simulated": _spread(metric, test.mean, test.deviation),
         "difference": difference or words.signed(test.difference or 0.0),
         "interval": interval,
-        "file": "-" if test.deployed is None else metric.show(test.deployed),
+        "file": _spread(metric, test.deployed, test.deployed_deviation),
         "size": size(choice.candidate.bytes),
         "latency": latency(choice.candidate.milliseconds),
         "seen": _seen(choice, words),
     }
+
+
+def _spread(metric: Metric, mean: float | None, deviation: float | None) -> str:
+    """A mean with its standard deviation, as far as they are known."""
+    shown = values.number(metric, nan if mean is None else mean)
+    return shown if deviation is None else f"{shown} ± {metric.show(deviation)}"
 
 
 def _seen(choice: Choice, words: Wording) -> str:
