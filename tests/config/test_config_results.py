@@ -19,7 +19,10 @@ from qbench.planning.plan import make_plan, outline
 
 RESULTS = Path(__file__).parents[2] / "results"
 # The folder and the overrides of the sweep that it holds, as in the Makefile.
-SWEEPS: list[tuple[str, list[str]]] = [("digits", ["study=digits"])]
+SWEEPS: list[tuple[str, list[str]]] = [
+    ("digits", ["study=digits"]),
+    ("fashion", ["seeds=[0,1,2,3,4,5,6,7]", "deploy.seeds=null"]),
+]
 
 
 def _recorded(folder: Path, stored: dict[str, Any]) -> dict[str, str]:
