@@ -101,6 +101,7 @@ def test_a_table_without_validation_images_is_refused(capsys: pytest.CaptureFixt
     [
         ([], "takes the folder of one sweep"),
         ([DIGITS, "--max-sise=1kB"], "--max-sise is not an option. Did you mean '--max-size'?"),
+        ([DIGITS, "--fast=1"], "--choose-by, --min-accuracy, --json."),
         ([DIGITS, "--max-size"], "--max-size: expected a value behind it."),
         ([DIGITS, "--max-size=200"], "--max-size 200: expected a positive number with its unit"),
         ([DIGITS, "--max-size=0kB"], "--max-size 0kB: expected a positive number"),

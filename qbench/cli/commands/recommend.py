@@ -128,7 +128,8 @@ def _check(flags: Mapping[str, str], metric: Metric) -> None:
     allowed = (*_VALUES, _worst_flag(metric), _JSON)
     for flag in flags:
         if flag not in allowed:
-            raise QbenchError(f"{flag} is not an option.{nearest(flag, allowed)}")
+            hint = nearest(flag, allowed) or f" Options are {', '.join(allowed)}."
+            raise QbenchError(f"{flag} is not an option.{hint}")
 
 
 def _limits(flags: Mapping[str, str], metric: Metric) -> Limits:
