@@ -29,8 +29,8 @@ def contrib_tensors(graph: Graph) -> frozenset[str]:
     """The names of the tensors of a graph that contrib.quantize quantizes.
 
     Raises:
-        QbenchError: a layer has an activation of its own other than ReLU and ReLU6. contrib.quantize
-            quantizes the input of such an activation, a tensor inside the layer.
+        QbenchError: a layer has an activation of its own other than ReLU and ReLU6. TensorFlow 1
+            quantizes the input of such an activation, which is a tensor inside the layer.
     """
     return frozenset(_Search(graph).found)
 

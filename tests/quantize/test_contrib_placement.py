@@ -1,4 +1,4 @@
-"""What placement `contrib` quantizes: the lists here are written by hand from TensorFlow 1's code."""
+"""What placement `contrib` quantizes; the lists are written by hand from TensorFlow 1's code."""
 
 from __future__ import annotations
 
