@@ -55,7 +55,8 @@ class LastValueQuantizer(KernelQuantizer):
         if self.ends is None:
             return super().grids(layer, kernel, value)
         low, high = (float(np.asarray(end)) for end in self.ends)
-        return [self._grid(low, high)]
+        return [self.grid_over(low, high)]
 
-    def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
-        return super()._ends(x, per_channel) if self.ends is None else self.ends
+    def ends_of(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
+        """The stored range."""
+        return super().ends_of(x, per_channel) if self.ends is None else self.ends

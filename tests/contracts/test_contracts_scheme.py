@@ -1,4 +1,4 @@
-"""The contract of schemes: those of qbench and two from outside keep it, and each break is found."""
+"""The contract of schemes: qbench's and two from outside keep it, and each break is found."""
 
 from __future__ import annotations
 
