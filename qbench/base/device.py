@@ -49,6 +49,8 @@ def start(threads: int, deterministic: bool = False) -> Any:
 
     The number of threads changes how sums are split, and so it changes the last bits of a result.
     `deterministic` turns on TensorFlow's op determinism, which GPUs need for repeatable results.
+    Products of float32 are computed in float32 on GPUs too, not in TensorFloat-32, TensorFlow's
+    default, whose factors have ten bits after the point.
 
     Raises:
         QbenchError: TensorFlow already runs in this process with another number of threads, or
@@ -66,6 +68,7 @@ def start(threads: int, deterministic: bool = False) -> Any:
                 f" {threading.get_intra_op_parallelism_threads()} threads in this process; give"
                 " each number of threads a command of its own."
             ) from error
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return tf

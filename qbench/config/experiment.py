@@ -26,7 +26,7 @@ from qbench.config.quant import Quant
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.scheme import QuantizationScheme
-from qbench.schemes import Scheme
+from qbench.schemes import SCHEMES, Scheme
 from qbench.schemes.phases import FLOAT, PhaseEnd
 
 
@@ -63,11 +63,13 @@ class Experiment(Group):
     def quantization_start(self) -> int:
         """The first quantized step, ceil(delay x steps); the number of steps for a float run.
 
-        It is computed with decimal numbers, so that 0.07 x 100 is exactly 7.
+        Some schemes begin earlier, see `SchemeKind.early_steps`. It is computed with decimal
+        numbers, so that 0.07 x 100 is exactly 7.
         """
         if not self.quant.enabled:
             return self.train.steps
-        return math.ceil(Decimal(str(self.quant.delay)) * self.train.steps)
+        start: int = math.ceil(Decimal(str(self.quant.delay)) * self.train.steps)
+        return max(start - SCHEMES[self.quant.scheme.name].early_steps, 0)
 
     @property
     def scheme(self) -> Scheme | None:

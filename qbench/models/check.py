@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
@@ -34,6 +35,7 @@ def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
         QbenchError: qbench cannot train it.
     """
     _check_keras()
+    _check_one_device(model)
     _check_flat(model)
     _check_names(model)
     _check_input(model.inputs[0], shape)
@@ -65,6 +67,16 @@ def _check_keras() -> None:
         raise QbenchError(
             f"keras.config.dtype_policy() is {policy}; qbench trains in {FLOAT}: leave"
             " keras.config.set_dtype_policy out."
+        )
+
+
+def _check_one_device(model: Any) -> None:
+    """Check that no strategy of TensorFlow distributes the network."""
+    values = (variable.value for variable in model.variables)
+    if tf.distribute.has_strategy() or any(hasattr(one, "distribute_strategy") for one in values):
+        raise QbenchError(
+            "it is built in a strategy of tf.distribute; a run of qbench trains on one device, and"
+            " several GPUs train several runs: leave the strategy out."
         )
 
 

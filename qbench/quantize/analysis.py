@@ -153,7 +153,10 @@ class _Analysis:
         one = Insertion(layer, placement, f"{op.name} kernel", True, quantizer.source)
         self._insertions += [one] * len(kernels(op))
         norm = self._rules.folds.get(op.name)
-        return QuantizedKernel(layer, quantizer, norm, norm is not None and self._freezes(norm))
+        if norm is None:
+            return QuantizedKernel(layer, quantizer)
+        constant = self._rules.scheme is not None and self._rules.scheme.constant_statistics
+        return QuantizedKernel(layer, quantizer, norm, self._freezes(norm), constant)
 
     def _freezes(self, norm: Any) -> bool:
         """Whether a normalization works by its moving statistics in training too."""

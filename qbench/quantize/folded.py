@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from qbench.quantize.folding import scaled
 from qbench.quantize.interface import KernelQuantizing
-from qbench.quantize.layers import move_statistics
+from qbench.quantize.layers import move_statistics, prepared
 from qbench.quantize.placement import kernels
 from qbench.quantize.states import NO_STATES, States
 
@@ -22,7 +22,8 @@ class WithFoldedKernel(keras.layers.Layer):
     corrected to the statistics of the batch, as in TensorFlow 1's `fold_batch_norms`: times sigma /
     sigma_batch, with the bias beta - mean_batch * gamma / sigma_batch. The statistics come from the
     unquantized convolution, which runs beside the quantized one. The gradient passes through these
-    statistics, as in batch normalization. TensorFlow 1's fused op has no gradient there.
+    statistics, as in batch normalization, unless they are `constant`, as in TensorFlow 1, whose
+    fused op has no gradient there.
 
     A regularizer of the layer's activity also reads the output of the unquantized convolution,
     because the output of the quantized one is already normalized.
@@ -36,6 +37,7 @@ class WithFoldedKernel(keras.layers.Layer):
         freeze: bool,
         name: str,
         states: States = NO_STATES,
+        constant: bool = False,
     ) -> None:
         """`layer` and `norm` stay the owners of their variables.
 
@@ -48,6 +50,7 @@ class WithFoldedKernel(keras.layers.Layer):
         self.quantizer = quantizer
         self.states = states
         self.freeze = freeze
+        self.constant = constant
         penalty = layer.activity_regularizer
         self.activity = penalty and keras.layers.Identity(activity_regularizer=penalty)
 
@@ -62,7 +65,8 @@ class WithFoldedKernel(keras.layers.Layer):
         bias = 0.0 if own is None else own.value
         sigma = tf.sqrt(norm.moving_variance.value + norm.epsilon)
         folded = scaled(self.layer, value, gamma / sigma)
-        quantizer = self.quantizer.with_state(self.states.of_kernel(self.layer, kernel).tensors())
+        state = self.states.of_kernel(self.layer, kernel)
+        quantizer = prepared(self.quantizer, state, folded, training)
         y = self._convolution(x, quantizer(self.layer, kernel, folded, self.name))
         moves = training and not self.freeze and norm.trainable
         if moves or (training and self.activity is not None):
@@ -72,6 +76,8 @@ class WithFoldedKernel(keras.layers.Layer):
         if not moves:
             return y + (beta + (bias - norm.moving_mean.value) * gamma / sigma)
         mean, variance, kept = _moments(unfolded)
+        if self.constant:
+            mean, variance = tf.stop_gradient(mean), tf.stop_gradient(variance)
         move_statistics(norm, mean + bias, kept)
         sigma_batch = tf.sqrt(variance + norm.epsilon)
         return y * (sigma / sigma_batch) + (beta - mean * gamma / sigma_batch)

@@ -105,12 +105,14 @@ class QuantizedKernel:
         quantizer: the quantizer of the kernels.
         norm: the normalization that is folded into the kernel first, if any.
         freeze: whether `norm` uses its moving statistics in training too.
+        constant: whether no gradient passes through the batch statistics of `norm`.
     """
 
     layer: str
     quantizer: KernelQuantizing
     norm: Any | None = None
     freeze: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True)

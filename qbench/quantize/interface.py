@@ -143,6 +143,17 @@ class KernelQuantizing(_Quantizing):
             name: the name of the op.
         """
 
+    def measured(self, value: Any) -> Mapping[str, Any]:
+        """The values that a training step stores before it quantizes.
+
+        Args:
+            value: the value that a call quantizes.
+
+        Returns:
+            Tensors by the names of variables in the kernel's state, which are `measured`.
+        """
+        return {}
+
     def grids(self, layer: Any, kernel: Any, value: Any) -> list[OpGrid]:
         """The grid of each output channel, or one grid for the kernel; arguments as in a call.
 

@@ -101,7 +101,7 @@ class KernelQuantizer(KernelQuantizing):
             # The op does not accept a range for each channel.
             unused = [0.0] * x.shape[-1]
             return replace(self.quantizer, source=OWN)(x, unused, unused, **options)
-        low, high = self._ends(x, per_channel)
+        low, high = self.ends_of(x, per_channel)
         return self.quantizer(x, low, high, **options)
 
     def _on_symmetric_grid(self, x: Any, name: str | None, per_channel: bool) -> Any:
@@ -111,7 +111,7 @@ class KernelQuantizer(KernelQuantizing):
         end = largest_magnitude(x, per_channel)
         return quantizer(x, -end, end, narrow=True, per_channel=per_channel, name=name)
 
-    def _ends(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
+    def ends_of(self, x: Any, per_channel: bool) -> tuple[Any, Any]:
         """The ends of the range of x; the op ignores them if it measures the range itself."""
         import tensorflow as tf
 
@@ -131,9 +131,10 @@ class KernelQuantizer(KernelQuantizing):
         form = channel_form(layer, kernel) if self.per_channel else None
         columns = np.reshape(value, (-1, 1)) if form is None else np.asarray(form.columns(value))
         ends = zip(columns.min(axis=0).tolist(), columns.max(axis=0).tolist(), strict=True)
-        return [self._grid(low, high) for low, high in ends]
+        return [self.grid_over(low, high) for low, high in ends]
 
-    def _grid(self, low: float, high: float) -> OpGrid:
+    def grid_over(self, low: float, high: float) -> OpGrid:
+        """The grid of a kernel or of an output channel whose values have this range."""
         if not self.symmetric:
             return self.quantizer.grid(low, high, self.narrow)
         end = max(-low, high)

@@ -121,16 +121,34 @@ class WithQuantizedKernel(keras.layers.Layer):
         self.quantizer = quantizer
         self.states = states
 
-    def _quantized(self, kernel: Any) -> Any:
+    def _quantized(self, kernel: Any, training: bool) -> Any:
         # One explicit read, so that all values computed from it are older than the step's update.
         value = tf.convert_to_tensor(kernel.value)
-        state = self.states.of_kernel(self.layer, kernel).tensors()
-        return self.quantizer.with_state(state)(self.layer, kernel, value, self.name)
+        quantizer = prepared(
+            self.quantizer, self.states.of_kernel(self.layer, kernel), value, training
+        )
+        return quantizer(self.layer, kernel, value, self.name)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         """Call the wrapped layer on x, an input that it accepts."""
-        mapping = [(kernel, self._quantized(kernel)) for kernel in kernels(self.layer)]
+        mapping = [(kernel, self._quantized(kernel, training)) for kernel in kernels(self.layer)]
         return call_with(self, self.layer, mapping, x)
+
+
+def prepared(
+    quantizer: KernelQuantizing, state: QuantizerState, value: Any, training: bool
+) -> KernelQuantizing:
+    """The quantizer with the state of a kernel; a training step first stores what it measures.
+
+    Args:
+        quantizer: the quantizer of the kernel.
+        state: the variables of the kernel.
+        value: the value to quantize, a tensor.
+        training: whether this is a training step.
+    """
+    if training:
+        state.store(quantizer.measured(value))
+    return quantizer.with_state(state.tensors())
 
 
 class FusedBatchNormalization(keras.layers.Layer):

@@ -239,6 +239,16 @@ def _never(*_: Any) -> bool:
     return False
 
 
+def _none(_: Any) -> frozenset[str]:
+    return frozenset()
+
+
+def _as_contrib_quantize(graph: Any) -> frozenset[str]:
+    from qbench.quantize.contrib import contrib_tensors
+
+    return contrib_tensors(graph)
+
+
 @dataclass(frozen=True)
 class Placement:
     """A rule that says which tensors are quantized.
@@ -254,6 +264,8 @@ class Placement:
         kernels: whether the kernels of convolutions and dense layers are quantized.
         gathered: whether every tensor whose range is gathered is quantized, for every reader: the
             image, the output, and every tensor that another placement could quantize.
+        tensors_of: a function (`qbench.quantize.tensors.Graph`) -> the names of the tensors that
+            are quantized for every reader, for a rule that needs more than one op to decide.
     """
 
     inputs_of: Callable[[Any, int], bool] = _never
@@ -261,6 +273,7 @@ class Placement:
     shortcuts_of: Callable[[Any, int], bool] = _never
     kernels: bool = False
     gathered: bool = False
+    tensors_of: Callable[[Any], frozenset[str]] = _none
 
 
 PLACEMENTS: Registry[Placement] = Registry("quant.placement", outside=False)
@@ -269,3 +282,4 @@ PLACEMENTS.add("activation", Placement(outputs_of=is_activation))
 PLACEMENTS.add("add", Placement(inputs_of=reads_to_add))
 PLACEMENTS.add("shortcut", Placement(shortcuts_of=reads_to_add))
 PLACEMENTS.add("deploy", Placement(kernels=True, gathered=True))
+PLACEMENTS.add("contrib", Placement(kernels=True, tensors_of=_as_contrib_quantize))

@@ -121,7 +121,8 @@ class _ViewParts:
         quantizer, layer = planned.quantizer, planned.layer
         if planned.norm is None:
             return WithQuantizedKernel(op, quantizer, layer, self._states)
-        return WithFoldedKernel(op, planned.norm, quantizer, planned.freeze, layer, self._states)
+        norm, freeze = planned.norm, planned.freeze
+        return WithFoldedKernel(op, norm, quantizer, freeze, layer, self._states, planned.constant)
 
 
 class _InferenceParts(_ViewParts):

@@ -38,7 +38,9 @@ class Rules:
 
     def wanted_end(self) -> tuple[str, TensorQuantizing] | None:
         """The placement that quantizes the network's output, and the quantizer."""
-        return self._wanted_end(self.scheme.edge if self.scheme else None)
+        quantizer, output = self.scheme.edge if self.scheme else None, self.graph.output
+        chosen = next((name for name, found in self._chosen if output.name in found), None)
+        return (chosen, quantizer) if chosen and quantizer else self._wanted_end(quantizer)
 
     def _wanted_end(
         self, quantizer: TensorQuantizing | None
@@ -86,6 +88,11 @@ class Rules:
         return [(name, PLACEMENTS[name]) for name in chosen]
 
     @cached_property
+    def _chosen(self) -> list[tuple[str, frozenset[str]]]:
+        """The tensors that placements choose in the whole graph."""
+        return [(name, rule.tensors_of(self.graph)) for name, rule in self._placements]
+
+    @cached_property
     def _gathered(self) -> frozenset[str]:
         return frozenset(self.graph.gathered)
 
@@ -93,6 +100,7 @@ class Rules:
         """The placement that quantizes a tensor for a reader."""
         rules, read = self._placements, (call.op, len(call.reads))
         wanting = [name for name, rule in rules if rule.gathered and tensor.root in self._gathered]
+        wanting += [name for name, found in self._chosen if tensor.name in found]
         wanting += [name for name, rule in rules if rule.outputs_of(tensor.producer)]
         wanting += [name for name, rule in rules if rule.inputs_of(*read)]
         if tensor.depth < call.depth:

@@ -32,6 +32,7 @@ class QuantizationScheme:
             then rounds the image to whole pixels.
         fold: fold batch normalization into the kernels before they are quantized.
         freeze: normalize with the moving statistics, and do not update them.
+        constant_statistics: no gradient passes through the batch statistics of folded layers.
         share_ranges: tensors that are added or concatenated share one range.
     """
 
@@ -44,6 +45,7 @@ class QuantizationScheme:
     freeze: bool = False
     share_ranges: bool = False
     image: PixelQuantizer | None = None
+    constant_statistics: bool = False
 
     @property
     def weight_bits(self) -> int:

@@ -20,6 +20,8 @@ class StateVariable:
         initial: the value of all its elements before the first phase of the scheme begins.
         dtype: its type.
         trained: whether training steps change it by its gradient.
+        measured: whether quantized training steps set it, see `KernelQuantizing.measured`; only for
+            kernels.
     """
 
     name: str
@@ -27,6 +29,7 @@ class StateVariable:
     initial: float = 0.0
     dtype: str = "float32"
     trained: bool = False
+    measured: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,11 @@ class QuantizerState:
         import tensorflow as tf
 
         return {name: tf.convert_to_tensor(one.value) for name, one in self.variables.items()}
+
+    def store(self, values: Mapping[str, Any]) -> None:
+        """Set variables to tensors of a TensorFlow graph, by name."""
+        for name, value in values.items():
+            self.variables[name].assign(value)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The values as arrays, by name."""

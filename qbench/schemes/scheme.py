@@ -171,12 +171,14 @@ class SchemeKind(Buildable):
         first_phase: by argument, the first phase that depends on it. Phases before it are shared by
             runs that differ only in this argument. An argument without an entry counts from the
             first quantized step on.
+        early_steps: by how many steps the quantized steps begin before ceil(delay x steps).
         lacks: the settings of `quant` that have no effect with this scheme, without `quant.`.
         refuses: `(quant, **arguments)` -> a sentence about what the scheme cannot do in this
             configuration, or None.
     """
 
     first_phase: Mapping[str, str] = field(default_factory=dict)
+    early_steps: int = 0
     lacks: frozenset[str] = frozenset()
     refuses: Callable[..., str | None] = _nothing
 

@@ -123,9 +123,10 @@ class _Trained:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The descriptions of the scheme's variables, by the names of `saved`."""
+        """Whether training steps change the scheme's variables, by the names of `saved`."""
         applied = self.network.applied(self.scheme)
-        return {name: variable.trainable for name, variable in applied.states.variables()}
+        changing = {id(variable) for variable in (*applied.trained, *applied.measured)}
+        return {name: id(variable) in changing for name, variable in applied.states.variables()}
 
     def check_phase(self, span: Span) -> None:
         """Begin a phase, train its steps, and check both."""
@@ -280,7 +281,10 @@ class _Trained:
         self.enter(tail(self.chosen.phases), self.chosen.train.steps)
         still = [name for name, trained in self.described.items() if trained]
         still = [] if self.scheme.rate == 0 else sorted(set(still) - self.moved)
-        see(not still, f"no step changes {', '.join(still)}; no gradient reaches them.")
+        see(
+            not still,
+            f"no step changes {', '.join(still)}; no gradient and no measurement reaches them.",
+        )
         outputs = self.outputs(self.network)
         see(np.isfinite(outputs).all(), "the outputs of the finished network are not finite.")
         with TemporaryDirectory() as folder:

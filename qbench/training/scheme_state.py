@@ -43,6 +43,7 @@ class SchemeState:
         scheme: the scheme; None for float steps, and for views that are made without a scheme.
         states: the variables of kernels and tensors.
         trained: the variables that training steps change by their gradients.
+        measured: the variables that training steps set.
         optimizer: the optimizer of `trained`, built; None if there are none.
         compiled: the views and compiled functions over these variables.
     """
@@ -61,6 +62,7 @@ class SchemeState:
         self._described: list[tuple[Any, StateVariable]] = []
         self.states = self._made() if scheme else NO_STATES
         self.trained = [variable for variable, one in self._described if one.trained]
+        self.measured = [variable for variable, one in self._described if one.measured]
         self.optimizer: Any = None
         self._optimizer_start: list[Any] = []
         self._start = keras.Variable(0, dtype="int64", trainable=False, name="start")

@@ -30,7 +30,9 @@ def test_every_row_of_the_paper_comes_back(tiny_sweep):
     assert differing == []
 
 
-@pytest.mark.parametrize("quant", ["deploy", "jacob"])
+@pytest.mark.parametrize(
+    "quant", ["deploy", "jacob", pytest.param("contrib", marks=pytest.mark.slow)]
+)
 def test_a_deploying_run_comes_back_with_the_file_that_it_had(quant, tiny, tmp_path):
     out = tmp_path / "out"
     assert main(["train", f"quant={quant}", *tiny, f"out={out}"]) == 0

@@ -174,6 +174,16 @@ def test_the_scheme_of_jacob_never_takes_the_lowest_code_of_a_kernel() -> None:
     assert (grid.lowest, grid.count, grid.scale) == (1, 255, 3 / 254)
 
 
+def test_quant_contrib_chooses_its_scheme_unless_another_is_named() -> None:
+    quant = _settings("quant=contrib").base.quant
+    assert (quant.op, quant.weight_range, quant.placement) == ("fake_quant", "narrow", ("contrib",))
+    assert (quant.scheme.name, quant.fold_batch_norm, quant.delay) == ("contrib", True, 0.8)
+    assert (quant.ema_decay, quant.freeze_batch_norm, quant.tie_inputs) == (0.999, False, False)
+    assert quant.refused is None
+    chosen = _settings("quant=contrib", "quant/scheme=uniform").base.quant.scheme
+    assert chosen == _settings().base.quant.scheme and chosen.name == "uniform"
+
+
 def test_quant_none_is_a_float_run() -> None:
     assert _settings("quant=none").base.quant.enabled is False
 

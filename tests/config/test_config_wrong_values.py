@@ -18,7 +18,7 @@ from qbench.tasks.classification import Classification
 NAN, INFINITY = float("nan"), float("inf")
 WHOLE, NUMBER, SWITCH = "a whole number", "a number", "true or false"
 UP_TO_62 = "a whole number from 1 to 62"
-PLACEMENT = "a list, without repeats, of conv, activation, add, shortcut or deploy"
+PLACEMENT = "a list, without repeats, of conv, activation, add, shortcut, deploy or contrib"
 PREPROCESSINGS = "vgg, inception, none, scale, imagenet_torch, imagenet_caffe or mean_std"
 AUGMENTATIONS = "true or false, or none, crop_flip, slim_vgg, slim_inception, rand"
 FROM_0 = "a number of at least 0"

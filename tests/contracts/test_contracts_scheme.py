@@ -1,4 +1,4 @@
-"""The contract of schemes: uniform and two from outside keep it, and each break is found."""
+"""The contract of schemes: qbench's and two from outside keep it, and each break is found."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ UNIFORM, POWERS, LEARNED = SCHEMES["uniform"], TOYS["powers"], TOYS["learned"]
 GOOD: dict[str, tuple[SchemeKind, Any, dict[str, Any]]] = {
     "uniform": (UNIFORM, None, {}),
     "uniform deploy": (UNIFORM, {"op": "fake_quant", "fold_batch_norm": True}, {}),
+    "contrib": (
+        SCHEMES["contrib"],
+        {"op": "fake_quant", "weight_range": "narrow", "fold_batch_norm": True},
+        {},
+    ),
     "powers": (POWERS, None, {"second": 0.6}),
     "phases without steps": (POWERS, None, {"finish": True}),
     "learned": (LEARNED, {"bits": 4}, {"multiplier": 0.5}),

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from qbench.base import device
 from qbench.engine import gpus
 from qbench.engine.gpus import VISIBLE, present, visible_gpu
 
@@ -97,6 +98,19 @@ def test_without_the_variable_the_devices_are_counted(nothing_held, monkeypatch,
     assert visible_gpu(tmp_path) == {**os.environ, **GROWTH, VISIBLE: "0"}
     for file in gpus._held.values():
         file.close()
+
+
+def test_products_are_computed_in_float32_on_gpus_too():
+    """TensorFlow's default on newer GPUs is TensorFloat-32."""
+    tf = device.import_tensorflow()
+    chosen = tf.config.experimental
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    chosen.enable_tensor_float_32_execution(True)
+    try:
+        device.start(threads or 2)
+        assert not chosen.tensor_float_32_execution_enabled()
+    finally:
+        chosen.enable_tensor_float_32_execution(False)
 
 
 def test_the_variable_wins_over_what_is_in_the_machine(monkeypatch):

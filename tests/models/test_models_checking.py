@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import unusual_networks as unusual
 
 from qbench.base.errors import QbenchError
@@ -32,6 +33,20 @@ def test_settings_of_keras_that_a_network_changes_are_named(change, value, back,
             build(builder)
     finally:
         change(back)
+
+
+def test_a_strategy_that_distributes_a_network_is_refused(build):
+    strategy = tf.distribute.MirroredStrategy(["/CPU:0"])
+
+    def builder(shape, classes):
+        with strategy.scope():
+            return unusual.dropout(shape, classes)
+
+    said = r"strategy of tf\.distribute; .* leave the strategy out"
+    with pytest.raises(QbenchError, match=said):
+        build(builder)
+    with strategy.scope(), pytest.raises(QbenchError, match=said):
+        build(unusual.dropout)
 
 
 def test_a_network_is_checked_once_for_each_shape_and_argument(build, monkeypatch):

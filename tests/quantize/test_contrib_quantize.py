@@ -95,6 +95,7 @@ def test_codes_of_kernels(weight_range, values):
         (("conv", "activation"), {"relu", "pool"}),
         (("conv", "activation", "add"), {"relu", "pool", "branch"}),
         (("activation",), {"relu"}),
+        (("contrib",), {"relu", "branch", "add", "logits"}),
         (("deploy",), {"image", "relu", "pool", "branch", "add", "logits"}),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
