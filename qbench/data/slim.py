@@ -180,18 +180,14 @@ def _boxes(draws: Any, height: int, width: int) -> Any:
     aspect = _ASPECT[0] + draws[..., 0] * (_ASPECT[1] - _ASPECT[0])
     low = tf.round(tf.sqrt(least / aspect))
     high = tf.round(tf.sqrt(most / aspect))
-    fitting = tf.floor((width + 0.5 - 1e-7) / aspect)
-    fitting -= tf.cast(tf.round(fitting * aspect) > width, tf.float32)
+    fitting = tf.floor((width + 0.5) / aspect)
     high = tf.minimum(tf.where(tf.round(high * aspect) > width, fitting, high), float(height))
     low = tf.minimum(low, high)
     tall = low + tf.floor(draws[..., 1] * (high - low + 1.0))
-    # Rounding may leave the bounds of the area by a row.
-    tall += tf.cast(tall * tf.round(tall * aspect) < least, tf.float32)
-    tall -= tf.cast(tall * tf.round(tall * aspect) > most, tf.float32)
+    tall += tf.cast(tall * tf.round(tall * aspect) < least, tf.float32)  # one row is missing
     wide = tf.round(tall * aspect)
-    area = tall * wide
     inside = tf.logical_and(tall <= height, wide <= width)
-    good = inside & (area >= max(least, _COVERED * height * width)) & (area <= most)
+    good = inside & (tall * wide >= max(least, _COVERED * height * width))
     top = tf.floor(draws[..., 2] * (height - tall))
     left = tf.floor(draws[..., 3] * (width - wide))
     every = tf.stack([top, left, tall, wide], axis=-1)
@@ -220,7 +216,8 @@ def _recoloured(images: Any, brightness: Any, saturation: Any) -> Any:
     red, green, blue = tf.split(bright, 3, axis=-1)  # a CPU reduces an axis of three slowly
     value = tf.maximum(tf.maximum(red, green), blue)
     spread = value - tf.minimum(tf.minimum(red, green), blue)
-    full = tf.math.divide_no_nan(tf.maximum(value, 0.0), spread)  # the saturation is at most 1
+    # The saturation is at most 1. A negative value stays one, and is clipped.
+    full = tf.math.divide_no_nan(value, spread)
     factor = tf.minimum(factor[:, tf.newaxis, tf.newaxis, tf.newaxis], full)
     return tf.clip_by_value(value - (value - bright) * factor, 0.0, 255.0)
 

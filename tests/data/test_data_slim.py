@@ -146,7 +146,7 @@ def _box(draws: Any, height: int, width: int) -> list[int]:
     return [0, 0, height, width]
 
 
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (20, 28), (8, 8)])
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (20, 28), (8, 8), (5, 5)])
 def test_crops_of_inception_are_those_of_the_first_good_attempt(height: int, width: int) -> None:
     draws = np.random.default_rng(3).random((300, 100, 4), np.float32)
     found = slim._boxes(tf.constant(draws), height, width).numpy()
