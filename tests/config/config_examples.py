@@ -91,6 +91,7 @@ PLAIN: dict[str, Any] = {
     "isolate": True,
     "device": "auto",
     "workers": 1,
+    "track": None,
     "budget": None,
     "stop_when": None,
     "job": None,
