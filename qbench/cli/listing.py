@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from qbench.config.experiment import Experiment
 from qbench.data import source_of
-from qbench.data.preprocessing import input_shape
+from qbench.data.preprocessing import input_shape, side_of
 from qbench.models import build_model
 from qbench.quantize.analysis import analyse
 from qbench.quantize.insertion_plan import Insertion, InsertionPlan, QuantizedKernel
@@ -62,7 +62,7 @@ def list_graph(experiment: Experiment) -> Listing:
     listed from the insertion plan.
     """
     source = source_of(experiment.data)
-    shape = input_shape(source.shape, experiment.data.resolution)
+    shape = input_shape(source.shape, side_of(experiment.data))
     chosen = experiment.model
     task = source.make_task()
     model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)

@@ -13,6 +13,7 @@ from qbench.config.inputs import NO_AUGMENTATION, augmentations, counted, prepro
 from qbench.data import DATASETS
 from qbench.data.balance import WEIGHTS
 from qbench.data.preprocessing import PREPROCESSING, canonical
+from qbench.data.slim import LARGEST
 from qbench.data.source import check_arguments
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -68,6 +69,15 @@ class Data(Group, prefix="data"):
         neutral=None,
         help="side of the square images that the network reads; qbench resizes images after"
         " augmentation, and [files](data.md) when it reads them. Null: images keep their size",
+    )
+    slim_image_size: int | None = setting(
+        None,
+        check=allowed.whole(1, LARGEST).or_null,
+        neutral=None,
+        help="side of the square images that slim's own `vgg` or `inception` makes of the images,"
+        " [step by step](protocol.md#slims-preprocessing), in training and in evaluation; the paper"
+        " has 224, as `study=paper`. Not together with `data.resolution`. Null: the images are not"
+        " enlarged in this way",
     )
     validation: float | None = setting(
         None,

@@ -11,6 +11,7 @@ from qbench.base.setting import QUANTIZED, Group, setting
 from qbench.data.augmentation import AUGMENTATIONS
 from qbench.data.augmentation import canonical as canonical_augmentation
 from qbench.data.preprocessing import PREPROCESSING, canonical, check_name
+from qbench.data.slim import SLIM
 
 NO_AUGMENTATION = "none"
 
@@ -54,6 +55,31 @@ def counted(preprocessing: str, augmentation: str | None) -> Any:
     found = canonical_augmentation(augmentation)
     own = PREPROCESSING[canonical(preprocessing)].augment
     return found == canonical_augmentation(own) or found
+
+
+def slim_refused(chosen: Any) -> str | None:
+    """Why slim's preprocessing cannot make the images of a group `data`, or None.
+
+    Args:
+        chosen: the group; without a `slim_image_size` nothing is refused.
+    """
+    if chosen.slim_image_size is None:
+        return None
+    key = f"data.slim_image_size={chosen.slim_image_size}"
+    if chosen.resolution is not None:
+        return f"{key}: data.resolution={chosen.resolution} sets another size; set one of the two."
+    if chosen.preprocessing not in SLIM:
+        return (
+            f"{key}: slim has no data.preprocessing={chosen.preprocessing}; expected"
+            f" {' or '.join(SLIM)}."
+        )
+    own = PREPROCESSING[chosen.preprocessing].augment
+    if chosen.augmentation not in (None, own):
+        return (
+            f"{key}: data.augment={chosen.augmentation} is not part of slim's"
+            f" {chosen.preprocessing}; expected true, false or {own}."
+        )
+    return None
 
 
 FILE_INPUTS = ("float32", "uint8", "int8")

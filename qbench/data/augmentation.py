@@ -1,19 +1,21 @@
-"""Augmentation of training images, at the images' own size.
+"""Augmentation of training images, at the images' own size unless slim's preprocessing makes them.
 
 Each function works on a whole batch inside the training step's graph. Random values come from
 `draws`, uniform numbers in [0, 1) that the caller derives from the seed and the step.
 
-Sources: the crop of He et al. 2015 for CIFAR-10; the slim preprocessings `vgg` and `inception` that
-Kwasniewska et al. 2019 used. The originals for 224 pixels differ (docs/protocol.md).
+Sources: the crop of He et al. 2015 for CIFAR-10; `slim_vgg` and `slim_inception` are like slim's
+preprocessings but keep the images' size. The originals, which enlarge images, are in
+`qbench.data.slim`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from qbench.base.registry import Registry
 from qbench.data import trivial_augment
+from qbench.data.slim import SLIM
 
 DRAWS = 7
 
@@ -116,6 +118,35 @@ def canonical(name: str) -> str:
     At the images' own size slim's augmentation for vgg is the usual crop.
     """
     return CROP if name == "slim_vgg" else name
+
+
+class Chosen(Protocol):
+    """The settings of training images, as the group `data` has them."""
+
+    @property
+    def preprocessing(self) -> str:
+        """A name in `qbench.data.preprocessing.PREPROCESSING`."""
+
+    @property
+    def augmentation(self) -> str | None:
+        """A name in AUGMENTATIONS; None if there is none."""
+
+    @property
+    def slim_image_size(self) -> int | None:
+        """The side of the images that slim's preprocessing makes; None if it is not used."""
+
+
+def training_images(chosen: Chosen) -> tuple[int, Augmentation]:
+    """How training images are made: how many draws each needs, and the function.
+
+    The settings must name an augmentation. With a slim_image_size the function makes images of this
+    side, else of the images' own size.
+    """
+    if chosen.slim_image_size is None:
+        assert chosen.augmentation is not None
+        return DRAWS, AUGMENTATIONS[chosen.augmentation]
+    slim, side = SLIM[chosen.preprocessing], chosen.slim_image_size
+    return slim.draws, lambda images, draws, flip: slim.train(images, draws, flip, side)
 
 
 CROP = "crop_flip"

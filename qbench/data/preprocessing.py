@@ -3,9 +3,12 @@
 Every preprocessing maps each pixel by itself: (pixel - mean) / deviation, with numbers for each
 channel. `preprocess_input` of a Keras application is one of them (`keras:MobileNetV2`).
 
-Sources: the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019 used (the
-originals for 224 pixels differ, docs/protocol.md); `keras.applications.imagenet_utils`, whose modes
-`tf`, `torch` and `caffe` are `inception`, `imagenet_torch` and `imagenet_caffe` here.
+With `data.slim_image_size` images are first enlarged and cropped as slim does it
+(`qbench.data.slim`).
+
+Sources: the numbers of the slim preprocessings `vgg` and `inception` that Kwasniewska et al. 2019
+used; `keras.applications.imagenet_utils`, whose modes `tf`, `torch` and `caffe` are `inception`,
+`imagenet_torch` and `imagenet_caffe` here.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.registry import Registry, nearest
 from qbench.data.dataset import Dataset
 from qbench.data.keras_applications import APPLICATIONS
+from qbench.data.slim import SLIM
 from qbench.data.statistics import Statistics, statistics_of
 
 # Of ImageNet, red, green, blue: slim's and Caffe's means on 0..255, and torchvision's on 0..1.
@@ -94,16 +98,24 @@ def canonical(name: str) -> str:
     return APPLICATIONS[name.removeprefix(KERAS)] if name.startswith(KERAS) else name
 
 
-class Chosen(Protocol):
+class Sized(Protocol):
+    """The settings of the size of the network's input; one of the two at most is set."""
+
+    @property
+    def resolution(self) -> int | None:
+        """The side that images are resized to."""
+
+    @property
+    def slim_image_size(self) -> int | None:
+        """The side of the images that slim's preprocessing makes."""
+
+
+class Chosen(Sized, Protocol):
     """The settings of the network's input, as the group `data` has them."""
 
     @property
     def preprocessing(self) -> str:
         """A name in PREPROCESSING."""
-
-    @property
-    def resolution(self) -> int | None:
-        """The side of the images that the network reads; None for their own size."""
 
     @property
     def validation(self) -> float | None:
@@ -120,24 +132,24 @@ class Preparation:
 
     Attributes:
         preprocessing: a name in PREPROCESSING.
-        resolution: the side of the images that the network reads; None for their own size.
+        resolution: the side that images are resized to; None for their own size.
         statistics: the statistics of the training images, if the preprocessing needs them.
+        slim_image_size: the side of the images that slim's preprocessing makes of them, as in
+            evaluation; not together with a resolution.
     """
 
     preprocessing: str
     resolution: int | None = None
     statistics: Statistics | None = None
+    slim_image_size: int | None = None
 
     def __call__(self, images: Any, whole: bool = False) -> Any:
         """The network input of images (B, H, W, C), uint8 or float32 in [0, 255], as float32.
 
-        With a resolution the shape is (B, resolution, resolution, C), without (B, H, W, C). With
-        `whole` the pixels are rounded first, as in `pixels`.
+        The shape is (B, side, side, C) with a resolution or a slim_image_size, else (B, H, W, C).
+        With `whole` the pixels are rounded first, as in `pixels`.
         """
-        if whole:
-            images = self.pixels(images)
-        elif self.resolution is not None:
-            images = resized(images, self.resolution)
+        images = self.pixels(images) if whole else self._sized(images)
         chosen = PREPROCESSING[self.preprocessing]
         return chosen.scale(images, self.statistics) if chosen.measured else chosen.scale(images)
 
@@ -145,11 +157,16 @@ class Preparation:
         """The raw pixels (B, ...) uint8 of the image that the network reads: rounded, half up."""
         import tensorflow as tf
 
-        if self.resolution is not None:
-            images = resized(images, self.resolution)
-        elif images.dtype == np.uint8:
+        images = self._sized(images)
+        if images.dtype == np.uint8:
             return images
         return tf.cast(tf.clip_by_value(tf.floor(images + 0.5), 0.0, 255.0), tf.uint8)
+
+    def _sized(self, images: Any) -> Any:
+        """The images at the size that the network reads."""
+        if self.slim_image_size is not None:
+            return SLIM[self.preprocessing].evaluate(images, self.slim_image_size)
+        return images if self.resolution is None else resized(images, self.resolution)
 
 
 def preparation(chosen: Chosen, data: Dataset) -> Preparation:
@@ -164,7 +181,7 @@ def preparation(chosen: Chosen, data: Dataset) -> Preparation:
     """
     measured = PREPROCESSING[chosen.preprocessing].measured
     statistics = statistics_of(data) if measured else None
-    return Preparation(chosen.preprocessing, chosen.resolution, statistics)
+    return Preparation(chosen.preprocessing, chosen.resolution, statistics, chosen.slim_image_size)
 
 
 def network_input(images: Any, preprocessing: str, resolution: int | None) -> Any:
@@ -172,10 +189,15 @@ def network_input(images: Any, preprocessing: str, resolution: int | None) -> An
     return Preparation(preprocessing, resolution)(images)
 
 
-def input_shape(shape: Sequence[int], resolution: int | None) -> tuple[int, int, int]:
-    """The shape of `network_input` for an image of shape (height, width, channels)."""
+def side_of(chosen: Sized) -> int | None:
+    """The side of the square images that the network reads; None for the images' own size."""
+    return chosen.slim_image_size or chosen.resolution
+
+
+def input_shape(shape: Sequence[int], side: int | None) -> tuple[int, int, int]:
+    """The shape of the network's input for an image of shape (height, width, channels)."""
     height, width, channels = shape
-    return (resolution or height, resolution or width, channels)
+    return (side or height, side or width, channels)
 
 
 def resized(images: Any, side: int) -> Any:

@@ -88,12 +88,13 @@ class Chosen(Protocol):
 
 @dataclass(frozen=True)
 class DataChoice:
-    """A data set, as `Chosen` has it."""
+    """A data set, as `Chosen` has it, and the size that slim's preprocessing makes of images."""
 
     name: str
     dir: str | None = None
     resolution: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    slim_image_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from qbench.base.errors import NotConvertible, QbenchError, WrongFile
 from qbench.config.experiment import Experiment
+from qbench.data.preprocessing import side_of
 from qbench.deploy.file_kind import check_file, kind_of
 from qbench.engine import conversion_status
 from qbench.engine.conversion_status import FileState
@@ -148,7 +149,7 @@ def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:
         data = experiment.data
         scheme = experiment.quant.scheme.name
         entry = experiment.deploy.input
-        key = (kind, scheme, network, data.name, data.resolution, entry)
+        key = (kind, scheme, network, data.name, side_of(data), entry)
         tried.setdefault(key, experiment)
     for (kind, *_), experiment in tried.items():
         failure = _asked(experiment, isolate, "trial", experiment=experiment.as_config())

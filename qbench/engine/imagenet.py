@@ -89,13 +89,13 @@ def _hash(network: Any) -> str:
     key = _key(network)
     if key not in _FOUND:
         from qbench.data import DataChoice, source_of
-        from qbench.data.preprocessing import input_shape
+        from qbench.data.preprocessing import input_shape, side_of
         from qbench.models import build_model
 
         chosen: Model = named(Model, "model", network[0])
         choice = DataChoice(*network[1])
         source = source_of(choice)
-        shape = input_shape(source.shape, choice.resolution)
+        shape = input_shape(source.shape, side_of(choice))
         task = source.make_task()
         model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)
         digest = hashlib.sha256()

@@ -30,14 +30,14 @@ def check_models(models: Sequence[Any], say: Callable[[str], None]) -> None:
             weights are not of this model.
     """
     from qbench.data import DataChoice, source_of
-    from qbench.data.preprocessing import input_shape
+    from qbench.data.preprocessing import input_shape, side_of
     from qbench.models import MODELS
 
     for plain, data, preprocessings in models:
         chosen: Model = named(Model, "model", plain)
         choice = DataChoice(*data)
         source = source_of(choice)
-        shape, task = input_shape(source.shape, choice.resolution), source.make_task()
+        shape, task = input_shape(source.shape, side_of(choice)), source.make_task()
         files = [given_file(*one, WEIGHTS).sha256 for one in chosen.files.items()]
         about = chosen.weights_strict, tuple(preprocessings), tuple(files)
         key = (MODELS[chosen.name], chosen.as_key(), about, shape, task)

@@ -15,6 +15,7 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment
+from qbench.config.inputs import slim_refused
 from qbench.config.quant import Quant
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.ops import OPS
@@ -96,6 +97,8 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
             f"{experiment.data.preprocessing} does not map raw pixels to codes with one scale and a"
             f" whole zero point; {' and '.join(names)} do."
         )
+    if sized := slim_refused(experiment.data):
+        return sized
     if train.balanced_batches and train.class_weights != "none":
         return (
             f"train.class_weights={train.class_weights}: train.balanced_batches=true balances the"

@@ -189,7 +189,7 @@ def network_entry(experiment: Experiment) -> list[Any]:
     The group `model`, the settings that choose the data set, and a list of preprocessings.
     """
     data = experiment.data
-    chosen = [data.name, data.dir, data.resolution, dict(data.arguments)]
+    chosen = [data.name, data.dir, data.resolution, dict(data.arguments), data.slim_image_size]
     return [plain(experiment.model), chosen, [data.preprocessing]]
 
 

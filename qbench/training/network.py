@@ -17,7 +17,7 @@ from qbench.base.model_names import IMAGENET
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
-from qbench.data.preprocessing import input_shape, preparation
+from qbench.data.preprocessing import input_shape, preparation, side_of
 from qbench.models import build_model
 from qbench.models.start import Start, start_of
 from qbench.optimizers.optimizers import build_optimizer
@@ -76,7 +76,7 @@ class Network:
 
     def _build(self) -> Any:
         model = self._experiment.model
-        shape = input_shape(self._data.train_images.shape[1:], self._experiment.data.resolution)
+        shape = input_shape(self._data.train_images.shape[1:], side_of(self._experiment.data))
         return build_model(model.name, model.arguments, shape, self._data.task, **model.settings)
 
     @cached_property

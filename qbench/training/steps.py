@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from qbench.config.experiment import Experiment
-from qbench.data.augmentation import AUGMENTATIONS, DRAWS
+from qbench.data.augmentation import training_images
 from qbench.data.balance import example_weights
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import Preparation
@@ -126,16 +127,18 @@ class Steps:
         Its random numbers follow only from the seed and the step. With `pixels` the augmented image
         is rounded to whole pixels.
         """
-        chosen = self._experiment.data.augmentation
-        if chosen is not None:
-            draws = tf.random.stateless_uniform(
-                (tf.shape(images)[0], DRAWS), tf.stack([seed, step]), alg="philox"
-            )
-            augment = AUGMENTATIONS[chosen]
-            images, targets = self._data.task.augmented(
-                images, targets, lambda given: augment(given, draws, self._data.flip)
-            )
-        return self._prepare(images, pixels), targets
+        chosen = self._experiment.data
+        if chosen.augmentation is None:
+            return self._prepare(images, pixels), targets
+        count, augment = training_images(chosen)
+        draws = tf.random.stateless_uniform(
+            (tf.shape(images)[0], count), tf.stack([seed, step]), alg="philox"
+        )
+        images, targets = self._data.task.augmented(
+            images, targets, lambda given: augment(given, draws, self._data.flip)
+        )
+        # What slim makes of a training image has its size already.
+        return replace(self._prepare, slim_image_size=None)(images, pixels), targets
 
     def penalties(self) -> list[Any]:
         """Weight decay on the kernels of convolutions and dense layers, () float32, if any."""

@@ -16,6 +16,7 @@ PLAIN: dict[str, Any] = {
         "preprocessing": "vgg",
         "augment": False,
         "resolution": None,
+        "slim_image_size": None,
         "validation": None,
         "validation_seed": 0,
         "note": None,

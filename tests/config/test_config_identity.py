@@ -42,6 +42,7 @@ MATTERS: list[tuple[dict[str, Any], str, Any]] = [
     ({"deploy.input": "int8"}, "deploy.input", "uint8"),
     (FLOAT, "deploy.input", "int8"),
     ({}, "data.resolution", 16),
+    ({}, "data.slim_image_size", 16),
     ({}, "data.validation", 0.1),
     ({}, "data.validation", 150),
     (VALIDATION, "data.validation", 0.2),

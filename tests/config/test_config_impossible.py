@@ -25,7 +25,30 @@ TWICE = (
     "train.class_weights=balanced: train.balanced_batches=true balances the classes already; set"
     " one of the two."
 )
+SLIM = {"data.slim_image_size": 224}
+NOT_SLIMS = "data.slim_image_size=224: slim has no data.preprocessing"
 IMPOSSIBLE: list[tuple[dict[str, Any], list[str], str]] = [
+    (
+        SLIM | {"data.resolution": 32},
+        [],
+        "data.slim_image_size=224: data.resolution=32 sets another size; set one of the two.",
+    ),
+    (
+        SLIM | {"data.preprocessing": "scale", "quant.enabled": False},
+        [],
+        f"{NOT_SLIMS}=scale; expected vgg or inception.",
+    ),
+    (
+        SLIM | {"data.preprocessing": "keras:MobileNetV2"},
+        [],
+        f"{NOT_SLIMS}=keras:MobileNetV2; expected vgg or inception.",
+    ),
+    (
+        SLIM | {"data.augment": "crop_flip"},
+        [],
+        "data.slim_image_size=224: data.augment=crop_flip is not part of slim's vgg; expected true,"
+        " false or slim_vgg.",
+    ),
     (
         {"deploy.input": "uint8"},
         [],

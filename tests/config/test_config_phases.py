@@ -30,6 +30,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("data.augment", True, FIRST),
     ("data.augment", "none", NOTHING),  # the same as false
     ("data.resolution", 16, FIRST),
+    ("data.slim_image_size", 16, FIRST),
     ("data.validation", 0.1, FIRST),
     ("data.validation_seed", 1, NOTHING),  # without a validation part
     ("data.note", "a remark", NOTHING),

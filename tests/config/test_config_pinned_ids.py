@@ -59,6 +59,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "activation": ({"model.activation": "relu6"}, "643c58b4bc80 89a9d6c02a73 ae2f22ad23ac"),
     "resolution": ({"data.resolution": 16}, "385a5bac5be0 6c571e7fd3c4 2a563a9cd686"),
+    "slim": ({"data.slim_image_size": 16}, "627ab0b70779 3533f2e6bdd5 2e69daa41635"),
     "quantized at once": ({"quant.delay": 0.0}, "75267b46dd43 d560853784ec"),
     "never quantized": ({"quant.delay": 1.0}, "759a948d70e7 323c259b8319"),
     "evaluation": (

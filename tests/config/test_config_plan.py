@@ -347,9 +347,9 @@ def test_networks_are_told_apart_by_what_they_are_built_from() -> None:
     plan = _plan({**factors, "seeds": [0, 1]}, levels)
     wide, narrow = (examples.PLAIN["model"] | {"width": width} for width in (16, 8))
     assert plan.networks == [
-        [wide, ["digits", None, None, {}], ["vgg"]],
-        [narrow, ["digits", None, None, {}], ["vgg"]],
-        [wide, ["digits", None, 12, {}], ["vgg"]],
+        [wide, ["digits", None, None, {}, None], ["vgg"]],
+        [narrow, ["digits", None, None, {}, None], ["vgg"]],
+        [wide, ["digits", None, 12, {}, None], ["vgg"]],
     ]
 
 

@@ -22,6 +22,7 @@ VALUES = st.fixed_dictionaries(
         "data.preprocessing": st.sampled_from(["vgg", "inception", "mean_std", "keras:VGG16"]),
         "data.augment": st.sampled_from([True, False, "none", "rand"]),
         "data.resolution": st.none() | st.integers(1, 1024),
+        "data.slim_image_size": st.none() | st.integers(1, 256),
         "data.note": st.none() | st.text(max_size=5),
         "quant.op": st.sampled_from(["qdq_v2", "fake_quant"]),
         "quant.bits": st.integers(1, 62),

@@ -13,8 +13,8 @@ UNKNOWN = [
     ("data.dirr", "did you mean data.dir?"),
     (
         "data.colour",
-        "Allowed: name, dir, preprocessing, augment, resolution, validation,"
-        " validation_seed, note.",
+        "Allowed: name, dir, preprocessing, augment, resolution, slim_image_size,"
+        " validation, validation_seed, note.",
     ),
     ("quant.bit", "did you mean quant.bits?"),
     ("quant.zzz", "Allowed: enabled, op, rounding, bits"),
@@ -69,6 +69,7 @@ OPTIONAL = [
     "data.note",
     "data.augment",
     "data.resolution",
+    "data.slim_image_size",
     "quant.bits",
     "train.weight_decay",
 ]

@@ -41,6 +41,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("data.augment", None, "null", AUGMENTATIONS),
     ("data.resolution", 0, "0", "a whole number from 1 to 1024"),
     ("data.resolution", "224px", "224px", "a whole number from 1 to 1024"),
+    ("data.slim_image_size", 257, "257", "a whole number from 1 to 256"),
     ("data.validation", 0, "0", SHARE),
     ("data.validation", -1, "-1", SHARE),
     ("data.validation", 0.0, "0.0", SHARE),

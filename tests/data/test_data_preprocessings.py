@@ -11,6 +11,7 @@ import pytest
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
+from qbench.config.groups import Data
 from qbench.data import load
 from qbench.data.keras_applications import APPLICATIONS
 from qbench.data.preprocessing import PREPROCESSING, Preparation, preparation
@@ -99,7 +100,7 @@ def test_mean_std_takes_the_training_images_without_the_validation_images() -> N
     digits = load("digits", None)
     train = digits.train_images[100:]
     data = replace(digits, train_images=train, train_labels=digits.train_labels[100:])
-    chosen: Any = type("Chosen", (), {"preprocessing": "mean_std", "resolution": None})
+    chosen = Data(name="digits", preprocessing="mean_std")
     found = np.asarray(preparation(chosen, data)(digits.test_images))
     expected = (digits.test_images.astype(float) - train.mean()) / train.std()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -108,6 +109,6 @@ def test_mean_std_takes_the_training_images_without_the_validation_images() -> N
 def test_a_channel_of_one_value_has_no_deviation() -> None:
     digits = load("digits", None)
     data = replace(digits, train_images=np.full_like(digits.train_images, 7))
-    chosen: Any = type("Chosen", (), {"preprocessing": "mean_std", "resolution": None})
+    chosen = Data(name="digits", preprocessing="mean_std")
     with pytest.raises(QbenchError, match="all pixels of channel 0 of the training images of dig"):
         preparation(chosen, data)

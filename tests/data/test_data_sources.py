@@ -117,7 +117,7 @@ def test_an_argument_is_in_the_configuration_and_not_in_the_identity(base: Exper
     assert config["data"]["level"] == 8 and "arguments" not in config["data"]
     assert Experiment.from_config(config) == changed
     assert identity(changed) == identity(named)
-    assert network_entry(changed)[1] == ["noise", None, None, {"level": 8}]
+    assert network_entry(changed)[1] == ["noise", None, None, {"level": 8}, None]
     with pytest.raises(QbenchError, match=r"data\.lvel is not a setting"):
         changed.with_values({"data.lvel": 8})
 

@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {
     "data.preprocessing": "inception",
     "data.augment": True,
     "data.resolution": 12,
+    "data.slim_image_size": 12,
     "data.validation": 0.1,
     "train.learning_rate": 0.1,
     "train.steps": 20,

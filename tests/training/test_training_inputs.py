@@ -11,13 +11,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import training_examples as examples
 from keras import layers
 
 from qbench.config.model import Model
 from qbench.data import split
 from qbench.data.balance import batches_of, example_weights
-from qbench.data.preprocessing import preparation
+from qbench.data.preprocessing import PREPROCESSING, Preparation, preparation
+from qbench.data.slim import SLIM
 from qbench.engine.run_record import data_facts
 from qbench.models import MODELS
 from qbench.training.loop import train_phase
@@ -100,6 +102,32 @@ def test_augmentation_follows_from_seed_and_step() -> None:
     assert (first != augmented(0, 6)).any()
     assert (first != augmented(1, 5)).any()
     assert (first != images).any()
+
+
+@pytest.mark.parametrize("name", ["vgg", "inception"])
+def test_slims_preprocessing_follows_from_seed_and_step(name: str) -> None:
+    digits = examples.digits()
+    values = {"data.preprocessing": name, "data.slim_image_size": 24, "quant.enabled": False}
+    images, labels = digits.train_images[:6], digits.train_labels[:6]
+    nothing: Any = None
+
+    def made(augment: bool | str, seed: int, step: int) -> Any:
+        chosen = examples.experiment(values | {"data.augment": augment})
+        prepare = preparation(chosen.data, digits)
+        steps = Steps(chosen, digits, nothing, nothing, nothing, prepare)
+        return np.asarray(steps.augmented(images, labels, seed, step)[0])
+
+    first = made(True, 3, 5)
+    assert first.shape == (6, 24, 24, 1)
+    np.testing.assert_array_equal(first, made(f"slim_{name}", 3, 5))
+    assert (first != made(True, 3, 6)).any()
+    assert (first != made(True, 4, 5)).any()
+    slim = SLIM[name]
+    draws = tf.random.stateless_uniform((6, slim.draws), [3, 5], alg="philox")
+    pixels = slim.train(images, draws, False, 24)  # digits are not mirrored
+    np.testing.assert_array_equal(first, PREPROCESSING[name].scale(pixels))
+    evaluated = Preparation(name, slim_image_size=24)(images)
+    np.testing.assert_array_equal(made(False, 3, 5), evaluated)
 
 
 def test_records_have_the_statistics_that_the_network_reads() -> None:
