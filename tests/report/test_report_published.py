@@ -48,9 +48,10 @@ def test_the_sixteen_rows_of_the_benchmark_are_those_of_the_paper() -> None:
         (["train.steps"], {}),
         (["quant.bits"], {"bits": "6"}),
         ([], {"op": "mine"}),
+        ([], dict.fromkeys(examples.COLUMNS, "") | {"bits": "4"}),
         (["quant.delay", "quant.bits"], {"bits": "4", "delay_pct": "40"}),
     ],
-    ids=["another setting", "level", "op", "two factors"],
+    ids=["another setting", "level", "op", "no op", "two factors"],
 )
 def test_a_row_that_the_paper_lacks_gets_no_numbers(
     changed: list[str], factors: dict[str, str]
