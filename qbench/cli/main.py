@@ -28,11 +28,13 @@ VERBS = {
     "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
     "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
     "compare": ("RUN RUN", "say what the choice of test images leaves of a difference"),
-    "status": ("DIR", "show which runs of a sweep are done, running, failed or waiting"),
+    "status": ("[--watch] DIR", "show which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR|--cache", "remove shared states or decoded images that no run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),
     "recommend": ("DIR [options]", "say which rows of a sweep to train with, within limits"),
+    "export": ("DIR mlflow|RUN card", "give results to MLflow, or write a run's model card"),
     "report": ("DIR", "rebuild the tables and figures of a sweep from its records"),
+    "completion": ("bash|zsh|fish", "print what makes a shell complete qbench's commands"),
 }
 
 # Errors of the operating system that the user can correct.

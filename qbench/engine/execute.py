@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from qbench.base.files import append_line
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.engine import imagenet, run_record
+from qbench.engine import imagenet, run_record, tracking
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
 from qbench.schemes import Scheme
@@ -67,7 +67,8 @@ class _Execution:
         self.spec = spec
         self.root = spec.root
         self.data = data
-        self.report = report
+        self.tracker = tracking.tracker_of(spec, say)
+        self.report = tracking.reporting(self.tracker, lambda: self.losses, report)
         self.say = say
         self.store = Store(spec.root, say)
         self.store.make_folder()
@@ -122,13 +123,10 @@ class _Execution:
         segments = self.spec.segments
         done = self._resume(segments)
         for segment in segments[done:]:
-            lock = nullcontext() if segment.id == self.held else self._lock(segment)
-            with lock:
+            held = segment.id == self.held
+            with nullcontext() if held else self.store.locked(segment.id):
                 if not self._take(self.store.load(segment.id) if segment.keep else None, segment):
                     self._train_segment(segment)
-
-    def _lock(self, segment: SegmentSpec) -> AbstractContextManager[None]:
-        return self.store.locked(segment.id)
 
     def _resume(self, segments: tuple[SegmentSpec, ...]) -> int:
         """Load the deepest stored state or checkpoint; returns the number of complete segments."""
@@ -278,6 +276,7 @@ class _Execution:
         rows = history(self.losses, experiment.phases, experiment.train.log_every)
         config = experiment.as_config()
         self.store.check(self.held)
+        self.tracker.ended(run, experiment, record, self.losses)
         records.write_run(self.root, run, config=config, record=record, history=rows, **files)
 
 

@@ -227,9 +227,9 @@ def _spec(
     last = tree.last[job.runs[0]] if job.runs else job.segments[-1]
     user = job.runs[0] if job.runs else next(iter(tree.users(last)))
     run: Run = resolved.plan.runs[numbers[user]]
+    own = {numbers[k]: resolved.plan.runs[numbers[k]] for k in job.runs}
     runs = tuple(
-        RunSpec(resolved.ids[numbers[k]], resolved.plan.runs[numbers[k]].experiment)
-        for k in job.runs
+        RunSpec(resolved.ids[number], one.experiment, one.label) for number, one in own.items()
     )
     segments = tuple(
         SegmentSpec(segment.id, segment.phase, segment.first, segment.end, segment.uses > 1)
@@ -263,5 +263,5 @@ def _unstarted(resolved: ResolvedPlan, root: Path, number: int) -> JobSpec:
         data_folder=from_anywhere(run.experiment.data.dir),
         folder=str(folder()),
         code=hashes_of(run.experiment) | resolved.weights[number],
-        policy=Policy(engine.retries, engine.isolate, engine.fail_fast),
+        policy=Policy(engine.retries, engine.isolate, engine.fail_fast, engine.track),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from qbench.base import device
@@ -17,20 +18,23 @@ from qbench.engine.execute import Report, execute
 from qbench.engine.model_check import check_models
 from qbench.engine.pixel_check import check_pixels, reading_pixels
 from qbench.engine.progress import say
-from qbench.engine.spec import JobSpec, RunSpec, SegmentSpec
+from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.identity import phases
 from qbench.planning.plan import network_entry
 from qbench.planning.segments import Tree
 from qbench.storage import layout, records
 
 
-def run_single(experiment: Experiment, root: Path, report: Report) -> run_record.Record:
+def run_single(
+    experiment: Experiment, root: Path, report: Report, track: str | None = None
+) -> run_record.Record:
     """Run an experiment, or load its record if it is finished.
 
     Args:
         experiment: the experiment.
         root: holds `runs/`.
         report: called with (new steps, last loss) during training.
+        track: see `qbench.engine.tracking`.
 
     Returns:
         The run record, with the current note on the data; a run that finished earlier may have
@@ -41,7 +45,7 @@ def run_single(experiment: Experiment, root: Path, report: Report) -> run_record
         DiskFull: there was no room for the results.
     """
     device.start(experiment.threads, experiment.deterministic)
-    spec = single_job(experiment, root, device.kind())
+    spec = replace(single_job(experiment, root, device.kind()), policy=Policy(track=track))
     (run,) = spec.runs
     records.set_aside_damaged(root, run.id, say)
     done = records.finished(root, run.id)
@@ -76,7 +80,7 @@ def single_job(experiment: Experiment, root: Path, kind: str) -> JobSpec:
         label="run",
         experiment=experiment,
         segments=segments,
-        runs=(RunSpec(name, experiment),),
+        runs=(RunSpec(name, experiment, f"seed {experiment.seed}"),),
         device=kind,
         data=facts,
         data_folder=from_anywhere(experiment.data.dir),

@@ -36,19 +36,22 @@ class SegmentSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A run that is evaluated at the end of the path."""
+    """A run that is evaluated at the end of the path; `label` is its name for people."""
 
     id: str
     experiment: Experiment
+    label: str = "run"
 
     def as_config(self) -> dict[str, Any]:
         """The run as plain data that `from_config` reads."""
-        return {"id": self.id, "experiment": self.experiment.as_config()}
+        config = self.experiment.as_config()
+        return {"id": self.id, "experiment": config, "label": self.label}
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> RunSpec:
         """The run from plain data."""
-        return RunSpec(config["id"], Experiment.from_config(config["experiment"]))
+        experiment = Experiment.from_config(config["experiment"])
+        return RunSpec(config["id"], experiment, config["label"])
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Policy:
     retries: int = 0
     isolate: bool = False
     fail_fast: bool = False
+    track: str | None = None
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,12 @@ class Engine(Group):
         help="number of jobs at once on this machine, through joblib. Other launchers have their"
         " own setting",
     )
+    track: str | None = setting(
+        None,
+        check=allowed.one_of(("tensorboard",)).or_null,
+        effect=NEVER,
+        help="show every run in [TensorBoard](tracking.md) while it trains. Null: do not",
+    )
 
 
 def _budget(key: str, value: Any) -> Any:

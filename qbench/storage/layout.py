@@ -11,15 +11,18 @@
                         model_*.tflite     the file that `qbench convert` made
                         deploy.json        the report of this file
                         latency.json       milliseconds, from `qbench latency`
+                        README.md          the model card, from `qbench export`
     <root>/segments/    <id>.state         the state at the end of a segment that several runs share
                         <id>.partial       the last checkpoint within a segment
                         <id>.lock          exists while a process trains the segment
                         <id>.error         why the segment could not be trained in the running sweep
     <root>/jobs/        <id>.json          a job of the running sweep
                         stop               while it exists, no further job begins
+    <root>/tensorboard/ <row>-<id>/ the event file of a run or a trunk, with track=tensorboard
     <root>/jobs.jsonl   one line for every finished job: steps, seconds
     <sweep>/            manifest.json      the rows of the table and their runs
                         runs.csv, table.csv, table.md, figures/, report.html
+                        mlflow.db, mlartifacts/ from `qbench export`
 
 A derived run, such as an ensemble, has no weights, ranges and history. Its config.json
 has its kind and members.
@@ -44,6 +47,7 @@ RANGES = "ranges.json"
 SCHEME = "scheme.npz"
 WEIGHTS = "model.weights.h5"
 LATENCY = "latency.json"
+CARD = "README.md"
 
 MANIFEST = "manifest.json"
 RUNS_TABLE = "runs.csv"
@@ -54,6 +58,7 @@ PAGE = "report.html"
 STATE, PARTIAL, LOCK, ERROR = "state", "partial", "lock", "error"
 
 _RUNS, _SEGMENTS, _JOBS, _FIGURES = "runs", "segments", "jobs", "figures"
+_TRACKING = "tensorboard"
 _JOBS_LOG = "jobs.jsonl"
 _STOP = "stop"
 _DAMAGED = "damaged"
@@ -144,6 +149,19 @@ def jobs_log(root: Path) -> Path:
     return root / _JOBS_LOG
 
 
+def tracking_folder(root: Path, name: str, readable: str) -> Path:
+    """The folder of a run's or a trunk's event file; it keeps the name that it has already.
+
+    Args:
+        root: the root folder.
+        name: the id of the run, or of the last segment of the trunk.
+        readable: a text for the name of a new folder.
+    """
+    folder = root / _TRACKING
+    known = sorted(folder.glob(f"*-{name}"))
+    return known[0] if known else folder / f"{readable}-{name}"
+
+
 def runs_seen_from(sweep: Path, root: Path) -> str:
     """The folder of all runs, relative to a sweep's folder, so that both can be moved together."""
     return _RUNS if sweep == root else f"../{_RUNS}"
@@ -153,6 +171,21 @@ def root_of_sweep(sweep: Path, manifest: Mapping[str, Any]) -> Path:
     """The root that holds the runs of a sweep, from the sweep's manifest."""
     runs: str = manifest["runs"]
     return (sweep / runs).parent
+
+
+def root_of_run(folder: Path) -> Path:
+    """The root that holds a run, from the run's folder."""
+    return folder.absolute().parent.parent
+
+
+def mlflow_store(sweep: Path) -> Path:
+    """The file of MLflow's store in a sweep's folder."""
+    return sweep / "mlflow.db"
+
+
+def mlflow_files(store: Path) -> Path:
+    """The folder for the files of runs, beside a store of MLflow."""
+    return store.with_name("mlartifacts")
 
 
 def sweeps(folder: Path) -> list[Path]:

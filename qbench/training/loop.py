@@ -157,7 +157,11 @@ def _finite(pending: list[Any], first: int) -> list[float]:
 
 
 def history(
-    losses: Sequence[float], phases: Sequence[PhaseEnd], every: int
+    losses: Sequence[float],
+    phases: Sequence[PhaseEnd],
+    every: int,
+    since: int = 0,
+    growing: bool = False,
 ) -> list[dict[str, Any]]:
     """The training history as rows.
 
@@ -165,6 +169,8 @@ def history(
         losses: the loss of each step, from the first step on.
         phases: the phases of the run.
         every: number of steps averaged into one row; the last row of a phase may cover fewer.
+        since: leaves out the rows up to this step, the `step` of an earlier row.
+        growing: leaves out a last row whose steps are not all done.
 
     Returns:
         Rows of `step` (steps done), `phase` (its name) and `loss` (the mean of the task's loss over
@@ -173,8 +179,10 @@ def history(
     rows: list[dict[str, Any]] = []
     for phase, first, end in spans(phases):
         done = min(end, len(losses))
-        for k in range(first, done, every):
+        for k in range(max(first, since), done, every):
             last = min(k + every, done)
+            if growing and last < min(k + every, end):
+                break
             loss = str(np.float32(np.mean(losses[k:last])))
             rows.append({"step": last, "phase": phase, "loss": loss})
     return rows

@@ -90,6 +90,7 @@ PLAIN: dict[str, Any] = {
     "isolate": True,
     "device": "auto",
     "workers": 1,
+    "track": None,
     "budget": None,
     "stop_when": None,
     "job": None,

@@ -139,6 +139,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "isolate", False),
     ({}, "device", "cpu"),
     ({}, "workers", 2),
+    ({}, "track", "tensorboard"),
     ({}, "budget", "2h"),
     ({}, "stop_when", "decided"),
     ({}, "job", "run-0123"),

@@ -104,6 +104,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("isolate", False, NOTHING),
     ("device", "cpu", NOTHING),
     ("workers", 2, NOTHING),
+    ("track", "tensorboard", NOTHING),
     ("budget", "2h", NOTHING),
     ("stop_when", "decided", NOTHING),
     ("job", "run-0123", NOTHING),

@@ -48,7 +48,7 @@ REQUIRED = [
     *("study", "data", "model", "quant", "train", "eval", "design", "seeds", "threads"),
     *("deterministic", "share", "keep_trunks", "retries", "fail_fast", "isolate", "device"),
     *("workers", "budget", "stop_when", "deploy", "deploy.enabled", "deploy.calibration"),
-    "deploy.seeds",
+    *("deploy.seeds", "track"),
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors", "design.levels"),

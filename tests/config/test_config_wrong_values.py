@@ -116,6 +116,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("train.log_every", 0, "0", FROM_1),
     ("train.checkpoint_every", 0, "0", FROM_1),
     ("workers", 0, "0", "a whole number from 1 to 1024"),
+    ("track", "wandb", "wandb", "tensorboard"),
     ("workers", "all", "all", "a whole number from 1 to 1024"),
     ("train.checkpoint_every", "often", "often", FROM_1),
     ("train.jit", "fast", "fast", "auto, on or off"),

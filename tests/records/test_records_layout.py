@@ -15,8 +15,8 @@ ROOT = Path(qbench.__file__).parent
 OWNER = ROOT / "storage" / "layout.py"
 # Below their places lie data sets, the shipped configuration and the system's files.
 ELSEWHERE = ("data", "base")
-# The shipped configuration and starter, devices and processes of the system, a lock of all users,
-# what Keras writes into the files of networks.
+# The shipped configuration, starter and scripts of shells, devices and processes of the system, a
+# lock of all users, what Keras writes into the files of networks.
 OTHERS = {
     *("cli/known.py: *.yaml", "cli/training_line.py: .yaml", "cli/commands/init.py: starter"),
     *("storage/locks.py: /proc/", "storage/locks.py: /stat"),
@@ -27,6 +27,7 @@ OTHERS = {
     *("models/saved/archive.py: config.json", "models/saved/archive.py: model.weights.h5"),
     *("models/saved/hdf5.py: model_weights", "models/saved/hdf5.py: model_config"),
     *("engine/gpus.py: /dev", "engine/gpus.py: nvidia[0-9]*"),
+    *("cli/completion.py: *.yaml", "cli/completion.py: shells", "cli/completion.py: completion."),
     *("engine/gpus.py: qbench-", "engine/gpus.py: -gpu-", "engine/gpus.py: .lock"),
 }
 FOLDERS = {"runs", "segments", "jobs", "figures"}
@@ -35,6 +36,7 @@ FILES = {
     *("model.weights.h5", "model_", ".tflite", "deploy.json", "deploy_", "latency.json"),
     "outputs.npz",
     *("manifest.json", "jobs.jsonl", "runs.csv", "table.csv", "table.md", "report.html"),
+    *("mlflow.db", "mlartifacts"),
     *(".state", ".partial", ".lock", ".error", ".damaged"),
 }
 JOINS = ("glob", "rglob", "joinpath", "with_name", "with_suffix", "Path")
@@ -130,6 +132,8 @@ def test_places_of_a_run(tmp_path: Path) -> None:
     assert layout.conversion_report(None) == "deploy.json"
     assert layout.conversion_report("representative") == "deploy_representative.json"
     assert layout.converted("16x8") == "model_16x8.tflite"
+    assert layout.CARD == "README.md"
+    assert layout.root_of_run(tmp_path / "runs" / "a1") == tmp_path
     assert layout.kind_of_converted("model_16x8.tflite") == "16x8"
 
 
@@ -149,6 +153,8 @@ def test_places_of_a_sweep(tmp_path: Path) -> None:
     names = (layout.MANIFEST, layout.RUNS_TABLE, layout.TABLE, layout.TABLE_MARKDOWN, layout.PAGE)
     assert names == ("manifest.json", "runs.csv", "table.csv", "table.md", "report.html")
     assert str(layout.figures_folder(tmp_path)) == _of(tmp_path, "figures")
+    assert str(layout.mlflow_store(tmp_path)) == _of(tmp_path, "mlflow.db")
+    assert str(layout.mlflow_files(tmp_path / "mlflow.db")) == _of(tmp_path, "mlartifacts")
     assert str(layout.report_file(tmp_path, "bits_grid", "csv")) == _of(tmp_path, "bits_grid.csv")
 
 

@@ -77,9 +77,11 @@ def _sweep(command: str, plan: Plan, launch: Launch) -> None:
     """
     from qbench.cli.commands.recommend import line
     from qbench.engine.sweep import run_sweep
+    from qbench.engine.tracking import check_tracking
     from qbench.report.build import build_report
     from qbench.report.comparison import undecided
 
+    check_tracking(plan.settings.engine.track)
     outcome = run_sweep(plan, launch, command, undecided)
     built = build_report(outcome.folder, line=line)
     print(built.text, flush=True)

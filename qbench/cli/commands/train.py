@@ -45,12 +45,14 @@ def _train(config: Any) -> None:
 
     from qbench.engine.progress import figures_line, remarks, run_bar
     from qbench.engine.single import run_single
+    from qbench.engine.tracking import check_tracking
 
+    check_tracking(settings.engine.track)
     bad, data = [], []
     for seed in settings.seeds:
         experiment = settings.base.with_values({"seed": seed})
         with run_bar(experiment.train.steps, f"seed {seed}") as report:
-            record = run_single(experiment, settings.root, report)
+            record = run_single(experiment, settings.root, report, settings.engine.track)
         folder = layout.run_folder(settings.root, record["run"])
         print(f"seed {seed}: {figures_line(record, every=True)}  {folder}", flush=True)
         data.append(record["data"])
