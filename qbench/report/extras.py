@@ -75,7 +75,8 @@ def _published(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     frame = published.published_frame(sweep, paper)
     lines = published.as_lines(frame, published.shared_metrics(sweep, paper))
     title, explained = f"Beside {paper.title}", published.explained(sweep, paper)
-    return Section(title, explained, [("", lines)]), frame
+    several = len(sweep.manifest["seeds"]) > 1  # then there are deviations and intervals
+    return Section(title, explained, [("", lines)], wide=several), frame
 
 
 EXTRAS: dict[str, Extra] = {

@@ -12,7 +12,6 @@ from qbench.planning.published import PUBLISHED, Published
 from qbench.report import values
 from qbench.report.collect import Sweep, table_frame
 from qbench.report.comparison import cells, comparisons
-from qbench.report.notes import about_data
 from qbench.report.tables import cell
 from qbench.report.texts import Lines, counted
 from qbench.tasks.metric import Metric
@@ -109,10 +108,10 @@ def explained(sweep: Sweep, paper: Published) -> str:
     """Sentences about both sides, and about the paper's numbers."""
     taken = (record["steps"] for record in sweep.finished)
     steps = sorted({one["float"] + one["quantized"] for one in taken})
-    trained = ", ".join(f"{number:,}" for number in steps) or "no"
+    trained = ", ".join(f"{number:,}" for number in steps)
     seeds = counted(len(sweep.manifest["seeds"]), "seed")
-    data = "; ".join(line.removesuffix(".") for line in about_data(sweep, noted=False))
-    ours = f"This sweep: {data}; {trained} steps, {seeds}." if data else "This sweep has no values."
+    data = ", ".join(sorted({record["data"]["name"] for record in sweep.finished}))
+    ours = f"This sweep: {data}, {trained} steps, {seeds}." if data else "This sweep has no values."
     return (
         f"Paper: {paper.about}. {ours} Differences are to the reference row of the sweep, in"
         f" {values.unit_of_differences(sweep.metric)}. Where network, data or steps are others,"

@@ -95,11 +95,19 @@ def test_every_form_of_the_report_has_them(tmp_path: Path) -> None:
     page = (folder / layout.PAGE).read_text()
     for shown in (markdown, page):
         assert "91.14" in shown and "52.90" in shown and "one run for each row" in shown
+        assert "This sweep: digits, 50 steps, 1 seed." in shown
     with (folder / "published.csv").open(newline="") as file:
         lines = {line["configuration"]: line for line in csv.DictReader(file)}
     assert lines["baseline"]["paper_accuracy"] == "91.14"
     assert lines["baseline"]["paper_difference"] == "1.45"
     assert "interval" not in lines["baseline"]
+
+
+def test_several_seeds_make_it_too_wide_for_a_terminal(tmp_path: Path) -> None:
+    folder = _repeating(tmp_path, examples.rows(2), 2)
+    assert PAPER.title not in build_report(folder).text
+    assert "91.14" in (folder / "published.md").read_text()
+    assert "91.14" in (folder / layout.PAGE).read_text()
 
 
 def test_a_sweep_that_repeats_nothing_has_no_such_section(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 A table is a CSV file here. It has a line for each row of the paper: its settings, in the columns
 that qbench's own tables have for factors, and what was measured, in columns with the names of
 metrics. An empty cell is a setting that the row does not have.
+
+`kwasniewska2019.csv` has the 16 rows of Table I of Kwasniewska et al., "Deep Learning Optimization
+for Edge Devices: Analysis of Training Quantization Parameters" (2019), with its numbers as they are
+printed; what the paper calls recall is recall@5.
 """
 
 from __future__ import annotations
