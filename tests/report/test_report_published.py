@@ -11,7 +11,7 @@ import pytest
 import report_examples as examples
 import report_tasks as tasks
 
-from qbench.planning.published import PUBLISHED
+from qbench.planning.published import PUBLISHED, Published
 from qbench.report.build import build_report
 from qbench.report.collect import collect
 from qbench.report.extras import EXTRAS
@@ -118,3 +118,19 @@ def test_a_sweep_that_repeats_nothing_has_no_such_section(tmp_path: Path) -> Non
 def test_a_paper_without_the_metrics_of_a_task_is_left_out(tmp_path: Path) -> None:
     sweep = collect(_repeating(tmp_path, tasks.rows(tasks.HEIGHTS)))
     assert EXTRAS["published"](sweep) is None
+
+
+def test_a_table_is_added_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a paper with other metrics and fewer rows; a CSV file has these lines otherwise."""
+    mine = Published("mine", "Mine 2031", "ours", "A note.")
+    line = {"quantized": "yes", **examples.DEFAULT, "accuracy": "77.25", "size_mb": ""}
+    mine.__dict__["lines"] = (line,)
+    monkeypatch.setitem(PUBLISHED, "mine", mine)
+    folder = _repeating(tmp_path, examples.rows())
+    manifest = json.loads((folder / layout.MANIFEST).read_bytes()) | {"repeats": "mine"}
+    records.write_atomically(folder / layout.MANIFEST, records.as_json(manifest))
+    assert "Beside Mine 2031" in build_report(folder).text
+    frame = pd.read_csv(folder / "published.csv").set_index("configuration")
+    assert frame.at["default", "paper_accuracy"] == 77.25
+    assert frame["paper_accuracy"].isna().sum() == len(frame) - 1
+    assert "paper_recall_at_5" not in frame
