@@ -8,6 +8,14 @@ from __future__ import annotations
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "cli/test_cli_ensembles.py": ("",),  # see tasks/test_tasks_ensembles.py
+    "cli/test_cli_failures.py": (
+        "fail_fast_stops_and_status_tells_what_is_left",
+        "a_trunk_that_fails_fails_its_runs_untrained",
+    ),
+    "cli/test_cli_full_disk.py": ("a_sweep_goes_on_when_there_is_room",),
+    "cli/test_cli_latency.py": ("a_sweep_is_measured_and_drawn",),
+    "cli/test_cli_notes.py": ("",),  # see report/test_report_notes.py
+    "cli/test_cli_outcomes.py": ("several_seeds_give_means_and_sample_deviations",),
     "cli/test_cli_pixels.py": ("",),
     "cli/test_cli_schemes.py": ("",),  # see engine/test_engine_schemes.py
     "cli/test_cli_surroundings.py": ("runs_and_sweeps_may_be_below_the_home_folder",),
@@ -27,6 +35,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "keeps_it[phases without steps]",
         "keeps_it[uniform deploy]",
     ),
+    "data/test_image_folder_layouts.py": ("ten_thousand_classes_are_listed",),
     "deploy/test_deploy_exact.py": ("float_tensors_are_named_with_their_operators[normalization",),
     "deploy/test_deploy_trace.py": ("other_networks_are_found_whole[",),
     "deploy/test_deploy_unusual.py": (
@@ -36,6 +45,12 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "every_layer[layer_normalization]",
         "every_layer[prelu]",
     ),
+    "engine/test_engine_execute.py": (
+        "have_to_do_with_it[{'quant.signed': False",
+        "have_to_do_with_it[{'quant.bits': 1}",
+    ),
+    "engine/test_engine_network_state.py": ("as_if_there_had_been_no_break[adam]",),
+    "engine/test_engine_on_disk.py": ("",),  # see training/test_training_feeding.py
     "outside/test_outside_docs.py": ("[qbench train --config-dir conf",),
     "quantize/test_quantized_training.py": (
         "averages_are_those_of_what_each_phase_measures[qdq_measured]",
@@ -44,7 +59,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "quantize/test_rewrite_calls.py": ("by_position[joins", "by_position[several_tensors"),
     "quantize/test_rewrite_counts.py": ("resnet20",),
     "report/test_report_figures.py": ("the_same_records_give_the_same_bytes",),
+    "report/test_report_hostile.py": ("no_place_of_a_figure_takes_a_text_for_mathematics",),
     "report/test_report_latency.py": ("the_figure_stands_on_the_page",),
+    "statistics/test_statistics_coverage.py": ("-dunnett-8]",),
     "training/test_training_added_losses.py": ("-quantized]",),
     "training/test_training_held.py": (
         "[constrained-rmsprop]",
@@ -70,5 +87,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "left_out[of the head-h5]",
         "left_out[layer-",
         "left_out[activation-keras]",
+    ),
+    "weights/test_weights_start.py": (
+        "names_count_not_the_order_of_layers[a.h5]",
+        "names_count_not_the_order_of_layers[a.weights.h5]",
+        "every_kind_of_file_gives_the_same_weights[a.h5]",
     ),
 }

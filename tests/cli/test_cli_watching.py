@@ -107,7 +107,9 @@ def test_nothing_ends_while_a_process_trains(folder: Path) -> None:
 
 
 def test_a_terminal_shows_the_present_states(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching.shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setattr(
+        watching.shutil, "get_terminal_size", lambda **given: os.terminal_size((60, 24))
+    )
     text = shown(folder, lambda: finish(folder, 0), lambda: page(folder), out=Terminal())
     first, second, third = text.split("\x1b[4F\x1b[J")
     assert first.startswith("waiting  baseline seed 0\nwaiting  default seed 0\n")
@@ -116,7 +118,9 @@ def test_a_terminal_shows_the_present_states(folder: Path, monkeypatch: pytest.M
 
 
 def test_a_low_terminal_shows_what_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching.shutil, "get_terminal_size", lambda: os.terminal_size((18, 4)))
+    monkeypatch.setattr(
+        watching.shutil, "get_terminal_size", lambda **given: os.terminal_size((18, 4))
+    )
     finish(folder, 0)
     with locks.locked(layout.segment_file(folder, "2b", layout.LOCK), print):
         text = shown(folder, _interrupt, out=Terminal())
