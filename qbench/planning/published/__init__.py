@@ -6,7 +6,7 @@ metrics. An empty cell is a setting that the row does not have.
 
 `kwasniewska2019.csv` has the 16 rows of Table I of Kwasniewska et al., "Deep Learning Optimization
 for Edge Devices: Analysis of Training Quantization Parameters" (2019), with its numbers as they are
-printed; what the paper calls recall is recall@5.
+printed; docs/claims.md says how they were measured.
 """
 
 from __future__ import annotations
