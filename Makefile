@@ -15,7 +15,7 @@ JOBS ?= 2
 SLOW_JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep tables results docs test test-slow lint format lock clean bench bench-peers
+.PHONY: help setup sweep tables results reproduce docs test test-slow lint format lock clean bench bench-peers
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ tables: setup  ## rebuild the committed tables and figures from their records; t
 results: setup  ## train and convert what results/ holds, in place; finished runs are kept
 	$(BIN)/qbench sweep study=digits out=results/digits deploy.enabled=true
 	$(BIN)/qbench sweep 'seeds=[0,1,2,3,4,5,6,7]' deploy.seeds=null out=results/fashion
+
+reproduce: setup  ## train a committed study again (STUDY=digits, fashion, ...; CIFAR=DIR if it needs it), and compare
+	$(BIN)/python scripts/reproduce.py $(STUDY) $(if $(CIFAR),--cifar "$(CIFAR)")
 
 docs: setup  ## write the tables of docs/configuration.md from the settings as they are declared
 	$(BIN)/python scripts/configuration_page.py

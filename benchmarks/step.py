@@ -92,7 +92,10 @@ NETWORKS = {
     "resnet20": Network("resnet20", 128, 32, "resnet_v1", {"blocks": 3}, 3),
     "resnet50_32": Network("resnet50_32", 8, 32, "resnet50_v1", {}, 3),
     "resnet50_64": Network("resnet50_64", 8, 64, "resnet50_v1", {}, 2),
+    "resnet50_224": Network("resnet50_224", 8, 224, "resnet50_v1", {}, 1),
 }
+# Measured only if named: a step of study=paper takes seconds on a small machine.
+ON_REQUEST = ("resnet50_224",)
 
 # Numerator, denominator and the largest ratio aimed at.
 TARGETS = (
@@ -230,13 +233,16 @@ def show(title: str, result: dict[str, Any]) -> None:
 def main() -> None:
     """Measure and print; write the figures where all networks were measured."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="NETWORK")
+    usual = [name for name in NETWORKS if name not in ON_REQUEST]
+    parser.add_argument("networks", nargs="*", default=usual, metavar="NETWORK")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", action="append", help="a tool; may be repeated")
+    parser.add_argument("--variant", action="append", help="of a tool; may be repeated")
     parser.add_argument("--save", action="store_true", help="write benchmarks/figures/step.json")
     arguments = parser.parse_args()
     chosen = [c for c in CONTENDERS if not arguments.only or c.tool in arguments.only]
+    chosen = [c for c in chosen if not arguments.variant or c.variant in arguments.variant]
     for missing in [c for c in chosen if not c.python.exists()]:
         print(f"left out, not installed (make bench-peers): {missing.name}")
     chosen = [c for c in chosen if c.python.exists()]

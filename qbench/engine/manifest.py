@@ -49,6 +49,7 @@ def manifest(
     return {
         "schema": records.SCHEMA,
         "study": settings.study,
+        **({"repeats": settings.repeats} if settings.repeats else {}),
         "design": resolved.plan.design,
         "seeds": settings.seeds,
         "stats": plain(settings.stats),

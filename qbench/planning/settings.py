@@ -17,6 +17,7 @@ from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
 from qbench.planning.execution import NO_STOPPING, Engine, Stopping
+from qbench.planning.published import PUBLISHED
 from qbench.planning.stats import DEFAULT_STATS, Stats
 
 OUTPUTS = "outputs"
@@ -152,6 +153,14 @@ class Settings(Group):
         effect=NEVER,
         help="name of the folder in `outputs/`; choose it with `study=NAME`",
     )
+    repeats: str | None = setting(
+        None,
+        key="study.repeats",
+        check=allowed.one_of(tuple(PUBLISHED)).or_null,
+        effect=NEVER,
+        help="the paper whose rows the study repeats: the report sets the paper's numbers beside"
+        " those of the sweep",
+    )
     base: Experiment
     seeds: tuple[int, ...] = setting(
         (0,),
@@ -202,9 +211,10 @@ class Settings(Group):
             "deploy": {name: deploy[name] for name in _names(FileInput) if name in deploy}
         }
         study: Any = checks.group_of_settings("study", config["study"])
-        checks.known_keys("study", study, ("name",))
+        checks.known_keys("study", study, ("name", "repeats"))
         return Settings(
             study=study.get("name"),
+            repeats=study.get("repeats"),
             base=Experiment.from_config({**parts, "seed": seeds[0]}),
             seeds=seeds,
             design=group_from(Design, config["design"], _names(Design)),

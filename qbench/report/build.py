@@ -107,7 +107,7 @@ def build_report(
     records.write_atomically(folder / layout.PAGE, render(seen).encode())
     undrawn = [figure for figure in drawn if figure.error]
     shown = [tables.terminal(table, sweep.metrics)]
-    shown += map(extras.terminal, [*seeds, *sections])
+    shown += [extras.terminal(one) for one in [*seeds, *sections] if not one.wide]
     wrong += [*map(missing_figure, undrawn), *broken.values()]
     shown += [*map(one_line, verdicts), *_said(sweep, wrong)]
     return Report("\n".join(shown), [*(figure.title for figure in undrawn), *broken])

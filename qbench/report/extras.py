@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from qbench.base.plain import one_line
-from qbench.report import bits_grid, differences, effects, texts
+from qbench.report import bits_grid, differences, effects, published, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.interactions import interaction_plot
@@ -67,7 +67,20 @@ def _effects(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     return Section(*said, effects.tables(found), drawings), effects.frame(found)
 
 
+def _published(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For studies that repeat the rows of a paper."""
+    paper = published.repeated(sweep)
+    if paper is None or not published.shared_metrics(sweep, paper):
+        return None
+    frame = published.published_frame(sweep, paper)
+    lines = published.as_lines(frame, published.shared_metrics(sweep, paper))
+    title, explained = f"Beside {paper.title}", published.explained(sweep, paper)
+    several = len(sweep.manifest["seeds"]) > 1  # then there are deviations and intervals
+    return Section(title, explained, [("", lines)], wide=several), frame
+
+
 EXTRAS: dict[str, Extra] = {
+    "published": _published,
     "differences": _differences,
     "bits_grid": _bits_grid,
     "effects": _effects,

@@ -17,9 +17,11 @@ class Section:
         explained: a sentence about the values in the tables.
         tables: the tables, each with its own heading, which may be empty.
         drawings: its figures.
+        wide: whether it is too wide for a terminal, which then leaves it out.
     """
 
     title: str
     explained: str
     tables: list[tuple[str, Lines]]
     drawings: list[Drawing] = field(default_factory=list)
+    wide: bool = False

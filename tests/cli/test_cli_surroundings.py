@@ -58,7 +58,7 @@ def test_a_configuration_may_be_below_the_home_folder(
         (
             "study/mine",
             "# @package _global_\nstudy: {name: own, nam: 3}\n",
-            "study.nam is not a setting; did you mean study.name? Allowed: name.",
+            "study.nam is not a setting; did you mean study.name? Allowed: name, repeats.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from qbench.config.experiment import Experiment
 from qbench.planning.settings import Settings
 
 PLAIN: dict[str, Any] = {
-    "study": {"name": "digits"},
+    "study": {"name": "digits", "repeats": None},
     "data": {
         "name": "digits",
         "dir": None,

@@ -24,6 +24,7 @@ FLOAT = {"quant.enabled": False}
 # Key, another value of it, what it changes.
 TABLE: list[tuple[str, Any, str]] = [
     ("study.name", "other", NOTHING),
+    ("study.repeats", "kwasniewska2019", NOTHING),
     ("data.name", "mnist", FIRST),
     ("data.dir", "elsewhere", NOTHING),
     ("data.preprocessing", "inception", FIRST),

@@ -32,6 +32,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("study.name", None, "null", "a name without '/'"),
     ("study.name", "a/b", "a/b", "a name without '/'"),
     ("study.name", "", "''", "a name without '/'"),
+    ("study.repeats", "mine", "mine", "kwasniewska2019"),
     ("data.dir", 5, "5", "a text or null"),
     ("data.preprocessing", "lenet", "lenet", PREPROCESSINGS),
     ("data.preprocessing", None, "null", PREPROCESSINGS),
