@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from markdown_tables import coverage, table
+from markdown_tables import coverage, errors, table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -280,7 +280,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "parallel_cifar10_resnet8": parallel,
     "planning": planning,
     "coverage": coverage,
-    "effects_coverage": coverage,
+    "effects_coverage": errors,
     "overhead": overhead,
     "commands": commands,
     "conversion": conversion,

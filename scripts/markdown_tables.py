@@ -14,7 +14,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
-def coverage(figures: Figures) -> list[str]:
+def errors(figures: Figures) -> list[str]:
     """Tables without an effect that show one, by noise, method and seeds."""
     rows = [
         (kind, method, *(f"{value:.1f}" for value in of_seeds.values()))
@@ -27,6 +27,13 @@ def coverage(figures: Figures) -> list[str]:
         f"{figures['repetitions']:,} tables of {figures['rows']} rows.",
         "",
         *table(heads, rows),
+    ]
+
+
+def coverage(figures: Figures) -> list[str]:
+    """The same, then the looks of `stop_when=decided` and the seeds that it takes."""
+    return [
+        *errors(figures),
         "",
         "A look after each seed from the third on: tables in which an interval of any look is"
         " wrong.",
