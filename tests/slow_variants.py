@@ -7,6 +7,11 @@ show too. A line names a file and a part of the names of its tests; all of a fil
 from __future__ import annotations
 
 VARIANTS: dict[str, tuple[str, ...]] = {
+    "cli/test_cli_convert.py": (
+        "what_cannot_be_converted_is_said_before_and_recorded",
+        "a_deploying_run_is_exact_and_comes_back",
+    ),
+    "cli/test_cli_engine.py": ("kept_trunks_serve_a_later_sweep",),
     "cli/test_cli_ensembles.py": ("",),  # see tasks/test_tasks_ensembles.py
     "cli/test_cli_failures.py": (
         "fail_fast_stops_and_status_tells_what_is_left",
@@ -14,9 +19,14 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     ),
     "cli/test_cli_full_disk.py": ("a_sweep_goes_on_when_there_is_room",),
     "cli/test_cli_latency.py": ("a_sweep_is_measured_and_drawn",),
+    "cli/test_cli_mistakes.py": ("truncated_data_are_named_before_anything_trains",),
     "cli/test_cli_notes.py": ("",),  # see report/test_report_notes.py
-    "cli/test_cli_outcomes.py": ("several_seeds_give_means_and_sample_deviations",),
+    "cli/test_cli_outcomes.py": (
+        "several_seeds_give_means_and_sample_deviations",
+        "not_applicable_rows_are_kept_and_do_not_fail_the_sweep",
+    ),
     "cli/test_cli_pixels.py": ("",),
+    "cli/test_cli_recommend.py": ("other_choices_in_groups_are_found",),
     "cli/test_cli_schemes.py": ("",),  # see engine/test_engine_schemes.py
     "cli/test_cli_surroundings.py": ("runs_and_sweeps_may_be_below_the_home_folder",),
     "cli/test_cli_unconverted.py": ("tried_again[OSError", "tried_again[MemoryError"),
@@ -26,10 +36,15 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "every_model_can_be_built[resnet50_v1]",
         "every_model_can_be_built[resnet_slim]",
     ),
+    "config/test_config_stats.py": (
+        "table_does_not_allow[overrides1",
+        "table_does_not_allow[overrides2",
+    ),
     "contracts/test_contracts_model.py": (
         "keeps_it[dropout]",
         "keeps_it[another shape]",
         "keeps_it[frozen]",
+        "keeps_it[resnet_v1]",
     ),
     "contracts/test_contracts_scheme.py": (
         "keeps_it[phases without steps]",
@@ -44,14 +59,19 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "every_layer[scaled_by_parameters]",
         "every_layer[layer_normalization]",
         "every_layer[prelu]",
+        "every_layer[own_layer]",
+        "every_layer[own_scale]",
     ),
     "engine/test_engine_execute.py": (
         "have_to_do_with_it[{'quant.signed': False",
         "have_to_do_with_it[{'quant.bits': 1}",
     ),
+    "engine/test_engine_keras_settings.py": ("a_backend_that_is_not_there_is_named_by_every_verb",),
     "engine/test_engine_network_state.py": ("as_if_there_had_been_no_break[adam]",),
     "engine/test_engine_on_disk.py": ("",),  # see training/test_training_feeding.py
+    "engine/test_engine_worker.py": ("both_kinds_of_worker_answer_alike[False]",),
     "outside/test_outside_docs.py": ("[qbench train --config-dir conf",),
+    "outside/test_outside_runs.py": ("data_and_an_op_of_ones_own",),
     "quantize/test_quantized_training.py": (
         "averages_are_those_of_what_each_phase_measures[qdq_measured]",
         "averages_count_every_step[fake_quant]",
@@ -61,7 +81,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "report/test_report_figures.py": ("the_same_records_give_the_same_bytes",),
     "report/test_report_hostile.py": ("no_place_of_a_figure_takes_a_text_for_mathematics",),
     "report/test_report_latency.py": ("the_figure_stands_on_the_page",),
+    "report/test_report_page_whole.py": ("a_section_that_fails_costs_that_section_alone",),
+    "statistics/test_statistics_best.py": ("no_row_within_the_margin_is_promised_in_vain",),
     "statistics/test_statistics_coverage.py": ("-dunnett-8]",),
+    "tasks/test_tasks_recall.py": ("train_prints_every_metric",),
     "training/test_training_added_losses.py": ("-quantized]",),
     "training/test_training_held.py": (
         "[constrained-rmsprop]",

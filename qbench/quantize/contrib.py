@@ -5,7 +5,7 @@ contrib.quantize quantizes the kernels of layers, and these tensors:
 
 1. the output of ReLU or ReLU6, if it reads a layer's output or an addition of one (`act_quant`);
 2. the output of every other layer: of those before an addition (`conv_quant`), and of those that no
-   activation follows, such as the logits (`act_quant`);
+   activation follows, such as the network's output (`act_quant`);
 3. the result of an addition or multiplication of a quantized tensor, unless its only reader is ReLU
    or ReLU6 (`add_quant`).
 

@@ -15,10 +15,11 @@ ROOT = Path(qbench.__file__).parent
 OWNER = ROOT / "storage" / "layout.py"
 # Below their places lie data sets, the shipped configuration and the system's files.
 ELSEWHERE = ("data", "base")
-# The shipped configuration, starter and scripts of shells, devices and processes of the system, a
-# lock of all users, what Keras writes into the files of networks.
+# The shipped configuration, tables of papers, starter and scripts of shells, devices and processes
+# of the system, a lock of all users, what Keras writes into the files of networks.
 OTHERS = {
     *("cli/known.py: *.yaml", "cli/training_line.py: .yaml", "cli/commands/init.py: starter"),
+    "planning/published/__init__.py: .csv",
     *("storage/locks.py: /proc/", "storage/locks.py: /stat"),
     *(
         "storage/locks.py: /proc/sys/kernel/random/boot_id",

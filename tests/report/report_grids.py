@@ -26,6 +26,9 @@ def planned(levels: Levels, baseline: bool | str = EACH) -> list[Row]:
     """The rows that qbench makes of these levels, whose experiments nothing here asks for."""
 
     class Possible:
+        class data:
+            slim_image_size = None
+
         class quant:
             enabled = False
 
