@@ -182,10 +182,16 @@ def test_files_are_means_over_the_seeds_that_have_one(tmp_path: Path) -> None:
     baseline, default = files(collect(folder))
     value = [[examples.metrics(row, seed)["accuracy"] for seed in range(3)] for row in (0, 1)]
     assert default.simulated == pytest.approx((value[1][0] + value[1][2]) / 2)
-    assert default.floating == pytest.approx((value[0][0] + value[0][2]) / 2)
-    assert default.paths == {"xnnpack": 92.0, "builtin": 91.0, "reference": 90.0}
-    assert (default.megabytes, default.seeds) == (0.155, 2)
-    assert baseline.paths == {"xnnpack": 80.0}
+    assert default.each == {
+        "float": (value[0][0], value[0][2]),
+        "simulated": (value[1][0], value[1][2]),
+        **{"xnnpack": (90.0, 94.0), "builtin": (89.0, 93.0), "reference": (88.0, 92.0)},
+    }
+    assert default.megabytes == 0.155
+    assert {"xnnpack": baseline.each["xnnpack"], "builtin": baseline.each.get("builtin")} == {
+        "xnnpack": (80.0,),
+        "builtin": None,
+    }
     made = ladder(collect(folder))
     assert made is not None and made.steps == [
         "float",
@@ -196,11 +202,13 @@ def test_files_are_means_over_the_seeds_that_have_one(tmp_path: Path) -> None:
     ]
     assert [texts[2:] for _, _, texts in made.rows] == [
         ["80.00", "-", "-"],
-        ["92.00", "91.00", "90.00"],
+        ["92.00 ± 2.83", "91.00 ± 2.83", "90.00 ± 2.83"],
     ]
     assert [drawing.count("<use") for _, drawing, _ in made.rows] == [3, 5]
+    assert [drawing.count('class="seed"') for _, drawing, _ in made.rows] == [0, 2 * 5]
     shown = trade_off(collect(folder))
-    assert shown is not None and len(shown.plots) == 1
+    assert shown is not None and len(shown.plots) == 1 and shown.several
+    assert shown.plots[0].drawing.count('class="seed"') == 2
     assert shown.fronts[0].startswith("2 of 2 rows are on the front")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -13,32 +13,34 @@ from qbench.report.deployed import PATH, Report
 from qbench.report.differences import float_values
 from qbench.storage.conversions import WITHOUT_FILE
 
+FLOAT, SIMULATED = "float", "simulated"
+
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one row: means over the seeds whose file was measured.
+    """The files of one row, of the seeds whose file was measured.
 
     Attributes:
         label: the label of the row.
         megabytes: the size of a file in 10^6 bytes.
-        floating: the sweep's first metric of the float row of the same network and seeds; None if
-            one of them has no value.
-        simulated: the metric in simulation.
-        paths: the metric by kernel path; a path is missing if it could not run a file.
-        seeds: the number of seeds.
+        each: the sweep's first metric of every seed: of the float row of the same network as
+            `FLOAT`, in simulation as `SIMULATED`, of files by kernel path. One is missing if a seed
+            has no value there.
     """
 
     label: str
     megabytes: float
-    floating: float | None
-    simulated: float
-    paths: dict[str, float]
-    seeds: int
+    each: Mapping[str, tuple[float, ...]]
+
+    @property
+    def simulated(self) -> float:
+        """The mean of the metric in simulation."""
+        return fmean(self.each[SIMULATED])
 
     @property
     def deployed(self) -> float:
-        """The metric on the kernel path of the tables, XNNPACK."""
-        return self.paths[PATH]
+        """The mean of the metric on the kernel path of the tables, XNNPACK."""
+        return fmean(self.each[PATH])
 
 
 def files(sweep: Sweep) -> list[Files]:
@@ -57,16 +59,16 @@ def _row(sweep: Sweep, row: dict[str, Any]) -> Files | None:
     if not measured:
         return None
     reports = [report for _, report in measured]
-    paths = {path: _mean(_on(report, path, name) for report in reports) for path in KERNELS}
     floats = float_values(sweep, row)
-    simulated = [sweep.records[run["id"]]["metrics"][name] for run, _ in measured]
+    each = {
+        FLOAT: _known(floats.get((run["seed"],)) for run, _ in measured),
+        SIMULATED: _known(sweep.records[run["id"]]["metrics"][name] for run, _ in measured),
+        **{path: _known(_on(report, path, name) for report in reports) for path in KERNELS},
+    }
     return Files(
         row["label"],
         fmean(report["bytes"] for report in reports) / 1e6,
-        _mean(floats.get((run["seed"],)) for run, _ in measured),
-        fmean(simulated),
-        {path: value for path, value in paths.items() if value is not None},
-        len(measured),
+        {step: values for step, values in each.items() if values},
     )
 
 
@@ -78,8 +80,8 @@ def _on(report: Report, path: str, name: str) -> float | None:
     return value
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    """The mean; None if one value is missing."""
+def _known(values: Iterable[float | None]) -> tuple[float, ...]:
+    """The values; none of them if one is missing."""
     found = list(values)
-    known = [value for value in found if value is not None]
-    return fmean(known) if len(known) == len(found) else None
+    known = tuple(value for value in found if value is not None)
+    return known if len(known) == len(found) else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 from markupsafe import Markup
 
@@ -11,13 +12,12 @@ from qbench.deploy.lite import KERNELS
 from qbench.report.collect import Sweep
 from qbench.report.deployed import PATH
 from qbench.report.page import svg
-from qbench.report.page.files import Files, files
+from qbench.report.page.files import FLOAT, SIMULATED, Files, files
 from qbench.report.page.strips import axis, backdrop, strip
 from qbench.report.values import axis as axis_label
-from qbench.report.values import number
+from qbench.report.values import mean
 from qbench.tasks.metric import Metric
 
-FLOAT, SIMULATED = "float", "simulated"
 _MARKS = {FLOAT: "circle", SIMULATED: "circle", **dict(zip(KERNELS, svg.MARKS[1:], strict=False))}
 _HEIGHT = 34
 _ACROSS = {FLOAT: 9, SIMULATED: 9, **{path: 19 + 4 * k for k, path in enumerate(KERNELS)}}
@@ -49,9 +49,9 @@ def ladder(sweep: Sweep) -> Ladder | None:
     found = files(sweep)
     if not found:
         return None
-    paths = [path for path in KERNELS if any(path in one.paths for one in found)]
+    paths = [path for path in KERNELS if any(path in one.each for one in found)]
     metric, steps = sweep.metric, [FLOAT, SIMULATED, *paths]
-    values = [value for one in found for value in _values(one, steps).values() if value is not None]
+    values = [value for one in found for of_step in one.each.values() for value in of_step]
     scale = svg.around(values, least=10**-metric.digits * 20)
     rows = [
         (one.label, _strip(one, steps, scale, metric), _texts(one, steps, metric)) for one in found
@@ -63,18 +63,15 @@ def ladder(sweep: Sweep) -> Ladder | None:
         rows,
         axis(scale),
         axis_label(metric),
-        "Values are means over the seeds that have a file." if several else "",
+        "Values are means ± standard deviations over the seeds that have a file; a small dot is one"
+        " seed."
+        if several
+        else "",
     )
 
 
-def _values(one: Files, steps: list[str]) -> dict[str, float | None]:
-    known = {FLOAT: one.floating, SIMULATED: one.simulated, **one.paths}
-    return {name: known.get(name) for name in steps}
-
-
 def _texts(one: Files, steps: list[str], metric: Metric) -> list[str]:
-    values = _values(one, steps).values()
-    return ["-" if value is None else number(metric, value) for value in values]
+    return [mean(metric, one.each.get(name, ())) for name in steps]
 
 
 def _kind(name: str) -> str:
@@ -82,18 +79,21 @@ def _kind(name: str) -> str:
 
 
 def _strip(one: Files, steps: list[str], scale: svg.Scale, metric: Metric) -> Markup:
-    values = {name: value for name, value in _values(one, steps).items() if value is not None}
+    values = {name: fmean(one.each[name]) for name in steps if name in one.each}
     steps_taken = [name for name in (FLOAT, SIMULATED, PATH) if name in values]
     parts = [
         svg.line(
             "link",
-            (scale.at(values[one]), scale.at(values[two])),
-            (_ACROSS[one], _ACROSS[two]),
+            (scale.at(values[first]), scale.at(values[second])),
+            (_ACROSS[first], _ACROSS[second]),
         )
-        for one, two in pairwise(steps_taken)
+        for first, second in pairwise(steps_taken)
     ]
+    for name in values:
+        for value in one.each[name] if len(one.each[name]) > 1 else ():
+            parts.append(svg.dot(scale.at(value), _ACROSS[name], "seed"))
     for name, value in values.items():
-        title = f"{name}: {metric.show(value)} {metric.unit}"
+        title = f"{name}: {mean(metric, one.each[name])} {metric.unit}"
         parts.append(
             svg.mark(_MARKS[name], scale.at(value), _ACROSS[name], _kind(name), title.rstrip())
         )

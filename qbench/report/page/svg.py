@@ -65,6 +65,11 @@ def mark(shape: str, along: float, across: float, kind: str, title: str = "") ->
     return element("use", *said, href=f"#{shape}", x=percent(along), y=float(across), class_=kind)
 
 
+def dot(along: float, across: float, kind: str, radius: float = 1.6) -> Markup:
+    """A small circle behind the marks, with its radius in pixels."""
+    return element("circle", cx=percent(along), cy=float(across), r=radius, class_=kind)
+
+
 def line(kind: str, along: tuple[float, float], across: tuple[float, float]) -> Markup:
     """A straight line between two shares of the width and two pixels of the height."""
     (left, right), (upper, lower) = along, across

@@ -32,12 +32,14 @@ class Dot:
         cost: megabytes or milliseconds; lower is better.
         value: the metric of the file.
         simulated: the metric in simulation, which a line joins to the file; None if unknown.
+        seeds: the metric of the files of several seeds.
     """
 
     label: str
     cost: float
     value: float
     simulated: float | None = None
+    seeds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,13 @@ class TradeOff:
         plots: the drawing against size, then one for each kernel path that was timed.
         fronts: for each drawing a sentence that names the rows on its front.
         notes: sentences about rows that are not shown.
+        several: whether there are dots of single seeds.
     """
 
     plots: list[Plot]
     fronts: list[str]
     notes: list[str]
+    several: bool
 
 
 def trade_off(sweep: Sweep) -> TradeOff | None:
@@ -60,7 +64,9 @@ def trade_off(sweep: Sweep) -> TradeOff | None:
     found, metric = files(sweep), sweep.metric
     if not found:
         return None
-    dots = [Dot(one.label, one.megabytes, one.deployed, one.simulated) for one in found]
+    dots = [
+        Dot(one.label, one.megabytes, one.deployed, one.simulated, one.each[PATH]) for one in found
+    ]
     drawn = [(f"{capital(metric.label)} by size of the file", "size of the file, MB", dots)]
     simulated = {one.label: one.simulated for one in found}
     points, left_out = timings.points(sweep)
@@ -80,7 +86,8 @@ def trade_off(sweep: Sweep) -> TradeOff | None:
         along = f"milliseconds{batch}; {path}, {counted(mine[0].threads, 'thread')}"
         drawn.append((f"{capital(metric.label)} by latency", along, own))
     plots = [_plot(title, along, dots, metric) for title, along, dots in drawn]
-    return TradeOff(plots, [_said(dots, metric) for _, _, dots in drawn], left_out)
+    several = any(len(dot.seeds) > 1 for _, _, dots in drawn for dot in dots)
+    return TradeOff(plots, [_said(dots, metric) for _, _, dots in drawn], left_out, several)
 
 
 def front(dots: Sequence[Dot], metric: Metric) -> list[Dot]:
@@ -110,10 +117,12 @@ def _said(dots: Sequence[Dot], metric: Metric) -> str:
 def _plot(title: str, along: str, dots: list[Dot], metric: Metric) -> Plot:
     values = [dot.value for dot in dots]
     values += [dot.simulated for dot in dots if dot.simulated is not None]
+    values += [value for dot in dots for value in dot.seeds]
     across = svg.around(values, least=10**-metric.digits * 50, share=0.1)
     frame = Frame(_costs([dot.cost for dot in dots]), across, _HEIGHT)
     best = front(dots, metric)
-    parts = [_steps(frame, best), *(_joined(frame, dot, metric) for dot in dots)]
+    parts = [_steps(frame, best), *(_seeds(frame, dot) for dot in dots)]
+    parts += [_joined(frame, dot, metric) for dot in dots]
     parts += [_file(frame, dot, dot in best, along, metric) for dot in dots]
     parts += _names(frame, best, metric)
     return Plot(title, frame.draw(title, *parts), along, axis_of_files(metric))
@@ -136,6 +145,14 @@ def _steps(frame: Frame, best: list[Dot]) -> Markup:
         parts.append(svg.line("front", (x, after), (y, y)))
         parts.append(svg.line("front", (after, after), (y, level)))
     return Markup("").join(parts)
+
+
+def _seeds(frame: Frame, dot: Dot) -> Markup:
+    """The files of single seeds."""
+    if len(dot.seeds) < 2:
+        return Markup("")
+    places = (frame.point(dot.cost, value) for value in dot.seeds)
+    return Markup("").join(svg.dot(x, y, "seed", 2) for x, y in places)
 
 
 def _joined(frame: Frame, dot: Dot, metric: Metric) -> Markup:
