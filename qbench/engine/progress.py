@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from qbench.base.errors import QbenchError
 from qbench.base.plain import one_line, sentence
+from qbench.deploy.silence import OUTPUT
 from qbench.storage import layout, records
 from qbench.tasks.metric import Metric
 from qbench.tasks.task import metrics_of
@@ -23,7 +24,8 @@ def say(line: str) -> None:
     """Print a line on standard error without damage to the progress bars."""
     import sys
 
-    tqdm.write(one_line(line), file=sys.stderr)
+    with OUTPUT:  # a conversion in this process may be silent just now
+        tqdm.write(one_line(line), file=sys.stderr)
 
 
 @contextmanager

@@ -153,6 +153,8 @@ def test_ctrl_c_is_quiet(folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background ignores the signal, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "0 done, 0 running, 0 failed, 3 waiting\n"
