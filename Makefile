@@ -47,7 +47,7 @@ docs: setup  ## write the tables of docs/configuration.md from the settings as t
 test: setup  ## the tests; about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
-test-slow: setup  ## the tests that take longer; about 10 minutes
+test-slow: setup  ## the tests that take longer; about 12 minutes
 	$(BIN)/python -m pytest -q -n $(SLOW_JOBS) --dist loadfile -m slow
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10
