@@ -144,6 +144,7 @@ def test_a_damaged_table_of_another_sweep_is_left_out(
         (["DIR", "mlfow"], "expected mlflow or card. Did you mean 'mlflow'?"),
         (["DIR", "card", "--store", "x"], "--store is not an option of qbench export card."),
         (["DIR", "mlflow", "--store"], "--store: expected a value behind it."),
+        (["DIR", "mlflow", "--store=a", "--store=b"], "--store is given twice"),
         (["no-folder", "card"], "no-folder: no such folder."),
         (["DIR", "card"], "no such file; expected the record of a run."),
     ],

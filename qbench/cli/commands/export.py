@@ -7,6 +7,7 @@ from pathlib import Path
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
+from qbench.cli.flags import words_and_flags
 from qbench.storage import layout, manifests, records
 
 HELP = """usage: qbench export DIR mlflow [--store URI]
@@ -77,20 +78,7 @@ def _to_card(folder: Path, sweep: str | None) -> None:
 
 def _read(arguments: list[str]) -> tuple[Path, str, str | None]:
     """The folder, what to export, and the value of the option."""
-    words: list[str] = []
-    flags: dict[str, str] = {}
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("-"):
-            words.append(argument)
-            continue
-        flag, equals, value = argument.partition("=")
-        if not equals:
-            if not rest:
-                raise QbenchError(f"{flag}: expected a value behind it.")
-            value = rest.pop(0)
-        flags[flag] = value
+    words, flags = words_and_flags(arguments)
     if len(words) != 2:
         raise QbenchError(f"qbench export takes a folder and what to make: {_USAGE}.")
     folder, kind = words

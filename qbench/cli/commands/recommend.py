@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.registry import nearest
+from qbench.cli.flags import words_and_flags
 from qbench.storage import layout, manifests, records
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ _QUANTITY = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([^\W\d]+)")
 
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    folders, flags = _read(arguments)
+    folders, flags = words_and_flags(arguments, [_JSON])
     if len(folders) != 1:
         raise QbenchError("qbench recommend takes the folder of one sweep: qbench recommend DIR.")
     folder = given(folders[0])
@@ -94,29 +95,6 @@ def command(sweep: Sweep, run: str) -> str:
     except QbenchError as error:
         path = sweep.run_folder(run) / layout.CONFIG
         return f"no line: {str(error).removesuffix('.')}; its configuration is in {path}"
-
-
-def _read(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Folders, and the values of flags."""
-    folders: list[str] = []
-    flags: dict[str, str] = {}
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        flag, equals, value = argument.partition("=")
-        if not argument.startswith("-"):
-            folders.append(argument)
-            continue
-        if flag in flags:
-            raise QbenchError(f"{flag} is given twice; expected it once.")
-        if flag == _JSON and equals:
-            raise QbenchError(f"{_JSON} takes no value.")
-        if flag != _JSON and not equals:
-            if not rest:
-                raise QbenchError(f"{flag}: expected a value behind it.")
-            value = rest.pop(0)
-        flags[flag] = value
-    return folders, flags
 
 
 def _worst_flag(metric: Metric) -> str:
