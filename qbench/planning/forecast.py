@@ -40,13 +40,12 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
     Returns:
         `runs`, `derived` (runs that are computed from other runs, without steps) and
         `not_applicable` (rows), `aliases` (the lines of a fraction's alias table), `segments` of
-        the tree (steps and users),
-        `conversions` (the `seeds` and the number of `runs` that are converted, and how many of them
-        also `after_training`; None if files are not wanted),
+        the tree (steps and users), `conversions` (the `seeds` and the number of `runs` that are
+        converted, and how many of them also `after_training`; None if files are not wanted),
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
-        batches), `critical_path` (steps), and `seconds` and `disk_bytes`, which are None if they
-        are unknown, and `by_seed`, see `expected_seeds`.
+        batches), `critical_path` (steps), `by_seed` (see `expected_seeds`), and `seconds` and
+        `disk_bytes`, which are None if they are unknown.
     """
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
@@ -58,6 +57,27 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
     return {
         "study": plan.settings.study,
         "design": plan.settings.design.name,
+        **_rows(plan),
+        "aliases": _aliases(plan),
+        "conversions": _conversions(plan),
+        "segments": [_segment(segment) for segment in tree.segments],
+        "steps_unshared": unshared,
+        "steps_shared": tree.steps_shared,
+        "ratio": round(tree.steps_shared / unshared, 4) if unshared else 1.0,
+        "workers": workers,
+        "batches": [len(batch) for batch in jobs],
+        "steps_elapsed": elapsed,
+        "critical_path": tree.critical_path,
+        "by_seed": expected_seeds(plan, workers, step_seconds),
+        "step_seconds": seconds,
+        "seconds": None if seconds is None else round(seconds * elapsed, 1),
+        "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
+    }
+
+
+def _rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    """Runs that train, runs that are computed from others, and rows that cannot be run."""
+    return {
         "runs": [
             {
                 "label": run.label,
@@ -76,20 +96,6 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "not_applicable": [
             {"label": row.label, "reason": row.reason} for row in plan.rows if row.reason
         ],
-        "aliases": _aliases(plan),
-        "conversions": _conversions(plan),
-        "segments": [_segment(segment) for segment in tree.segments],
-        "steps_unshared": unshared,
-        "steps_shared": tree.steps_shared,
-        "ratio": round(tree.steps_shared / unshared, 4) if unshared else 1.0,
-        "workers": workers,
-        "batches": [len(batch) for batch in jobs],
-        "steps_elapsed": elapsed,
-        "critical_path": tree.critical_path,
-        "by_seed": expected_seeds(plan, workers, step_seconds),
-        "step_seconds": seconds,
-        "seconds": None if seconds is None else round(seconds * elapsed, 1),
-        "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
     }
 
 
