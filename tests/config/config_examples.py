@@ -72,6 +72,7 @@ PLAIN: dict[str, Any] = {
         "factors": None,
         "levels": None,
         "ensembles": [],
+        "ensemble_draws": "disjoint",
     },
     "stats": {"reference": None, "method": "paired", "margin": 0.5},
     "seeds": [0],

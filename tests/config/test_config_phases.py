@@ -83,6 +83,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("design.factors", [], NOTHING),
     ("design.levels", {"quant.weight_bits": [8, 4]}, NOTHING),
     ("design.ensembles", [2], NOTHING),
+    ("design.ensemble_draws", "rotated", NOTHING),
     ("design.resolution", 3, NOTHING),
     ("stats.reference", "baseline", NOTHING),
     ("stats.method", "dunnett", NOTHING),
