@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from qbench.base.plain import one_line
-from qbench.report import bits_grid, differences, effects, published, texts
+from qbench.report import bits_grid, differences, effects, ensembles, published, texts
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.interactions import interaction_plot
@@ -79,11 +79,24 @@ def _published(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     return Section(title, explained, [("", lines)], wide=several), frame
 
 
+def _ensembles(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For sweeps with ensembles; with a figure."""
+    found, metric = ensembles.points(sweep), sweep.metric
+    if not found:
+        return None
+    frame = ensembles.frame(sweep, found)
+    said = ensembles.title(metric), ensembles.explained(frame)
+    drawings = ensembles.figure(found, metric, sweep.remarks)
+    lines = ensembles.as_lines(frame, metric)
+    return Section(*said, [("", lines)], drawings, wide=True), for_programs(frame)
+
+
 EXTRAS: dict[str, Extra] = {
     "published": _published,
     "differences": _differences,
     "bits_grid": _bits_grid,
     "effects": _effects,
+    "ensembles": _ensembles,
 }
 """The additional tables by the name of their files, in the order of the page."""
 
