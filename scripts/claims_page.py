@@ -1,4 +1,4 @@
-"""Writes the numbers of docs/claims.md: the paper's from its table, ours from committed runs.
+"""Writes the numbers of docs/claims.md: the papers' from their tables, ours from committed runs.
 
     python scripts/claims_page.py
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
+import claims_regularization
 import pandas as pd
 from markdown_tables import table
 
@@ -175,8 +176,10 @@ def written(text: str, name: str, lines: Sequence[str]) -> str:
 
 
 def page(text: str, folder: Path) -> str:
-    """The page with the numbers of this folder."""
+    """The page with the numbers of this folder, and of those of the VGGs beside it."""
     text = written(text, "averages", averages())
+    text = written(text, "slips", claims_regularization.slips())
+    text = written(text, "regularization", claims_regularization.regularization(folder.parent))
     return written(text, "fashion", contrasts(folder))
 
 

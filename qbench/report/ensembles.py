@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from qbench.planning.derived.ensemble import Ensemble
 from qbench.report import values
@@ -193,6 +194,9 @@ def _draw(found: Sequence[Point], metric: Metric) -> Figure:
     left.set_xticks(sorted({point.members for point in found}))
     left.set_ylabel(fitted(values.axis(metric), _HEIGHT))
     right.set(xlabel="size of all members, MB", xscale="log")
+    right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
+    right.xaxis.set_minor_formatter(NullFormatter())
     for axes in (left, right):
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
