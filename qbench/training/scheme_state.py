@@ -179,6 +179,7 @@ class SchemeState:
                 kernel,
                 _factor(layer, kernel, plan.folds.get(layer.name)),
                 self.states.of_kernel(layer, kernel),
+                plan.kernels[layer.name][1],
             )
             for layer, kernel, plan in self.quantized_kernels()
         )
