@@ -13,6 +13,7 @@ from qbench.schemes.scheme import Scheme
 
 OF_KERNELS = frozenset({"weight_range"})
 """The settings of `quant` that choose the grids of uniform kernels, and nothing else."""
+_INTEGERS = 16  # the most bits of an activation in an integer file
 _OF_OPS = frozenset({"op", "rounding", "signed", "range_given", "tie_inputs"})
 
 
@@ -24,6 +25,17 @@ class Weights(Scheme):
     def reads_averages(self) -> bool:
         """Whether any tensor is quantized besides kernels."""
         return bool(self.quantization.activation or self.quantization.edge)
+
+    def in_file(self) -> str | None:
+        """No file beside quantized activations; else a float32 file holds the weights."""
+        bits, kernel = self.quantization.activation_bits, self.quantization.kernel
+        if bits > _INTEGERS:
+            return None
+        return (
+            f"quant.activation_bits={bits}: LiteRT has no kernels that multiply integers by"
+            f" {kernel.op} weights; with quant.activation_bits=float a float32 file holds these"
+            " weights."
+        )
 
 
 def uses_ops(quant: QuantSettings) -> bool:
