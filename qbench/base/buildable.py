@@ -55,7 +55,9 @@ class Buildable:
 
         It is the form of their check; without one, each value has the type of its default.
         """
-        return {name: self._stored(name, given.get(name, old)) for name, old in self.defaults.items()}
+        return {
+            name: self._stored(name, given.get(name, old)) for name, old in self.defaults.items()
+        }
 
     def _stored(self, name: str, value: Any) -> Any:
         if name in self.checks:

@@ -9,7 +9,6 @@ from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
-
 from qbench.quantize.settings import FLOAT_BITS, QuantSettings
 
 if TYPE_CHECKING:

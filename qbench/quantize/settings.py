@@ -39,10 +39,9 @@ def _ties_are_rare(quant: Any) -> bool:
 
 def _bits_or_float() -> Allowed:
     def read(key: str, value: Any) -> Any:
-        if isinstance(value, str) and value != FLOAT:
+        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 62
+        if not whole and value not in (FLOAT, None):
             raise checks.wrong(key, value, f"a whole number from 1 to 62, {FLOAT} or null")
-        if value != FLOAT and value is not None:
-            checks.whole(key, value, 1, 62)
         return value
 
     return Allowed(read, lambda: f"1 to 62, `{FLOAT}`, or null")

@@ -51,6 +51,15 @@ class EnteredKernel:
 
         return np.asarray(scaled(self.layer, self.value, self.factor))
 
+    @property
+    def quantized(self) -> Array:
+        """The values of the finished network if nothing changes any more."""
+        import tensorflow as tf
+
+        quantizer, value = self.quantizer.with_state(self.state.arrays()), tf.constant(self.read)
+        result: Array = np.asarray(quantizer(self.layer, self.variable, value))
+        return result
+
     def set(self, value: Any) -> None:
         """Set the kernel to a value of its shape."""
         self.variable.assign(np.asarray(value, np.float32))

@@ -55,7 +55,7 @@ class Incremental(weights.Weights):
     max_weight: float | None = None
 
     def phases(self, start: int, end: int) -> tuple[PhaseEnd, ...]:
-        """A phase for each portion; phase k of n ends at step start + floor(k (end - start) / n)."""
+        """A phase for each portion; phase k of n ends at start + floor(k (end - start) / n)."""
         count = len(self.portions)
         return tuple(
             PhaseEnd(f"inq_{100 * portion:g}", start + number * (end - start) // count)
