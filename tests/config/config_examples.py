@@ -71,6 +71,7 @@ PLAIN: dict[str, Any] = {
         "baseline": True,
         "factors": None,
         "levels": None,
+        "rows": [],
         "ensembles": [],
         "ensemble_draws": "disjoint",
     },

@@ -88,7 +88,8 @@ def test_defaults_are_nested_as_a_configuration_is() -> None:
     assert set(told) == {one.name for one in WITH_DEFAULT if not one.group} | groups_of_keys
     assert (told["seeds"], told["share"], told["train"]["jit"]) == ([0], True, "auto")
     empty = dict.fromkeys(("resolution", "factors", "levels"))
-    assert told["design"] == {**empty, "ensembles": [], "ensemble_draws": "disjoint"}
+    lists = {"rows": [], "ensembles": []}
+    assert told["design"] == {**empty, **lists, "ensemble_draws": "disjoint"}
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "quant/paper.yaml"])
