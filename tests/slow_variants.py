@@ -108,8 +108,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "training/test_training_refused.py": (
         "not_even_looked_at[resnet50_v1]",
         "not_even_looked_at[resnet_slim]",
-        "not_even_looked_at[vgg16]",
-        "not_even_looked_at[vgg_small]",
         "generators_alone[RandAugment]",
     ),
     "training/test_training_schemes.py": ("the_others_are_trained[rmsprop]",),
