@@ -178,6 +178,15 @@ def test_files_that_cannot_be_compared(write: Write, capsys: pytest.CaptureFixtu
     assert "not a conversion of this run's weights" in capsys.readouterr().err
 
 
+def test_a_sweep_is_no_run(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write("one")
+    (tmp_path / "manifest.json").write_text("{}")
+    assert main(["compare", str(tmp_path), run]) == 2
+    assert "this is a sweep; its runs.csv says which run" in capsys.readouterr().err
+
+
 def test_a_run_without_a_file_says_why(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     run = write("one", weights_sha256="w")
     conversions.write(Path(run), {"export": "none", "export_note": "no such op"})

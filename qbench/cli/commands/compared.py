@@ -62,6 +62,11 @@ def predicted(place: Path, path: str) -> Predicted:
     """
     is_file = layout.is_conversion(place)
     folder = place.parent if is_file else place
+    if (folder / layout.MANIFEST).is_file() and not (folder / layout.RECORD).is_file():
+        raise QbenchError(
+            f"{folder}: this is a sweep; its {layout.RUNS_TABLE} says which run belongs to which"
+            " row, and compare takes two of them."
+        )
     record = records.read_record(folder)
     if not (folder / layout.PREDICTIONS).is_file():
         raise QbenchError(
