@@ -153,7 +153,12 @@ class Stopping(Group):
 
         This is the number of times that an interval could be wrong, see `paired.corrected`.
         """
-        return 1 if self.stop_when is None else max(1, seeds - FIRST_LOOK + 1)
+        return 1 if self.stop_when is None else most_looks(seeds)
+
+
+def most_looks(seeds: int) -> int:
+    """How many looks there can be at a table that grows seed by seed to this number of seeds."""
+    return max(1, seeds - FIRST_LOOK + 1)
 
 
 NO_STOPPING = Stopping()

@@ -30,6 +30,7 @@ from qbench.statistics.methods import LEVEL
 from qbench.statistics.paired import corrected
 from qbench.tasks.metric import Metric
 
+_DIGITS = 9  # of differences; beyond them equal rows differ by rounding
 _ROUNDING = 1e-12  # relative; shares of images are often exactly as far apart as the margin
 
 
@@ -169,7 +170,7 @@ def _order(
         milliseconds = float("inf") if one.milliseconds is None else one.milliseconds
         latency = float(f"{milliseconds:.2g}")
         first, last = (size, latency) if order == SIZE else (latency, size)
-        return first, behind[one.label].mean, last
+        return first, round(behind[one.label].mean, _DIGITS), last
 
     return key
 
