@@ -104,6 +104,22 @@ def test_the_command_writes_the_card_into_the_runs_folder(
     records.read_record(run)  # the record is still whole
 
 
+def test_a_card_has_no_characters_that_reverse_text(tmp_path: Path) -> None:
+    """Also the metadata, which keep letters of every script."""
+    rows = examples.rows()[:1]
+    rows[0].label = "\u202egnp.exe\u202c \u05e9\n\x1b[31m"
+    folder = examples.write(tmp_path, rows)
+    path = run_of(folder, 0) / "record.json"
+    record = json.loads(path.read_bytes())
+    record["data"]["name"] = "digits\u2066\u202e"
+    record["checksum"] = records._checksum(record)
+    path.write_bytes(records.as_json(record))
+    text = card(standing(run_of(folder, 0)), "qbench train x=\u202e")
+    assert not re.search("[\x1b\u202a-\u202e\u2066-\u2069]", text)
+    front, _ = read(text)
+    assert front["datasets"] == [r"digits\u2066\u202e"] and "\u05e9" in text
+
+
 def test_a_card_with_changes_is_not_overwritten(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
