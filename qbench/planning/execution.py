@@ -103,8 +103,8 @@ class Stopping(Group):
         None,
         check=Allowed(_budget, lambda: "time such as `2h`, `90m`, `3600s`, `1h30m`").or_null,
         effect=NEVER,
-        help=f"time of one command: [as many seeds as fit](statistics.md#as-many-seeds-as-needed),"
-        f" one after the other over all rows, the first one in any case. `seeds` on the command"
+        help=f"time of one command: [as many seeds as"
+        f" fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows, the first one in any case. `seeds` on the command"
         f" line are the most; without them the study's seeds come first, then further ones, up to"
         f" {MOST}",
     )
@@ -114,7 +114,7 @@ class Stopping(Group):
         effect=NEVER,
         help="`decided`: end after the seed with which no row is undecided any more. From the"
         f" {FIRST_LOOK}rd seed on all rows are compared after each seed, at a level [corrected for"
-        " this](statistics.md#as-many-seeds-as-needed)",
+        " this](statistics-methods.md#as-many-seeds-as-needed)",
     )
 
     @property
