@@ -103,10 +103,10 @@ class Stopping(Group):
         None,
         check=Allowed(_budget, lambda: "time such as `2h`, `90m`, `3600s`, `1h30m`").or_null,
         effect=NEVER,
-        help=f"time of one command: [as many seeds as"
-        f" fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows, the first one in any case. `seeds` on the command"
-        f" line are the most; without them the study's seeds come first, then further ones, up to"
-        f" {MOST}",
+        help="time of one command: [as many seeds as"
+        " fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows, the"
+        " first one in any case. `seeds` on the command line are the most; without them the study's"
+        f" seeds come first, then further ones, up to {MOST}",
     )
     stop_when: str | None = setting(
         None,
