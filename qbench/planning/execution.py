@@ -104,9 +104,9 @@ class Stopping(Group):
         check=Allowed(_budget, lambda: "time such as `2h`, `90m`, `3600s`, `1h30m`").or_null,
         effect=NEVER,
         help="time of one command: [as many seeds as"
-        " fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows, the"
-        " first one in any case. `seeds` on the command line are the most; without them the study's"
-        f" seeds come first, then further ones, up to {MOST}",
+        " fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows,"
+        " the first one in any case. `seeds` on the command line are the most; without them the"
+        f" study's seeds come first, then further ones, up to {MOST}",
     )
     stop_when: str | None = setting(
         None,

@@ -37,8 +37,8 @@ class Stats(Group, prefix="stats"):
         check=allowed.one_of(METHODS),
         effect=NEVER,
         help="how [intervals](statistics-methods.md) are computed. `paired`: paired by seed, a"
-        " spread for each row, Bonferroni. `dunnett`: Dunnett with seeds as blocks; it needs 8 seeds"
-        " and equally noisy rows",
+        " spread for each row, Bonferroni. `dunnett`: Dunnett with seeds as blocks; it needs 8"
+        " seeds and equally noisy rows",
     )
     margin: float = setting(
         0.5,

@@ -146,6 +146,14 @@ def validated(made: Sweep, row: int, images: list[int]) -> None:
         made.records[f"{row}{seed}"]["validation"]["metrics"] = metrics
 
 
+def test_of_equal_rows_the_smallest_is_the_best(made: Sweep) -> None:
+    validated(made, 0, [1852, 1853, 1854, 1855, 1856])
+    validated(made, 1, [1853, 1852, 1854, 1856, 1855])
+    found = recommend(made, Limits())
+    assert (found.best, labels(found)[0]) == ("default", "default")
+    assert found.choices[0].test.difference is None
+
+
 def test_a_row_exactly_at_the_margin_is_listed(made: Sweep) -> None:
     """Its mean is half a point behind the best, in float64 a little more."""
     best = [1852 + seed for seed in range(SEEDS)]

@@ -58,7 +58,7 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
     # The lowest allowed value depends on the same values, so rows below it still take part here.
     small = [one for one in found.rows if not _misses(one, limits, metric, costs_alone=True)]
     behind = _behind(small, sweep, margin, found.images)
-    best = _best(fitting, metric)
+    best = _best(fitting, metric, limits.order)
     level = _mean(best)
     kept = [
         one for one in fitting if one is best or not _exceeds(behind[one.label].mean, margin, level)
@@ -135,16 +135,25 @@ def _resolution(metric: Metric, images: int) -> float:
     return 100 / images if metric.unit == "%" and images else 0.0
 
 
-def _best(rows: Sequence[Candidate], metric: Metric) -> Candidate:
-    """The row with the best mean, among the rows with the most seeds."""
+def _best(rows: Sequence[Candidate], metric: Metric, order: Order) -> Candidate:
+    """The row with the best mean, among the rows with the most seeds; of equals the cheapest."""
     most = max(len(one.values) for one in rows)
-    return min((one for one in rows if len(one.values) == most), key=_rank(metric))
-
-
-def _rank(metric: Metric) -> Callable[[Candidate], float]:
-    """Smaller for a better mean."""
     sign = -1 if metric.higher_is_better else 1
-    return lambda one: sign * _mean(one)
+    return min(
+        (one for one in rows if len(one.values) == most),
+        key=lambda one: (round(sign * _mean(one), _DIGITS), *_costs(one, order)),
+    )
+
+
+def _costs(one: Candidate, order: Order) -> tuple[float, float]:
+    """Size and latency as they are shown, so that some bytes more or less decide nothing.
+
+    The one that the order names is first.
+    """
+    size = float(f"{one.bytes:.3g}")
+    milliseconds = float("inf") if one.milliseconds is None else one.milliseconds
+    latency = float(f"{milliseconds:.2g}")
+    return (size, latency) if order == SIZE else (latency, size)
 
 
 def _mean(one: Candidate) -> float:
@@ -159,17 +168,13 @@ def _exceeds(value: float, bound: float, level: float) -> bool:
 def _order(
     order: Order, behind: Mapping[str, Behind]
 ) -> Callable[[Candidate], tuple[float, float, float]]:
-    """Costs as they are shown, so that some bytes more or less decide nothing; then better rows.
+    """The cost that the order names; then better rows; then the other cost.
 
-    Rows are compared by seeds that both have, since a row may lack the bad ones. The other cost
-    comes last.
+    Rows are compared by seeds that both have, since a row may lack the bad ones.
     """
 
     def key(one: Candidate) -> tuple[float, float, float]:
-        size = float(f"{one.bytes:.3g}")
-        milliseconds = float("inf") if one.milliseconds is None else one.milliseconds
-        latency = float(f"{milliseconds:.2g}")
-        first, last = (size, latency) if order == SIZE else (latency, size)
+        first, last = _costs(one, order)
         return first, round(behind[one.label].mean, _DIGITS), last
 
     return key
