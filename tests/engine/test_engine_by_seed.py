@@ -251,6 +251,12 @@ def test_seeds_that_are_added_after_looking_are_looks_that_were_not_planned(
         "stages": [2, 3],
         "looked": told["looked"],
     }
+    table = Table(tmp_path, tmp_path / "ofat-1")
+    table.folder.mkdir()
+    write_manifest(table.folder, _told(tmp_path))
+    (tmp_path / layout.MANIFEST).unlink()
+    assert (by_seed.carried(resolved, tmp_path) or {})["stages"] == [2, 3]
+    assert by_seed.carried(_looking(resolved, 0, 1), tmp_path) == {"looks": 1}  # other runs
     more = _look(_looking(resolved, 0, 1, 2, 3, 4), tmp_path)
     assert (more["looks"], more["stages"], len(more["looked"])) == (3, [2, 3], 3)
 
