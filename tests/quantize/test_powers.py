@@ -92,6 +92,11 @@ def test_codes_stay_and_the_largest_weight_is_not_cut(bits: int, weight: float) 
         assert abs(to_powers(weight, top, bits)) == 2.0**top
 
 
+def test_values_that_are_not_finite_are_not_hidden() -> None:
+    found = to_powers([np.nan, np.inf, -np.inf, 0.3], 0, 4)
+    assert np.isnan(found[0]) and found[1:].tolist() == [np.inf, -np.inf, 0.25]
+
+
 def test_below_the_normal_range_codes_act_as_zero() -> None:
     found = to_powers([2.0**-126, 0.75 * 2.0**-126, 0.74 * 2.0**-126, 2.0**-127], 0, 9)
     assert found.tolist() == [2.0**-126, 2.0**-126, 0, 0]

@@ -187,7 +187,8 @@ def test_what_it_can_do(name: str, values: dict[str, Any], explicit: tuple[str, 
         ("portions", 1, "a list of rising shares above 0 that ends at 1"),
         ("partition", "smallest", "expected magnitude or random"),
         ("max_weight", 0, "a number above 0"),
-        ("max_weight", -1, "a number of at least 0"),
+        ("max_weight", -1, "a number from 0 to 1e[+]38"),
+        ("max_weight", 1e39, "a number from 0 to 1e[+]38"),
     ],
 )
 def test_bad_arguments_are_refused_with_those_that_are_allowed(
