@@ -17,6 +17,7 @@ from qbench.report import (
     heatmap,
     interactions,
     latency,
+    pareto,
     tables,
 )
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
@@ -125,7 +126,7 @@ def build_report(
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, pareto.NAME]
     return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 
