@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
+from qbench.base.errors import QbenchError
 from qbench.base.setting import EVALUATION, NEVER, UNSET, Group, declared, setting
 from qbench.config.inputs import NO_AUGMENTATION, augmentations, counted, preprocessings
 from qbench.data import DATASETS
@@ -18,6 +19,8 @@ from qbench.data.source import check_arguments
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 
 JIT = ("auto", "on", "off")
+AUTO = "auto"
+"""The value of `train.steps` that leaves the number of steps to a first stage of a sweep."""
 
 G = TypeVar("G", bound=Group)
 
@@ -163,7 +166,11 @@ def _switch_as_text(value: Any) -> Any:
 class Train(Group, prefix="train"):
     """`train`: the number of steps, the optimizer, the schedule and how steps are run."""
 
-    steps: int = setting(check=allowed.whole(1), help="number of training steps")
+    steps: int | str = setting(
+        check=allowed.whole_or(AUTO, 1),
+        help="number of training steps. `auto`: [early stopping](studies.md#the-number-of-steps) of"
+        " the float network decides it, as a first stage of `qbench sweep`",
+    )
     batch_size: int = setting(check=allowed.whole(1), help="images in a training step")
     learning_rate: float = setting(check=allowed.number(0), help="learning rate of the first step")
     optimizer: Choice = setting(
@@ -217,6 +224,25 @@ class Train(Group, prefix="train"):
         " TensorFlow's ops by up to one step of the grid ([GPUs](gpu.md)). `auto` uses XLA where"
         " it was measured to be faster; so far this is nowhere ([benchmarks](benchmarks.md))",
     )
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the number of steps is not known yet."""
+        return self.steps == AUTO
+
+    @property
+    def number_of_steps(self) -> int:
+        """The number of steps.
+
+        Raises:
+            QbenchError: it is not decided yet.
+        """
+        if not isinstance(self.steps, int):
+            raise QbenchError(
+                f"train.steps={self.steps}: only qbench sweep decides the number of steps; give it"
+                " a number here."
+            )
+        return self.steps
 
     @property
     def compiles(self) -> bool:

@@ -18,6 +18,7 @@ from qbench.engine.progress import say
 from qbench.engine.spec import FileSpec, JobSpec, Policy, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
+from qbench.planning.execution import Engine
 from qbench.planning.plan import Plan, Run
 from qbench.planning.segments import Job, Tree, batches
 from qbench.storage import records
@@ -92,19 +93,47 @@ class ResolvedPlan:
         return found
 
 
-def resolve(plan: Plan, device: str, hashes: imagenet.Hashes = imagenet.here) -> ResolvedPlan:
-    """Load and check all data, and compute all ids.
+@dataclass(frozen=True)
+class Inputs:
+    """What the runs of a plan depend on besides their settings and the device.
+
+    Attributes:
+        data: for each run, the facts about its data.
+        weights: for each run, the result of `imagenet.contents`.
+    """
+
+    data: tuple[dict[str, Any], ...]
+    weights: tuple[dict[str, str], ...]
+
+
+def inputs_of(plan: Plan, hashes: imagenet.Hashes = imagenet.here) -> Inputs:
+    """Load and check all data.
 
     Args:
-        plan: the plan.
-        device: kind of device.
+        plan: the plan; its numbers of steps do not count.
         hashes: computes the hashes of ImageNet's weights, for runs that begin with them.
 
     Raises:
         QbenchError: data are missing or damaged, or Keras cannot have ImageNet's weights.
     """
     facts = _facts(plan.runs)
-    weights = tuple(imagenet.contents((run.experiment for run in plan.runs), hashes))
+    weights = imagenet.contents((run.experiment for run in plan.runs), hashes)
+    return Inputs(facts, tuple(weights))
+
+
+def resolve(plan: Plan, device: str, inputs: Inputs | None = None) -> ResolvedPlan:
+    """Compute all ids.
+
+    Args:
+        plan: the plan.
+        device: kind of device.
+        inputs: the result of `inputs_of` for this plan; None to load the data.
+
+    Raises:
+        QbenchError: see `inputs_of`.
+    """
+    found = inputs_of(plan) if inputs is None else inputs
+    facts, weights = found.data, found.weights
     ids = tuple(
         run_record.run_id(run.experiment, data["hash"], device, begun)
         for run, data, begun in zip(plan.runs, facts, weights, strict=True)
@@ -250,18 +279,34 @@ def _spec(
 def _unstarted(resolved: ResolvedPlan, root: Path, number: int) -> JobSpec:
     """A job with the configuration of one run of the plan, and nothing to do."""
     run: Run = resolved.plan.runs[number]
-    engine = resolved.plan.settings.engine
+    inputs = Inputs(resolved.data, resolved.weights)
+    job = unstarted(resolved.plan.settings.engine, run.experiment, inputs, number, root)
+    return replace(job, label=run.label, device=resolved.device)
+
+
+def unstarted(
+    engine: Engine, experiment: Experiment, inputs: Inputs, number: int, root: Path
+) -> JobSpec:
+    """A job with nothing to do, without name and device.
+
+    Args:
+        engine: how it is done.
+        experiment: its configuration.
+        inputs: the inputs of a plan.
+        number: the run of the plan whose inputs it has.
+        root: holds `runs/`.
+    """
     return JobSpec(
         root=root.absolute(),
         id="",
-        label=run.label,
-        experiment=run.experiment,
+        label="",
+        experiment=experiment,
         segments=(),
         runs=(),
-        device=resolved.device,
-        data=resolved.data[number],
-        data_folder=from_anywhere(run.experiment.data.dir),
+        device="",
+        data=inputs.data[number],
+        data_folder=from_anywhere(experiment.data.dir),
         folder=str(folder()),
-        code=hashes_of(run.experiment) | resolved.weights[number],
+        code=hashes_of(experiment) | inputs.weights[number],
         policy=Policy(engine.retries, engine.isolate, engine.fail_fast, engine.track),
     )

@@ -14,6 +14,7 @@ from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
+from qbench.planning.early_stopping import refuse_unused
 from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
@@ -48,6 +49,21 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """A number of steps that a first stage decided for some rows, see `planning.first_stage`.
+
+    Attributes:
+        id: the id of the decision.
+        steps: the number.
+        rows: the labels of the rows.
+    """
+
+    id: str
+    steps: int
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A design with all its configurations.
 
@@ -55,11 +71,13 @@ class Plan:
         settings: the settings of the command.
         levels: the levels of every factor that varies, the default first.
         rows: the rows of the table, in order.
+        decided: the numbers of steps that were `auto` before.
     """
 
     settings: Settings
     levels: Levels
     rows: tuple[Row, ...]
+    decided: tuple[Decided, ...] = ()
 
     @property
     def networks(self) -> list[list[Any]]:
@@ -261,6 +279,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
+    undecided = any(row.experiment.train.is_undecided for row in rows)
+    refuse_unused(settings.auto, outline.fixed, undecided)
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
     check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)
