@@ -62,7 +62,7 @@ class FirstStage:
         decisions = Decisions(self.root, say)
         left = [trial for trial in found if decisions.read(trial.id) is None]
         if left:
-            self._refuse_other_table(plan)
+            self._refuse_other_table(plan, {trial.id for trial in found})
             check(plan)
             self._make(plan, left)
         return with_decisions(plan, [_decided(trial, decisions) for trial in found])
@@ -92,8 +92,11 @@ class FirstStage:
                     " set data.validation, such as data.validation=0.1."
                 )
 
-    def _refuse_other_table(self, plan: Plan) -> None:
-        """Refuse a folder with runs that are not of this sweep, before hours are spent."""
+    def _refuse_other_table(self, plan: Plan, decisions: set[str]) -> None:
+        """Refuse a folder with runs that are not of this sweep, before hours are spent.
+
+        Runs with a number from one of the decisions are of this sweep.
+        """
         if not (self.folder / layout.MANIFEST).is_file():
             return
         known = {
@@ -104,7 +107,8 @@ class FirstStage:
             if not run.experiment.train.is_undecided
         }
         told = read_manifest(self.folder)
-        decided = {row for one in told.get("decided", ()) for row in one["rows"]}
+        mine = [one for one in told.get("decided", ()) if one["id"] in decisions]
+        decided = {row for one in mine for row in one["rows"]}
         rows = [row for row in told["rows"] if row["label"] not in decided]
         if trained_in({"rows": rows}) - known:
             raise QbenchError(
@@ -172,7 +176,7 @@ def _decided(trial: Trial, decisions: Decisions) -> Decided:
             " number, or another train.learning_rate."
         )
     say(f"{trial.label}: {_in_words(record)}")
-    return Decided(trial.id, record["steps"], trial.rows)
+    return Decided(trial.id, record["steps"], trial.rows, trial.experiment.seed)
 
 
 def _in_words(record: Record) -> str:

@@ -111,7 +111,7 @@ def with_known(plan: Plan) -> Plan:
         if len(known) == 1:
             ((steps, name),) = known.items()
             rows = found[name].rows if name in found else ()
-            found[name] = Decided(name, steps, (*rows, row))
+            found[name] = Decided(name, steps, (*rows, row), experiment.seed)
     return with_decisions(plan, list(found.values()))
 
 

@@ -13,7 +13,7 @@ from qbench.planning.budget import duration
 from qbench.planning.crossed import crossed
 from qbench.planning.expected_seeds import expected_seeds, in_words
 from qbench.planning.first_stage import at_steps, is_undecided, with_known
-from qbench.planning.plan import Plan
+from qbench.planning.plan import UNIT, Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.statistics.aliases import table
 from qbench.storage import layout, records
@@ -55,7 +55,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
     if not is_undecided(plan):
         facts, _ = _forecast(plan, workers, step_seconds)
         return facts | _decided(plan)
-    facts, tree = _forecast(at_steps(plan, fractions.UNIT), workers, step_seconds)
+    facts, tree = _forecast(at_steps(plan, UNIT), workers, step_seconds)
     stage = fractions.first_stage(plan, workers, facts["step_seconds"])
     known = fractions.with_fractions(facts, plan, tree)
     return known | _decided(plan) | {"first_stage": stage}

@@ -9,13 +9,10 @@ from typing import Any
 from qbench.config.groups import AUTO
 from qbench.planning.budget import duration, elapsed
 from qbench.planning.first_stage import at_steps, trials
-from qbench.planning.plan import Plan
+from qbench.planning.plan import UNIT, Plan
 from qbench.planning.segments import Tree
 
 Facts = dict[str, Any]
-
-UNIT = 10**9
-"""Stands for an unknown number of steps while a plan is worked out."""
 
 _TOTALS = ("steps_unshared", "steps_shared", "ratio", "steps_elapsed", "critical_path")
 _DIGITS = 6
@@ -53,8 +50,9 @@ def first_stage(plan: Plan, workers: int, step_seconds: float | None) -> Facts:
         step_seconds: seconds of a step; None if they are unknown.
 
     Returns:
-        `most` steps of each float training, the `rows` that each decides, and at most how many
-        steps and `seconds` there are from start to end, the first stage among them.
+        `most` steps of each float training, the `rows` that each decides, at most how many steps
+        and seconds there are from start to end, the first stage among them, and whether the sweep
+        goes `by_seed`.
     """
     most, found = plan.settings.auto.auto_most, _trials(plan)
     longest = at_steps(plan, most)
@@ -64,6 +62,7 @@ def first_stage(plan: Plan, workers: int, step_seconds: float | None) -> Facts:
         "most": most,
         "rows": [list(trial.rows) for trial in found],
         "steps_elapsed_at_most": steps,
+        "by_seed": plan.settings.stopping.by_seed,
         "seconds_at_most": None if step_seconds is None else round(step_seconds * steps, 1),
     }
 
@@ -86,7 +85,9 @@ def in_words(facts: Mapping[str, Any]) -> Iterator[str]:
         )
         if stage["seconds_at_most"] is not None:
             at_most = duration(stage["seconds_at_most"])
-            yield f"at most about {at_most} at {facts['step_seconds']:.4f} s a step"
+            yield f"that is at most about {at_most} at {facts['step_seconds']:.4f} s a step"
+        if stage["by_seed"]:
+            yield "seed by seed after the first stage, whose time is part of a budget"
 
 
 def cell(steps: int | None, fraction: float) -> str:

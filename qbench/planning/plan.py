@@ -29,6 +29,9 @@ GROUPS = ("data", "model", "quant", "quant/scheme", "train", "train/optimizer", 
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 _OF_COMMAND = {one.key for one in SETTINGS} - {one.key for one in OF_RUNS}
 
+UNIT = 10**9
+"""Stands for a number of steps that is not known yet, where a plan is worked out in fractions."""
+
 Choices = tuple[str, ...]
 """Choices of groups, each in the form `model=resnet20`."""
 
@@ -56,11 +59,13 @@ class Decided:
         id: the id of the decision.
         steps: the number.
         rows: the labels of the rows.
+        seed: the seed of the float training that decided it.
     """
 
     id: str
     steps: int
     rows: tuple[str, ...]
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -155,10 +160,16 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The folder name of the sweep: its design and a hash of its rows and seeds."""
-        content = [[_content(row.experiment), row.reason] for row in self.rows]
+        """The folder name of the sweep: its design and a hash of its rows and seeds.
+
+        It stays the same when numbers of steps are decided.
+        """
+        waited = {row for one in self.decided for row in one.rows}
+        waited |= {row.label for row in self.rows if row.experiment.train.is_undecided}
+        content = [[_content(row, row.label in waited), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
-        parts = [content, self.settings.seeds, *([derived] if derived else [])]
+        parts: list[Any] = [content, self.settings.seeds, *([derived] if derived else [])]
+        parts += [self.settings.auto.as_config()] if waited else []
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
 
 
@@ -195,8 +206,11 @@ class Outline:
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
 
 
-def _content(experiment: Experiment) -> Any:
-    """What tells one row of a sweep from the others."""
+def _content(row: Row, is_auto: bool) -> Any:
+    """What tells one row of a sweep from the others; `is_auto`: its number of steps was `auto`."""
+    experiment = row.experiment
+    if is_auto:
+        experiment = experiment.with_values({"train.steps": UNIT})
     arguments = dict(experiment.data.arguments)
     return [identity(experiment), arguments] if arguments else identity(experiment)
 
