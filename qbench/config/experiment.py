@@ -19,10 +19,11 @@ from qbench.base.errors import QbenchError
 from qbench.base.model_names import KERAS_APPLICATION
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
-from qbench.config.groups import Choice, Data, Evaluate, Train, group_from, named
+from qbench.config.groups import Choice, Data, Evaluate, group_from, named
 from qbench.config.inputs import FileInput
 from qbench.config.model import Model
 from qbench.config.quant import Quant
+from qbench.config.train import Train
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.scheme import QuantizationScheme

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbench.base.errors import DiskFull, QbenchError
-from qbench.config.groups import AUTO
+from qbench.config.train import AUTO
 from qbench.engine import job_files, run_record
+from qbench.engine.inputs import Inputs, unstarted
 from qbench.engine.progress import say
-from qbench.engine.resolve import Inputs, by_data, unstarted
+from qbench.engine.resolve import by_data
 from qbench.engine.spec import DecisionSpec, JobSpec
 from qbench.planning.early_stopping import MOST
 from qbench.planning.first_stage import Trial, is_undecided, planned_key, trials, with_decisions

@@ -16,12 +16,13 @@ from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
 from qbench.engine.first_stage import FirstStage
+from qbench.engine.inputs import inputs_of
 from qbench.engine.job_files import cleared, write
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
 from qbench.engine.requests import Listener
-from qbench.engine.resolve import ResolvedPlan, inputs_of, jobs_to_do, resolve
+from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.plan import Plan

@@ -11,7 +11,7 @@ from qbench.base import allowed, checks
 from qbench.base.errors import QbenchError
 from qbench.base.setting import NEVER, Group, setting
 from qbench.config.experiment import plain
-from qbench.config.groups import AUTO
+from qbench.config.train import AUTO
 
 PATIENCE, MOST = "patience", "most"
 """Why a first stage ended."""

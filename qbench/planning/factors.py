@@ -15,9 +15,9 @@ from typing import Any
 from qbench.base.checks import show
 from qbench.base.setting import FIRST_STEP, Effect, Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment
-from qbench.config.groups import AUTO
 from qbench.config.inputs import slim_refused
 from qbench.config.quant import Quant
+from qbench.config.train import AUTO
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.optimizers.optimizers import SCHEDULES
 from qbench.quantize.ops import OPS

@@ -13,9 +13,9 @@ from typing import Any
 
 from qbench.base import environment
 from qbench.config.experiment import Experiment, Variants
-from qbench.config.groups import AUTO
 from qbench.config.inputs import FileInput
 from qbench.config.quant import Quant
+from qbench.config.train import AUTO
 from qbench.planning.early_stopping import EarlyStopping
 from qbench.planning.identity import phases
 from qbench.planning.plan import Decided, Plan

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qbench.config.groups import AUTO
+from qbench.config.train import AUTO
 from qbench.planning.budget import duration, elapsed
 from qbench.planning.first_stage import at_steps, trials
 from qbench.planning.plan import UNIT, Plan

@@ -17,7 +17,8 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.engine import imagenet
 from qbench.engine.execute import execute
-from qbench.engine.resolve import inputs_of, jobs_to_do, resolve
+from qbench.engine.inputs import inputs_of
+from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.engine.single import single_job
 from qbench.engine.workers import worker_for
 from qbench.models import build_model
