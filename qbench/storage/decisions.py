@@ -22,24 +22,25 @@ class Decisions(Store):
     def __init__(self, root: Path, say: Say) -> None:
         """`say` is called with a line for each damaged file."""
         super().__init__(root, say)
+        self._below, self._tell = root, say
         self.folder = layout.decisions_folder(root)
 
     def _path(self, segment: str, kind: str) -> Path:
-        return layout.decision_file(self._root, segment, kind)
+        return layout.decision_file(self._below, segment, kind)
 
     def _files(self, kind: str) -> dict[Path, str]:
-        return layout.decision_files(self._root, kind)
+        return layout.decision_files(self._below, kind)
 
     def read(self, decision: str) -> Record | None:
         """The record of a decision, or None; a damaged one is set aside."""
-        path = layout.decision_record(self._root, decision)
+        path = layout.decision_record(self._below, decision)
         if not path.is_file():
             return None
         record = _record_in(path)
         if record is None or record["decision"] != decision:
             aside = layout.damaged(path)
             os.replace(path, aside)
-            self._say(f"{path}: damaged; set aside as {aside.name} and decided again")
+            self._tell(f"{path}: damaged; set aside as {aside.name} and decided again")
             return None
         return record
 
@@ -57,7 +58,7 @@ class Decisions(Store):
         if self.read(decision) is None:
             record = {"schema": SCHEMA, "decision": decision, **content}
             sealed = {**record, "checksum": records.content_id(record)}
-            path = layout.decision_record(self._root, decision)
+            path = layout.decision_record(self._below, decision)
             records.write_atomically(path, records.as_json(sealed))
         self.drop_partial(decision)
 
