@@ -101,7 +101,6 @@ class _Stage:
         self.network.set_state(state)
         self.losses = [float(loss) for loss in state.losses]
         self.scores = [float(score) for score in state.arrays[_SCORES]]
-        self.report(len(self.losses), self.losses[-1])
         return len(self.losses)
 
     def _trained(self) -> Decision:
