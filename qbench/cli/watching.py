@@ -77,7 +77,8 @@ def _deciding(folder: Path) -> States:
         waits = RUNNING if is_held(decisions.lock(one["id"])) else WAITING
         waits = FAILED if waits == WAITING and decisions.failure(one["id"]) else waits
         states.append((one["label"], DONE if one["id"] in done else waits))
-    return [] if all(state == DONE for _, state in states) else states
+    over = all(state == DONE for _, state in states) and (folder / layout.MANIFEST).is_file()
+    return [] if over else states
 
 
 def _state(root: Path, store: Store, run: str, segments: list[str]) -> str:
