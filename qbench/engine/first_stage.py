@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbench.base.errors import DiskFull, QbenchError
+from qbench.base.plain import sentence
 from qbench.config.train import AUTO
 from qbench.engine import job_files, run_record
 from qbench.engine.inputs import Inputs, unstarted
@@ -128,18 +129,22 @@ class FirstStage:
             f" {len(left)} float network{'s' if len(left) > 1 else ''}, at most {most:,} steps"
             f" each; results in {self.folder}"
         )
-        jobs = by_data(self._jobs(plan, left), lambda job: job.experiment)
+        left = by_data(left, lambda trial: trial.experiment)
+        jobs = self._jobs(plan, left)
         self._list(plan, left)
         with job_files.cleared(self.root, [jobs]):
             ends = self.launch(job_files.write(self.root, jobs), self.folder)
             for end in ends:
                 if end.how == "full":
                     raise DiskFull(end.message)
-        for job, end in zip(jobs, ends, strict=True):
-            assert job.decision is not None
-            failure = decisions.failure(job.decision.id) or {"message": end.message}
-            if decisions.read(job.decision.id) is None:
-                raise QbenchError(f"{job.label}: {failure['message'] or 'its job left nothing'}.")
+        failed = [
+            (trial.label, (decisions.failure(trial.id) or {"message": end.message})["message"])
+            for trial, end in zip(left, ends, strict=True)
+            if decisions.read(trial.id) is None
+        ]
+        if failed:  # one that says why, before those that were not begun
+            label, message = max(failed, key=lambda one: bool(one[1]))
+            raise QbenchError(sentence(f"{label}: {message or 'its job left nothing'}"))
 
     def _jobs(self, plan: Plan, left: Sequence[Trial]) -> list[JobSpec]:
         numbers, rule = self._numbers(plan), plan.settings.auto

@@ -326,6 +326,14 @@ def test_a_failure_is_told_and_tried_again_by_the_next_command(
     assert run_states(tmp_path) == [("steps of default", "waiting")]
 
 
+def test_the_failure_that_says_why_is_told(tmp_path: Path) -> None:
+    ends = iter([Ended("stopped"), Ended("lost", "it was killed.")])
+    rows = {"default": {}, "other": {"train.batch_size": 8}}
+    with pytest.raises(QbenchError) as error:
+        run_sweep(plan(tmp_path, rows), Launcher(lambda path: next(ends)))
+    assert str(error.value) == "steps of other: it was killed."
+
+
 def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
     with pytest.raises(DiskFull, match="no room"):
         run_sweep(plan(tmp_path), Launcher(lambda path: Ended("full", "no room")))
