@@ -15,9 +15,9 @@ from qbench.engine.inputs import Inputs, unstarted
 from qbench.engine.progress import say
 from qbench.engine.resolve import by_data
 from qbench.engine.spec import DecisionSpec, JobSpec
-from qbench.planning.early_stopping import MOST
+from qbench.planning.early_stopping import MOST, Decided
 from qbench.planning.first_stage import Trial, is_undecided, planned_key, trials, with_decisions
-from qbench.planning.plan import Decided, Plan
+from qbench.planning.plan import Plan
 from qbench.storage import layout, records
 from qbench.storage.decisions import SCHEMA, Decisions, Record
 from qbench.storage.manifests import read_manifest, trained_in

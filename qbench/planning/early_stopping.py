@@ -30,6 +30,23 @@ class Decision:
     ended: str
 
 
+@dataclass(frozen=True)
+class Decided:
+    """A number of steps that a first stage decided for some rows, see `planning.first_stage`.
+
+    Attributes:
+        id: the id of the decision.
+        steps: the number.
+        rows: the labels of the rows.
+        seed: the seed of the float training that decided it.
+    """
+
+    id: str
+    steps: int
+    rows: tuple[str, ...]
+    seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Group, prefix="train"):
     """`train.auto_*`: early stopping with `train.steps=auto`; no field counts in a run's identity.

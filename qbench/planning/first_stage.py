@@ -16,9 +16,9 @@ from qbench.config.experiment import Experiment, Variants
 from qbench.config.inputs import FileInput
 from qbench.config.quant import Quant
 from qbench.config.train import AUTO
-from qbench.planning.early_stopping import EarlyStopping
+from qbench.planning.early_stopping import Decided, EarlyStopping
 from qbench.planning.identity import phases
-from qbench.planning.plan import Decided, Plan
+from qbench.planning.plan import Plan
 from qbench.storage.decisions import all_decisions
 from qbench.storage.records import content_id
 

@@ -14,7 +14,7 @@ from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
-from qbench.planning.early_stopping import refuse_unused
+from qbench.planning.early_stopping import Decided, refuse_unused
 from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
@@ -49,23 +49,6 @@ class Run:
     row: str
     label: str
     experiment: Experiment
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A number of steps that a first stage decided for some rows, see `planning.first_stage`.
-
-    Attributes:
-        id: the id of the decision.
-        steps: the number.
-        rows: the labels of the rows.
-        seed: the seed of the float training that decided it.
-    """
-
-    id: str
-    steps: int
-    rows: tuple[str, ...]
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import pytest
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
-from qbench.planning.early_stopping import MOST, PATIENCE, Decision, EarlyStopping
+from qbench.planning.early_stopping import MOST, PATIENCE, Decided, Decision, EarlyStopping
 from qbench.planning.first_stage import at_steps, planned_key, trials, with_decisions
 from qbench.planning.forecast import forecast, print_forecast
 from qbench.planning.identity import identity
-from qbench.planning.plan import Decided, Plan, make_plan, outline
+from qbench.planning.plan import Plan, make_plan, outline
 from qbench.storage import layout, records
 from qbench.storage.decisions import Decisions
 
