@@ -60,8 +60,7 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
     run_record.check_part(experiment, data, spec.data)
     if spec.decision is not None:
-        decide(spec, spec.decision, split(data, experiment.data), report, say)
-        return
+        return decide(spec, spec.decision, split(data, experiment.data), report, say)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 

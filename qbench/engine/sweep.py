@@ -65,7 +65,7 @@ def run_sweep(
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
-            are to be converted; nothing was trained.
+            are to be converted; no run was trained. Or its first stage decides nothing.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
@@ -88,7 +88,7 @@ def run_sweep(
     if settings.stopping.by_seed:
         resolved = by_seed.run(resolved, table, sweep.carry_out, undecided, time)
     else:
-        write_manifest(folder, manifest(resolved, table, by_seed.carried(folder)))
+        write_manifest(folder, manifest(resolved, table, by_seed.carried(resolved, root)))
         sweep.carry_out(resolved)
     stage.forget()
     return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])

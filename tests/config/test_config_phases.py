@@ -86,6 +86,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ("design.baseline", False, NOTHING),
     ("design.factors", [], NOTHING),
     ("design.levels", {"quant.weight_bits": [8, 4]}, NOTHING),
+    ("design.rows", [{"quant.bits": 4}], NOTHING),
     ("design.ensembles", [2], NOTHING),
     ("design.resolution", 3, NOTHING),
     ("stats.reference", "baseline", NOTHING),

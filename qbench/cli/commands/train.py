@@ -27,6 +27,9 @@ diverged, 2 if nothing could be run.
 """
 
 
+_OF_SWEEPS = ("budget", "stop_when")
+
+
 class RunFailed(QbenchError):
     """A run failed or diverged."""
 
@@ -39,12 +42,15 @@ def main(arguments: list[str]) -> int:
 
 def _train(config: Any) -> None:
     settings = hydra_app.settings_of(config)
-    explicit = hydra_app.explicit_keys(hydra_app.task_overrides())
-    reason = impossible(settings.base, explicit)
+    typed = hydra_app.explicit_keys(hydra_app.task_overrides())
+    for key in _OF_SWEEPS:
+        if key in typed:
+            raise QbenchError(f"{key}: ends a sweep; qbench train takes the seeds that are given.")
+    reason = impossible(settings.base, typed)
     if reason:
         raise QbenchError(reason)
     steps = settings.base.train.number_of_steps
-    refuse_unused(settings.auto, explicit, undecided=False)
+    refuse_unused(settings.auto, typed, undecided=False)
     prepare_folder(settings.root, "out")
 
     from qbench.engine.progress import figures_line, remarks, run_bar
