@@ -33,9 +33,6 @@ def verify(plan: Plan) -> None:
         QbenchError: a network or the data cannot be used; nothing was trained.
         SharingDiffers: values of at least one run differ.
     """
-    for row in plan.rows:
-        if row.reason is None:
-            _ = row.experiment.train.number_of_steps  # refuses one that is not decided
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     resolved = resolve(plan, device.kind())
