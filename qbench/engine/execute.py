@@ -17,6 +17,7 @@ from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import imagenet, run_record, tracking
+from qbench.engine.deciding import decide
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
 from qbench.schemes import Scheme
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 
 
 def execute(spec: JobSpec, report: Report, say: Say) -> None:
-    """Do a job. Afterwards the states of its segments and the records of its runs are on disk.
+    """Do a job. Afterwards its decision, states of segments and records of runs are on disk.
 
     Args:
         spec: the job.
@@ -58,6 +59,8 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
     run_record.check_part(experiment, data, spec.data)
+    if spec.decision is not None:
+        return decide(spec, spec.decision, split(data, experiment.data), report, say)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 

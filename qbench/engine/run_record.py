@@ -136,7 +136,7 @@ def header(
         code: the hashes of code from outside, see `qbench.planning.code.hashes_of`. A record of a
             run that uses no such code does not mention it.
     """
-    start, steps = experiment.quantization_start, experiment.train.steps
+    start, steps = experiment.quantization_start, experiment.train.number_of_steps
     record = {
         "schema": records.SCHEMA,
         "run": run,

@@ -91,7 +91,7 @@ def _trained_alone(experiment: Experiment) -> Any:
     network = network_for(experiment, data)
     network.initialise(experiment.seed)
     try:
-        with run_bar(experiment.train.steps, "alone") as report:
+        with run_bar(experiment.train.number_of_steps, "alone") as report:
             train(network, experiment, data, report)
     except Diverged:
         return None

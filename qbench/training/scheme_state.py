@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
-from qbench.config.groups import Train
+from qbench.config.train import Train
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import affine

@@ -17,6 +17,7 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.engine import imagenet
 from qbench.engine.execute import execute
+from qbench.engine.inputs import inputs_of
 from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.engine.single import single_job
 from qbench.engine.workers import worker_for
@@ -223,7 +224,9 @@ def _jobs(file: Path, folder: Path, value: float, **model: Any) -> list[Any]:
         study="tiny", base=chosen, seeds=(0,), design=design, out=None, engine=Engine()
     )
     plan = Plan(settings, {}, (Row("row", {}, chosen, None),))
-    resolved = resolve(plan, "CPU", imagenet.of_worker(lambda: worker_for(chosen, False)))
+    resolved = resolve(
+        plan, "CPU", inputs_of(plan, imagenet.of_worker(lambda: worker_for(chosen, False)))
+    )
     ((swept,),) = jobs_to_do(resolved, folder, Store(folder, print))
     return [single_job(chosen, folder, "CPU"), swept]
 
