@@ -237,11 +237,13 @@ class _Execution:
         held_out = run_validation(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
-        record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
+        applied = self.network.applied(experiment.scheme)
+        values, floats = folded_values(model), float_values(model)
+        record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
-            "scheme": self.network.applied(experiment.scheme).saved(),
+            "scheme": applied.saved(),
             "weights": weights_file(model),
         }
         task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))

@@ -104,6 +104,18 @@ class Scheme:
         """
         return None
 
+    def holds(self, phase: str, layer: Any) -> bool:
+        """Whether the steps of a phase change no weight of a layer.
+
+        Moving statistics are no weights that steps change. A scheme without variables is not asked:
+        its steps change all weights.
+        """
+        return False
+
+    def side_bits(self, layer: Any, kernel: Any) -> int:
+        """Bits beside the codes of a quantized kernel, such as scales, for the theoretical size."""
+        return 0
+
     def in_file(self) -> str | None:
         """One sentence why no LiteRT file can hold such a network; None if a file can."""
         return None

@@ -1,4 +1,4 @@
-"""Keeps the values of kernels that a step must not change."""
+"""Keeps the values of weights that a step must not change."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import tensorflow as tf
 
 
 class Frozen:
-    """The kernels of one step that are trained in part.
+    """The weights of one step that are not trained, or only in part.
 
     The gradient of a frozen value is 0. Momentum would still move it, so the update is undone.
     """
 
     def __init__(self, masks: Sequence[tuple[Any, Any]]) -> None:
-        """`masks` are pairs of a kernel and a bool tensor, true for the values that are trained."""
-        # One explicit read of each kernel, before the update.
+        """`masks` are pairs of a weight and a bool tensor, true for the values that are trained."""
+        # One explicit read of each weight, before the update.
         self._held = [(kernel, mask, tf.identity(kernel.value)) for kernel, mask in masks]
 
     def masked(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:

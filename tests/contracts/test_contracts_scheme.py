@@ -27,6 +27,12 @@ GOOD: dict[str, tuple[SchemeKind, Any, dict[str, Any]]] = {
         {"op": "fake_quant", "weight_range": "narrow", "fold_batch_norm": True},
         {},
     ),
+    "qsq dense": (
+        SCHEMES["qsq"],
+        {"freeze_batch_norm": True},
+        {"retrain": "dense", "length": "depth"},
+    ),
+    "qsq all": (SCHEMES["qsq"], None, {"retrain": "all", "phi": 1, "scale": "equation_9"}),
     "powers": (POWERS, None, {"second": 0.6}),
     "phases without steps": (POWERS, None, {"finish": True}),
     "learned": (LEARNED, {"bits": 4}, {"multiplier": 0.5}),
