@@ -136,16 +136,28 @@ def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
 
 
 def _or_word(word: str, described: str, check: Any) -> Allowed:
-    """A word or a number; it is stored as it is given."""
+    """A word or a number; it is stored as text."""
 
     def read(key: str, value: Any) -> Any:
+        if isinstance(value, str) and value != word:
+            value = _number(value)
         if isinstance(value, str) and value != word:
             raise checks.wrong(key, value, f"{word} or {described}")
         if value != word:
             check(key, value)
-        return value
+        return str(value)
 
     return Allowed(read, lambda: f"`{word}`, or {described}")
+
+
+def _number(text: str) -> Any:
+    """The number that a text says, or the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _phi(key: str, value: Any) -> Any:

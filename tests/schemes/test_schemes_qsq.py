@@ -202,3 +202,11 @@ def test_settings_without_meaning_are_refused(quant: Any, retrain: str, sentence
 def test_arguments_that_are_not_allowed(argument: str, value: Any, expected: str) -> None:
     with pytest.raises(QbenchError, match=rf"^quant\.scheme\.{argument}={value} .*{expected}"):
         SCHEMES["qsq"].check("quant.scheme", "qsq", {argument: value})
+
+
+def test_numbers_and_their_texts_are_the_same_argument() -> None:
+    kind = SCHEMES["qsq"]
+    for given in ({"length": 8, "gamma": 0.25}, {"length": "8", "gamma": "0.25"}):
+        kind.check("quant.scheme", "qsq", given)
+        found = kind.arguments(given)
+        assert (found["length"], found["gamma"], found["delta"]) == ("8", "0.25", "search")
