@@ -69,6 +69,28 @@ def coded(kernel: Array, cut: Cut, phi: int, scale: str, given: Thresholds) -> C
     return Coded(cut, phi, codes, least_squares(vectors, codes))
 
 
+def recovered(kernel: Array, cut: Cut, phi: int) -> Coded:
+    """The codes and scales of a kernel that has values of codes already.
+
+    The scale of a vector is its smallest value that is not 0. So its codes may be half or a quarter
+    of those that it was made of; the values are the same bits.
+
+    Raises:
+        QbenchError: the values are not codes times scales.
+    """
+    vectors = cut.vectors(np.asarray(kernel, np.float32))
+    size = np.abs(vectors)
+    smallest = np.where(size > 0, size, np.inf).min(axis=1)
+    scales = np.where(np.isfinite(smallest), smallest, 0).astype(np.float32)
+    codes = np.divide(
+        vectors, scales[:, None], out=np.zeros_like(vectors), where=scales[:, None] > 0
+    )
+    allowed = (0, *levels.positive_codes(phi))
+    if not np.isin(np.abs(codes), allowed).all():
+        raise checks.wrong("kernel", "values of another kind", f"codes up to {phi} times scales")
+    return Coded(cut, phi, codes.astype(np.int8), scales)
+
+
 def check_finite(kernel: Array) -> None:
     """Check that a kernel has codes.
 

@@ -5,7 +5,7 @@ steps. Importing this package registers its schemes and imports no TensorFlow. Y
 scheme to `SCHEMES`.
 """
 
-from qbench.schemes import contrib, qsq, uniform
+from qbench.schemes import contrib, few_digits, qsq, uniform
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
-__all__ = ["SCHEMES", "Scheme", "SchemeKind", "contrib", "qsq", "uniform"]
+__all__ = ["SCHEMES", "Scheme", "SchemeKind", "contrib", "few_digits", "qsq", "uniform"]

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 NOTHING, DENSE, ALL = "nothing", "dense", "all"
 SEARCH, DEPTH = "search", "depth"
+OF_KERNELS = frozenset(
+    {
+        *("op", "rounding", "bits", "weight_bits", "activation_bits", "signed", "placement"),
+        *("range_given", "weight_range", "granularity", "fold_batch_norm", "tie_inputs"),
+    }
+)
+"""The settings of `quant` without effect if a scheme quantizes only kernels, by its own codes."""
 
 
 @dataclass(frozen=True)
@@ -187,13 +194,7 @@ SCHEMES.add(
             "delta": _or_word(SEARCH, "number from 1", lambda k, v: checks.number(k, v, 1)),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
         },
-        lacks=frozenset(
-            {
-                *("op", "rounding", "bits", "weight_bits", "activation_bits", "signed"),
-                *("placement", "range_given", "weight_range", "granularity", "fold_batch_norm"),
-                "tie_inputs",
-            }
-        ),
+        lacks=OF_KERNELS,
         refuses=refuses,
     ),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qbench.base.errors import QbenchError
 from qbench.codes.levels import bits_of, positive_codes
-from qbench.codes.scalable import coded, relative_error
+from qbench.codes.scalable import coded, recovered, relative_error
 from qbench.codes.thresholds import Thresholds, codes, sigmas
 from qbench.codes.vectors import cut_of
 
@@ -167,6 +167,19 @@ def test_codes_and_scales_of_loops(seed, shape, length, along, phi, gamma, delta
             fitted = np.linalg.lstsq(np.array(expected)[:, None], values.astype(float))[0]
             assert least.scales[at] == pytest.approx(fitted[0], rel=1e-6)
     assert relative_error(kernel, least.kernel) <= relative_error(kernel, nine.kernel) + 1e-6
+
+
+@given(seed=st.integers(0, 1000), shape=SHAPES, length=LENGTHS, phi=st.sampled_from([1, 2, 4]))
+def test_codes_are_found_again_in_their_values(seed, shape, length, phi):
+    kernel = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    cut = cut_of(shape, length)
+    values = coded(kernel, cut, phi, "least_squares", Thresholds(0.4, 1.5)).kernel
+    found = recovered(values, cut, phi)
+    np.testing.assert_array_equal(found.kernel, values)
+    assert np.abs(found.codes).max() <= phi
+    if cut.length > 4:
+        with pytest.raises(QbenchError, match="values of another kind is not allowed: expected co"):
+            recovered(kernel, cut, phi)
 
 
 @pytest.mark.parametrize(

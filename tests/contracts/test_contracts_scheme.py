@@ -33,6 +33,7 @@ GOOD: dict[str, tuple[SchemeKind, Any, dict[str, Any]]] = {
         {"retrain": "dense", "length": "depth"},
     ),
     "qsq all": (SCHEMES["qsq"], None, {"retrain": "all", "phi": 1, "scale": "equation_9"}),
+    "few digits": (SCHEMES["few_digits"], {"delay": 1.0}, {"digits": 1}),
     "powers": (POWERS, None, {"second": 0.6}),
     "phases without steps": (POWERS, None, {"finish": True}),
     "learned": (LEARNED, {"bits": 4}, {"multiplier": 0.5}),

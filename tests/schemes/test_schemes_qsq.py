@@ -12,9 +12,11 @@ from keras import layers
 
 from qbench.base.errors import QbenchError
 from qbench.codes.scalable import coded
+from qbench.codes.shift_codec import fixed, pack, unpack
 from qbench.codes.threshold_search import DELTAS, GAMMAS, search
 from qbench.codes.thresholds import Thresholds
 from qbench.config.quant import Quant
+from qbench.deploy.scalable_codes import codes_of_network, costs
 from qbench.models import MODELS
 from qbench.quantize.placement import kernels
 from qbench.schemes import SCHEMES
@@ -163,6 +165,24 @@ def test_all_layers_are_trained_with_codes_of_each_step() -> None:
         cut = how.cut(keras.layers.Conv2D(1, 1), keras.Variable(value))[1]
         expected = coded(value, cut, 2, "equation_9", Thresholds(0.25, 1.5)).kernel
         np.testing.assert_array_equal(found, expected)
+
+
+def test_codes_of_a_finished_network_are_those_it_computes_with(dense: _Trained) -> None:
+    found = codes_of_network(dense.network.applied(dense.scheme))
+    expected = dense.quantized()
+    assert list(found) == ["conv/kernel", "head/kernel"] == list(expected)
+    for path, codes in found.items():
+        np.testing.assert_array_equal(codes.kernel.reshape(expected[path].shape), expected[path])
+    cost = costs(found)
+    assert (cost.weights, cost.scales) == (36 + 16, 9 + 4)
+    zeros = sum(np.count_nonzero(value == 0) for value in expected.values())
+    assert cost.zeros == pytest.approx(zeros / 52)
+    assert cost.energy == pytest.approx(1 - (3 * 52 + 32 * 13) / (32 * 52))
+    content = pack([fixed(one) for one in found.values()])
+    assert cost.file_bytes == len(content) and cost.compression == 1 - len(content) / 208
+    for one, path in zip(unpack(content), expected, strict=True):
+        values = expected[path]
+        np.testing.assert_allclose(one.kernel.reshape(values.shape), values, rtol=1e-6)
 
 
 def test_bits_of_the_scales_are_counted(dense: _Trained) -> None:
