@@ -26,7 +26,10 @@ from qbench.planning.settings import REPRESENTATIVE
 from qbench.storage import conversions, layout, manifests, records
 
 TFMOT = HERE.parent / ".peers" / "tfmot" / "bin" / "python"
-FIXED = ("study=cifar10_resnet8", "quant=deploy", "train.steps=3000", "workers=1", "threads=2")
+FIXED = (
+    *("study=cifar10_resnet8", "seeds=0", "deploy.seeds=null", "quant=deploy"),
+    *("train.steps=3000", "workers=1", "threads=2"),
+)
 # The default freezes normalization when quantization starts; the other row does not.
 SWEEP = ("quant.freeze_batch_norm=true,false", "design.factors=[]", "deploy.enabled=true")
 TITLES = {

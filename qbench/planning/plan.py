@@ -218,7 +218,8 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         DERIVED[name].check(settings)
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
     given = {key: values for key, values in configured.items() if key not in fixed} | dict(given)
-    for key in given:
+    of_rows = [key for row in design.rows for key in row]
+    for key in (*given, *of_rows):
         if key.split(".")[0] in _SINGLE or key in _OF_COMMAND:
             raise QbenchError(f"{key}: takes one value; it is not a factor.")
     levels = designs.levels_of(settings.base, design.factors, given, design.name == "ofat")
@@ -227,6 +228,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
     table = designs.changes_of(design.name, levels, design.baseline, design.resolution)
+    table += [row for row in design.rows if row not in table]
     return Outline(settings, tuple(fixed), levels, tuple(table))
 
 
