@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from qbench.codes.signed_digits import BITS, FixedPoint, fixed_point, truncated
 from qbench.quantize.interface import KernelQuantizing
-from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.settings import QuantSettings
 from qbench.quantize.states import StateVariable
-from qbench.schemes.qsq import OF_KERNELS
+from qbench.schemes import weights
+from qbench.schemes.qsq import lacks
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class HeldKernel(KernelQuantizing):
 
 
 @dataclass(frozen=True)
-class FewDigits(Scheme):
+class FewDigits(weights.Weights):
     """Kernels in fixed point, of which the highest non-zero signed digits are kept.
 
     Attributes:
@@ -47,11 +47,6 @@ class FewDigits(Scheme):
 
     digits: int = 2
 
-    @property
-    def reads_averages(self) -> bool:
-        """No tensor but kernels is quantized."""
-        return False
-
     def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
         """The bits below the point."""
         return (StateVariable(FRACTION, dtype="int32"),)
@@ -59,7 +54,9 @@ class FewDigits(Scheme):
     def enter(self, phase: str, entry: Entry) -> None:
         """Set the kernels to numbers of few digits."""
         for kernel in entry.kernels:
-            found = fixed_point(kernel.value, self.quantization.kernel.bits)
+            if not isinstance(kernel.quantizer, HeldKernel):
+                continue  # the first or the last kernel, with uniform codes
+            found = fixed_point(kernel.value, kernel.quantizer.bits)
             few = FixedPoint(truncated(found.integers, self.digits), found.fraction)
             kernel.set(few.values)
             kernel.state.set(FRACTION, few.fraction)
@@ -78,21 +75,16 @@ class FewDigits(Scheme):
 
 def build(quant: QuantSettings, digits: int, bits: int) -> Scheme:
     """The scheme of these settings; `quant.enabled` is true."""
-    kernel = HeldKernel(bits)
-    edge = None if quant.first_last == "float" else kernel
-    quantization = QuantizationScheme(
-        ("conv",), kernel, None, edge, None, freeze=quant.freeze_batch_norm
-    )
-    return FewDigits(quantization, digits)
+    return FewDigits(weights.quantization_with(quant, HeldKernel(bits)), digits)
 
 
 def refuses(quant: QuantSettings, **arguments: Any) -> str | None:
     """The reason why these settings cannot be combined, or None."""
-    if quant.first_last == "8":
-        return f"quant.first_last=8: {NAME} takes same or float."
+    if quant.fold_batch_norm:
+        return f"quant.fold_batch_norm=true: {NAME} reads the kernels themselves; set it to false."
     if quant.delay < 1:
         return f"quant.delay={quant.delay:g}: {NAME} trains no quantized step; set quant.delay=1."
-    return None
+    return weights.refuses(quant, NAME)
 
 
 SCHEMES.add(
@@ -101,7 +93,8 @@ SCHEMES.add(
         build,
         {"digits": 2, "bits": BITS},
         {"digits": (1, 32), "bits": (2, 24)},
-        lacks=OF_KERNELS,
+        lacks=lacks,
+        weight_bits=lambda bits, **others: bits,
         refuses=refuses,
     ),
 )

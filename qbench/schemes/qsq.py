@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
-from qbench.codes.dram_energy import FULL_BITS
-from qbench.codes.levels import check_phi
+from qbench.codes.levels import bits_of, check_phi
 from qbench.codes.scalable import coded
 from qbench.codes.scales import LEAST_SQUARES, SCALES
 from qbench.codes.threshold_search import DELTAS, GAMMAS, search
 from qbench.codes.thresholds import Thresholds
 from qbench.codes.vectors import CHANNELS, DIRECTIONS
-from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.settings import QuantSettings
 from qbench.quantize.states import StateVariable
+from qbench.schemes import weights
 from qbench.schemes.scalable_kernel import DELTA, GAMMA, NAME, ScalableKernel
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
@@ -26,18 +25,11 @@ if TYPE_CHECKING:
 
 NOTHING, DENSE, ALL = "nothing", "dense", "all"
 SEARCH, DEPTH = "search", "depth"
-OF_KERNELS = frozenset(
-    {
-        *("op", "rounding", "bits", "weight_bits", "activation_bits", "signed", "placement"),
-        *("range_given", "weight_range", "granularity", "fold_batch_norm", "tie_inputs"),
-    }
-)
-"""The settings of `quant` without effect if a scheme quantizes only kernels, by its own codes."""
 
 
 @dataclass(frozen=True)
-class QualityScalable(Scheme):
-    """Kernels as scalable codes; other tensors stay float.
+class QualityScalable(weights.Weights):
+    """Kernels as scalable codes, with or without quantization of other tensors.
 
     Attributes:
         retrain: what the quantized steps train. `nothing`: all kernels become values of codes when
@@ -51,11 +43,6 @@ class QualityScalable(Scheme):
     gamma: float | None = None
     delta: float | None = None
 
-    @property
-    def reads_averages(self) -> bool:
-        """No tensor but kernels is quantized."""
-        return False
-
     def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
         """The thresholds."""
         return StateVariable(GAMMA, initial=0.5), StateVariable(DELTA, initial=1.5)
@@ -63,7 +50,10 @@ class QualityScalable(Scheme):
     def enter(self, phase: str, entry: Entry) -> None:
         """Choose thresholds, and set the kernels that stay as they are to values of codes."""
         for kernel in entry.kernels:
-            self._enter(kernel)
+            if isinstance(
+                kernel.quantizer, ScalableKernel
+            ):  # the first and the last may be uniform
+                self._enter(kernel)
 
     def _enter(self, kernel: EnteredKernel) -> None:
         how = self._kernel
@@ -82,10 +72,6 @@ class QualityScalable(Scheme):
     def holds(self, phase: str, layer: Any) -> bool:
         """Whether the kernels of a layer are values of codes."""
         return self._kernel.is_fixed(layer)
-
-    def side_bits(self, layer: Any, kernel: Any) -> int:
-        """The bits of the scales."""
-        return self._kernel.cut(layer, kernel)[1].count * FULL_BITS
 
     def in_file(self) -> str | None:
         """No LiteRT kernel reads the codes."""
@@ -117,18 +103,15 @@ def build(
     """The scheme of these settings; `quant.enabled` is true."""
     number = None if length == DEPTH else int(length)
     kernel = ScalableKernel(phi, number, along, scale, _FIXED[retrain])
-    edge = None if quant.first_last == "float" else kernel
-    quantization = QuantizationScheme(
-        ("conv",), kernel, None, edge, None, freeze=quant.freeze_batch_norm
-    )
+    quantization = weights.quantization_with(quant, kernel)
     ends = (None if one == SEARCH else float(one) for one in (gamma, delta))
     return QualityScalable(quantization, retrain, *ends)
 
 
 def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
     """The reason why these settings cannot be combined, or None."""
-    if quant.first_last == "8":
-        return f"quant.first_last=8: {NAME} takes same or float."
+    if quant.fold_batch_norm:
+        return f"quant.fold_batch_norm=true: {NAME} codes the kernels themselves; set it to false."
     said = f"quant.scheme.retrain={retrain}"
     if retrain == NOTHING and quant.delay < 1:
         return f"quant.delay={quant.delay:g}: {said} trains no quantized step; set quant.delay=1."
@@ -139,7 +122,13 @@ def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
             f"quant.freeze_batch_norm=false: {said} keeps all other layers as they are; set"
             " quant.freeze_batch_norm=true."
         )
-    return None
+    return weights.refuses(quant, NAME)
+
+
+def lacks(quant: QuantSettings) -> frozenset[str]:
+    """The settings of `quant` without effect beside these settings."""
+    more = frozenset() if quant.first_last == "8" else frozenset({"granularity"})
+    return weights.lacks_bits(quant) | more
 
 
 def _or_word(word: str, described: str, check: Any) -> Allowed:
@@ -194,7 +183,8 @@ SCHEMES.add(
             "delta": _or_word(SEARCH, "number from 1", lambda k, v: checks.number(k, v, 1)),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
         },
-        lacks=OF_KERNELS,
+        lacks=lacks,
+        weight_bits=lambda phi, **others: bits_of(phi),
         refuses=refuses,
     ),
 )

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qbench.codes.dram_energy import FULL_BITS
 from qbench.codes.levels import bits_of
 from qbench.codes.scales import EQUATION_9
 from qbench.codes.thresholds import FEWEST
 from qbench.codes.vectors import CHANNELS, Cut, cut_of
-from qbench.quantize.interface import KernelQuantizing
+from qbench.quantize.interface import SHIFT, KernelQuantizing
 from qbench.schemes.kernel_forms import KernelForm, kernel_form
 
 GAMMA, DELTA = "gamma", "delta"
@@ -41,6 +42,7 @@ class ScalableKernel(KernelQuantizing):
     op: str = NAME
     source: str = "a scale for each vector"
     symmetric: bool = False
+    multiplies_by: str = SHIFT
 
     @property
     def bits(self) -> int:
@@ -66,6 +68,10 @@ class ScalableKernel(KernelQuantizing):
         """The form of a kernel, and how this form is cut into vectors."""
         form = kernel_form(layer, kernel)
         return form, cut_of(form.shape, self.length, self.along)
+
+    def side_bits(self, layer: Any, kernel: Any) -> int:
+        """The bits of the scales."""
+        return self.cut(layer, kernel)[1].count * FULL_BITS
 
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
         """The value of codes and scales; gradients pass straight through."""

@@ -223,10 +223,10 @@ class SchemeState:
 
     def side_bits(self) -> int:
         """Bits beside the codes of all kernels, for the theoretical size."""
-        if self.scheme is None:
-            return 0
-        kernels = self.quantized_kernels()
-        return sum(self.scheme.side_bits(layer, kernel) for layer, kernel, _ in kernels)
+        return sum(
+            plan.kernels[layer.name][1].side_bits(layer, kernel)
+            for layer, kernel, plan in self.quantized_kernels()
+        )
 
 
 def _checked_mask(kernel: Any, mask: Any) -> Any:

@@ -24,10 +24,8 @@ def entered(values: Any, **arguments: Any) -> tuple[Any, int]:
     kernel = keras.Variable(np.asarray(values, np.float32))
     state = QuantizerState({"fraction": keras.Variable(0, dtype="int32")})
     owner: Any = SimpleNamespace()
-    fields = {"name": "a", "layer": owner, "variable": kernel, "factor": None, "state": state}
-    names = EnteredKernel.__dataclass_fields__
-    one = EnteredKernel(**{name: fields.get(name) for name in names})
-    scheme = KIND.made("few_digits", Quant(delay=1.0), arguments)
+    scheme = KIND.made("few_digits", Quant(delay=1.0, activation_bits="float"), arguments)
+    one = EnteredKernel("a", owner, kernel, None, state, scheme.quantization.kernel)
     scheme.enter("quantized", Entry((one,), (), 0, 0))
     return kernel.numpy(), int(state.arrays()["fraction"])
 
@@ -59,7 +57,10 @@ def test_kernels_of_many_values() -> None:
     ("quant", "sentence"),
     [
         ({"delay": 0.5}, "quant.delay=0.5: few_digits trains no quantized step; set quant.delay=1"),
-        ({"delay": 1.0, "first_last": "8"}, "quant.first_last=8: few_digits takes same or float"),
+        (
+            {"fold_batch_norm": True},
+            "quant.fold_batch_norm=true: few_digits reads the kernels themselves; set it to false",
+        ),
     ],
 )
 def test_settings_without_meaning_are_refused(quant: Any, sentence: str) -> None:

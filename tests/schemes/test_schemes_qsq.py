@@ -18,6 +18,7 @@ from qbench.codes.thresholds import Thresholds
 from qbench.config.quant import Quant
 from qbench.deploy.scalable_codes import codes_of_network, costs
 from qbench.models import MODELS
+from qbench.planning.factors import cells
 from qbench.quantize.placement import kernels
 from qbench.schemes import SCHEMES
 from qbench.schemes.scalable_kernel import DELTA, GAMMA, ScalableKernel
@@ -91,7 +92,7 @@ class _Trained:
 
     def __init__(self, retrain: str, **arguments: Any) -> None:
         scheme = {"name": "qsq", "retrain": retrain, "length": 4, **arguments}
-        quant = {"freeze_batch_norm": True}
+        quant = {"freeze_batch_norm": True, "activation_bits": "float"}
         with MODELS.lent("scalable_network", networks.small):
             chosen = networks.experiment("scalable_network", {}, 6, 2, scheme, quant)
             pixels = networks.images(networks.SHAPE)
@@ -197,7 +198,12 @@ def test_bits_of_the_scales_are_counted(dense: _Trained) -> None:
         ({"delay": 0.5}, "nothing", "quant.delay=0.5: quant.scheme.retrain=nothing trains no quan"),
         ({"delay": 1.0}, "all", "quant.delay=1: quant.scheme.retrain=all needs quantized steps"),
         ({"delay": 0.5}, "dense", "quant.freeze_batch_norm=false: quant.scheme.retrain=dense keep"),
-        ({"delay": 1.0, "first_last": "8"}, "nothing", "quant.first_last=8: qsq takes same or fl"),
+        ({"fold_batch_norm": True}, "nothing", "quant.fold_batch_norm=true: qsq codes the kernels"),
+        (
+            {"placement": ("add",), "delay": 1.0},
+            "nothing",
+            "quant.placement=[add]: quant/scheme=",
+        ),
     ],
 )
 def test_settings_without_meaning_are_refused(quant: Any, retrain: str, sentence: str) -> None:
@@ -222,6 +228,15 @@ def test_settings_without_meaning_are_refused(quant: Any, retrain: str, sentence
 def test_arguments_that_are_not_allowed(argument: str, value: Any, expected: str) -> None:
     with pytest.raises(QbenchError, match=rf"^quant\.scheme\.{argument}={value} .*{expected}"):
         SCHEMES["qsq"].check("quant.scheme", "qsq", {argument: value})
+
+
+def test_bits_of_weights_are_those_of_phi() -> None:
+    for phi, bits in ((1, 2), (2, 3), (4, 3)):
+        scheme, quant = {"name": "qsq", "phi": phi}, {"activation_bits": "float"}
+        chosen = networks.experiment("resnet8", {}, 6, 6, scheme, quant)
+        assert chosen.quant.quantization is not None
+        assert chosen.quant.bits_of_weights == chosen.quant.quantization.weight_bits == bits
+        assert cells(chosen)["bits"] == f"w{bits}/float"
 
 
 def test_numbers_and_their_texts_are_the_same_argument() -> None:
