@@ -242,7 +242,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     Raises:
         QbenchError: a level is not allowed, the default configuration cannot be run, the function
             of a model does not take its arguments, the metrics of the data sets do not fit into
-            one table, or `stats` asks for a comparison that the table does not allow.
+            one table, `stats` asks for a comparison that the table does not allow, or `stop_when`
+            has no rows to compare.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -266,4 +267,11 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
     check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)
-    return Plan(settings, outline.levels, tuple(rows))
+    plan = Plan(settings, outline.levels, tuple(rows))
+    compared = sum(row.reason is None for row in rows) + len(plan.derived)
+    if settings.stopping.stop_when and compared < 2:
+        raise QbenchError(
+            f"stop_when={settings.stopping.stop_when} is not allowed with one row: expected rows to"
+            " compare, since it ends a sweep when no row is undecided."
+        )
+    return plan
