@@ -82,6 +82,7 @@ def draw_lines(frame: pd.DataFrame, metric: str, path: Path) -> None:
         ax.plot(means.index, means, marker="o", label=f"phi {phi}, {scale}")
     ax.set(xscale="log", xlabel="values of a vector (N)", ylabel=metric)
     ax.set_xticks([2, 4, 8, 16, 32, 64], ["2", "4", "8", "16", "32", "64"])
+    ax.minorticks_off()
     ax.legend(fontsize=8)
     _save(fig, path)
 
@@ -117,12 +118,12 @@ def _save(fig: Any, path: Path) -> None:
     plt.close(fig)
 
 
-def main() -> None:
-    """Read the arguments, and write tables and figures."""
+def main(arguments: list[str] | None = None) -> None:
+    """Read the arguments, those of the command line by default, and write tables and figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sweep", type=Path, help="the folder of a sweep")
     parser.add_argument("--data", help="the folder of its data, if it is another one now")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     changes = {"data.dir": given.data} if given.data else {}
     lines, digits = [], []
     for label, folder in runs_of(given.sweep):
