@@ -241,15 +241,16 @@ class _Execution:
         held_out = run_validation(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
-        record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
+        applied = self.network.applied(experiment.scheme)
+        values, floats = folded_values(model), float_values(model)
+        record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
         if experiment.scheme:
-            quantized = self.network.applied(experiment.scheme).entered_kernels()
-            record["kernels"] = kernel_facts(model, quantized)
+            record["kernels"] = kernel_facts(model, applied.entered_kernels())
             self._warn(record["kernels"].get("mostly_zero", ()))
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
-            "scheme": self.network.applied(experiment.scheme).saved(),
+            "scheme": applied.saved(),
             "weights": weights_file(model),
         }
         task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))

@@ -21,6 +21,8 @@ from qbench.testing import check_model
 POSITIONS = regression_task.spots(None)[1]
 GOOD: dict[str, tuple[Any, dict[str, Any]]] = {
     "resnet_v1": (MODELS["resnet_v1"], {"blocks": 1, "width": 4}),
+    "lenet": (MODELS["lenet"], {"shape": (16, 16, 1), "dense": 8}),
+    "convnet": (MODELS["convnet"], {"shape": (12, 12, 3), "dense": 8}),
     "another shape": (unusual.own_layer, {"shape": (6, 10, 3)}),
     "dropout": (unusual.dropout, {"rate": 0.2}),
     "frozen": (frozen_layers, {}),
