@@ -14,6 +14,9 @@ from qbench.base.keras_private import call_again, layers_within
 from qbench.models.functional import is_graph
 from qbench.quantize.tensors import unique
 
+# False, but no layer's default: Keras records the default too, so it tells nothing.
+_IN_INFERENCE = 0
+
 
 def flattened(model: Any) -> Any:
     """The network of a model with functional and sequential models inside, at any depth.
@@ -63,7 +66,7 @@ class _Flattening:
             if isinstance(op, keras.Model):
                 return self._inner(op, held, args, kwargs)
             if held and _trains_otherwise(op):
-                kwargs["training"] = False
+                kwargs["training"] = _IN_INFERENCE
             return op(*args, **kwargs)
 
         graph = self._graph(model)
