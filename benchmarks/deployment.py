@@ -91,7 +91,7 @@ def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         "accuracy": 100 * float(np.mean(logits.argmax(axis=1) == data.test_labels)),
         "export": "tfmot",
         "bytes": len(content),
-        "kernels": measure(content, expected, inputs, data.test_labels, data.task),
+        "kernels": measure(content, expected, inputs, data.test_labels, data.task).kernels,
     }
 
 

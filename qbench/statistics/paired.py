@@ -9,8 +9,9 @@ inequality makes the intervals of a family of rows hold together: with m rows ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
@@ -84,6 +85,20 @@ def corrected(level: float, looks: int) -> float:
         looks: number of looks, fixed before the first one.
     """
     return 1 - (1 - level) / looks
+
+
+def with_more_looks(level: float, stages: Sequence[int]) -> float:
+    """The probability that all intervals of all looks hold if more looks were added after looking.
+
+    The first looks may have used up all of 1 - level. Each further one adds what an interval of its
+    own level may be wrong (Bonferroni's inequality).
+
+    Args:
+        level: the probability that was planned.
+        stages: the number of looks that was planned, and each larger one that came after.
+    """
+    added = sum((now - before) / now for before, now in pairwise(stages))
+    return 1 - (1 - level) * (1 + added)
 
 
 def quantile(degrees: int, family: int, level: float) -> float:

@@ -71,6 +71,7 @@ PLAIN: dict[str, Any] = {
         "baseline": True,
         "factors": None,
         "levels": None,
+        "rows": [],
         "ensembles": [],
     },
     "stats": {"reference": None, "method": "paired", "margin": 0.5},

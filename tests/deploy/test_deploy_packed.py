@@ -138,8 +138,8 @@ def test_a_cut_file_is_refused():
 
 def test_a_later_version_is_refused():
     content = pack(small())
-    with pytest.raises(QbenchError, match="version 2; this qbench reads 1"):
-        unpack(content[:4] + struct.pack("<H", 2) + content[6:])
+    with pytest.raises(QbenchError, match="version 3; this qbench reads 2"):
+        unpack(content[:4] + struct.pack("<H", 3) + content[6:])
 
 
 @pytest.mark.parametrize("bits", [0, 17])
