@@ -1,4 +1,4 @@
-"""Writes the numbers of docs/claims.md: the paper's from its table, ours from committed runs.
+"""Writes the numbers of docs/claims.md: the papers' from their tables, ours from committed runs.
 
     python scripts/claims_page.py
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import claims_contrasts as claimed
+import claims_regularization
 import pandas as pd
 from claims_contrasts import BASELINE, DEFAULT, DELAYS, Contrasts
 from markdown_tables import table
@@ -157,7 +158,8 @@ def page(text: str, results: Path) -> str:
         if (results / one.folder).exists():
             lines = lines_of(results / one.folder, one.contrasts, one.published)
             text = written(text, one.folder, lines)
-    return text
+    text = written(text, "slips", claims_regularization.slips())
+    return written(text, "regularization", claims_regularization.regularization(results))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
+from qbench.planning.draws import DISJOINT
 from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
@@ -140,6 +141,9 @@ class Plan:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
         content = [[_content(row.experiment), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
+        draws = self.settings.design.ensemble_draws
+        if derived and draws != DISJOINT:  # names of sweeps without the setting stay
+            derived.append(draws)
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
 

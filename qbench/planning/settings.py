@@ -16,6 +16,7 @@ from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Changes, Levels
+from qbench.planning.draws import DISJOINT, DRAWS
 from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.published import PUBLISHED
 from qbench.planning.stats import DEFAULT_STATS, Stats
@@ -121,11 +122,19 @@ class Design(Group, prefix="design"):
     ensembles: tuple[int, ...] = setting(
         (),
         check=allowed.whole_numbers(
-            "list of whole numbers, each at least 2", "[2,3,5]", 2, may_be_empty=True
+            "list of whole numbers, each at least 1", "[2,3,5]", 1, may_be_empty=True
         ),
         effect=NEVER,
         help="numbers of members: for each number K, every row also appears as ensembles of K of"
         " its seeds. Each is at most the number of seeds",
+    )
+    ensemble_draws: str = setting(
+        DISJOINT,
+        check=allowed.one_of(tuple(DRAWS)),
+        effect=NEVER,
+        help="which seeds are the members of an [ensemble](#ensembles). `disjoint`: each seed is in"
+        " at most one ensemble of a size. `rotated`: an ensemble begins at each seed, so a size has"
+        " as many ensembles as there are seeds, but they share members and give no interval",
     )
 
 

@@ -52,7 +52,7 @@ def to_powers(x: Any, top: int, bits: int) -> Floats:
     larger ones give 2^n1 (Chen et al. 2021, eq. 2, without its slips).
 
     Args:
-        x: finite values.
+        x: the values; those that are not finite stay, so that nothing hides them.
         top: n1.
         bits: the number of bits, 2 to 9.
     """
@@ -61,7 +61,8 @@ def to_powers(x: Any, top: int, bits: int) -> Floats:
     fraction, exponent = np.frexp(np.abs(x))
     power = np.clip(exponent - (fraction < 0.75), bottom, top)
     zero = (np.abs(x) < np.ldexp(1.0, bottom - 1)) | (power < LEAST)
-    return np.where(zero, 0.0, np.copysign(np.ldexp(1.0, power), x)).astype(np.float32)
+    found = np.where(zero, 0.0, np.copysign(np.ldexp(1.0, power), x))
+    return np.where(np.isfinite(x), found, x).astype(np.float32)
 
 
 @dataclass(frozen=True)

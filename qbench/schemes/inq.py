@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NAME = "inq"
 MAGNITUDE, RANDOM = "magnitude", "random"
 PORTIONS = (0.5, 0.75, 0.875, 1.0)
+_LARGEST = 1e38  # the largest `max_weight`, whose code float32 holds
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,12 @@ def _portions() -> Allowed:
 
 def _above_zero() -> Allowed:
     def read(key: str, value: Any) -> float:
-        checks.number(key, value, 0)
+        checks.number(key, value, 0, _LARGEST)
         if value == 0:
-            raise checks.wrong(key, value, "a number above 0")
+            raise checks.wrong(key, value, f"a number above 0, up to {_LARGEST:g}")
         return float(value)
 
-    return Allowed(read, lambda: "numbers above 0")
+    return Allowed(read, lambda: f"numbers above 0, up to {_LARGEST:g}")
 
 
 SCHEMES.add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.placement import PLACEMENTS
@@ -82,5 +82,11 @@ def refuses(quant: QuantSettings, name: str) -> str | None:
         listed = ",".join(quant.placement)
         return f"quant.placement=[{listed}]: quant/scheme={name} quantizes kernels; add conv."
     if uses_ops(quant):
-        return uniform.refuses(replace(quant, weight_bits=EDGE_BITS))
+        return uniform.refuses(_with_uniform_kernels(quant))
     return None
+
+
+def _with_uniform_kernels(quant: QuantSettings) -> QuantSettings:
+    """The same settings without a scheme, for kernels that any op can quantize."""
+    given = {one.name: getattr(quant, one.name) for one in fields(QuantSettings)}
+    return QuantSettings(**{**given, "weight_bits": EDGE_BITS})

@@ -73,6 +73,7 @@ PLAIN: dict[str, Any] = {
         "levels": None,
         "rows": [],
         "ensembles": [],
+        "ensemble_draws": "disjoint",
     },
     "stats": {"reference": None, "method": "paired", "margin": 0.5},
     "seeds": [0],

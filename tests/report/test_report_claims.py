@@ -97,3 +97,102 @@ def test_what_relu6_loses_is_against_its_own_float_network(claims: ModuleType) -
     values = {"baseline": 90.0, "default": 88.0, f"{relu} quant.enabled=false": 80.0, relu: 75.0}
     contrast = claims.claimed.JACOB_ACTIVATION["loss with ReLU6 less loss with ReLU, 8 bits"]
     assert contrast(values) == -3.0
+
+
+def _results(folder: Path, name: str, rows: dict[str, list[float]], training_loss: float) -> None:
+    """Runs with these accuracies by row and seed, a test loss of 0.9, and their histories."""
+    lines = ["configuration,seed,run,accuracy,loss"]
+    for row, accuracies in rows.items():
+        for seed, accuracy in enumerate(accuracies):
+            run = f"{name}{row.partition('=')[2] or row}{seed}"
+            lines.append(f"{row},{seed},{run},{accuracy},0.9")
+            (folder / name / "runs" / run).mkdir(parents=True)
+            # Only the last tenth counts: the last of ten steps.
+            losses = [9.0] * 9 + [training_loss]
+            history = [f"{step},float,{loss}" for step, loss in enumerate(losses, 1)]
+            text = "\n".join(["step,phase,loss", *history])
+            (folder / name / "runs" / run / "history.csv").write_text(text + "\n")
+    lines.append(f"ensemble of 2: baseline,,{name}e,99.0,0.1")
+    (folder / name / "runs.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def vggs(tmp_path: Path) -> Path:
+    """The large network gains two points at 8 bits, the small one nothing; 4 bits lose in both."""
+    noise = [0.0, 0.1, 0.05, 0.02, 0.08]
+    small = {
+        "baseline": [70.0, 71.0, 72.0],
+        "default": [70.0, 71.1, 72.05],
+        "quant.bits=4": [69.0, 70.1, 71.05],
+    }
+    more = {name: [*values, values[0], values[1]] for name, values in small.items()}
+    more.pop("quant.bits=4")
+    large = {
+        "baseline": [80.0] * 5,
+        "default": [82 + one for one in noise],
+        "quant.bits=4": [79 + one for one in noise],
+    }
+    _results(tmp_path, "vgg", small, 0.5)
+    _results(tmp_path, "vgg_ensembles", more, 0.5)
+    _results(tmp_path, "vgg_large", large, 0.1)
+    return tmp_path
+
+
+def test_the_gain_of_the_large_network_is_compared_with_that_of_the_small_one(
+    claims: ModuleType, vggs: Path
+) -> None:
+    made = claims.claims_regularization.compared(vggs)
+    seeds = {one.row: len(one.seeds) for one in made.rows}
+    assert seeds == {
+        "small network: 8 bits less float": 5,
+        "large network: 8 bits less float": 5,
+        "8 bits: gain of the large less that of the small": 5,
+        "small network: 4 bits less float": 3,
+        "large network: 4 bits less float": 5,
+        "4 bits: gain of the large less that of the small": 3,
+    }
+    assert made.row("large network: 8 bits less float").mean == pytest.approx(2.05)
+    more = made.row("8 bits: gain of the large less that of the small")
+    assert more.differences == pytest.approx([2.0, 2.0, 2.0, 2.02, 1.98])
+    assert made.row("small network: 4 bits less float").mean == pytest.approx(-0.95)
+
+
+def test_the_claim_in_words_with_what_decides_it(claims: ModuleType, vggs: Path) -> None:
+    said = claims.claims_regularization.regularization(vggs)
+    assert said[-2] == (
+        "Quantization improves the accuracy of the large network: holds here (large network: 8 bits"
+        " less float)."
+    )
+    assert said[-1].startswith("It improves the large network more than the small one: holds here")
+    assert "| large | 80.00 ± 0.00 | 0.100 | 0.900 |" in said
+    assert "| small | 70.80 ± 0.84 | 0.500 | 0.900 |" in said
+
+
+def test_a_claim_that_no_interval_supports_fails_or_is_undecided(
+    claims: ModuleType, vggs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    lower = {"baseline": [80.0, 81.0, 79.0], "default": [79.0, 80.01, 78.02]}
+    lower["quant.bits=4"] = [70.0, 71.01, 69.02]
+    for name in ("vgg", "vgg_large"):
+        _results(other, name, lower, 0.1)
+    said = claims.claims_regularization.regularization(other)
+    assert said[-2].endswith("fails here: no difference of half a point or more in its favour.")
+    path = other / "vgg_large" / "runs.csv"
+    path.write_text(path.read_text().replace("78.02", "90.02"))
+    assert claims.claims_regularization.regularization(other)[-2].endswith("undecided here.")
+    path.unlink()
+    (line,) = claims.claims_regularization.regularization(other)
+    assert line.startswith("No runs of `study=vgg` and `study=vgg_large` are committed")
+
+
+def test_the_slips_of_chen_et_al(claims: ModuleType) -> None:
+    """By hand from their tables 1, 2, 6, 7, 9 and 10."""
+    lines = "\n".join(claims.claims_regularization.slips())
+    assert "two networks: +0.81; three: +1.95" in lines
+    assert "from an error of 50.04 to 47.05 (4 bits) and 47.08 (8)" in lines
+    assert "+0.41 at 6 bits" in lines
+    assert "five, with 86.84; six have 86.08" in lines
+    assert "three: +0.83; four: +4.20" in lines
+    assert "43.90; five float networks have 42.83" in lines
+    assert "5 convolutions: -0.02 (4 bits), -0.09 (8); 8 convolutions: -0.04" in lines
