@@ -1,7 +1,8 @@
 """Stand-ins that spare sweeps in a process of tests work that no test looks at.
 
-A figure takes 0.3 s, a sweep of ten steps without figures 0.9 s; before it composes a configuration
-Hydra composes it once more, for `hydra.mode` alone. Commands in processes of their own do all of it.
+A figure takes 0.3 s, where a sweep of ten steps without figures takes 0.9 s. Hydra composes every
+configuration twice, the first time for `hydra.mode` alone. Commands in processes of their own do
+all of it.
 """
 
 from __future__ import annotations
