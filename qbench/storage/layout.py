@@ -113,6 +113,11 @@ def segment_files(root: Path, kind: str) -> dict[Path, str]:
     return {file: file.name.partition(".")[0] for file in files}
 
 
+def hidden_locks(root: Path) -> list[Path]:
+    """Locks under the hidden names that they have while they are taken and removed."""
+    return list(segments_folder(root).glob(f".*.{LOCK}.*"))
+
+
 def damaged(path: Path) -> Path:
     """The name that a damaged file or folder gets."""
     return path.with_name(f"{path.name}.{_DAMAGED}")

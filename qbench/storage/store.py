@@ -53,7 +53,8 @@ class Store:
 
     def drop_abandoned_locks(self) -> None:
         """Remove the locks of dead processes; if their runs are done, no other process does it."""
-        for path in layout.segment_files(self._root, layout.LOCK):
+        locked = layout.segment_files(self._root, layout.LOCK)
+        for path in [*locked, *layout.hidden_locks(self._root)]:
             locks.take_away(path)
 
     def make_folder(self) -> None:
