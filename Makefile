@@ -66,10 +66,10 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/integer.py threads=1
 	$(BIN)/python benchmarks/integer.py study=mobilenet
 ifdef CIFAR
-	ROUNDS=2 $(BIN)/python benchmarks/sharing.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=400
-	ROUNDS=2 $(BIN)/python benchmarks/parallel.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=100
+	ROUNDS=2 $(BIN)/python benchmarks/sharing.py study=cifar10_resnet8 data.dir=$(CIFAR) seeds=0 deploy.enabled=false train.steps=400
+	ROUNDS=2 $(BIN)/python benchmarks/parallel.py study=cifar10_resnet8 data.dir=$(CIFAR) seeds=0 deploy.enabled=false train.steps=100
 	$(BIN)/python benchmarks/deployment.py data.dir=$(CIFAR)
-	$(BIN)/python benchmarks/integer.py study=cifar10_resnet8 data.dir=$(CIFAR) train.steps=300 eval.limit=500 threads=1
+	$(BIN)/python benchmarks/integer.py study=cifar10_resnet8 data.dir=$(CIFAR) seeds=0 deploy.enabled=false train.steps=300 eval.limit=500 threads=1
 endif
 	$(BIN)/python scripts/benchmarks_page.py
 

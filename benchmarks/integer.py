@@ -1,8 +1,9 @@
-"""The integer reference against LiteRT's kernel paths, on 1,000 real images.
+r"""The integer reference against LiteRT's kernel paths, on 1,000 real images.
 
     python benchmarks/integer.py threads=1                              # digits
     python benchmarks/integer.py study=mobilenet
-    python benchmarks/integer.py study=cifar10_resnet8 data.dir=DIR train.steps=300 threads=1
+    python benchmarks/integer.py study=cifar10_resnet8 data.dir=DIR \
+        seeds=0 deploy.enabled=false train.steps=300 threads=1
 
 Trains one run, converts it, and compares the int8 file's answers: how many of the output's bytes
 differ from the integer reference's on each kernel path, and by how much. Then each operator by

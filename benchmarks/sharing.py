@@ -1,7 +1,8 @@
-"""The paper's 16 rows with and without shared segments, interleaved in one process.
+r"""The paper's 16 rows with and without shared segments, interleaved in one process.
 
     python benchmarks/sharing.py                                   # digits
-    python benchmarks/sharing.py study=cifar10_resnet8 data.dir=DIR train.steps=400
+    python benchmarks/sharing.py study=cifar10_resnet8 data.dir=DIR \
+        seeds=0 deploy.enabled=false train.steps=400
 
 Prints, for each round and as medians, the seconds of the training part (steps and compiling them)
 and the whole wall-clock of `qbench sweep` (start-up, evaluation and reports too), and their ratios.

@@ -1,4 +1,4 @@
-"""Writes the numbers of docs/claims.md: the paper's from its table, ours from committed runs.
+"""Writes the numbers of docs/claims.md: the papers' from their tables, ours from committed runs.
 
     python scripts/claims_page.py
 
@@ -9,11 +9,15 @@ only what is between is replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+import claims_contrasts as claimed
+import claims_regularization
 import pandas as pd
+from claims_contrasts import BASELINE, DEFAULT, DELAYS, Contrasts
 from markdown_tables import table
 
 from qbench.planning.published import PUBLISHED
@@ -22,62 +26,10 @@ from qbench.statistics.comparison import Comparison, compare_differences
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "claims.md"
-RESULTS = ROOT / "results" / "fashion"
+RESULTS = ROOT / "results"
 PAPER = PUBLISHED["kwasniewska2019"]
 METRIC, TOP_5 = "accuracy", "recall_at_5"
 MARGIN = 0.5  # percentage points, as `stats.margin` is by default
-
-BASELINE, DEFAULT = "baseline", "default"
-DELAYS = {
-    40: "quant.delay=0.4",
-    50: "quant.delay=0.5",
-    60: "quant.delay=0.6",
-    70: "quant.delay=0.7",
-    80: DEFAULT,
-    90: "quant.delay=0.9",
-}
-
-Values = Mapping[str, float]
-"""A metric by the label of the row."""
-
-
-def mean_of_quantized(values: Values) -> float:
-    """The mean of all quantized rows."""
-    return fmean(value for row, value in values.items() if row != BASELINE)
-
-
-def trend(values: Values) -> float:
-    """The change from 40 to 90 % along the least-squares line through the six delays."""
-    middle = fmean(DELAYS)
-    spread = sum((delay - middle) ** 2 for delay in DELAYS)
-    rise = sum((delay - middle) * values[row] for delay, row in DELAYS.items())
-    return rise / spread * (max(DELAYS) - min(DELAYS))
-
-
-def less(row: str, other: str) -> Callable[[Values], float]:
-    """A row less another one."""
-    return lambda values: values[row] - values[other]
-
-
-CONTRASTS: dict[str, Callable[[Values], float]] = {
-    "mean of the 15 quantized rows less baseline": lambda values: (
-        mean_of_quantized(values) - values[BASELINE]
-    ),
-    "8 bits, QDQv2 (the default) less baseline": less(DEFAULT, BASELINE),
-    "FakeQuant less baseline": less("quant.op=fake_quant", BASELINE),
-    "FakeQuant less QDQv2": less("quant.op=fake_quant", DEFAULT),
-    "half to even less half up": less(DEFAULT, "quant.rounding=half_up"),
-    "4 bits less baseline": less("quant.bits=4", BASELINE),
-    "16 bits less baseline": less("quant.bits=16", BASELINE),
-    "32 bits less baseline": less("quant.bits=32", BASELINE),
-    "delay 40 % less delay 80 %": less("quant.delay=0.4", DEFAULT),
-    "line through the delays, 40 to 90 %": trend,
-    "range measured by the op less range given": less(DEFAULT, "quant.range_given=true"),
-    "adds quantized too less not": less("quant.placement=[conv,activation,add]", DEFAULT),
-    "vgg less inception": less(DEFAULT, "data.preprocessing=inception"),
-    "unsigned less signed": less("quant.signed=false", DEFAULT),
-}
-"""What each sentence of the paper compares, as a difference in percentage points."""
 
 
 def of_paper(metric: str) -> dict[str, float]:
@@ -122,29 +74,54 @@ def of_runs(folder: Path, metric: str) -> dict[int, dict[str, float]]:
     return found
 
 
-def compared(folder: Path) -> Comparison:
+def compared(folder: Path, contrasts: Contrasts) -> Comparison:
     """Every contrast over the seeds of a folder; all intervals hold together with 95 %."""
     seeds = of_runs(folder, METRIC)
     differences = {
         name: {seed: contrast(values) for seed, values in seeds.items()}
-        for name, contrast in CONTRASTS.items()
+        for name, contrast in contrasts.items()
     }
     return compare_differences(differences, "nothing", margin=MARGIN, unit="percentage points")
 
 
-def contrasts(folder: Path) -> list[str]:
-    """The contrasts as a table: the paper's, ours, the interval."""
-    paper, ours = of_paper(METRIC), compared(folder)
+def lines_of(folder: Path, contrasts: Contrasts, published: bool) -> list[str]:
+    """The contrasts as a table: the paper's if it has them, ours, the interval."""
+    ours = compared(folder, contrasts)
+    paper = of_paper(METRIC) if published else None
     lines = []
-    for name, contrast in CONTRASTS.items():
+    for name, contrast in contrasts.items():
         one = ours.row(name)
         assert one.low is not None and one.high is not None
+        theirs = [signed(contrast(paper), 2)] if paper else []
         interval = f"[{one.low:.2f}, {one.high:.2f}]"
-        lines.append(
-            [name, signed(contrast(paper), 2), signed(one.mean, 2), interval, one.verdict.value]
-        )
-    heads = ["accuracy, percentage points", "paper", "ours", "95 % interval", "ours, in words"]
-    return table(heads, lines)
+        lines.append([name, *theirs, signed(one.mean, 2), interval, one.verdict.value])
+    heads = ["accuracy, percentage points", *(["paper"] if paper else [])]
+    return table([*heads, "ours", "95 % interval", "ours, in words"], lines)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A table of the page.
+
+    Attributes:
+        folder: the folder in results/, and the name of the table's place.
+        contrasts: its lines.
+        published: whether the paper's Table I has them too.
+    """
+
+    folder: str
+    contrasts: Contrasts
+    published: bool = False
+
+
+TABLES = (
+    Tested("fashion", claimed.PAPER, published=True),
+    Tested("cifar10_resnet8", claimed.PAPER, published=True),
+    Tested("interactions", claimed.FEW_BITS),
+    Tested("ties", claimed.TIES),
+    Tested("jacob_bits", claimed.JACOB_BITS),
+    Tested("jacob_activation", claimed.JACOB_ACTIVATION),
+)
 
 
 def averages() -> list[str]:
@@ -174,10 +151,15 @@ def written(text: str, name: str, lines: Sequence[str]) -> str:
     return pattern.sub(lambda found: f"{found[1]}{chr(10).join(lines)}\n{found[2]}", text)
 
 
-def page(text: str, folder: Path) -> str:
-    """The page with the numbers of this folder."""
+def page(text: str, results: Path) -> str:
+    """The page with the numbers of these folders."""
     text = written(text, "averages", averages())
-    return written(text, "fashion", contrasts(folder))
+    for one in TABLES:
+        if (results / one.folder).exists():
+            lines = lines_of(results / one.folder, one.contrasts, one.published)
+            text = written(text, one.folder, lines)
+    text = written(text, "slips", claims_regularization.slips())
+    return written(text, "regularization", claims_regularization.regularization(results))
 
 
 if __name__ == "__main__":

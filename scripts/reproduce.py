@@ -33,7 +33,7 @@ FINETUNE = (
 )
 FIRST_HALF = (
     "qbench train study=cifar10_resnet8 data=scripts/finetune/halves.py:FIRST data.dir=DIR"
-    " threads=1 train.steps=3000 quant.enabled=false"
+    " seeds=0 deploy.enabled=false threads=1 train.steps=3000 quant.enabled=false"
 )
 # Manifests that are older than the command in them.
 OLDER = {"digits": "qbench sweep study=digits deploy.enabled=true", "finetune": FINETUNE}

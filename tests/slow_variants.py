@@ -35,6 +35,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "every_model_can_be_built[resnet56]",
         "every_model_can_be_built[resnet50_v1]",
         "every_model_can_be_built[resnet_slim]",
+        "every_model_can_be_built[vgg16]",
+        "every_model_can_be_built[vgg_small",
+        "its_model_can_be_built[vgg16]",
+        "its_model_can_be_built[vgg_small]",
     ),
     "config/test_config_stats.py": (
         "table_does_not_allow[overrides1",
@@ -72,6 +76,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "engine/test_engine_worker.py": ("both_kinds_of_worker_answer_alike[False]",),
     "outside/test_outside_docs.py": ("[qbench train --config-dir conf",),
     "outside/test_outside_runs.py": ("data_and_an_op_of_ones_own",),
+    "quantize/test_contrib_quantize.py": ("epsilon[vgg16]", "epsilon[vgg_small]"),
     "quantize/test_quantized_training.py": (
         "averages_are_those_of_what_each_phase_measures[qdq_measured]",
         "averages_count_every_step[fake_quant]",

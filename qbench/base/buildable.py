@@ -51,5 +51,15 @@ class Buildable:
             checks.number(key, value, low, high)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The given arguments, else the defaults; each value has the type of its default."""
-        return {name: type(old)(given.get(name, old)) for name, old in self.defaults.items()}
+        """The given arguments, else the defaults, in their stored form.
+
+        It is the form of their check; without one, each value has the type of its default.
+        """
+        return {
+            name: self._stored(name, given.get(name, old)) for name, old in self.defaults.items()
+        }
+
+    def _stored(self, name: str, value: Any) -> Any:
+        if name in self.checks:
+            return self.checks[name].read(name, value)
+        return type(self.defaults[name])(value)

@@ -53,6 +53,25 @@ def place_of(optimizer: Any, variable: Any) -> int:
     return place
 
 
+def slots_of(optimizer: Any, variable: Any) -> list[Any]:
+    """The variables that an optimizer keeps for a variable, such as its momentum.
+
+    Optimizers hold them in lists, one for each kind, in the order of the variables.
+    """
+    import keras
+
+    place, every = place_of(optimizer, variable), optimizer._trainable_variables
+    lists = [one for one in vars(optimizer).values() if isinstance(one, list)]
+    return [
+        one[place]
+        for one in lists
+        if one is not every
+        and len(one) == len(every)
+        and isinstance(one[place], keras.Variable)
+        and one[place] is not variable
+    ]
+
+
 def number_names_anew() -> None:
     """Restart the numbers in the names of unnamed layers, and leave scopes that stayed open.
 

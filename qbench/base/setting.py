@@ -53,6 +53,7 @@ class Setting:
         levels: the paper's levels, the default first; empty if the paper does not vary it.
         show: makes the setting's cell in a table, from the group that holds the setting; None to
             show the value as it is typed.
+        shown: whether its cell is shown even in rows in which it has no effect.
         figure: file name and title of its loss figure, if the paper has one.
     """
 
@@ -69,6 +70,7 @@ class Setting:
     place: int | None = None
     levels: tuple[Any, ...] = ()
     show: Callable[[Any], str] | None = None
+    shown: bool = False
     figure: tuple[str, str] | None = None
 
     @property

@@ -27,7 +27,7 @@ VERBS = {
     "convert": ("RUN [overrides]", "write a finished run as a LiteRT file and measure the file"),
     "trace": ("RUN [overrides]", "compare a converted file with its simulation, tensor by tensor"),
     "latency": ("RUN|FILE|DIR [overrides]", "time converted files, float against integers"),
-    "compare": ("RUN RUN", "say what the choice of test images leaves of a difference"),
+    "compare": ("RUN|FILE RUN|FILE", "say what the choice of test images leaves of a difference"),
     "status": ("[--watch] DIR", "show which runs of a sweep are done, running, failed or waiting"),
     "clean": ("DIR|--cache", "remove shared states or decoded images that no run needs"),
     "verify-sharing": ("[overrides]", "prove that sharing steps changes no weight"),

@@ -27,6 +27,12 @@ class Quant(QuantSettings, prefix="quant"):
         " scheme; choose it with `quant/scheme=NAME`",
     )
 
+    @property
+    def bits_of_weights(self) -> int:
+        """Bits of kernels: those of the scheme, if it leaves no choice."""
+        fixed = SCHEMES[self.scheme.name].weight_bits
+        return super().bits_of_weights if fixed is None else fixed
+
     @cached_property
     def chosen_scheme(self) -> Scheme | None:
         """The scheme, made from its arguments; None if the run is not quantized."""

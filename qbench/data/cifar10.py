@@ -25,12 +25,6 @@ PIXELS = 3_072
 TRAIN_FILES = tuple(f"data_batch_{k}" for k in range(1, 6))
 TEST_FILE = "test_batch"
 
-JPEG_COPY = (
-    "a copy whose images were recompressed as JPEG (quality about 75), not the published pixels:"
-    " accuracies are not comparable with published CIFAR-10 figures"
-)
-KNOWN = {"dcc74fb5baddcc431ec657f7ad1f75b80d0b66d486b03303da282c00a85dda25": JPEG_COPY}
-
 Part = tuple[NDArray[np.uint8], NDArray[Any]]
 
 
@@ -145,4 +139,4 @@ def _place(folder: Path) -> Path:
     )
 
 
-DATASETS.add("cifar10", Source((32, 32, 3), 10, flip=True, read=read, known=KNOWN))
+DATASETS.add("cifar10", Source((32, 32, 3), 10, flip=True, read=read, known={}))

@@ -23,12 +23,13 @@ from qbench.deploy.file_kind import POST_TRAINING, FileKind, check_file, kind_of
 from qbench.deploy.grids import FILE_BITS
 from qbench.deploy.inputs import Feed, feed_of
 from qbench.deploy.lite import convert
-from qbench.deploy.measure import Expected, graph_of, leading, measure
+from qbench.deploy.measure import Expected, Measured, graph_of, leading, measure
 from qbench.deploy.packing import packed_file
 from qbench.quantize.kept_float import kept_float
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.walk import functional
+from qbench.storage.file_predictions import SIMULATION
 from qbench.tasks.task import Task
 
 CALIBRATION_IMAGES = 200
@@ -44,13 +45,16 @@ class Exported:
     Attributes:
         kind: the kind of the file.
         content: the content of the file.
-        report: the measurements as plain data: `kernels` (see `measure`), and `simulation`, the
+        report: the measurements as plain data: `kernels` (see `Measured`), and `simulation`, the
             task's leading metrics of the simulation on the same `images`.
+        predictions: the task's predictions for these images by kernel path, arrays (N, ...) by
+            name; `simulation` has those of the simulation with the file's ranges.
     """
 
     kind: FileKind
     content: bytes
     report: dict[str, Any]
+    predictions: dict[str, dict[str, NDArray[Any]]]
 
 
 def export(
@@ -93,10 +97,11 @@ def export(
         "sha256": hashlib.sha256(made.content).hexdigest(),
         "images": len(targets),
         "simulation": leading(data.task, expected, targets),
-        "kernels": measured,
+        "kernels": measured.kernels,
         **({"input": made.feed.pixels} if made.feed.pixels else {}),
     }
-    return Exported(kind, made.content, report)
+    predictions = {SIMULATION: data.task.predictions(expected, targets), **measured.predictions}
+    return Exported(kind, made.content, report, predictions)
 
 
 def attempt(network: Any, experiment: Experiment, data: Dataset) -> None:
@@ -228,7 +233,7 @@ def _run(
     targets: NDArray[Any],
     task: Task,
     trained: bool = True,
-) -> tuple[Values, dict[str, Any]]:
+) -> tuple[Values, Measured]:
     """The simulation's outputs (N, ...) for uint8 images (N, H, W, C), and the file's results."""
     outputs = simulate(network, experiment, images)
     if not np.all(np.isfinite(outputs)):

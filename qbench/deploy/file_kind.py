@@ -58,6 +58,8 @@ def kind_of(quant: Quant) -> FileKind:
     if scheme is None:
         return FileKind("float", "float", "")
     weights, activations = scheme.weight_bits, scheme.activation_bits
+    if scheme.activation is None:
+        return FileKind("float", "float", _weights_only(scheme))
     if activations > 16:
         return FileKind("float", "float", f"no kernels for {activations} bits; float32")
     if activations > 8:
@@ -73,6 +75,15 @@ def kind_of(quant: Quant) -> FileKind:
     if weights > 8:
         notes.append(f"weights of {weights} bits on 8")
     return FileKind("int8", "approximate", "; ".join(notes))
+
+
+def _weights_only(scheme: QuantizationScheme) -> str:
+    """What a file holds of a network whose kernels alone are quantized."""
+    kernel = scheme.kernel
+    return (
+        f"float32 kernels and values of the simulation; LiteRT computes nothing with {kernel.op}"
+        f" weights of {kernel.bits} bits and float activations"
+    )
 
 
 def _is_exact(scheme: QuantizationScheme) -> bool:

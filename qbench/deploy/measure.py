@@ -42,13 +42,29 @@ class Expected:
     trained: bool = True
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a file did on every kernel path.
+
+    Attributes:
+        kernels: by kernel path: the task's leading metrics; `agreement`, the percentage of images
+            with the same prediction as in the simulation; `largest_difference` and
+            `mean_difference` of outputs, in steps of the output's grid (for a float file in the
+            outputs' own unit). If a path cannot run the file, it has only `error`.
+        predictions: the task's predictions, arrays (N, ...) by name, by kernel path that runs it.
+    """
+
+    kernels: dict[str, Any]
+    predictions: dict[str, dict[str, NDArray[Any]]]
+
+
 def measure(
     content: bytes,
     expected: Expected,
     inputs: Callable[[], Iterable[NDArray[Any]]],
     targets: NDArray[Any],
     task: Task,
-) -> dict[str, Any]:
+) -> Measured:
     """Run a file on each kernel path that can run it.
 
     Args:
@@ -60,17 +76,12 @@ def measure(
         targets: the targets (N, ...) of the inputs.
         task: the task of the data set.
 
-    Returns:
-        By kernel path: the task's leading metrics; `agreement`, the percentage of images with the
-        same prediction as in the simulation; `largest_difference` and `mean_difference` of outputs,
-        in steps of the output's grid (for a float file in the outputs' own unit). If a path cannot
-        run the file, it has only `error`.
-
     Raises:
         WrongFile: no kernel path can run the file, or its answers on a path differ more than its
             kind allows.
     """
     found: dict[str, Any] = {}
+    predictions = {}
     for path in KERNELS:
         try:
             file = LiteFile(content, path)
@@ -88,10 +99,11 @@ def measure(
             "largest_difference": float(apart.max()),
             "mean_difference": float(apart.mean()),
         }
+        predictions[path] = task.predictions(outputs, targets)
     if all("error" in row for row in found.values()):
         reasons = "; ".join(f"{path}: {row['error']}" for path, row in found.items())
         raise WrongFile(f"no kernel path of the runtime runs the file ({reasons}).")
-    return found
+    return Measured(found, predictions)
 
 
 def _answers(file: LiteFile, batches: Iterable[NDArray[Any]]) -> tuple[Values, Values]:

@@ -7,7 +7,10 @@ values. A file holds, in this order:
     tensors   scale (f32) and zero point (i32) of each
     layers    kernel: 1 (u8), bits (u8), lowest code (i32), zero point (i32), scales (array of f32),
               axes as of an array, then (code - lowest) in `bits` bits each, the first code in the
-              lowest bits of the first byte; or 0 (u8) and an array of f32
+              lowest bits of the first byte
+              or 2 (u8), bits (u8), levels (array of f32), scales (array of f32), axes, codes of
+              levels in `bits` bits each
+              or 0 (u8) and an array of f32
               bias: 1 (u8) and an array of i32, or 0 (u8) and an array of f32
     others    arrays of f32
     CRC-32 of everything before it (u32)
@@ -31,7 +34,7 @@ from qbench.base.errors import QbenchError
 from qbench.deploy.grids import Grid
 
 MAGIC = b"QBPK"
-VERSION = 1
+VERSION = 2
 MOST_BITS = 16
 
 Floats = NDArray[np.float32]
@@ -62,6 +65,29 @@ class Codes:
 
 
 @dataclass(frozen=True, eq=False)
+class BookCodes:
+    """A kernel's codes in a code book; its values are scales * levels[codes].
+
+    Attributes:
+        codes: int32 of any shape, output channels last; from 0 to len(levels) - 1.
+        bits: number of bits of a stored code, 1 to 16.
+        levels: (n,) float32.
+        scales: (1,) or (channels,) float32; a folded normalization may make them negative.
+    """
+
+    codes: Integers
+    bits: int
+    levels: Floats
+    scales: Floats
+
+    @property
+    def values(self) -> Floats:
+        """The weights that the codes stand for, float32 in the shape of `codes`."""
+        result: Floats = self.levels[self.codes] * self.scales
+        return result
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
     """A convolution or dense layer with batch normalization folded in.
 
@@ -71,7 +97,7 @@ class Layer:
             al. 2018, eq. 11), or float32.
     """
 
-    kernel: Codes | Floats
+    kernel: Codes | BookCodes | Floats
     bias: Integers | Floats
 
 
@@ -133,11 +159,15 @@ def pack(model: Packed) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def _kernel(kernel: Codes | Floats) -> bytes:
-    if not isinstance(kernel, Codes):
+def _kernel(kernel: Codes | BookCodes | Floats) -> bytes:
+    if not isinstance(kernel, Codes | BookCodes):
         return b"\x00" + _array(kernel, "<f4")
     if not 1 <= kernel.bits <= MOST_BITS:
         raise ValueError(f"codes of {kernel.bits} bits; expected 1 to {MOST_BITS}")
+    if isinstance(kernel, BookCodes):
+        book = _array(kernel.levels, "<f4") + _array(kernel.scales, "<f4")
+        head = struct.pack("<BB", 2, kernel.bits) + book + _shape(kernel.codes.shape)
+        return head + to_bits(kernel.codes, kernel.bits)
     head = struct.pack("<BBii", 1, kernel.bits, kernel.lowest, kernel.zero_point)
     offsets = kernel.codes.astype(np.int64) - kernel.lowest
     shape = _shape(kernel.codes.shape)
@@ -199,15 +229,23 @@ class _Reader:
         values = np.frombuffer(self._take(4 * math.prod(shape)), form).reshape(shape)
         return values.astype(values.dtype.newbyteorder("="))
 
-    def kernel(self) -> Codes | Floats:
-        if self.numbers("<B") == (0,):
+    def kernel(self) -> Codes | BookCodes | Floats:
+        (form,) = self.numbers("<B")
+        if form == 0:
             return self.array("<f4")
+        if form == 2:
+            (bits,) = self.numbers("<B")
+            levels, scales = self.array("<f4"), self.array("<f4")
+            return BookCodes(self.codes(bits), bits, levels, scales)
         bits, lowest, zero_point = self.numbers("<Bii")
-        scales, shape = self.array("<f4"), self.shape()
+        scales = self.array("<f4")
+        return Codes(self.codes(bits, lowest), bits, lowest, zero_point, scales)
+
+    def codes(self, bits: int, lowest: int = 0) -> Integers:
+        shape = self.shape()
         count = math.prod(shape)
         offsets = from_bits(self._take(_bytes(count, bits)), count, bits)
-        codes = (offsets.astype(np.int64) + lowest).astype(np.int32).reshape(shape)
-        return Codes(codes, bits, lowest, zero_point, scales)
+        return (offsets.astype(np.int64) + lowest).astype(np.int32).reshape(shape)
 
     def bias(self) -> Integers | Floats:
         return self.array("<i4" if self.numbers("<B") == (1,) else "<f4")
@@ -225,6 +263,9 @@ def _plain(model: Packed) -> list[Any]:
         if isinstance(kernel, Codes):
             said.append((kernel.bits, kernel.lowest, kernel.zero_point))
             said += [_content(kernel.codes), _content(kernel.scales)]
+        elif isinstance(kernel, BookCodes):
+            arrays = kernel.codes, kernel.levels, kernel.scales
+            said += [kernel.bits, *map(_content, arrays)]
         else:
             said.append(_content(kernel))
         said.append(_content(layer.bias))

@@ -11,8 +11,19 @@ from qbench.deploy.agreement import check_codes
 from qbench.deploy.baking import FoldedKernel, scales_of
 from qbench.deploy.export import CONVERTIBLE
 from qbench.deploy.grids import Grid, tensor_grid
-from qbench.deploy.packed import MOST_BITS, Codes, Floats, Layer, Packed, identical, pack, unpack
+from qbench.deploy.packed import (
+    MOST_BITS,
+    BookCodes,
+    Codes,
+    Floats,
+    Layer,
+    Packed,
+    identical,
+    pack,
+    unpack,
+)
 from qbench.deploy.simulation import Simulation
+from qbench.quantize.code_book import CodeBook
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.folding import foldable, scaled
 from qbench.quantize.interface import KernelQuantizing
@@ -60,9 +71,11 @@ def contents(
     kernel whose channels have different zero points gets this number too: its codes are counted
     from the zero points.
 
-    Float activations have the 8-bit grid that an int8 file gives them. If activations have more
-    than 16 bits, no grids are stored. A bias is int32 if its layer has codes, reads one tensor with
-    a grid, and all its channels fit. If not, it is float32, which has the same size.
+    Tensors that only the first and the last layer leave float have the 8-bit grid that an int8 file
+    gives them. If activations have more
+    than 16 bits, or stay float, no grids are stored. A bias is int32 if its layer has codes on a
+    grid, reads one tensor with a grid, and all its channels fit. If not, it is float32, which has
+    the same size.
 
     Args:
         model: the trained float model.
@@ -122,10 +135,29 @@ def _layer(layer: Any, norm: Any | None, simulation: Simulation, grid: Grid | No
     folded = simulation.folded_kernel(layer, norm)
     if quantizer is None:
         return Layer(folded.values, folded.bias)
+    book = quantizer.book(layer, kernels(layer)[0], folded.before)
+    if book is not None:
+        return Layer(_book_codes(layer, folded, quantizer.bits, book), folded.bias)
     codes = _codes(layer, folded, quantizer)
     if codes is None:
         return Layer(folded.values, folded.bias)
     return Layer(codes, _bias(folded.bias, codes, grid))
+
+
+def _book_codes(layer: Any, folded: FoldedKernel, bits: int, book: CodeBook) -> BookCodes:
+    """The codes of a kernel in its code book, with the scales of folding.
+
+    Raises:
+        QbenchError: a weight is not in the code book.
+    """
+    variable = kernels(layer)[0]
+    form = channel_form(layer, variable)
+    columns = folded.quantized if form is None else form.columns(folded.quantized)
+    codes = book.codes(f"{layer.name} {variable.name}", np.asarray(columns))
+    shaped = codes.reshape(folded.quantized.shape) if form is None else form.back(codes)
+    scales = (book.scales * folded.after).astype(np.float32)
+    scales = scales if np.ptp(scales) else scales[:1]
+    return BookCodes(_in_channels(layer, np.asarray(shaped)), bits, book.levels, scales)
 
 
 def _codes(layer: Any, folded: FoldedKernel, quantizer: KernelQuantizing) -> Codes | None:

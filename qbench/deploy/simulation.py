@@ -75,7 +75,7 @@ class Simulation:
         self._ranges = averages.averages.numpy()
         for quantizer in scheme.quantizers if scheme else ():
             if quantizer.bits <= MOST_BITS:
-                quantizer.require_grid()
+                quantizer.require_codes()
         for name, quantizer in self._quantizers.items():
             if quantizer.bits <= MOST_BITS:
                 ends = self.range_of(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load_chosen, split
+from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import imagenet, run_record, tracking
 from qbench.engine.networks import network_for
@@ -238,6 +239,10 @@ class _Execution:
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
         record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
+        if experiment.scheme:
+            quantized = self.network.applied(experiment.scheme).entered_kernels()
+            record["kernels"] = kernel_facts(model, quantized)
+            self._warn(record["kernels"].get("mostly_zero", ()))
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
@@ -264,6 +269,11 @@ class _Execution:
                 + run_record.possible_reason(experiment)
             }
         self._write(run, experiment, record, **files)
+
+    def _warn(self, kernels: Sequence[str]) -> None:
+        """Say which kernels are mostly zero."""
+        if kernels:
+            self.say(f"{', '.join(kernels)}: nine of ten weights or more are 0.")
 
     def _write(
         self, run: str, experiment: Experiment, record: run_record.Record, **files: Any

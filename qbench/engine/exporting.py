@@ -18,7 +18,7 @@ from qbench.engine.requests import Failure, Listener
 from qbench.engine.resolve import ResolvedPlan
 from qbench.engine.spec import FileSpec, JobSpec
 from qbench.engine.workers import WorkerDied, worker_for
-from qbench.storage import conversions, layout, records
+from qbench.storage import conversions, file_predictions, layout, records
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,18 @@ def convert_folder(
     report = {**exported.report, "weights_sha256": run.record["weights_sha256"]}
     known = conversion_status.report_of(folder, run.record, calibration)
     if known is None or not conversion_status.outranks(known, report, run.record):
-        conversions.write(folder, report, exported.content, calibration)
+        predictions = file_predictions.content_of(exported.predictions)
+        conversions.write(folder, report, exported.content, calibration, predictions)
         return Conversion(report, None)
     if conversion_status.has_file(folder, known):
         return Conversion(report, known)
     # The file of the known report is missing: restore this file, or replace the report too.
-    same = known["sha256"] == report["sha256"]
-    conversions.write(folder, known if same else report, exported.content, calibration)
-    return Conversion(report, known if same else None)
+    if known["sha256"] == report["sha256"]:
+        conversions.write(folder, known, exported.content, calibration)
+        return Conversion(report, known)
+    predictions = file_predictions.content_of(exported.predictions)
+    conversions.write(folder, report, exported.content, calibration, predictions)
+    return Conversion(report, None)
 
 
 def refused(
@@ -97,6 +101,8 @@ def refused(
         "weights_sha256": record["weights_sha256"],
     }
     conversions.write(folder, report, calibration=calibration)
+    name = layout.conversion_report(calibration)
+    (folder / layout.conversion_predictions(name)).unlink(missing_ok=True)
     if "file" in known:
         (folder / known["file"]).unlink(missing_ok=True)
 

@@ -81,7 +81,7 @@ def run_sweep(
     if settings.stopping.by_seed:
         resolved = by_seed.run(resolved, table, sweep.carry_out, undecided, time)
     else:
-        write_manifest(folder, manifest(resolved, table, by_seed.carried(folder)))
+        write_manifest(folder, manifest(resolved, table, by_seed.carried(resolved, root)))
         sweep.carry_out(resolved)
     return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])
 

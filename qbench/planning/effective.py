@@ -21,6 +21,7 @@ from qbench.config.quant import Quant
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.code import code_in, files_of, marked
 from qbench.planning.factors import effects, takes_effect
+from qbench.quantize import settings as of_quant
 from qbench.schemes import SCHEMES
 from qbench.schemes.phases import FLOAT
 
@@ -168,7 +169,8 @@ def _quant_written_out(quant: Quant, settings: Settings) -> Settings:
         arguments = SCHEMES[chosen.name].arguments(chosen.arguments)
         settings["scheme"] = {"name": chosen.name, **arguments}
     settings["weight_bits"] = quant.bits_of_weights
-    settings["activation_bits"] = quant.bits_of_activations
+    bits = of_quant.FLOAT if quant.float_activations else quant.bits_of_activations
+    settings["activation_bits"] = bits
     for key in ("bits", "enabled", "delay"):
         del settings[key]
     settings = _with_effect(quant, settings)

@@ -103,10 +103,10 @@ class Stopping(Group):
         None,
         check=Allowed(_budget, lambda: "time such as `2h`, `90m`, `3600s`, `1h30m`").or_null,
         effect=NEVER,
-        help=f"time of one command: [as many seeds as fit](statistics.md#as-many-seeds-as-needed),"
-        f" one after the other over all rows, the first one in any case. `seeds` on the command"
-        f" line are the most; without them the study's seeds come first, then further ones, up to"
-        f" {MOST}",
+        help="time of one command: [as many seeds as"
+        " fit](statistics-methods.md#as-many-seeds-as-needed), one after the other over all rows,"
+        " the first one in any case. `seeds` on the command line are the most; without them the"
+        f" study's seeds come first, then further ones, up to {MOST}",
     )
     stop_when: str | None = setting(
         None,
@@ -114,7 +114,7 @@ class Stopping(Group):
         effect=NEVER,
         help="`decided`: end after the seed with which no row is undecided any more. From the"
         f" {FIRST_LOOK}rd seed on all rows are compared after each seed, at a level [corrected for"
-        " this](statistics.md#as-many-seeds-as-needed)",
+        " this](statistics-methods.md#as-many-seeds-as-needed)",
     )
 
     @property
@@ -153,7 +153,12 @@ class Stopping(Group):
 
         This is the number of times that an interval could be wrong, see `paired.corrected`.
         """
-        return 1 if self.stop_when is None else max(1, seeds - FIRST_LOOK + 1)
+        return 1 if self.stop_when is None else most_looks(seeds)
+
+
+def most_looks(seeds: int) -> int:
+    """How many looks there can be at a table that grows seed by seed to this number of seeds."""
+    return max(1, seeds - FIRST_LOOK + 1)
 
 
 NO_STOPPING = Stopping()

@@ -57,7 +57,7 @@ def takes_effect(group: Group, name: str) -> bool:
         return False
     if not isinstance(group, Quant):
         return True
-    if not group.enabled or name in SCHEMES[group.scheme.name].lacks:
+    if not group.enabled or name in SCHEMES[group.scheme.name].lacking(group):
         return False
     return name not in OPS_SETTINGS or name in OPS[group.op].settings
 
@@ -70,7 +70,7 @@ def cells(experiment: Experiment) -> dict[str, str]:
     """By column, the cell of a table row; empty if the setting has no effect in the experiment."""
     return {
         str(setting.column): setting.cell(group_of(experiment, setting))
-        if experiment.quant.enabled and has_setting(experiment, setting.key)
+        if experiment.quant.enabled and (setting.shown or has_setting(experiment, setting.key))
         else ""
         for setting in COLUMNS
     }
@@ -111,7 +111,7 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         setting = key.rpartition(".")[2]
         if key.startswith("quant.") and not has_setting(experiment, key):
             value = show(getattr(quant, setting))
-            if setting in kind.lacks:
+            if setting in kind.lacking(quant):
                 return f"{key}={value}: the scheme {quant.scheme.name} has no such setting."
             why = f", {op.lacks[setting]}" if setting in op.lacks else ""
             return f"{key}={value}: {quant.op} has no such setting{why}."

@@ -14,6 +14,7 @@ from qbench.planning import designs
 from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
+from qbench.planning.draws import DISJOINT
 from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
@@ -140,6 +141,9 @@ class Plan:
         """The folder name of the sweep: its design and a hash of its rows and seeds."""
         content = [[_content(row.experiment), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
+        draws = self.settings.design.ensemble_draws
+        if derived and draws != DISJOINT:  # names of sweeps without the setting stay
+            derived.append(draws)
         parts = [content, self.settings.seeds, *([derived] if derived else [])]
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
 
@@ -218,7 +222,8 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
         DERIVED[name].check(settings)
     configured = {key: given.get(key, design.levels[key]) for key in design.levels}
     given = {key: values for key, values in configured.items() if key not in fixed} | dict(given)
-    for key in given:
+    of_rows = [key for row in design.rows for key in row]
+    for key in (*given, *of_rows):
         if key.split(".")[0] in _SINGLE or key in _OF_COMMAND:
             raise QbenchError(f"{key}: takes one value; it is not a factor.")
     levels = designs.levels_of(settings.base, design.factors, given, design.name == "ofat")
@@ -227,6 +232,7 @@ def outline(settings: Settings, given: Levels, fixed: Sequence[str]) -> Outline:
             "quant.enabled=false: nothing is left for a sweep to vary; use qbench train."
         )
     table = designs.changes_of(design.name, levels, design.baseline, design.resolution)
+    table += [row for row in design.rows if row not in table]
     return Outline(settings, tuple(fixed), levels, tuple(table))
 
 
@@ -240,7 +246,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     Raises:
         QbenchError: a level is not allowed, the default configuration cannot be run, the function
             of a model does not take its arguments, the metrics of the data sets do not fit into
-            one table, or `stats` asks for a comparison that the table does not allow.
+            one table, `stats` asks for a comparison that the table does not allow, or `stop_when`
+            has no rows to compare.
     """
     settings = outline.settings
     bases = {(): settings.base, **(composed or {})}
@@ -264,4 +271,11 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
     check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)
-    return Plan(settings, outline.levels, tuple(rows))
+    plan = Plan(settings, outline.levels, tuple(rows))
+    compared = sum(row.reason is None for row in rows) + len(plan.derived)
+    if settings.stopping.stop_when and compared < 2:
+        raise QbenchError(
+            f"stop_when={settings.stopping.stop_when} is not allowed with one row: expected rows to"
+            " compare, since it ends a sweep when no row is undecided."
+        )
+    return plan

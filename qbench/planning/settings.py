@@ -15,7 +15,8 @@ from qbench.config.experiment import SETTINGS as OF_RUNS
 from qbench.config.experiment import Experiment, plain
 from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
-from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Levels
+from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Changes, Levels
+from qbench.planning.draws import DISJOINT, DRAWS
 from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.published import PUBLISHED
 from qbench.planning.stats import DEFAULT_STATS, Stats
@@ -48,6 +49,17 @@ def _levels(key: str, value: Any) -> Any:
         if not isinstance(values, list | tuple) or not values:
             raise checks.wrong(f"{key}.{name}", values, "a list of levels")
     return {str(name): tuple(values) for name, values in levels.items()}
+
+
+def _rows(key: str, value: Any) -> Any:
+    rows = () if value is None else value
+    if not isinstance(rows, list | tuple) or not all(isinstance(r, Mapping) and r for r in rows):
+        raise checks.wrong(key, value, "a list of rows, each with keys and a value for each")
+    return tuple({str(name): _hashable(one) for name, one in row.items()} for row in rows)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 _SEEDS = allowed.whole_numbers("list of whole numbers", "[0,1,2]", 0, 2**31 - 1)
@@ -100,14 +112,29 @@ class Design(Group, prefix="design"):
         help="factors and levels that a design or a study defines. A comma list or a single value"
         " on the command line replaces the levels of its factor",
     )
+    rows: tuple[Changes, ...] = setting(
+        (),
+        check=Allowed(_rows, lambda: "list of rows, each with keys and their values"),
+        effect=NEVER,
+        help="rows after those of the factors: the keys, or the choices of groups, in which each"
+        " differs from the default, such as `{quant/scheme: inq, quant.bits: 4}`",
+    )
     ensembles: tuple[int, ...] = setting(
         (),
         check=allowed.whole_numbers(
-            "list of whole numbers, each at least 2", "[2,3,5]", 2, may_be_empty=True
+            "list of whole numbers, each at least 1", "[2,3,5]", 1, may_be_empty=True
         ),
         effect=NEVER,
         help="numbers of members: for each number K, every row also appears as ensembles of K of"
         " its seeds. Each is at most the number of seeds",
+    )
+    ensemble_draws: str = setting(
+        DISJOINT,
+        check=allowed.one_of(tuple(DRAWS)),
+        effect=NEVER,
+        help="which seeds are the members of an [ensemble](#ensembles). `disjoint`: each seed is in"
+        " at most one ensemble of a size. `rotated`: an ensemble begins at each seed, so a size has"
+        " as many ensembles as there are seeds, but they share members and give no interval",
     )
 
 

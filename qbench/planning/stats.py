@@ -36,9 +36,9 @@ class Stats(Group, prefix="stats"):
         PAIRED,
         check=allowed.one_of(METHODS),
         effect=NEVER,
-        help="how [intervals](statistics.md) are computed. `paired`: paired by seed, a spread for"
-        " each row, Bonferroni. `dunnett`: Dunnett with seeds as blocks; it needs 8 seeds and"
-        " equally noisy rows",
+        help="how [intervals](statistics-methods.md) are computed. `paired`: paired by seed, a"
+        " spread for each row, Bonferroni. `dunnett`: Dunnett with seeds as blocks; it needs 8"
+        " seeds and equally noisy rows",
     )
     margin: float = setting(
         0.5,

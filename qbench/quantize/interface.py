@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 from qbench.base.errors import QbenchError
 from qbench.quantize.ops.grid import OpGrid
 
+if TYPE_CHECKING:
+    from qbench.quantize.code_book import CodeBook
+
+MULTIPLICATION, SHIFT, SIGN = "multiplication", "shift", "sign"
+"""How a weight that is not 0 acts on its input: it multiplies, it shifts bits, or it is a sign. A
+kernel of signs multiplies once for each output, by its scale."""
 LEARNED = "learned"
 """The source of a range that training learns; see `qbench.quantize.quantizer` for the others."""
 
@@ -61,6 +67,14 @@ class _Quantizing(ABC):  # noqa: B024
             f"{self.op}: its values lie on no grid of equal steps; no integer file and no packed"
             " form can be made of them."
         )
+
+    def require_codes(self) -> None:
+        """Check that its values are codes: on grids of equal steps, or of a code book.
+
+        Raises:
+            QbenchError: they are not.
+        """
+        self.require_grid()
 
     def with_state(self, state: Mapping[str, Any]) -> Self:
         """The quantizer of one kernel or tensor.
@@ -124,6 +138,7 @@ class KernelQuantizing(_Quantizing):
 
     Attributes:
         symmetric: whether the grids are symmetric and leave out the lowest code, as in LiteRT.
+        multiplies_by: MULTIPLICATION, SHIFT or SIGN.
     """
 
     if TYPE_CHECKING:
@@ -131,6 +146,8 @@ class KernelQuantizing(_Quantizing):
         @property
         def symmetric(self) -> bool:
             """See the class."""
+
+    multiplies_by: str = MULTIPLICATION
 
     @abstractmethod
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
@@ -153,6 +170,13 @@ class KernelQuantizing(_Quantizing):
             Tensors by the names of variables in the kernel's state, which are `measured`.
         """
         return {}
+
+    def book(self, layer: Any, kernel: Any, value: Any) -> CodeBook | None:
+        """The code book of a kernel; arguments as in a call.
+
+        None if its values lie on the grids of `grids`.
+        """
+        return None
 
     def grids(self, layer: Any, kernel: Any, value: Any) -> list[OpGrid]:
         """The grid of each output channel, or one grid for the kernel; arguments as in a call.

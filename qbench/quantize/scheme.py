@@ -9,13 +9,12 @@ from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ops import OPS
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN, Quantizer
+from qbench.quantize.settings import FLOAT_BITS, QuantSettings
 
 if TYPE_CHECKING:
     from qbench.quantize.entry import PixelQuantizer
-    from qbench.quantize.settings import QuantSettings
 
 EDGE_BITS = 8
-FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -95,13 +94,15 @@ def scheme_of(quant: QuantSettings) -> QuantizationScheme | None:
         )
 
     kernel = kernel_quantizer(quant.bits_of_weights)
-    activation = quantizer(quant.bits_of_activations, activation_source)
-    edges = {
+    activation: Quantizer | None = quantizer(quant.bits_of_activations, activation_source)
+    edges: dict[str, tuple[KernelQuantizer | None, Quantizer | None]] = {
         "same": (kernel, activation),
         "8": (kernel_quantizer(EDGE_BITS), quantizer(EDGE_BITS, activation_source)),
         "float": (None, None),
     }
     edge_kernel, edge = edges[quant.first_last]
+    if quant.float_activations:
+        activation, edge = None, None
     return QuantizationScheme(
         quant.placement,
         kernel,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qbench.base import allowed
+from qbench.base import allowed, checks
+from qbench.base.allowed import Allowed
 from qbench.base.setting import QUANTIZED, Group, setting
 from qbench.quantize.ops import OPS, roundings
 from qbench.quantize.placement import PLACEMENTS
@@ -13,10 +14,15 @@ from qbench.quantize.placement import PLACEMENTS
 WEIGHT_RANGES = ("op", "narrow", "symmetric_narrow")
 GRANULARITIES = ("tensor", "channel")
 FIRST_LAST = ("same", "8", "float")
+FLOAT = "float"
+"""The value of `quant.activation_bits` that leaves activations float."""
+FLOAT_BITS = 32
 
 
 def _cell_of_bits(quant: Any) -> str:
     weights, activations = quant.bits_of_weights, quant.bits_of_activations
+    if quant.float_activations:
+        return f"w{weights}/{FLOAT}"
     return str(weights) if weights == activations else f"w{weights}/a{activations}"
 
 
@@ -26,8 +32,19 @@ def _ties_are_rare(quant: Any) -> bool:
     With up to 8 bits a scaled float32 has 16 bits or more below the point, and about one value of
     a million is a tie. With 16 bits many are.
     """
-    bits = max(quant.bits_of_weights, quant.bits_of_activations)
+    activations = 0 if quant.float_activations else quant.bits_of_activations
+    bits = max(quant.bits_of_weights, activations)
     return quant.rounding in ("half_to_even", "half_up") and bits <= 8
+
+
+def _bits_or_float() -> Allowed:
+    def read(key: str, value: Any) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 62
+        if not whole and value not in (FLOAT, None):
+            raise checks.wrong(key, value, f"a whole number from 1 to 62, {FLOAT} or null")
+        return value
+
+    return Allowed(read, lambda: f"1 to 62, `{FLOAT}`, or null")
 
 
 def _number_as_text(value: Any) -> Any:
@@ -78,6 +95,7 @@ class QuantSettings(Group, prefix="quant"):
         place=3,
         levels=(8, 4, 16, 32),
         show=_cell_of_bits,
+        shown=True,
         help="bits of quantized tensors. qdq_v2 takes 1 to 61 signed bits or 1 to 62 unsigned"
         " bits, fake_quant takes 2 to 16. One signed bit has no positive code, and its training"
         " diverges",
@@ -88,11 +106,12 @@ class QuantSettings(Group, prefix="quant"):
         effect=QUANTIZED,
         help="bits of kernels; null means `quant.bits`",
     )
-    activation_bits: int | None = setting(
+    activation_bits: int | str | None = setting(
         None,
-        check=allowed.whole(1, 62).or_null,
+        check=_bits_or_float(),
         effect=QUANTIZED,
-        help="bits of every other quantized tensor; null means `quant.bits`",
+        help="bits of every other quantized tensor; null means `quant.bits`. `float`: only kernels"
+        " are quantized, and all other tensors stay float32",
     )
     signed: bool = setting(
         True,
@@ -202,5 +221,12 @@ class QuantSettings(Group, prefix="quant"):
 
     @property
     def bits_of_activations(self) -> int:
-        """Bits of every other quantized tensor."""
+        """Bits of every other quantized tensor; 32 if these tensors stay float."""
+        if isinstance(self.activation_bits, str):
+            return FLOAT_BITS
         return self.bits if self.activation_bits is None else self.activation_bits
+
+    @property
+    def float_activations(self) -> bool:
+        """Whether only kernels are quantized."""
+        return self.activation_bits == FLOAT

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from qbench.statistics.methods import LEVEL
+from qbench.statistics.paired import with_more_looks
 
 Manifest = dict[str, Any]
 
@@ -11,6 +14,7 @@ _ENDS = {
     "budget": ", as many as fit into the budget",
     "decided": ", with which no row is undecided",
     "stopped": "; a failure ended it",
+    "nothing to compare with": "; the row that the others are compared with has no values",
     None: "; it has not ended",
 }
 
@@ -61,8 +65,9 @@ def sentences(manifest: Mapping[str, Any], left_out: Collection[int]) -> list[st
         left_out: the seeds that it was balanced from.
     """
     told = manifest.get("by_seed", {})
+    raised = [_raised(told["stages"])] if "stages" in told else []
     if "most" not in told:
-        return []
+        return raised
     end = _ENDS.get(told.get("ended"), "")
     said = [f"Done seed by seed: {len(manifest['seeds'])} of at most {told['most']} seeds{end}."]
     if left_out:
@@ -70,4 +75,14 @@ def sentences(manifest: Mapping[str, Any], left_out: Collection[int]) -> list[st
         said.append(
             f"Begun but not complete, so left out: seed{'s' * (len(left_out) > 1)} {which}."
         )
-    return said
+    return [*said, *raised]
+
+
+def _raised(stages: Sequence[int]) -> str:
+    """How sure the intervals are if more looks were added after looking."""
+    numbers = ", then ".join(map(str, stages))
+    least = 100 * with_more_looks(LEVEL, stages)
+    return (
+        f"The rows were to be compared up to {numbers} times, raised after looking: intervals of"
+        f" all times hold together with at least {least:.3g} % probability, not {100 * LEVEL:g} %."
+    )

@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from qbench.base.plain import one_line
-from qbench.report import balance, deployed, extras, figures, heatmap, interactions, latency, tables
+from qbench.report import (
+    balance,
+    deployed,
+    ensembles,
+    extras,
+    figures,
+    heatmap,
+    interactions,
+    latency,
+    pareto,
+    tables,
+)
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
@@ -115,7 +126,7 @@ def build_report(
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    own = [deployed.NAME, heatmap.NAME, interactions.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, pareto.NAME]
     return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 

@@ -16,6 +16,7 @@ from qbench.planning.settings import REPRESENTATIVE
 from qbench.planning.stats import DEFAULT_STATS, Stats, check_stats
 from qbench.report import deployed
 from qbench.report.balance import balanced
+from qbench.report.rows import spread, worst
 from qbench.storage import conversions, layout, manifests, records
 from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
 from qbench.tasks.task import Recorded, recorded
@@ -256,7 +257,8 @@ def _outcome(record: dict[str, Any] | None) -> dict[str, Any]:
 def table_frame(sweep: Sweep) -> pd.DataFrame:
     """One line for each configuration; means over the seeds that have values.
 
-    With several seeds, `<metric>_std` columns hold the sample standard deviation.
+    With several seeds, `<metric>_std` columns hold the sample standard deviation, except for
+    ensembles that share seeds.
     """
     runs = runs_frame(sweep)
     names = [*_names(sweep.metrics), *_validation_names(sweep.validation)]
@@ -266,13 +268,12 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
         mine = runs[runs["configuration"] == row["label"]]
         line: dict[str, Any] = {key: mine[key].mean() for key in [*names, "size_mb"]}
         line |= {"quantized": _yes(row["quantized"]), **row["factors"]}
-        line["status"] = worst(list(mine["status"]))
-        line["n_seeds"] = int(mine[sweep.metric.name].notna().sum())
-        line["configuration"] = row["label"]
+        line |= {"n_seeds": int(mine[sweep.metric.name].notna().sum())}
+        line |= {"configuration": row["label"], "status": worst(list(mine["status"]))}
         if sweep.exports:
             line |= deployed.of_configuration(mine, sweep.metrics, several)
         if several:
-            line |= {f"{key}_std": mine[key].std() for key in names}
+            line |= {f"{key}_std": spread(row, mine[key]) for key in names}
         lines.append(line)
     return pd.DataFrame(lines)[_table_columns(sweep, several)]
 
@@ -289,11 +290,3 @@ def _table_columns(sweep: Sweep, several: bool) -> list[str]:
         columns += deployed.columns(metrics)
         columns += deployed.of_seeds(metrics) if several else []
     return [*columns, "configuration"]
-
-
-def worst(statuses: list[str]) -> str:
-    """The status of a row, from the statuses of its seeds."""
-    for status in ("failed", "diverged", "missing", "not_applicable"):
-        if status in statuses:
-            return status
-    return "ok"

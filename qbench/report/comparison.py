@@ -52,14 +52,17 @@ def comparisons(sweep: Sweep) -> Comparisons:
     )
 
 
-def undecided(folder: Path) -> list[str]:
+def undecided(folder: Path) -> list[str] | None:
     """The rows of a sweep's folder that its table does not decide with the seeds that are there.
 
     They are those of the first metric in simulation that are undecided, or have only one value.
-    Rows without any value do not count: more seeds would not help.
+    Rows without any value do not count: more seeds would not help. None if the reference has none,
+    so that no row can be compared.
     """
     made = comparisons(collect(folder)).simulated
-    rows = made.rows if made else ()
+    if made is None or not made.row(made.reference).seeds:
+        return None
+    rows = made.rows
     return [
         one.row
         for one in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,7 +22,7 @@ from qbench.statistics.verdict import Verdict, Wording, of_interval
 from qbench.tasks.metric import Metric
 
 NOT_SHOWN = "not shown by these runs"
-_MOST = 20  # lines of a table
+_MOST = 30  # lines of a table
 _HEAD = ["effect", "change", "interval", "pooled interval", "verdict"]
 
 _OF_INTERACTIONS = {
@@ -145,8 +146,8 @@ def tables(found: Analysis) -> list[tuple[str, Lines]]:
     seeds = len(found.effects.seeds)
     over = f"{counted(seeds, 'seed')}{', which gives no intervals' if seeds == 1 else ''}"
     for heading, size in ((f"Main effects ({over})", 1), ("Interactions of two factors", 2)):
-        lines = [_line(one, found) for one in found.effects.effects if len(one.parts) == size]
-        if 0 < len(lines) <= _MOST:
+        every = [one for one in found.effects.effects if len(one.parts) == size]
+        if lines := [_line(one, found) for one in _largest(every)]:
             shown.append((heading, [_HEAD, *lines]))
     if found.fraction:
         groups = aliases.table(found.design.combinations, found.design.names)
@@ -154,6 +155,13 @@ def tables(found: Analysis) -> list[tuple[str, Lines]]:
         aliased = [[first, others or "-"] for first, _, others in split]
         shown.append(("Aliases", [["effect", "mixed with"], *aliased]))
     return shown
+
+
+def _largest(effects: Sequence[Effect]) -> list[Effect]:
+    """Those with the largest estimates, in their order; all, if a table has room for them."""
+    sizes = [abs(one.estimate or 0.0) for one in effects]
+    kept = sorted(range(len(effects)), key=lambda index: -sizes[index])[:_MOST]
+    return [effects[index] for index in sorted(kept)]
 
 
 def _line(effect: Effect, found: Analysis) -> list[str]:
@@ -206,9 +214,13 @@ def notes(found: Analysis, effects: Effects) -> list[str]:
             f" {effects.combinations + len(effects.lacking)} without values; effects that need them"
             f" are {NOT_SHOWN}."
         )
-    count = sum(len(one.parts) == 2 for one in effects.effects)
-    if count > _MOST:
-        said.append(f"The {count} interactions are only in effects.csv.")
+    for kind, size in (("main effects", 1), ("interactions", 2)):
+        count = sum(len(one.parts) == size for one in effects.effects)
+        if count > _MOST:
+            said.append(
+                f"Of the {count} {kind} the tables have the {_MOST} with the largest changes;"
+                " effects.csv has all."
+            )
     if found.fraction:
         said.append("An estimate is the sum of all effects that the design mixes with it.")
     return said

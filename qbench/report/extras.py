@@ -8,10 +8,19 @@ from pathlib import Path
 import pandas as pd
 
 from qbench.base.plain import one_line
-from qbench.report import bits_grid, differences, effects, published, texts
+from qbench.report import (
+    bits_grid,
+    differences,
+    effects,
+    ensembles,
+    published,
+    texts,
+    weight_codes,
+)
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.interactions import interaction_plot
+from qbench.report.pareto import pareto_figure
 from qbench.report.section import Section
 from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
@@ -79,11 +88,37 @@ def _published(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     return Section(title, explained, [("", lines)], wide=several), frame
 
 
+def _ensembles(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For sweeps with ensembles; with a figure."""
+    found, metric = ensembles.points(sweep), sweep.metric
+    if not found:
+        return None
+    frame = ensembles.frame(sweep, found)
+    said = ensembles.title(metric), ensembles.explained(frame)
+    drawings = ensembles.figure(found, metric, sweep.remarks)
+    lines = ensembles.as_lines(frame, metric)
+    return Section(*said, [("", lines)], drawings, wide=True), for_programs(frame)
+
+
+def _weight_codes(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
+    """For sweeps in which weights are shifts or signs; with a figure."""
+    if not weight_codes.has_codes(sweep):
+        return None
+    frame, metric = weight_codes.codes_frame(sweep), sweep.metric
+    lines = [("", weight_codes.as_lines(frame, metric))]
+    drawings = pareto_figure(frame, metric, sweep.remarks)
+    explained = weight_codes.explained(frame, metric)
+    section = Section(weight_codes.TITLE, explained, lines, drawings, wide=True)
+    return section, frame.drop(columns=[weight_codes.SIZE])
+
+
 EXTRAS: dict[str, Extra] = {
+    "weight_codes": _weight_codes,
     "published": _published,
     "differences": _differences,
     "bits_grid": _bits_grid,
     "effects": _effects,
+    "ensembles": _ensembles,
 }
 """The additional tables by the name of their files, in the order of the page."""
 

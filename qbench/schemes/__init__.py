@@ -5,7 +5,7 @@ steps. Importing this package registers its schemes and imports no TensorFlow. Y
 scheme to `SCHEMES`.
 """
 
-from qbench.schemes import contrib, uniform
+from qbench.schemes import bwn, contrib, inq, twn, uniform
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
-__all__ = ["SCHEMES", "Scheme", "SchemeKind", "contrib", "uniform"]
+__all__ = ["SCHEMES", "Scheme", "SchemeKind", "bwn", "contrib", "inq", "twn", "uniform"]

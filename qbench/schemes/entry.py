@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.states import QuantizerState
 
 Array = NDArray[np.float32]
@@ -25,6 +26,7 @@ class EnteredKernel:
         factor: (channels,) float32. The quantizer gets the kernel times this factor, by which batch
             normalization is folded in; see `qbench.quantize.folding.scaled`. None if it is not.
         state: the variables that the scheme keeps for it.
+        quantizer: its quantizer in the finished network, without a state.
     """
 
     name: str
@@ -32,6 +34,7 @@ class EnteredKernel:
     variable: Any
     factor: Array | None
     state: QuantizerState
+    quantizer: KernelQuantizing
 
     @property
     def value(self) -> Array:
@@ -47,6 +50,15 @@ class EnteredKernel:
         from qbench.quantize.folding import scaled
 
         return np.asarray(scaled(self.layer, self.value, self.factor))
+
+    @property
+    def quantized(self) -> Array:
+        """The values of the finished network if nothing changes any more."""
+        import tensorflow as tf
+
+        quantizer, value = self.quantizer.with_state(self.state.arrays()), tf.constant(self.read)
+        result: Array = np.asarray(quantizer(self.layer, self.variable, value))
+        return result
 
     def set(self, value: Any) -> None:
         """Set the kernel to a value of its shape."""

@@ -172,15 +172,22 @@ class SchemeKind(Buildable):
             runs that differ only in this argument. An argument without an entry counts from the
             first quantized step on.
         early_steps: by how many steps the quantized steps begin before ceil(delay x steps).
-        lacks: the settings of `quant` that have no effect with this scheme, without `quant.`.
+        lacks: the settings of `quant` that have no effect with this scheme, without `quant.`; or a
+            function of the settings of `quant` that returns them.
+        weight_bits: the bits of a kernel's codes, if the scheme leaves no choice.
         refuses: `(quant, **arguments)` -> a sentence about what the scheme cannot do in this
             configuration, or None.
     """
 
     first_phase: Mapping[str, str] = field(default_factory=dict)
     early_steps: int = 0
-    lacks: frozenset[str] = frozenset()
+    lacks: frozenset[str] | Callable[[Any], frozenset[str]] = frozenset()
+    weight_bits: int | None = None
     refuses: Callable[..., str | None] = _nothing
+
+    def lacking(self, quant: Any) -> frozenset[str]:
+        """The settings of `quant` that have no effect beside these settings, without `quant.`."""
+        return self.lacks(quant) if callable(self.lacks) else self.lacks
 
     def made(self, name: str, quant: Any, given: Mapping[str, Any]) -> Scheme:
         """The scheme of a configuration.

@@ -5,6 +5,9 @@ row is not known, and the row with the best mean need not be it. The upper bound
 therefore the largest of the bounds to all rows that may be the best, so no matter which of them is,
 the row is at most this far behind. Hsu, "Constrained simultaneous confidence intervals for multiple
 comparisons with the best" (1984), with intervals of differences that are paired by seed.
+
+A row with one seed has no interval to any other row. Nothing bounds how far ahead it is, so the
+bounds of the other rows do not count it, and say that they do not.
 """
 
 from __future__ import annotations
@@ -35,11 +38,14 @@ class Behind:
     Attributes:
         row: its label.
         mean: the largest of the mean differences, in the unit of the values; below 0 for the row
-            with the best mean; NaN if there is no row to compare with.
+            with the best mean; NaN if there is no row to compare with. If an interval to another
+            row exists, rows in `uncounted` do not count here either.
         low: it is at least this far behind; None if no difference has an interval.
-        high: it is at most this far behind; None if a difference has no interval; 0 if no other row
-            can be the best.
+        high: it is at most this far behind; None if no difference has an interval; 0 if no other
+            row can be the best.
         standing: what the bounds say.
+        uncounted: the rows without an interval of the difference, because they have fewer than two
+            seeds in common with this row. Bounds and standing say nothing of these.
     """
 
     row: str
@@ -47,6 +53,7 @@ class Behind:
     low: float | None
     high: float | None
     standing: Standing
+    uncounted: tuple[str, ...] = ()
 
 
 def behind_best(
@@ -60,9 +67,9 @@ def behind_best(
 ) -> dict[str, Behind]:
     """How far every row is behind the best of the others.
 
-    With probability `level`, the upper bounds of all rows hold together. A row that is less than
-    the margin behind the best is BEYOND with at most half of the remaining probability. A single
-    row has nothing to be behind, and is WITHIN.
+    With probability `level`, the upper bounds of all rows hold together, among the rows that can be
+    compared (`Behind.uncounted`). A row that is less than the margin behind the best is BEYOND with
+    at most half of the remaining probability. A single row has nothing to be behind, and is WITHIN.
 
     Args:
         values: the value of every run, by row and seed.
@@ -111,18 +118,26 @@ def _behind(row: str, others: Mapping[str, _Ahead], best: Collection[str], margi
     """How far a row is behind, from how far the others are ahead."""
     if not others:
         return Behind(row, float("nan"), None, None, Standing.WITHIN)
-    mean = max((one.mean for one in others.values() if one.mean is not None), default=float("nan"))
-    apart = [one for one in others.values() if not one.same]
-    if apart and all(one.low is None for one in apart):
-        return Behind(row, mean, None, None, Standing.SINGLE)
-    low = max((one.low for one in others.values() if one.low is not None), default=None)
-    bounds = [one.high for name, one in others.items() if name in best]
-    known = [one for one in bounds if one is not None]
-    high = max(known, default=0.0) if len(known) == len(bounds) else None
-    if low is not None and low > margin:
-        return Behind(row, mean, low, high, Standing.BEYOND)
-    within = not bounds or (high is not None and high < margin)
-    return Behind(row, mean, low, high, Standing.WITHIN if within else Standing.UNDECIDED)
+    uncounted = tuple(name for name, one in others.items() if one.low is None)
+    apart = [name for name, one in others.items() if not one.same]
+    bounded = {
+        name: (one.low, one.mean, one.high)
+        for name, one in others.items()
+        if one.low is not None and one.mean is not None and one.high is not None
+    }
+    if not bounded or (apart and {*apart} <= {*uncounted}):
+        means = [one.mean for one in others.values() if one.mean is not None]
+        mean = max(means, default=float("nan"))
+        return Behind(row, mean, None, None, Standing.SINGLE, uncounted)
+    low, mean = (max(one[part] for one in bounded.values()) for part in (0, 1))
+    high = max((bounds[2] for name, bounds in bounded.items() if name in best), default=0.0)
+    if low > margin:
+        standing = Standing.BEYOND
+    elif high < margin or not {*best} & {*bounded}:
+        standing = Standing.WITHIN
+    else:
+        standing = Standing.UNDECIDED
+    return Behind(row, mean, low, high, standing, uncounted)
 
 
 def _ahead(other: RowComparison, higher: bool) -> _Ahead:

@@ -195,7 +195,8 @@ def _paired(asked: _Asked, found: Mapping[str, Paired]) -> Comparison:
     spreads = {
         row: max(own.deviation, floor)
         for row, own in found.items()
-        if asked.in_family(row) and len(own.seeds) > 1 and max(own.deviation, floor) > 0
+        if asked.in_family(row) and len(own.seeds) > 1 and not own.overlap
+        if max(own.deviation, floor) > 0
     }
     return _compared(asked, found, spreads, PAIRED, paired.half_width)
 
@@ -281,6 +282,8 @@ def _why(row: str, own: Paired, asked: _Asked) -> tuple[Verdict, str]:
     shown = asked.wording.signed(own.mean)
     if row in asked.same:
         return Verdict.SAME, f"the same by construction ({shown})"
+    if own.overlap:
+        return Verdict.SINGLE, f"{shown} with groups that share seeds, which gives no interval"
     if len(own.seeds) == 1:
         return Verdict.SINGLE, f"{shown} with one {own.noun}, which gives no interval"
     return Verdict.SINGLE, f"{shown} with every {own.noun}, which gives no interval"

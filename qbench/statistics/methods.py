@@ -20,7 +20,7 @@ LEAST_OF_DUNNETT = 8
 DUNNETT_WARNING = (
     "Blocked Dunnett assumes that all rows are equally noisy. If one or two rows or the reference"
     " are three to five times noisier than the others, up to 38 % of all tables without any effect"
-    " show one, instead of 5 % (docs/statistics.md)."
+    " show one, instead of 5 % (docs/statistics-methods.md)."
 )
 
 FEW_SEEDS = (

@@ -9,8 +9,9 @@ inequality makes the intervals of a family of rows hold together: with m rows ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
@@ -29,8 +30,8 @@ class Paired:
         seeds: the seeds with a value of the row and of the reference.
         differences: row minus reference, one for each of these seeds.
         mean: their mean; NaN if there are none.
-        deviation: their sample standard deviation; NaN with fewer than two; 0 if they differ
-            only by the rounding of float64.
+        deviation: their sample standard deviation; NaN with fewer than two, and if groups of seeds
+            overlap; 0 if they differ only by the rounding of float64.
     """
 
     seeds: tuple[Seed, ...]
@@ -43,6 +44,17 @@ class Paired:
         """What two values of a pair share: a seed, or the seeds of an ensemble's members."""
         return "group of seeds" if any(isinstance(one, tuple) for one in self.seeds) else "seed"
 
+    @property
+    def overlap(self) -> bool:
+        """Whether two groups share a seed: their differences are not independent."""
+        return share_seeds(self.seeds)
+
+
+def share_seeds(seeds: Iterable[Seed]) -> bool:
+    """Whether two groups of seeds, which are tuples, have a seed in common."""
+    members = [member for one in seeds if isinstance(one, tuple) for member in one]
+    return len(set(members)) < len(members)
+
 
 def pairs(row: Mapping[Seed, float], reference: Mapping[Seed, float]) -> Paired:
     """The differences of the seeds that both have, in the order of the row's seeds."""
@@ -53,7 +65,8 @@ def of_differences(found: Mapping[Seed, float]) -> Paired:
     """The differences of one row that were computed elsewhere, by their seeds."""
     values = tuple(found.values())
     mean = fmean(values) if values else float("nan")
-    deviation = stdev(values) if len(values) > 1 else float("nan")
+    several = len(values) > 1 and not share_seeds(found)
+    deviation = stdev(values) if several else float("nan")
     if deviation <= _ROUNDING * abs(mean):
         deviation = 0.0
     return Paired(tuple(found), values, mean, deviation)
@@ -84,6 +97,20 @@ def corrected(level: float, looks: int) -> float:
         looks: number of looks, fixed before the first one.
     """
     return 1 - (1 - level) / looks
+
+
+def with_more_looks(level: float, stages: Sequence[int]) -> float:
+    """The probability that all intervals of all looks hold if more looks were added after looking.
+
+    The first looks may have used up all of 1 - level. Each further one adds what an interval of its
+    own level may be wrong (Bonferroni's inequality).
+
+    Args:
+        level: the probability that was planned.
+        stages: the number of looks that was planned, and each larger one that came after.
+    """
+    added = sum((now - before) / now for before, now in pairwise(stages))
+    return 1 - (1 - level) * (1 + added)
 
 
 def quantile(degrees: int, family: int, level: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -22,25 +23,37 @@ def write(
     report: Mapping[str, Any],
     content: bytes | None = None,
     calibration: str | None = None,
+    predictions: bytes | None = None,
 ) -> None:
-    """Write a converted file, if there is one, and its report into a run's folder.
+    """Write a converted file, if there is one, its predictions and its report into a run's folder.
 
     Args:
         folder: the folder of the run.
         report: the report as plain data. If there is a file, its `file` is the name of the file.
         content: the content of the file, or None.
         calibration: see `qbench.storage.layout.conversion_report`.
+        predictions: the content of the file's predictions, see `qbench.storage.file_predictions`;
+            None keeps those that are there.
     """
+    name = layout.conversion_report(calibration)
+    if predictions is not None:
+        report = {**report, "predictions_sha256": hashlib.sha256(predictions).hexdigest()}
+        records.write_atomically(folder / layout.conversion_predictions(name), predictions)
     measured = records.as_json(report)
     if content is not None:
         records.write_atomically(folder / report["file"], content)
-    records.write_atomically(folder / layout.conversion_report(calibration), measured)
+    records.write_atomically(folder / name, measured)
 
 
 def read(folder: Path, calibration: str | None = None) -> dict[str, Any] | None:
     """The report of a run's converted file; None if there is none, or if it is damaged."""
+    return read_file(folder / layout.conversion_report(calibration))
+
+
+def read_file(path: Path) -> dict[str, Any] | None:
+    """The report in a file; None if there is none, or if it is damaged."""
     try:
-        report = json.loads((folder / layout.conversion_report(calibration)).read_bytes())
+        report = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     return report if is_conversion(report) else None

@@ -10,6 +10,7 @@
                         model.weights.h5   Keras weights
                         model_*.tflite     the file that `qbench convert` made
                         deploy.json        the report of this file
+                        deploy_predictions.npz  the predictions of this file for the test set
                         latency.json       milliseconds, from `qbench latency`
                         README.md          the model card, from `qbench export`
     <root>/segments/    <id>.state         the state at the end of a segment that several runs share
@@ -63,6 +64,8 @@ _JOBS_LOG = "jobs.jsonl"
 _STOP = "stop"
 _DAMAGED = "damaged"
 _MODEL = "model_"
+_TFLITE = ".tflite"
+_DEPLOY = "deploy"
 
 
 def run_folder(root: Path, run: str) -> Path:
@@ -81,12 +84,27 @@ def conversion_report(calibration: str | None) -> str:
     Args:
         calibration: the calibration that found the ranges; None if training gathered them.
     """
-    return f"deploy_{calibration}.json" if calibration else "deploy.json"
+    return f"{_DEPLOY}_{calibration}.json" if calibration else f"{_DEPLOY}.json"
+
+
+def conversion_reports(folder: Path) -> list[Path]:
+    """The files with reports of converted files in a run's folder."""
+    return sorted(folder.glob(f"{_DEPLOY}*.json"))
+
+
+def conversion_predictions(report: str) -> str:
+    """The file with the predictions of a converted file, from the name of the file's report."""
+    return f"{Path(report).stem}_{PREDICTIONS}"
 
 
 def converted(kind: str) -> str:
     """The name of the converted file of a kind, such as `int8`."""
-    return f"{_MODEL}{kind}.tflite"
+    return f"{_MODEL}{kind}{_TFLITE}"
+
+
+def is_conversion(path: Path) -> bool:
+    """Whether a path is that of a converted file or of the report of one, by its name."""
+    return path.suffix in (_TFLITE, Path(conversion_report(None)).suffix)
 
 
 def kind_of_converted(file: str) -> str:

@@ -52,7 +52,7 @@ def check_scheme(
         _check_equality(scheme, twin)
         _check_values(scheme)
         _check_phases(scheme)
-        _check_kind(kind, scheme)
+        _check_kind(kind, scheme, settings)
         from qbench.testing.scheme_steps import check_steps
 
         with calling("training a small network"):
@@ -101,9 +101,10 @@ def _check_phases(scheme: Scheme) -> None:
         )
 
 
-def _check_kind(kind: SchemeKind, scheme: Scheme) -> None:
+def _check_kind(kind: SchemeKind, scheme: Scheme, settings: Quant) -> None:
     known = {one.name for one in fields(QuantSettings)}
-    other = sorted(set(kind.lacks) - known)
+    with calling("lacks"):
+        other = sorted(set(kind.lacking(settings)) - known)
     see(not other, f"lacks has {other}; expected settings of quant without 'quant.'.")
     for argument, phase in kind.first_phase.items():
         see(

@@ -7,21 +7,31 @@ from typing import Any
 
 import tensorflow as tf
 
+from qbench.base.keras_private import slots_of
+
 
 class Frozen:
     """The kernels of one step that are trained in part.
 
-    The gradient of a frozen value is 0. Momentum would still move it, so the update is undone.
+    The gradient of a frozen value is 0. Momentum would still move it, so the update is undone, in
+    the kernel and in the variables that the optimizer keeps for it.
     """
 
-    def __init__(self, masks: Sequence[tuple[Any, Any]]) -> None:
-        """`masks` are pairs of a kernel and a bool tensor, true for the values that are trained."""
-        # One explicit read of each kernel, before the update.
-        self._held = [(kernel, mask, tf.identity(kernel.value)) for kernel, mask in masks]
+    def __init__(self, masks: Sequence[tuple[Any, Any]], optimizer: Any) -> None:
+        """Read what the step must keep.
+
+        Args:
+            masks: pairs of a kernel and a bool tensor, true for the values that are trained.
+            optimizer: the optimizer of the kernels, built.
+        """
+        self._masks = {id(kernel): mask for kernel, mask in masks}
+        kept = [(v, mask) for kernel, mask in masks for v in (kernel, *slots_of(optimizer, kernel))]
+        # One explicit read of each variable, before the update.
+        self._held = [(variable, mask, tf.identity(variable.value)) for variable, mask in kept]
 
     def masked(self, gradients: Sequence[Any], variables: Sequence[Any]) -> list[Any]:
         """The gradients of the variables, with zeros for frozen values."""
-        masks = {id(kernel): mask for kernel, mask, _ in self._held}
+        masks = self._masks
         return [
             tf.where(masks[id(variable)], gradient, tf.zeros_like(gradient))
             if id(variable) in masks
@@ -31,5 +41,5 @@ class Frozen:
 
     def keep(self) -> None:
         """Undo the update of the frozen values."""
-        for kernel, mask, before in self._held:
-            kernel.assign(tf.where(mask, kernel.value, before))
+        for variable, mask, before in self._held:
+            variable.assign(tf.where(mask, variable.value, before))

@@ -157,7 +157,7 @@ class SchemeState:
         assert self.scheme is not None
         if phases[0] == self.scheme.names[0]:
             self._reset(step)
-        entry = Entry(self._entered_kernels(), self._entered_tensors(averages), seed, step)
+        entry = Entry(self.entered_kernels(), self._entered_tensors(averages), seed, step)
         for phase in phases:
             self.scheme.enter(phase, entry)
 
@@ -171,7 +171,8 @@ class SchemeState:
                 variable.assign(value)
             self._start.assign(step)
 
-    def _entered_kernels(self) -> tuple[EnteredKernel, ...]:
+    def entered_kernels(self) -> tuple[EnteredKernel, ...]:
+        """The quantized kernels with their variables."""
         return tuple(
             EnteredKernel(
                 kernel_name(layer, kernel),
@@ -179,6 +180,7 @@ class SchemeState:
                 kernel,
                 _factor(layer, kernel, plan.folds.get(layer.name)),
                 self.states.of_kernel(layer, kernel),
+                plan.kernels[layer.name][1],
             )
             for layer, kernel, plan in self.quantized_kernels()
         )

@@ -72,7 +72,7 @@ class Steps:
         def train_step(*given: Any) -> Any:
             *batch, seed, step = given
             set_states(states, seed, step)
-            frozen = Frozen(applied.masks(phase))
+            frozen = Frozen(applied.masks(phase), self._optimizer)
             images, targets, weight = read(*batch)
             x, wanted = self.augmented(images, targets, seed, step, pixels)
             with tf.GradientTape() as tape:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qbench.cli.commands import compare
+from qbench.cli.commands import compared
 from qbench.cli.main import main
-from qbench.storage import records
+from qbench.storage import conversions, file_predictions, records
 from qbench.tasks.metric import Metric
 from qbench.tasks.task import Task
 
@@ -89,6 +89,111 @@ def test_a_run_with_itself_or_alone_is_refused(
     assert "both are the run one" in said and "takes the folders of two finished runs" in said
 
 
+def _file(run: str, wrong: dict[str, int], images: int = 40, **report: Any) -> str:
+    """Converts a run: on each path its file is wrong for the last images, as many as it says."""
+    predicted = {
+        path: np.where(np.arange(40) >= 40 - count, (LABELS + 1) % 10, LABELS)[:images]
+        for path, count in wrong.items()
+    }
+    arrays = {path: {"label": LABELS[:images], "predicted": own} for path, own in predicted.items()}
+    measured = {"accuracy": 1.0, "agreement": 1.0}
+    report = {
+        **{"export": "exact", "export_note": "", "file": "model_int8.tflite", "sha256": ""},
+        **{
+            "bytes": 1,
+            "images": images,
+            "kernels": dict.fromkeys(("xnnpack", "builtin"), measured),
+        },
+        **{"weights_sha256": "w", **report},
+    }
+    conversions.write(Path(run), report, b"a file", None, file_predictions.content_of(arrays))
+    return f"{run}/deploy.json"
+
+
+WRONG = {"simulation": 2, "xnnpack": 3, "builtin": 0}
+
+
+def test_a_file_beside_its_simulation(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write("one", 6, weights_sha256="w")
+    file = _file(run, WRONG)
+    assert main(["compare", run, file]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [
+        "first   one (seed 0): accuracy 85.00 %",
+        "second  one (seed 0), model_int8.tflite (xnnpack kernels): accuracy 92.50 %",
+    ]
+    assert "the file has fixed ranges" in said[2]
+    assert "+7.50 percentage points, 95 % interval [" in said[3]
+    assert "31 images both get right, 3 only the first, 6 only the second" in said[4]
+    assert main(["compare", run, f"{run}/model_int8.tflite"]) == 0
+    assert capsys.readouterr().out.splitlines() == said
+    assert main(["compare", file, file, "--kernels", "simulation,builtin"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "(simulation with its fixed ranges): accuracy 95.00 %" in said[0]
+    assert "(builtin kernels): accuracy 100.00 %" in said[1] and "ranges" not in said[2]
+
+
+def test_a_file_that_was_run_on_fewer_images(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write("one", 6, weights_sha256="w")
+    assert main(["compare", run, _file(run, WRONG, 12)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "first   one (seed 0): accuracy 50.00 %" in said and "evaluated on 12 test images" in said
+    )
+
+
+def test_files_that_cannot_be_compared(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write("one", weights_sha256="w")
+    report = f"{run}/deploy.json"
+    refused = {"no file yet; qbench convert": ["compare", run, report]}
+    for said, command in refused.items():
+        assert main(command) == 2 and said in capsys.readouterr().err
+    _file(run, WRONG, kernels={"xnnpack": {"error": "no op"}, "builtin": {"agreement": 1.0}})
+    refused = {
+        "the xnnpack kernels could not run the file (no op)": ["compare", run, report],
+        "it has deploy.json": ["compare", run, f"{run}/model_16x8.tflite"],
+        "--kernels fast: expected one of xnnpack, ": ["compare", run, report, "--kernels=fast"],
+        "--kernels: is for files": ["compare", run, write("two", 1), "--kernels=builtin"],
+        "--seeds is not an option": ["compare", run, report, "--seeds=1"],
+        "both are the run one (seed 0), model_int8": [
+            "compare",
+            report,
+            report,
+            "--kernels=builtin",
+        ],
+    }
+    for said, command in refused.items():
+        assert main(command) == 2 and said in capsys.readouterr().err
+    predictions = Path(run, "deploy_predictions.npz")
+    predictions.write_bytes(predictions.read_bytes() + b"?")
+    assert main(["compare", run, report, "--kernels=builtin"]) == 2
+    assert "not the predictions of deploy.json; qbench convert" in capsys.readouterr().err
+    predictions.unlink()
+    assert main(["compare", run, report, "--kernels=builtin"]) == 2
+    assert "older conversions kept no predictions" in capsys.readouterr().err
+    _file(run, WRONG, weights_sha256="other")
+    assert main(["compare", run, report]) == 2
+    assert "not a conversion of this run's weights" in capsys.readouterr().err
+
+
+def test_a_sweep_is_no_run(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write("one")
+    (tmp_path / "manifest.json").write_text("{}")
+    assert main(["compare", str(tmp_path), run]) == 2
+    assert "this is a sweep; its runs.csv says which run" in capsys.readouterr().err
+
+
+def test_a_run_without_a_file_says_why(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write("one", weights_sha256="w")
+    conversions.write(Path(run), {"export": "none", "export_note": "no such op"})
+    assert main(["compare", run, f"{run}/deploy.json"]) == 2
+    assert "the run has no file: no such op." in capsys.readouterr().err
+
+
 class Errors:
     """A task with an error for each image; another without."""
 
@@ -103,7 +208,7 @@ def test_another_task_is_compared_by_its_values(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     metric = Metric("error", "error", "px", 3, False, "first")
-    monkeypatch.setattr(compare, "_task", lambda *_: Errors(metric))
+    monkeypatch.setattr(compared, "_task", lambda *_: Errors(metric))
     task = {"name": "spots", **dict.fromkeys(("output_name", "prediction_name", "loss_name"), "x")}
     data = {"task": {**task, "metrics": [metric.as_config()]}}
     one, two = write("one", data=data), write("two", 8, data)
@@ -111,7 +216,7 @@ def test_another_task_is_compared_by_its_values(
     said = capsys.readouterr().out
     assert "first   one (seed 0): error 0.000 px" in said and "McNemar" not in said
     assert "The second less the first: +0.050 px (lower is better), 95 % interval [" in said
-    monkeypatch.setattr(compare, "_task", lambda *_: Errors(None))
+    monkeypatch.setattr(compared, "_task", lambda *_: Errors(None))
     assert main(["compare", one, two]) == 2
     assert "its task spots has no value for single images" in capsys.readouterr().err
 

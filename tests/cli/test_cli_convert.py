@@ -14,6 +14,7 @@ from cli_converted import SWEEP, rows_of, run_of
 from qbench.cli.main import main
 from qbench.deploy import export
 from qbench.deploy.lite import LiteFile
+from qbench.storage import file_predictions
 
 
 def size_of(run: Path) -> float:
@@ -45,6 +46,12 @@ def test_convert_writes_a_file_and_what_it_measured(run, capsys):
         assert 0 <= row["accuracy"] <= row["recall_at_5"] <= 100
         assert row["agreement"] > 80
     assert LiteFile(content, "builtin").dtypes() == {"int8", "int32"}
+    for path, row in {"simulation": report["simulation"], **report["kernels"]}.items():
+        kept = file_predictions.read(run / "deploy.json", report, path)
+        assert kept.keys() == np.load(run / "predictions.npz").keys() and len(kept["label"]) == 50
+        assert row["accuracy"] == 100 * np.mean(kept["predicted"] == kept["label"])
+    assert main(["compare", str(run), str(run / report["file"])]) == 0
+    assert "evaluated on 50 test images" in capsys.readouterr().out
 
 
 def test_figures_stand_beside_the_simulation_on_the_same_images(tiny_sweep, tmp_path, capsys):
@@ -83,7 +90,8 @@ def test_a_row_becomes_the_kind_of_file_that_has_kernels(
 
 def test_converting_again_gives_the_same_bytes(run):
     assert main(["convert", str(run), "eval.limit=20"]) == 0
-    first = {name: (run / name).read_bytes() for name in ("model_int8.tflite", "deploy.json")}
+    names = ("model_int8.tflite", "deploy.json", "deploy_predictions.npz")
+    first = {name: (run / name).read_bytes() for name in names}
     assert main(["convert", str(run), "eval.limit=20"]) == 0
     assert {name: (run / name).read_bytes() for name in first} == first
 

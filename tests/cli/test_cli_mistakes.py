@@ -25,6 +25,7 @@ MISTAKES = {
         "quant.rounding=half_to_even",
         "no such setting",
     ),
+    "end of a sweep": (["train", "stop_when=decided"], "stop_when: ends a sweep", "seeds"),
     "no such op": (["train", "quant.op=fakequant"], "quant.op=fakequant", "'fake_quant'"),
     "no such model": (["train", "model=resnet9"], "model=resnet9", "'resnet8'"),
     "no such study": (["sweep", "study=cifar"], "study=cifar is not known", "allowed: "),

@@ -85,7 +85,7 @@ def test_json_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["limits"]["size"] == 97_000
     assert found["rows"][0]["command"] == "qbench train study=digits"
-    assert [row["row"] for row in found["worse"]] == ["quant.bits=4"]
+    assert [row["row"] for row in found["undecided"]] == ["quant.bits=4"]
     assert main(["recommend", DIGITS, BY_TEST, "--max-size=64KiB", "--json"]) == 1
     (miss,) = json.loads(capsys.readouterr().out)["nearest"]["misses"]
     assert (miss["limit"], miss["allowed"]) == ("size", 65_536)

@@ -41,6 +41,46 @@ def test_few_rows_on_the_grid_of_int8_files(
 
 
 @pytest.mark.parametrize(
+    ("study", "bits", "seeds", "steps", "ensembles"),
+    [
+        # A float trunk for each seed, and half of the 4,000 steps for each quantized row.
+        ("vgg", (8, 2, 3, 4, 5, 6, 7, 9), 3, 3 * (4000 + 8 * 2000), 0),
+        ("vgg_ensembles", (8, 4), 9, 9 * (4000 + 2 * 2000), 3 * 6 * 9),
+        ("vgg_large", (8, 4), 5, 5 * (4000 + 2 * 2000), 0),
+        ("vgg16", (8, 2, 3, 4, 5, 6, 7, 9), 1, 370_000 + 8 * 74_000, 0),
+    ],
+)
+def test_powers_of_two_beside_float(
+    study: str,
+    bits: tuple[int, ...],
+    seeds: int,
+    steps: int,
+    ensembles: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = _planned(monkeypatch, study)
+    assert [row.label for row in plan.rows][:2] == ["baseline", "default"]
+    quantized = [row.experiment.quant for row in plan.rows[1:]]
+    assert tuple(quant.bits for quant in quantized) == bits
+    assert {(quant.scheme.name, quant.activation_bits) for quant in quantized} == {("inq", "float")}
+    assert len(plan.settings.seeds) == seeds
+    assert sum(len(row.runs) for row in plan.derived) == ensembles
+    assert Tree([plan.phases(run, None) for run in plan.runs]).steps_shared == steps
+
+
+def test_the_small_networks_of_imagenet_each_have_a_float_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = _planned(monkeypatch, "vgg_small")
+    found = [
+        (row.experiment.model.arguments["convolutions"], quant.enabled and quant.bits)
+        for row in plan.rows
+        for quant in [row.experiment.quant]
+    ]
+    assert sorted(found) == [(5, False), (5, 4), (5, 8), (8, False), (8, 4), (8, 8)]
+
+
+@pytest.mark.parametrize(
     ("study", "levels", "steps"),
     [
         (
@@ -51,9 +91,9 @@ def test_few_rows_on_the_grid_of_int8_files(
                 "quant.placement": (("conv", "activation"), ("conv", "activation", "add")),
                 "quant.delay": (0.8, 0.6, 0.4),
             },
-            50_000,
+            80_000,
         ),
-        ("ties", {"quant.tie_inputs": (False, True), "quant.bits": (8, 4)}, 3_600),
+        ("ties", {"quant.tie_inputs": (False, True), "quant.bits": (8, 4)}, 5_760),
     ],
 )
 def test_all_combinations_and_a_float_row(
@@ -62,7 +102,7 @@ def test_all_combinations_and_a_float_row(
     plan = _planned(monkeypatch, study)
     assert len(plan.rows) == 1 + prod(map(len, levels.values()))
     assert [row.reason for row in plan.rows] == [None] * len(plan.rows)
-    assert plan.settings.seeds == (0, 1, 2, 3, 4)
+    assert plan.settings.seeds == tuple(range(8))
     quantized = [row.experiment.quant for row in plan.rows if row.experiment.quant.enabled]
     for key, expected in levels.items():
         name = key.removeprefix("quant.")

@@ -57,7 +57,7 @@ class Converter:
             "simulation": FIGURES,
             "kernels": {"xnnpack": {**FIGURES, "agreement": 99.0, **DIFFERENCES}},
         }
-        return convert.Exported(kind, CONTENT, report)
+        return convert.Exported(kind, CONTENT, report, {})
 
 
 CONTENT = b"a converted network"

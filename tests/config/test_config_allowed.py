@@ -144,6 +144,8 @@ def test_a_group_has_what_its_fields_declare() -> None:
         ("design.levels", {"quant.bits": [8, 4]}, {"quant.bits": (8, 4)}),
         ("design.levels", None, {}),
         ("design.baseline", "each", "each"),
+        ("design.rows", [{"quant.placement": ["conv"]}], ({"quant.placement": ("conv",)},)),
+        ("design.rows", None, ()),
         ("design.ensembles", 3, (3,)),
         ("design.ensembles", [3, 2], (3, 2)),
         ("design.ensembles", [], ()),

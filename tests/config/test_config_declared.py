@@ -87,7 +87,9 @@ def test_defaults_are_nested_as_a_configuration_is() -> None:
     groups_of_keys = {one.group for one in WITH_DEFAULT} - {""}
     assert set(told) == {one.name for one in WITH_DEFAULT if not one.group} | groups_of_keys
     assert (told["seeds"], told["share"], told["train"]["jit"]) == ([0], True, "auto")
-    assert told["design"] == {"resolution": None, "factors": None, "levels": None, "ensembles": []}
+    empty = dict.fromkeys(("resolution", "factors", "levels"))
+    lists = {"rows": [], "ensembles": []}
+    assert told["design"] == {**empty, **lists, "ensemble_draws": "disjoint"}
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "quant/paper.yaml"])

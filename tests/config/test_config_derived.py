@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import config_examples as examples
+import numpy as np
 import pytest
 
 from qbench.base.errors import QbenchError
-from qbench.planning.derived import DERIVED, run_name
+from qbench.planning.derived import DERIVED, Member, run_name
 from qbench.planning.forecast import forecast, print_forecast
 from qbench.planning.plan import Plan, make_plan, outline
+from qbench.storage import layout
+from qbench.storage.outputs import TEST, outputs_file
+from qbench.tasks.classification import Classification
 
 FAKE = {"quant.op": "fake_quant", "design.factors": []}
 
@@ -56,6 +61,43 @@ def test_ensembles_are_disjoint_in_the_order_of_the_seeds(
 ) -> None:
     plan = _plan(list(range(seeds)), [count])
     assert _members(plan)[f"ensemble of {count}: default"] == members
+
+
+@pytest.mark.parametrize(
+    ("seeds", "count", "members"),
+    [
+        (3, 1, [[0], [1], [2]]),
+        (3, 2, [[0, 1], [1, 2], [2, 0]]),
+        (3, 3, [[0, 1, 2]]),
+        (4, 3, [[0, 1, 2], [1, 2, 3], [2, 3, 0], [3, 0, 1]]),
+    ],
+)
+def test_rotated_ensembles_begin_at_each_seed(
+    seeds: int, count: int, members: list[list[int]]
+) -> None:
+    plan = _plan(list(range(seeds)), [count], **{"design.ensemble_draws": "rotated"})
+    found = _members(plan)[f"ensemble of {count}: default"]
+    assert found == members
+    assert len({found_in for group in found for found_in in group}) == seeds
+
+
+def test_the_draws_are_in_the_name_of_the_sweep_only_with_ensembles() -> None:
+    rotated = {"design.ensemble_draws": "rotated"}
+    assert _plan([0, 1, 2], [2]).name != _plan([0, 1, 2], [2], **rotated).name
+    assert _plan([0, 1, 2], []).name == _plan([0, 1, 2], [], **rotated).name
+
+
+def test_an_ensemble_of_one_has_the_bits_of_its_member(tmp_path: Path) -> None:
+    """A combination of one would round them: to logarithms of probabilities."""
+    logits = np.random.default_rng(0).normal(0, 5, (20, 3)).astype(np.float32)
+    (tmp_path / layout.OUTPUTS).write_bytes(outputs_file(logits))
+    data: Any = SimpleNamespace(task=Classification(3))
+    one = Member(tmp_path, {})
+    found = DERIVED["ensemble"].outputs([one], data, TEST)
+    assert (found.dtype, found.tobytes()) == (logits.dtype, logits.tobytes())
+    twice = DERIVED["ensemble"].outputs([one, one], data, TEST)
+    np.testing.assert_allclose(np.exp(twice).sum(axis=1), 1)
+    assert twice.tobytes() != logits.tobytes()
 
 
 def test_rows_follow_number_by_number() -> None:

@@ -123,6 +123,7 @@ MEANS_NOTHING: list[tuple[dict[str, Any], str, Any]] = [
     ({}, "design.baseline", False),
     ({}, "design.levels", {"quant.weight_bits": [8, 4]}),
     ({}, "design.ensembles", [2]),
+    ({}, "design.ensemble_draws", "rotated"),
     ({}, "model.activation", "relu"),  # what there was before it could be chosen
     ({}, "model.stem_stride", 1),
     ({}, "train.checkpoint_every", 10),

@@ -327,6 +327,28 @@ def test_a_group_may_have_levels_in_a_design() -> None:
     assert [row.experiment.model.arguments["width"] for row in plan.rows] == [32, 32, 8]
 
 
+def test_rows_one_by_one_follow_those_of_the_factors() -> None:
+    """Each differs from the default alone, and may choose in a group; no row is there twice."""
+    rows = [{"model": "narrow", "quant.bits": 4}, {"quant.bits": 4}, {"quant.bits": 6}]
+    levels = {"quant.bits": [8, 4], "model": ["wide", "middle"]}
+    plan = _plan({"design.rows": rows, "design.levels": levels, "design.factors": []})
+    labels = ["baseline", "default", "quant.bits=4", "model=middle"]
+    assert [row.label for row in plan.rows] == [
+        *labels,
+        "model=narrow quant.bits=4",
+        "quant.bits=6",
+    ]
+    width = [row.experiment.model.arguments["width"] for row in plan.rows]
+    assert width == [32, 32, 32, 8, 8, 32]
+    assert [row.experiment.quant.bits for row in plan.rows[1:]] == [8, 4, 8, 4, 6]
+
+
+@pytest.mark.parametrize("key", ["seeds", "design.name", "workers"])
+def test_keys_of_the_command_are_no_keys_of_rows(key: str) -> None:
+    with pytest.raises(QbenchError, match=f"{key}: takes one value; it is not a factor"):
+        _plan({"design.rows": [{key: 1}]})
+
+
 @pytest.mark.parametrize("key", ["seeds", "quant.bitz"])
 def test_levels_of_what_is_no_factor_are_refused(key: str) -> None:
     with pytest.raises(QbenchError, match=key):

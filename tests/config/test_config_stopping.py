@@ -52,6 +52,14 @@ def test_a_row_needs_three_seeds_to_be_decided() -> None:
         rule.seeds(True, (0, 1))
 
 
+def test_one_row_cannot_be_decided() -> None:
+    values = {"seeds": [3, 1, 2], "stop_when": "decided", "design.baseline": False}
+    settings = examples.settings(values | {"design.factors": ["quant.bits"]})
+    with pytest.raises(QbenchError, match="stop_when=decided is not allowed with one row"):
+        make_plan(outline(settings, {"quant.bits": (8,)}, ()))
+    assert len(make_plan(outline(settings, {"quant.bits": (8, 4)}, ())).rows) == 2
+
+
 def test_a_plan_of_some_of_its_seeds() -> None:
     values = {"seeds": [3, 1, 2], "design.ensembles": [2], "design.factors": ["quant.bits"]}
     settings = examples.settings(values)

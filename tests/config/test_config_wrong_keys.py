@@ -52,7 +52,7 @@ REQUIRED = [
     *("study.name", "data.name", "model.name", "train.steps", "train.batch_size"),
     *("train.learning_rate", "train.optimizer", "train.schedule", "train.optimizer.name"),
     *("design.name", "design.baseline", "design.factors", "design.levels"),
-    "design.ensembles",
+    *("design.ensembles", "design.ensemble_draws"),
 ]
 
 

@@ -12,7 +12,17 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from qbench.base.errors import QbenchError
 from qbench.deploy.grids import Grid
-from qbench.deploy.packed import Codes, Layer, Packed, from_bits, identical, pack, to_bits, unpack
+from qbench.deploy.packed import (
+    BookCodes,
+    Codes,
+    Layer,
+    Packed,
+    from_bits,
+    identical,
+    pack,
+    to_bits,
+    unpack,
+)
 
 BITS = st.integers(1, 16)
 SHAPES = array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
@@ -61,13 +71,24 @@ def kernels(draw):
     return Codes(codes, bits, lowest, zero_point, scales)
 
 
+@st.composite
+def in_books(draw):
+    """Codes of a code book with levels of any value."""
+    bits = draw(BITS)
+    count = draw(st.integers(1, min(2**bits, 300)))
+    codes = draw(arrays(np.int32, SHAPES, elements=st.integers(0, count - 1)))
+    levels = draw(arrays(np.float32, count, elements=st.floats(width=32)))
+    scales = draw(arrays(np.float32, st.integers(1, 5), elements=st.floats(width=32)))
+    return BookCodes(codes, bits, levels, scales)
+
+
 BIASES = arrays(np.int32, st.integers(0, 5)) | arrays(np.float32, st.integers(0, 5))
 MODELS = st.builds(
     Packed,
     st.lists(
         st.builds(Grid, st.floats(width=32, allow_nan=False), st.integers(-128, 127)), max_size=3
     ).map(tuple),
-    st.lists(st.builds(Layer, kernels() | FLOATS, BIASES), max_size=3).map(tuple),
+    st.lists(st.builds(Layer, kernels() | in_books() | FLOATS, BIASES), max_size=3).map(tuple),
     st.lists(FLOATS, max_size=2).map(tuple),
 )
 
@@ -83,6 +104,11 @@ def test_a_packed_model_comes_back_to_the_last_bit(model):
             assert [getattr(old.kernel, f) == getattr(new.kernel, f) for f in fields] == [True] * 3
             np.testing.assert_array_equal(old.kernel.codes, new.kernel.codes)
             np.testing.assert_array_equal(old.kernel.scales, new.kernel.scales)
+        elif isinstance(old.kernel, BookCodes):
+            assert old.kernel.bits == new.kernel.bits
+            for name in ("codes", "levels", "scales"):
+                one, other = getattr(old.kernel, name), getattr(new.kernel, name)
+                np.testing.assert_array_equal(one, other)
         else:
             np.testing.assert_array_equal(old.kernel, new.kernel)
         assert old.bias.dtype == new.bias.dtype
@@ -138,8 +164,8 @@ def test_a_cut_file_is_refused():
 
 def test_a_later_version_is_refused():
     content = pack(small())
-    with pytest.raises(QbenchError, match="version 2; this qbench reads 1"):
-        unpack(content[:4] + struct.pack("<H", 2) + content[6:])
+    with pytest.raises(QbenchError, match="version 3; this qbench reads 2"):
+        unpack(content[:4] + struct.pack("<H", 3) + content[6:])
 
 
 @pytest.mark.parametrize("bits", [0, 17])

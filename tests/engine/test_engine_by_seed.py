@@ -13,7 +13,16 @@ import pytest
 
 from qbench.base.errors import QbenchError
 from qbench.engine import by_seed
-from qbench.engine.by_seed import ALL, BUDGET, DECIDED, STOPPED, Ended, Parts, seed_by_seed
+from qbench.engine.by_seed import (
+    ALL,
+    BUDGET,
+    DECIDED,
+    NOTHING,
+    STOPPED,
+    Ended,
+    Parts,
+    seed_by_seed,
+)
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.resolve import ResolvedPlan, resolve
 from qbench.planning.budget import Budget, Pace, Work, measured
@@ -199,10 +208,77 @@ def test_looks_stay_in_the_manifest(resolved: ResolvedPlan, tmp_path: Path) -> N
     looking = replace(resolved, plan=replace(resolved.plan, settings=settings))
     _run(looking, tmp_path, 100)
     assert _told(tmp_path)["by_seed"]["looks"] == 3
-    assert by_seed.carried(tmp_path) == {"looks": 3}
+    assert by_seed.carried(resolved, tmp_path) == {"looks": 3}
     _run(resolved, tmp_path, 100)
     assert _told(tmp_path)["by_seed"]["looks"] == 3
-    assert by_seed.carried(tmp_path / "other") is None
+    assert by_seed.carried(resolved, tmp_path / "other") is None
+
+
+def _looking(resolved: ResolvedPlan, *seeds: int) -> ResolvedPlan:
+    """The sweep with some of the seeds, which looks after each from the third on."""
+    settings = replace(resolved.plan.settings, stopping=Stopping(stop_when="decided"))
+    whole = replace(resolved, plan=replace(resolved.plan, settings=settings))
+    return whole.with_seeds(seeds)
+
+
+def _look(resolved: ResolvedPlan, root: Path, fails: Sequence[str] = ()) -> dict[str, Any]:
+    """A command whose rows stay undecided; what its manifest tells of looks."""
+
+    def carry_out(part: ResolvedPlan) -> bool:
+        for name in part.ids:
+            if not records.finished(root, name):
+                records.discard_failed(root, name)
+                status = "failed" if name in fails else "ok"
+                record = {"schema": records.SCHEMA, "status": status}
+                records.write_run(root, name, config={}, record=record, history=())
+        return True
+
+    by_seed.run(resolved, Table(root, root), carry_out, lambda _: ["a"], Budget(None, lambda: 0.0))
+    told: dict[str, Any] = _told(root)["by_seed"]
+    return told
+
+
+def test_seeds_that_are_added_after_looking_are_looks_that_were_not_planned(
+    resolved: ResolvedPlan, tmp_path: Path
+) -> None:
+    told = _look(_looking(resolved, 0, 1, 2, 3), tmp_path)
+    assert (told["looks"], len(told["looked"]), "stages" in told) == (2, 2, False)
+    again = _look(_looking(resolved, 0, 1, 2, 3), tmp_path)
+    assert again["looked"] == told["looked"]
+    # Fixed seeds after looks, in this folder or in another one of the study.
+    assert by_seed.carried(resolved, tmp_path) == {
+        "looks": 3,
+        "stages": [2, 3],
+        "looked": told["looked"],
+    }
+    table = Table(tmp_path, tmp_path / "ofat-1")
+    table.folder.mkdir()
+    write_manifest(table.folder, _told(tmp_path))
+    (tmp_path / layout.MANIFEST).unlink()
+    assert (by_seed.carried(resolved, tmp_path) or {})["stages"] == [2, 3]
+    assert by_seed.carried(_looking(resolved, 0, 1), tmp_path) == {"looks": 1}  # other runs
+    more = _look(_looking(resolved, 0, 1, 2, 3, 4), tmp_path)
+    assert (more["looks"], more["stages"], len(more["looked"])) == (3, [2, 3], 3)
+
+
+def test_a_table_with_a_run_that_is_tried_again_is_another_look(
+    resolved: ResolvedPlan, tmp_path: Path
+) -> None:
+    """Three seeds are one look; a failed run that succeeds later makes it two."""
+    looking = _looking(resolved, 0, 1, 2)
+    told = _look(looking, tmp_path, fails=_ids(resolved, 1)[:1])
+    assert (told["looks"], len(told["looked"])) == (1, 1)
+    told = _look(looking, tmp_path)
+    assert (told["looks"], told["stages"], len(told["looked"])) == (2, [1, 2], 2)
+    assert _look(looking, tmp_path)["stages"] == [1, 2]
+
+
+def test_a_sweep_whose_reference_has_no_values_ends_undecided(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake = _Fake(dict.fromkeys(range(6), WORK), undecided=[None])  # type: ignore[list-item]
+    assert fake.ended() == Ended((0, 1, 2), NOTHING)
+    assert "has no values, so more seeds decide nothing; stats.reference" in capsys.readouterr().err
 
 
 def test_work_is_what_is_left(resolved: ResolvedPlan, tmp_path: Path) -> None:

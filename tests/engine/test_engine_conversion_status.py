@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from qbench.engine import conversion_status
+from qbench.engine import conversion_status, exporting
 from qbench.engine.conversion_status import FileState
-from qbench.storage import records
+from qbench.storage import conversions, records
 
 RECORD = {"weights_sha256": "abc", "data": {"test_images": 100}}
 CONTENT = b"a file"
@@ -127,3 +127,12 @@ def test_what_is_left_to_do_for_a_file(monkeypatch, tmp_path: Path, record: Any,
     for name, content in (contents[key] for key in files.split()):
         (folder / name).write_bytes(content)
     assert conversion_status.state_of(tmp_path, "a", None) == state
+
+
+def test_a_refused_run_keeps_neither_file_nor_predictions(tmp_path: Path):
+    conversions.write(tmp_path, report(), CONTENT, None, b"predictions")
+    assert (tmp_path / "deploy_predictions.npz").read_bytes() == b"predictions"
+    stored = json.loads((tmp_path / "deploy.json").read_bytes())
+    assert stored["predictions_sha256"] == hashlib.sha256(b"predictions").hexdigest()
+    exporting.refused(tmp_path, RECORD, "failed", "it answers otherwise", None)
+    assert [path.name for path in tmp_path.iterdir()] == ["deploy.json"]

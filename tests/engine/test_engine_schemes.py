@@ -29,6 +29,10 @@ from qbench.storage.store import Store
 SHORT = {"quant.delay": 0.4}
 
 
+WEIGHTS = {**SHORT, "quant.activation_bits": "float"}
+INQ = {"name": "inq", "partition": "random", "portions": [0.5, 1.0]}
+
+
 def _powers(**arguments: Any) -> dict[str, Any]:
     every = {"second": 0.75, "third": 0.875, "finish": False, **arguments}
     return {**SHORT, "quant.scheme": {"name": "powers", **every}}
@@ -46,6 +50,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "finish": _powers(finish=True),
     "finish differently": _powers(finish=True, third=1.0),
     "learned": _learned(),
+    "inq": {**WEIGHTS, "quant.bits": 4, "quant.scheme": INQ},
+    "bwn": {**WEIGHTS, "quant.scheme": {"name": "bwn"}},
     "no steps": {**_powers(), "quant.delay": 1},
     "no steps either": {**_learned(), "quant.delay": 1},
     "float": {"quant.enabled": False},
@@ -67,7 +73,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return work, root, sum(do(job) for job in jobs(work, root))
 
 
-@pytest.mark.parametrize("name", ["powers", "third", "finish differently", "learned", "no steps"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("powers", "third", "finish differently", "learned", "no steps"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("inq", "bwn")),
+    ],
+)
 def test_shared_phases_give_the_bits_of_training_alone(shared: Any, name: str) -> None:
     work, root, _ = shared
     number = NAMES.index(name)
@@ -147,10 +159,25 @@ def test_the_masks_of_the_last_phase_are_saved(shared: Any, name: str, share: fl
 
 def test_what_a_scheme_saves_is_sealed_and_uniform_saves_nothing(shared: Any) -> None:
     work, root, _ = shared
-    for name, kept in (("powers", True), ("learned", True), ("uniform", False), ("float", False)):
+    keeps = {"powers", "learned", "inq"}
+    for name in (*keeps, "uniform", "bwn", "float"):
+        kept = name in keeps
         folder = layout.run_folder(root, work.ids[NAMES.index(name)])
         assert (folder / layout.SCHEME).exists() is kept
         assert (layout.SCHEME in records.read_record(folder)["files"]) is kept
+
+
+def test_records_count_weights_that_are_zero_shifts_or_signs(shared: Any) -> None:
+    work, root, _ = shared
+    found = {}
+    for name in ("float", "uniform", "inq", "bwn"):
+        folder = layout.run_folder(root, work.ids[NAMES.index(name)])
+        found[name] = records.read_record(folder).get("kernels")
+    assert found["float"] is None
+    acts = {name: list(facts["used_as"]) for name, facts in found.items() if facts}
+    assert acts == {"uniform": ["multiplication"], "inq": ["shift"], "bwn": ["sign"]}
+    assert found["bwn"]["zero"] == 0 and found["bwn"]["used_as"]["sign"] == found["bwn"]["uses"]
+    assert found["inq"]["weights"] == found["inq"]["coded"] > found["inq"]["zero"] > 0
 
 
 def test_float_states_know_no_scheme_and_later_ones_hold_its_variables(shared: Any) -> None:
@@ -228,7 +255,7 @@ done = 0
 def deadly(new, loss):
     global done
     done += new
-    if done == 8:
+    if done == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 execute(JobSpec.from_config(json.loads(Path(sys.argv[1]).read_text())), deadly, print)
@@ -236,25 +263,29 @@ execute(JobSpec.from_config(json.loads(Path(sys.argv[1]).read_text())), deadly, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("row", "phase", "step"), [("powers", "second", 8), ("inq", "inq_100", 9)])
 def test_killed_inside_the_second_phase_it_goes_on_there_with_the_same_bits(
-    shared: Any, tmp_path: Path
+    shared: Any, tmp_path: Path, row: str, phase: str, step: int
 ) -> None:
-    """The process dies by SIGKILL when the second step of `second` is done, before its state."""
-    spec = single_job(experiment(_powers() | {"train.checkpoint_every": 1}), tmp_path, "CPU")
+    """The process dies by SIGKILL when the second step of the phase is done, before its state."""
+    spec = single_job(experiment(ROWS[row] | {"train.checkpoint_every": 1}), tmp_path, "CPU")
     path = tmp_path / "job.json"
     path.write_text(json.dumps(spec.as_config()))
     places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(path)],
+        [sys.executable, "-c", KILLED, str(path), str(step)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
     )
     assert done.returncode == -signal.SIGKILL
-    second = next(one for one in spec.segments if one.phase == "second")
+    second = next(one for one in spec.segments if one.phase == phase)
     partial = Store(tmp_path, silent).load_partial(second.id)
-    assert partial is not None and second.first < partial.step == 7 < second.end
-    assert do(spec) == 3
+    assert partial is not None and second.first < partial.step == step - 1 < second.end
+    assert do(spec) == 10 - (step - 1)
     name = spec.runs[0].id
-    assert weights(tmp_path, name) == weights(shared[1], shared[0].ids[NAMES.index("powers")])
+    assert weights(tmp_path, name) == weights(shared[1], shared[0].ids[NAMES.index(row)])
+    again = records.read_scheme(layout.run_folder(tmp_path, name))
+    for key, value in _saved(shared, row).items():
+        np.testing.assert_array_equal(again[key], value)
 
 
 def test_the_arguments_of_a_scheme_count_in_the_identity() -> None:

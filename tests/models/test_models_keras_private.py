@@ -101,6 +101,22 @@ def test_an_optimizer_knows_the_place_of_a_variable() -> None:
     assert [slot.shape for slot in optimizer.momentums] == [one.shape for one in variables]
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "slots"),
+    [
+        (keras.optimizers.SGD(), []),
+        (keras.optimizers.SGD(momentum=0.9), ["momentum"]),
+        (keras.optimizers.Adam(), ["momentum", "velocity"]),
+    ],
+)
+def test_an_optimizer_gives_its_slots_of_a_variable(optimizer: Any, slots: list[str]) -> None:
+    variables = [keras.Variable(np.zeros(2), name=name) for name in ("one", "two", "three")]
+    optimizer.build(variables)
+    for variable in variables:
+        found = keras_private.slots_of(optimizer, variable)
+        assert [slot.name for slot in found] == [f"{variable.name}_{slot}" for slot in slots]
+
+
 def test_a_model_that_could_not_be_built_leaves_no_name_behind() -> None:
     """Its name would stand in front of the names of all later variables."""
     failed = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="a b")], name="failed")

@@ -132,6 +132,7 @@ def test_places_of_a_run(tmp_path: Path) -> None:
     assert layout.LATENCY == "latency.json"
     assert layout.conversion_report(None) == "deploy.json"
     assert layout.conversion_report("representative") == "deploy_representative.json"
+    assert layout.conversion_predictions("deploy.json") == "deploy_predictions.npz"
     assert layout.converted("16x8") == "model_16x8.tflite"
     assert layout.CARD == "README.md"
     assert layout.root_of_run(tmp_path / "runs" / "a1") == tmp_path

@@ -107,6 +107,18 @@ def test_every_form_of_the_report_has_them(tmp_path: Path) -> None:
     assert before == {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("known")
+def test_of_many_effects_the_tables_have_the_largest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbench.report.effects._MOST", 1)
+    found = _analysis(tmp_path)
+    main, pairs_of_factors = tables(found)
+    assert [line[0] for line in main[1][1:]] == ["quant.bits=4"]
+    assert len(pairs_of_factors[1]) == 2 and len(frame(found)) == 3
+    assert "Of the 2 main effects the tables have the 1 with the largest" in explained(found)
+
+
 def test_designs_without_crossings_have_none(tmp_path: Path) -> None:
     one = {"quant.bits": (8, 4)}
     assert analyse(grids.sweep(tmp_path / "one", one, baseline=True)) is None

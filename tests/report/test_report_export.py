@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +102,22 @@ def test_the_command_writes_the_card_into_the_runs_folder(
     path = Path(capsys.readouterr().out.strip())
     assert path == run / "README.md" and read(path.read_text())[0]["library_name"] == "keras"
     records.read_record(run)  # the record is still whole
+
+
+def test_a_card_has_no_characters_that_reverse_text(tmp_path: Path) -> None:
+    """Also the metadata, which keep letters of every script."""
+    rows = examples.rows()[:1]
+    rows[0].label = "\u202egnp.exe\u202c \u05e9\n\x1b[31m"
+    folder = examples.write(tmp_path, rows)
+    path = run_of(folder, 0) / "record.json"
+    record = json.loads(path.read_bytes())
+    record["data"]["name"] = "digits\u2066\u202e"
+    record["checksum"] = records._checksum(record)
+    path.write_bytes(records.as_json(record))
+    text = card(standing(run_of(folder, 0)), "qbench train x=\u202e")
+    assert not re.search("[\x1b\u202a-\u202e\u2066-\u2069]", text)
+    front, _ = read(text)
+    assert front["datasets"] == [r"digits\u2066\u202e"] and "\u05e9" in text
 
 
 def test_a_card_with_changes_is_not_overwritten(
@@ -221,6 +240,67 @@ def test_mlflows_client_reads_what_was_exported_once(tmp_path: Path) -> None:
     third = mlflow.export(collect(folder))
     assert (third.written, third.kept, len(ids() & before), len(found())) == (2, 3, 3, 5)
     assert found()["quant.bits=4 seed 0"].data.metrics["xnnpack/accuracy"] == 91.0
+
+
+def _exported(sweep: Path) -> list[Any]:
+    return [*mlflow._runs(collect(sweep))]
+
+
+def test_sweeps_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
+    """Also if the designs are equal; further seeds change no id."""
+    one = examples.write(tmp_path / "one", examples.rows(2)[:3], seeds=1)
+    more = examples.write(tmp_path / "more", examples.rows(2)[:3], seeds=2)
+    other = examples.write(tmp_path / "other", examples.rows(2)[:3], seeds=1)
+    path = other / "manifest.json"
+    ids = [run["id"] for row in json.loads(path.read_bytes())["rows"] for run in row["runs"]]
+    path.write_text(path.read_text().replace(ids[1], "f" * 12))
+    tables = [_exported(sweep)[-1] for sweep in (one, more, other)]
+    assert {table.key[0] for table in tables} == {"qbench.table"}
+    assert tables[0].key == tables[1].key != tables[2].key
+    assert {run.sweep for run in _exported(other)} == {tables[2].key[1]}
+
+
+class _Store:
+    """What a client of MLflow keeps of runs: their tags."""
+
+    def __init__(self) -> None:
+        self.runs: list[Any] = []
+        self.deleted: list[str] = []
+
+    def search_runs(self, experiments: list[str], text: str) -> list[Any]:
+        tag, value = re.fullmatch(r"tags\.`(.+)` = '(.+)'", text).groups()  # type: ignore[union-attr]
+        return [one for one in self.runs if one.data.tags.get(tag) == value]
+
+    def delete_run(self, name: str) -> None:
+        self.deleted.append(name)
+        self.runs = [one for one in self.runs if one.info.run_id != name]
+
+    def add(self, run: Any, **tags: str) -> None:
+        name = str(len(self.runs) + len(self.deleted))
+        tags = {run.key[0]: run.key[1], "qbench.hash": run.hash, **tags}
+        info, data = SimpleNamespace(run_id=name), SimpleNamespace(tags=tags)
+        self.runs.append(SimpleNamespace(info=info, data=data))
+
+
+def test_a_run_of_two_sweeps_is_there_once_for_each(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = examples.write(tmp_path, examples.rows()[:2])
+    run = _exported(folder)[0]
+    other = replace(run, sweep="another", name="default of another")
+    store = _Store()
+
+    def write(client: Any, experiment: str, one: Any) -> None:
+        client.add(one, **{"qbench.sweep": one.sweep})
+
+    monkeypatch.setattr(mlflow, "_write", write)
+    store.add(run)  # by an older version, without the id of a sweep
+    assert not mlflow._put(store, "0", run)
+    store.delete_run("0")
+    assert mlflow._put(store, "0", run) and mlflow._put(store, "0", other)
+    assert not mlflow._put(store, "0", run) and not mlflow._put(store, "0", other)
+    assert mlflow._put(store, "0", replace(run, name="changed"))
+    assert sorted(one.data.tags["qbench.sweep"] for one in store.runs) == sorted(
+        [run.sweep, "another"]
+    )
 
 
 def test_derived_runs_are_exported_too(tmp_path: Path) -> None:

@@ -201,6 +201,17 @@ def test_paper_is_light_and_everything_is_open_on_it(opened: Open) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
+def test_everything_is_open_on_paper_without_scripts_too(opened: Open) -> None:
+    driver = opened(scripts=False)
+    inside = "return [...document.querySelectorAll('details:not([open]) > :not(summary)')]"
+    visible = f"{inside}.map((one) => one.checkVisibility({{contentVisibilityAuto: true}}))"
+    before = driver.execute_script(visible)
+    assert len(before) >= 3 and not any(before)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    assert driver.execute_script(visible) == [True] * len(before)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 @pytest.mark.parametrize("width", [360, 768, 1100, 1280])
 def test_nothing_is_wider_than_the_window(opened: Open, width: int) -> None:
     driver = opened(width)

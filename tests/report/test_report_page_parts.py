@@ -14,14 +14,14 @@ import report_grids as grids
 
 from qbench.report.collect import collect, table_frame
 from qbench.report.page import svg
-from qbench.report.page.answer import Answer, answer
+from qbench.report.page.answer import Answer, answer, new_sentences
 from qbench.report.page.files import files
 from qbench.report.page.ladder import ladder
 from qbench.report.page.losses import losses
 from qbench.report.page.svg import Scale
 from qbench.report.page.table import table
 from qbench.report.page.tradeoff import Dot, front, trade_off
-from qbench.statistics.comparison import compare
+from qbench.statistics.comparison import Comparison, compare
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import Metric
 
@@ -103,6 +103,34 @@ def test_the_verdict_names_what_is_worse_first() -> None:
     assert [row.label for row in found.rows] == ["a", "b", "c"]
     assert [row.kind for row in found.rows] == ["worse", "equal", "open"]
     assert found.rows[0].difference == "\u22124.98"
+
+
+def _compared(values: dict[str, list[float]]) -> Comparison:
+    by_seed = {row: dict(enumerate(own)) for row, own in values.items()}
+    return compare(by_seed, "default", margin=0.5, unit="percentage points")
+
+
+def test_files_do_not_repeat_the_verdict_of_the_simulation() -> None:
+    simulated = _compared(VALUES)
+    files = _compared(VALUES | {"a": [80.0, 81.1, 80.4, 80.2, 80.9]})
+    said = new_sentences(files, simulated, FIRST)
+    assert [text[:35] for text in said] == [
+        "a is worse than default by 9.98 per",
+        "All else is as in simulation.",
+    ]
+    same = new_sentences(simulated, simulated, FIRST)
+    assert same == ["The verdict is that of the simulation, row by row."]
+
+
+def test_rows_that_a_sentence_does_not_name_count() -> None:
+    """Eight rows are equivalent in both, and the last one is another row."""
+    names = [f"r{k}" for k in range(9)]
+    equal = dict.fromkeys(names, VALUES["b"])
+    simulated = _compared({"default": VALUES["default"]} | equal | {"r8": VALUES["c"]})
+    files = _compared({"default": VALUES["default"]} | equal | {"r7": VALUES["c"]})
+    said = new_sentences(files, simulated, FIRST)
+    assert said[0].startswith("8 rows are equivalent") and said[0].endswith("r5 and 2 more.")
+    assert said[1].startswith("r7 is undecided.") and len(said) == 2
 
 
 def test_many_rows_of_one_verdict_share_a_sentence() -> None:

@@ -146,6 +146,14 @@ def validated(made: Sweep, row: int, images: list[int]) -> None:
         made.records[f"{row}{seed}"]["validation"]["metrics"] = metrics
 
 
+def test_of_equal_rows_the_smallest_is_the_best(made: Sweep) -> None:
+    validated(made, 0, [1852, 1853, 1854, 1855, 1856])
+    validated(made, 1, [1853, 1852, 1854, 1856, 1855])
+    found = recommend(made, Limits())
+    assert (found.best, labels(found)[0]) == ("default", "default")
+    assert found.choices[0].test.difference is None
+
+
 def test_a_row_exactly_at_the_margin_is_listed(made: Sweep) -> None:
     """Its mean is half a point behind the best, in float64 a little more."""
     best = [1852 + seed for seed in range(SEEDS)]
@@ -195,10 +203,34 @@ def test_without_validation_images_it_refuses_and_names_the_setting(made: Sweep)
 def test_one_seed_chooses_by_values_alone_and_says_so(tmp_path: Path) -> None:
     found = recommend(sweep(tmp_path, seeds=1), Limits())
     assert labels(found) == ["quant.delay=0.4", "default", "baseline"]
-    assert [one.row for one in found.worse] == ["quant.bits=4"]
+    assert ([one.row for one in found.undecided], found.worse) == (["quant.bits=4"], ())
     assert "interval" not in table(found)[0]
     assert "One seed gives no interval" in said(found)
     assert "which may be chance" in sentence(found)
+
+
+def test_a_row_with_one_seed_leaves_the_bounds_of_the_others(made: Sweep) -> None:
+    """It is named; the bounds of the other rows are those without it."""
+    whole = {one.label: one.behind for one in recommend(made, Limits()).choices}
+    made.manifest["rows"][3]["runs"][1:] = []
+    made.records["30"]["validation"]["metrics"]["accuracy"] = 89.6
+    found = recommend(made, Limits())
+    bounds = {one.label: one.behind for one in found.choices}
+    assert labels(found) == ["default", "quant.delay=0.4", "baseline"]
+    assert bounds["default"].high is not None
+    assert bounds["default"].high <= (whole["default"].high or 0)
+    assert bounds["default"].uncounted == ("quant.delay=0.4",)
+    assert "The bounds do not count quant.delay=0.4: " in said(found)
+
+
+def test_a_row_with_one_seed_that_comes_first_names_the_row_that_would_do(made: Sweep) -> None:
+    made.manifest["rows"][2]["runs"][1:] = []  # the smallest
+    made.records["20"]["validation"]["metrics"]["accuracy"] = 89.8
+    assert sentence(recommend(made, Limits())) == (
+        "The smallest row is quant.bits=4: 50.3 kB. It is measured 0.20 percentage points behind"
+        " the best row, which may be chance, since too few of its seeds are those of other rows."
+        " The smallest one that is shown to be within the margin is quant.delay=0.4: 96.4 kB."
+    )
 
 
 def test_without_files_sizes_are_theoretical(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import training_examples as examples
 from keras import layers
 from toy_schemes import registered, to_power
 
+from qbench.base.keras_private import slots_of
 from qbench.config.experiment import Experiment
 from qbench.data.batches import Batches
 from qbench.data.preprocessing import network_input
@@ -24,6 +25,7 @@ OPTIMIZERS = {
     "adam": {"name": "adam"},
     "rmsprop": {"name": "rmsprop"},
 }
+SLOTS = {"sgd": 1, "adam": 2, "rmsprop": 2}
 ALIKE = ("nesterov", "adam")
 
 
@@ -55,27 +57,67 @@ def test_frozen_weights_keep_their_bits_and_the_others_are_trained(optimizer: An
     network, losses = examples.fresh(chosen), []
     data = examples.digits()
 
-    def trained(phase: str, *span: int) -> dict[str, tuple[Any, Any]]:
+    def trained(phase: str, *span: int) -> dict[str, tuple[Any, Any, Any]]:
         train_phase(network, chosen, data, phase, span, losses, lambda new, loss: None)
         kernels = network.applied(chosen.scheme).quantized_kernels()
         states = network.states(chosen.scheme)
         return {
-            layer.name: (kernel.numpy(), states.of_kernel(layer, kernel).arrays()["frozen"])
+            layer.name: (
+                kernel.numpy(),
+                states.of_kernel(layer, kernel).arrays()["frozen"],
+                [slot.numpy() for slot in slots_of(network.optimizer, kernel)],
+            )
             for layer, kernel, _ in kernels
         }
 
     trained("float", 0, 5)
     half, later = trained("half", 5, 6), trained("second", 6, 7)
     last = trained("third", 7, 10)
-    for name, (value, frozen) in half.items():
+    for name, (value, frozen, slots) in half.items():
         assert 0.4 < frozen.mean() < 0.6
         np.testing.assert_array_equal(value[frozen], to_power(value[frozen]))
         assert (value[~frozen] != to_power(value[~frozen])).any()
-        for after, still in (later[name], last[name]):
+        for after, still, kept in (later[name], last[name]):
             np.testing.assert_array_equal(after[frozen], value[frozen])
+            for slot, old in zip(kept, slots, strict=True):  # momentum and the like
+                np.testing.assert_array_equal(slot[frozen], old[frozen])
+                assert old[frozen].any() and (slot[~frozen] != old[~frozen]).any()
             assert still[frozen].all() and still.sum() > frozen.sum()
+        assert len(slots) == SLOTS[optimizer["name"]]
         moved, free = last[name][0], ~last[name][1]
         assert (moved[free] != value[free]).all()
+
+
+def test_incremental_quantization_ends_in_powers_of_two_and_biases_train_on() -> None:
+    """After the last portion no bit of a kernel moves, nor of its momentum."""
+    scheme = {"name": "inq", "portions": [0.5, 1.0]}
+    base = examples.experiment({"quant.activation_bits": "float", "quant.bits": 4})
+    chosen = _with_scheme(base, scheme)
+    network, data, losses = examples.fresh(chosen), examples.digits(), []
+
+    def trained(phase: str, *span: int) -> tuple[list[Any], list[Any]]:
+        train_phase(network, chosen, data, phase, span, losses, lambda new, loss: None)
+        entered = network.applied(chosen.scheme).entered_kernels()
+        slots = [slot for one in entered for slot in slots_of(network.optimizer, one.variable)]
+        own = {id(one.variable) for one in entered}
+        others = [one for one in network.model.trainable_variables if id(one) not in own]
+        return [v.numpy() for v in (*(one.variable for one in entered), *slots)], [
+            v.numpy() for v in others
+        ]
+
+    trained("float", 0, 5)
+    half, _ = trained("inq_50", 5, 7)
+    before, free = trained("inq_100", 7, 8)
+    after, moved = trained("inq_100", 8, 10)
+    assert any((a != b).any() for a, b in zip(half, before, strict=True))
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all((a != b).any() for a, b in zip(free, moved, strict=True))
+    for one in network.applied(chosen.scheme).entered_kernels():
+        assert one.state.arrays()["frozen"].all()
+        fractions, _ = np.frexp(np.abs(one.quantized))
+        assert set(fractions.ravel().tolist()) <= {0.0, 0.5}  # 0 and powers of two
+        assert len(np.unique(np.abs(one.quantized))) <= 1 + 2 ** (4 - 2)
 
 
 def test_tensors_that_share_a_range_share_one_step_size() -> None:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from qbench.base.checks import show
 from qbench.base.errors import QbenchError
 from qbench.base.paths import given
 from qbench.base.plain import one_line
+from qbench.cli.commands.compared import PATHS, Predicted, check_comparable, predicted
+from qbench.cli.flags import words_and_flags
 from qbench.statistics import images
-from qbench.storage import layout, records
-from qbench.tasks.metric import Metric
-from qbench.tasks.task import Task, recorded
 
-HELP = """usage: qbench compare RUN RUN
+HELP = """usage: qbench compare RUN|FILE RUN|FILE [--kernels PATH]
 
 Compares two finished runs image by image, from their predictions for the test set: the difference
 with an interval (bootstrap over the images), the number of images that only one of them gets right,
 and McNemar's exact test. This is the uncertainty from the choice of test images, for these two
 trained networks. It says nothing of other seeds: for this, train several and read the intervals of
-`qbench report`. Converted files keep no predictions, so RUN stands for the simulation.
+`qbench report`.
+
+RUN, the folder of a run, stands for its simulation, as it was evaluated after training. FILE stands
+for a converted file: the report RUN/deploy.json, or RUN/deploy_representative.json for the file of
+post-training quantization; RUN/model_int8.tflite does too. So this compares a file with its
+simulation:
+
+    qbench compare RUN RUN/deploy.json
+
+  --kernels PATH         the kernel path of files: xnnpack (default), builtin, reference; or
+                         simulation, the simulation with the fixed ranges of the file. Two paths,
+                         as in simulation,xnnpack, are for the first and for the second file
 
 Reads only, and imports no TensorFlow. Both runs must have the same test set.
 """
@@ -33,6 +39,7 @@ Reads only, and imports no TensorFlow. Both runs must have the same test set.
 _DIFFERENT = 0.05
 _FEW = 10  # images that only one gets right; below this number the interval is rough
 _NAMED = 6  # settings that a line names
+_KERNELS = "--kernels"
 
 NOTE = (
     "This is the uncertainty from the choice of test images, for these two trained networks. It"
@@ -41,110 +48,47 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """A finished run and what it says about each test image.
-
-    Attributes:
-        folder: its folder.
-        record: its run record.
-        config: its configuration.
-        metric: the metric of the values.
-        values: (N,) bool, whether each image is right, or (N,) float.
-    """
-
-    folder: Path
-    record: Mapping[str, Any]
-    config: Mapping[str, Any]
-    metric: Metric
-    values: NDArray[Any]
-
-    @property
-    def name(self) -> str:
-        """The run for a reader: its id and its seed."""
-        seed = self.record.get("seed")
-        return f"{self.record['run']}" + ("" if seed is None else f" (seed {seed})")
-
-
 def main(arguments: list[str]) -> int:
     """Run the verb."""
-    if len(arguments) != 2:
+    words, flags = words_and_flags(arguments)
+    for flag in flags.keys() - {_KERNELS}:
+        raise QbenchError(f"{flag} is not an option of qbench compare; it has {_KERNELS}.")
+    if len(words) != 2:
         raise QbenchError(
-            "qbench compare takes the folders of two finished runs: qbench compare RUN RUN."
+            "qbench compare takes the folders of two finished runs: qbench compare RUN RUN; or a"
+            " run and its file: qbench compare RUN RUN/deploy.json."
         )
-    first, second = (predicted(given(argument)) for argument in arguments)
+    paths = _paths(flags.get(_KERNELS, PATHS[0]))
+    first, second = (predicted(given(word), path) for word, path in zip(words, paths, strict=True))
     check_comparable(first, second)
+    if _KERNELS in flags and not (first.file or second.file):
+        raise QbenchError(f"{_KERNELS}: is for files; {words[0]} and {words[1]} are runs.")
     for line in lines(first, second):
         print(one_line(line))
     return 0
 
 
-def predicted(folder: Path) -> Predicted:
-    """Read a finished run.
-
-    Raises:
-        QbenchError: there is no finished run, or its task has no value for single images.
-    """
-    record = records.read_record(folder)
-    if not (folder / layout.PREDICTIONS).is_file():
+def _paths(said: str) -> tuple[str, str]:
+    """The kernel path of the first and of the second file."""
+    paths = said.split(",")
+    if len(paths) > 2 or not {*paths} <= {*PATHS}:
         raise QbenchError(
-            f"{folder}: this run has no predictions, because it ended as {record['status']};"
-            " compare takes finished runs."
+            f"{_KERNELS} {said}: expected one of {', '.join(PATHS)}, or two with a comma between."
         )
-    config = records.read_json(folder / layout.CONFIG, "the configuration of a run")
-    with np.load(folder / layout.PREDICTIONS, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    found = _task(folder, record, config).per_image(arrays)
-    if found is None:
-        raise QbenchError(
-            f"{folder}: its task {recorded(record['data']).name} has no value for single images"
-            " (Task.per_image), so runs cannot be compared image by image."
-        )
-    return Predicted(folder, record, config, *found)
-
-
-def _task(folder: Path, record: Mapping[str, Any], config: Mapping[str, Any]) -> Task:
-    """The task of a run; a task from outside is imported with its data set."""
-    from qbench.tasks.classification import Classification
-
-    if recorded(record["data"]).name == Classification.name:
-        return Classification(2)  # what it says of single images does not depend on the classes
-    if "derived" in record:
-        raise QbenchError(f"{folder}: a derived run of a task from outside cannot be compared.")
-    from qbench.config.experiment import Experiment
-    from qbench.data.source import source_of
-
-    return source_of(Experiment.from_config(config).data).make_task()
-
-
-def check_comparable(first: Predicted, second: Predicted) -> None:
-    """Check that two runs have the same test set.
-
-    Raises:
-        QbenchError: they have not, or they are the same run.
-    """
-    one, other = first.record, second.record
-    both = f"{first.folder} and {second.folder}"
-    if one["run"] == other["run"]:
-        raise QbenchError(f"{both}: both are the run {one['run']}; compare takes two runs.")
-    for key, what in (("hash", "data (their hashes differ)"), ("test_images", "numbers of images")):
-        if one["data"][key] != other["data"][key]:
-            raise QbenchError(
-                f"{both}: the runs have other {what}; only runs of the same test set can be"
-                " compared image by image."
-            )
-    if first.metric != second.metric or len(first.values) != len(second.values):
-        raise QbenchError(f"{both}: their predictions are of another form.")
+    return paths[0], paths[-1]
 
 
 def lines(first: Predicted, second: Predicted) -> Iterator[str]:
     """The comparison in words."""
     metric, share = first.metric, first.values.dtype == bool
+    said = [*_settings(first, second), *_of_one_run(first, second)]
+    count = min(len(first.values), len(second.values))
+    first, second = (replace(one, values=one.values[:count]) for one in (first, second))
     values = [one.values * 100.0 if share else one.values for one in (first, second)]
     for word, run, own in zip(("first ", "second"), (first, second), values, strict=True):
         mean = f"{metric.show(float(own.mean()))} {metric.unit}".rstrip()
         yield f"{word}  {run.name}: {metric.label} {mean}"
-    yield from _settings(first, second)
+    yield from said
     apart = images.difference(*values)
     unit = "percentage points" if metric.unit == "%" else metric.unit
     better = "" if metric.higher_is_better else " (lower is better)"
@@ -176,6 +120,19 @@ def _right_and_wrong(first: Predicted, second: Predicted) -> Iterator[str]:
             f"Fewer than {_FEW} images are right in one network only, so the interval is rough;"
             " the test is exact."
         )
+
+
+def _of_one_run(first: Predicted, second: Predicted) -> Iterator[str]:
+    """What differs between a run and its file, and whether the file was run on fewer images."""
+    files = [one for one in (first, second) if one.file]
+    if first.record["run"] == second.record["run"] and len(files) == 1:
+        yield (
+            "The run was evaluated with the ranges that its settings say, the file has fixed"
+            f" ranges; {_KERNELS} simulation shows what the ranges alone change."
+        )
+    if len(first.values) != len(second.values):
+        count = min(len(first.values), len(second.values))
+        yield f"One of them was evaluated on {count:,} test images, so only these count."
 
 
 def _settings(first: Predicted, second: Predicted) -> Iterator[str]:

@@ -26,6 +26,9 @@ diverged, 2 if nothing could be run.
 """
 
 
+_OF_SWEEPS = ("budget", "stop_when")
+
+
 class RunFailed(QbenchError):
     """A run failed or diverged."""
 
@@ -38,7 +41,11 @@ def main(arguments: list[str]) -> int:
 
 def _train(config: Any) -> None:
     settings = hydra_app.settings_of(config)
-    reason = impossible(settings.base, hydra_app.explicit_keys(hydra_app.task_overrides()))
+    typed = hydra_app.explicit_keys(hydra_app.task_overrides())
+    for key in _OF_SWEEPS:
+        if key in typed:
+            raise QbenchError(f"{key}: ends a sweep; qbench train takes the seeds that are given.")
+    reason = impossible(settings.base, typed)
     if reason:
         raise QbenchError(reason)
     prepare_folder(settings.root, "out")

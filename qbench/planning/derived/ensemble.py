@@ -13,6 +13,7 @@ from qbench.data import source_of
 from qbench.data.dataset import Dataset
 from qbench.planning.derived.kind import DERIVED, DerivedRow, DerivedRun, Kind, Member
 from qbench.planning.designs import Row
+from qbench.planning.draws import DRAWS
 from qbench.planning.settings import Settings
 from qbench.storage import layout
 from qbench.storage import outputs as stored
@@ -22,10 +23,11 @@ _IMAGES = 4096  # outputs of this number of images are combined at a time, to sa
 
 
 class Ensemble(Kind):
-    """For each number in `design.ensembles` and each row, disjoint ensembles of its runs.
+    """For each number in `design.ensembles` and each row, ensembles of its runs.
 
-    The first ensemble has the first seeds, the next one the seeds after them. Seeds that do not
-    fill an ensemble are not used.
+    `design.ensemble_draws=disjoint`: the first ensemble has the first seeds, the next one the seeds
+    after them. Seeds that do not fill an ensemble are not used. `rotated`: an ensemble begins at
+    each seed and goes on at the first one after the last, so each seed is in equally many.
     """
 
     name = "ensemble"
@@ -51,11 +53,14 @@ class Ensemble(Kind):
                     f"design.ensembles={checks.show(counts)}: the task of data.name={data.name}"
                     " keeps no outputs, and ensembles are computed from them."
                 )
-        return [_ensembles(row, count, settings.seeds) for count in counts for row in rows]
+        draws, seeds = DRAWS[settings.design.ensemble_draws], settings.seeds
+        return [_ensembles(row, count, draws(seeds, count)) for count in counts for row in rows]
 
     def outputs(self, members: Sequence[Member], data: Dataset, part: str) -> Values:
         """The outputs of the members, combined as the task says."""
         each = [stored.read(member.folder, part) for member in members]
+        if len(each) == 1:  # its outputs, not what a combination of one would round them to
+            return each[0]
         if len({outputs.shape for outputs in each}) > 1:
             shapes = ", ".join(dict.fromkeys(str(outputs.shape) for outputs in each))
             raise QbenchError(f"its members have outputs of different shapes: {shapes}.")
@@ -75,8 +80,9 @@ class Ensemble(Kind):
         return (
             'A row "ensemble of K" combines the outputs of K runs of a row that differ in their'
             " seeds; for classification these are means of probabilities. Its figures are means"
-            " over disjoint ensembles, its seeds are the number of ensembles, and its size is that"
-            " of K networks."
+            " over disjoint ensembles, or over ensembles that share seeds, which have no deviation"
+            " and no interval. Its seeds are the number of ensembles, and its size is that of K"
+            " networks."
         )
 
 
@@ -88,12 +94,11 @@ def keeps_outputs(task: Task) -> bool:
         return True
 
 
-def _ensembles(row: Row, count: int, seeds: Sequence[int]) -> DerivedRow:
-    """A row as disjoint ensembles of this number of seeds."""
+def _ensembles(row: Row, count: int, groups: Sequence[Sequence[int]]) -> DerivedRow:
+    """A row as ensembles of this number of seeds, one for each group."""
     label = f"ensemble of {count}: {row.label}"
     runs = []
-    for first in range(0, len(seeds) - count + 1, count):
-        mine = seeds[first : first + count]
+    for mine in groups:
         name = f"{label} seeds {', '.join(map(str, mine))}"
         runs.append(DerivedRun(name, tuple((row.label, seed) for seed in mine)))
     return DerivedRow(Ensemble.name, label, row, {"count": count}, tuple(runs))

@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from qbench.base.checks import show
+from qbench.base.plain import one_line
 from qbench.report import values
 from qbench.report.comparison import Comparisons, comparisons, run_values
 from qbench.report.export import facts
@@ -51,7 +52,7 @@ def card(standing: Standing, command: str) -> str:
         "## Provenance",
         markdown(_provenance(standing), numbers=False),
         "This line trains it again, with the same data and code:",
-        f"    {command}",
+        f"    {one_line(command)}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -93,8 +94,19 @@ def _metadata(standing: Standing) -> str:
         "metrics": [metric.name for metric in first],
         "model-index": [{"name": _title(standing), "results": [result]}],
     }
-    text: str = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=1000)
+    # YAML keeps letters of every script, and with them characters that reverse text.
+    shown = _harmless(found)
+    text: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=1000)
     return text
+
+
+def _harmless(content: Any) -> Any:
+    """Plain data whose texts are lines without harmful characters, see `qbench.base.plain`."""
+    if isinstance(content, str):
+        return one_line(content)
+    if isinstance(content, dict):
+        return {key: _harmless(value) for key, value in content.items()}
+    return [_harmless(item) for item in content] if isinstance(content, list) else content
 
 
 def _hub_metrics(standing: Standing) -> Iterator[dict[str, Any]]:

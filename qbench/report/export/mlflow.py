@@ -1,8 +1,10 @@
 """A sweep as runs of MLflow: parameters, metrics with their history, files.
 
-MLflow's runs carry qbench's run id as a tag, and a hash of everything that was exported. A second
-export leaves runs alone whose hash is the same, and replaces the others. A run that an interrupted
-export left incomplete has no hash yet, so it is replaced too.
+MLflow's runs carry as tags qbench's run id, an id of the sweep, and a hash of everything that was
+exported. A second export leaves runs alone whose hash is the same, and replaces the others. A run
+that an interrupted export left incomplete has no hash yet, so it is replaced too. Sweeps of the
+same study in one store have the same experiment and different ids, and leave each other's runs
+alone, also runs that both have.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from qbench.storage import layout, records
 
 RUN = "qbench.run"
 SWEEP = "qbench.sweep"
+TABLE = "qbench.table"
 HASH = "qbench.hash"
 
 _SQLITE = "sqlite:"
@@ -57,7 +60,8 @@ class _Run:
     """A run as MLflow gets it.
 
     Attributes:
-        key: the tag that finds it again, and its value.
+        key: the tag that finds it again among those of its sweep, and its value.
+        sweep: the id of its sweep, see `_sweep_id`.
         name: its name for people.
         status: `FINISHED` or `FAILED`.
         span: when it began and ended, in milliseconds since 1970; None if unknown.
@@ -68,6 +72,7 @@ class _Run:
     """
 
     key: tuple[str, str]
+    sweep: str
     name: str
     status: str
     span: tuple[int, int] | None
@@ -158,7 +163,11 @@ def _experiment(client: Any, name: str) -> str:
 def _put(client: Any, experiment: str, run: _Run) -> bool:
     """Write a run; False if it is there already."""
     tag, value = run.key
-    found = client.search_runs([experiment], f"tags.`{tag}` = '{value}'")
+    found = [
+        one
+        for one in client.search_runs([experiment], f"tags.`{tag}` = '{value}'")
+        if one.data.tags.get(SWEEP, run.sweep) == run.sweep
+    ]
     whole = [one for one in found if one.data.tags.get(HASH) == run.hash]
     for one in found:
         if one not in whole[:1]:
@@ -174,7 +183,8 @@ def _write(client: Any, experiment: str, run: _Run) -> None:
     from mlflow.entities import Metric, Param
 
     begin, end = run.span or (None, None)
-    tags = {key: text[:_LONGEST] for key, text in [run.key, *run.tags.items()]}
+    own = [run.key, (SWEEP, run.sweep), *run.tags.items()]
+    tags = {key: text[:_LONGEST] for key, text in own}
     made = client.create_run(experiment, start_time=begin, tags=tags, run_name=run.name)
     name = made.info.run_id
     for some in _parts(run.parameters.items(), _AT_ONCE):
@@ -196,14 +206,26 @@ def _parts(items: Iterable[Any], most: int) -> Iterator[list[Any]]:
 
 def _runs(sweep: Sweep) -> Iterator[_Run]:
     """All runs with a record, in the order of the table, then the sweep itself."""
+    name = _sweep_id(sweep)
     for row in sweep.manifest["rows"]:
         for run in row["runs"]:
             if run["id"] in sweep.records:
-                yield _run(sweep, row, run)
-    yield _table(sweep)
+                yield _run(sweep, name, row, run)
+    yield _table(sweep, name)
 
 
-def _run(sweep: Sweep, row: Mapping[str, Any], run: Mapping[str, Any]) -> _Run:
+def _sweep_id(sweep: Sweep) -> str:
+    """An id of a sweep that further seeds do not change: that of its rows' runs of the least seed.
+
+    The name of the study and the design are not enough: other data or settings may have both.
+    """
+    runs = [(row["label"], run) for row in sweep.trained for run in row["runs"]]
+    least = min((run["seed"] for _, run in runs), default=None)
+    first = [(label, run["id"]) for label, run in runs if run["seed"] == least]
+    return records.content_id([sweep.manifest["study"], sweep.manifest["design"], first])
+
+
+def _run(sweep: Sweep, name: str, row: Mapping[str, Any], run: Mapping[str, Any]) -> _Run:
     record = sweep.records[run["id"]]
     folder = sweep.run_folder(run["id"])
     last = record["steps"]["float"] + record["steps"]["quantized"]
@@ -217,6 +239,7 @@ def _run(sweep: Sweep, row: Mapping[str, Any], run: Mapping[str, Any]) -> _Run:
     seeds = run.get("seeds") or [run["seed"]]
     return _Run(
         key=(RUN, run["id"]),
+        sweep=name,
         name=f"{row['label']} seed {'+'.join(map(str, seeds))}",
         status="FINISHED" if record["status"] == "ok" else "FAILED",
         span=_span(record),
@@ -227,12 +250,13 @@ def _run(sweep: Sweep, row: Mapping[str, Any], run: Mapping[str, Any]) -> _Run:
     )
 
 
-def _table(sweep: Sweep) -> _Run:
+def _table(sweep: Sweep, name: str) -> _Run:
     """The sweep itself: its verdicts, tables, page and figures."""
     design = sweep.manifest["design"]
     figures = layout.figures_folder(sweep.folder)
     return _Run(
-        key=(SWEEP, records.content_id([sweep.manifest["study"], design])),
+        key=(TABLE, name),
+        sweep=name,
         name=f"table: {design['name']}",
         status="FINISHED",
         span=None,

@@ -113,27 +113,58 @@ def answer(title: str, found: Comparison, metric: Metric) -> Answer:
     )
 
 
-def sentences(found: Comparison, metric: Metric) -> list[str]:
-    """The verdict: rows that are better or worse one by one, the others together."""
+def new_sentences(found: Comparison, known: Comparison, metric: Metric) -> list[str]:
+    """The verdict without the sentences that another comparison's verdict has; one names them.
+
+    Args:
+        found: the comparison.
+        known: the comparison whose verdict stands above, that of the simulation.
+        metric: the metric of the differences of both.
+    """
+    every = len(found.rows) + len(known.rows)
+    above = sentences(known, metric, every)
+    said = [
+        text
+        for text, whole in zip(
+            sentences(found, metric), sentences(found, metric, every), strict=True
+        )
+        if whole not in above
+    ]
+    if not said:
+        return ["The verdict is that of the simulation, row by row."]
+    rest = len(above) and len(said) < len(sentences(found, metric))
+    return [*said, "All else is as in simulation."] if rest else said
+
+
+def sentences(found: Comparison, metric: Metric, named: int = _NAMED) -> list[str]:
+    """The verdict: rows that are better or worse one by one, the others together.
+
+    Args:
+        found: all rows against the reference.
+        metric: the metric of the differences.
+        named: how many rows a sentence about several names.
+    """
     said = []
     of = {verdict: [row for row in found.rows if row.verdict is verdict] for verdict in Verdict}
     for verdict in (Verdict.WORSE, Verdict.BETTER):
         ordered = sorted(of[verdict], key=lambda row: -abs(row.mean))
         said += [f"{short(row.row)} is {_than(row, found)}." for row in ordered[:_IN_FULL]]
-        said += _together(ordered[_IN_FULL:], f"{verdict.value} than {found.reference} too")
+        too = f"{verdict.value} than {found.reference} too"
+        said += _together(ordered[_IN_FULL:], too, named)
     for verdict in (Verdict.WORSE_BELOW_MARGIN, Verdict.BETTER_BELOW_MARGIN):
         said += _together(
             of[verdict],
             f"{verdict.value.partition(',')[0]} than {found.reference}, "
             f"but by less than {found.wording.shown_margin}",
+            named,
         )
     within = f"equivalent to {found.reference} within {found.wording.shown_margin}"
-    said += _together(of[Verdict.EQUIVALENT], within)
-    said += _undecided(of[Verdict.UNDECIDED])
-    said += _together(of[Verdict.SAME], f"the same as {found.reference} by construction")
+    said += _together(of[Verdict.EQUIVALENT], within, named)
+    said += _undecided(of[Verdict.UNDECIDED], named)
+    said += _together(of[Verdict.SAME], f"the same as {found.reference} by construction", named)
     said += _single(of[Verdict.SINGLE], found, metric)
     missing = [row for row in of[Verdict.MISSING] if row.row != found.reference]
-    said += _together(missing, f"without a seed in common with {found.reference}")
+    said += _together(missing, f"without a seed in common with {found.reference}", named)
     return said
 
 
@@ -143,20 +174,20 @@ def _than(row: RowComparison, found: Comparison) -> str:
     return f"{word} than {found.reference}{by}{rest}" if by else row.sentence
 
 
-def _together(rows: list[RowComparison], what: str) -> list[str]:
+def _together(rows: list[RowComparison], what: str, named: int) -> list[str]:
     """One sentence about several rows."""
     if not rows:
         return []
     if len(rows) == 1:
         return [f"{short(rows[0].row)} is {what}."]
-    names = ", ".join(short(row.row) for row in rows[:_NAMED])
-    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    names = ", ".join(short(row.row) for row in rows[:named])
+    more = f" and {len(rows) - named} more" if len(rows) > named else ""
     return [f"{len(rows)} rows are {what}: {names}{more}."]
 
 
-def _undecided(rows: list[RowComparison]) -> list[str]:
+def _undecided(rows: list[RowComparison], named: int) -> list[str]:
     """Which rows are undecided, and how many seeds would decide them."""
-    said = _together(rows, "undecided")
+    said = _together(rows, "undecided", named)
     ranges = [row.seeds_to_decide for row in rows if row.seeds_to_decide]
     if ranges:
         most = [high for _, high in ranges if high is not None]

@@ -14,7 +14,7 @@ from qbench.base.plain import sentence
 from qbench.report.collect import Sweep
 from qbench.report.comparison import Comparisons
 from qbench.report.drawing import Drawn
-from qbench.report.page.answer import Answer, answer
+from qbench.report.page.answer import Answer, answer, new_sentences
 from qbench.report.page.classes import Classes, classes
 from qbench.report.page.ladder import Ladder, ladder
 from qbench.report.page.losses import Losses, losses
@@ -196,8 +196,11 @@ def _answers(made: Comparisons | None, metric: Metric) -> list[Answer]:
     found = [answer("", made.simulated, metric)] if made.simulated else []
     if made.deployed and made.deployed.family:
         files = answer("Converted files", made.deployed, metric)
-        known = found[0].notes if found else []
-        found.append(replace(files, notes=[note for note in files.notes if note not in known]))
+        if made.simulated:
+            notes = [note for note in files.notes if note not in found[0].notes]
+            said = new_sentences(made.deployed, made.simulated, metric)
+            files = replace(files, notes=notes, sentences=said)
+        found.append(files)
     return [one for one in found if one.sentences]
 
 

@@ -133,8 +133,7 @@ class Recommendation:
         choices: the recommended rows, the smallest or fastest first.
         undecided: rows that satisfy the limits and are measured further than the margin behind the
             best, which is not shown.
-        worse: rows that satisfy the limits and are shown to be further behind; with one seed,
-            measured.
+        worse: rows that satisfy the limits and are shown to be further behind.
         nearest: if no row satisfies the limits, the nearest; None if there is no row at all.
     """
 

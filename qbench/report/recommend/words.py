@@ -71,12 +71,14 @@ def _assured(made: Recommendation, first: Choice) -> str:
     margin = wording(made).shown_margin
     if first.behind.standing is Standing.WITHIN:
         return f"It is shown to be less than {margin} behind the best row, or is the best."
-    if first.behind.standing is Standing.SINGLE:
+    if all(one.behind.standing is Standing.SINGLE for one in made.choices):
         return f"Its value is at most {margin} behind the best one, which may be chance."
     words, behind = wording(made), first.behind
     measured = "It has the best mean"
     if first.label != made.best and behind.mean > 0:
         measured = f"It is measured {words.amount(behind.mean)} behind the best row"
+    if behind.standing is Standing.SINGLE:
+        measured += ", which may be chance, since too few of its seeds are those of other rows"
     most = "" if behind.high is None else f" and may be up to {words.amount(behind.high)} behind"
     shown = [one for one in made.choices if one.behind.standing is Standing.WITHIN]
     other = (
@@ -194,18 +196,17 @@ def _further_behind(made: Recommendation) -> list[str]:
             f" {', '.join(named)}. More seeds would decide."
         )
     if made.worse:
-        named = [
-            f"{one.row} ({one.mean:.{digits}f})"
-            if one.low is None
-            else f"{one.row} (at least {one.low:.{digits}f})"
-            for one in made.worse
-        ]
+        named = [f"{one.row} (at least {one.low or 0.0:.{digits}f})" for one in made.worse]
         lines.append(f"Further behind the best than the margin: {', '.join(named)}.")
     return lines
 
 
 def _chosen_by(made: Recommendation) -> str:
     label = made.metric.label
+    if made.limits.part != TEST and not made.choices:
+        return (
+            f"Every {label} here is of the {made.found.images:,} validation images, in simulation."
+        )
     if made.limits.part == TEST:
         return (
             f"The choice saw the test images, so the {label} of the chosen rows is too good. With"
@@ -237,7 +238,20 @@ def _of_choice(made: Recommendation) -> list[str]:
         " Differences to the best are paired by seed; intervals hold together with"
         f" {100 * LEVEL:g} % probability, and so do the bounds behind the best."
     )
-    return [*lines, *([FEW_SEEDS] if min(counts) < FEW else [])]
+    return [*lines, *_uncounted(made), *([FEW_SEEDS] if min(counts) < FEW else [])]
+
+
+def _uncounted(made: Recommendation) -> list[str]:
+    """The rows that the bounds of the others do not count."""
+    listed = [*(one.behind for one in made.choices), *made.undecided, *made.worse]
+    bounded = [one for one in listed if one.standing is not Standing.SINGLE]
+    rows = dict.fromkeys(row for one in bounded for row in one.uncounted)
+    if not rows:
+        return []
+    return [
+        f"The bounds do not count {', '.join(rows)}: with fewer than two seeds in common with other"
+        " rows nothing says how far ahead such a row is. More seeds of it would."
+    ]
 
 
 def _of_costs(made: Recommendation) -> list[str]:

@@ -1,0 +1,80 @@
+"""Counts the weights of a finished network by what they are: codes, zeros, shifts, signs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from qbench.quantize.interface import MULTIPLICATION
+from qbench.quantize.placement import is_convolution, kernels
+from qbench.schemes.entry import EnteredKernel
+
+MOSTLY = 0.9
+"""The share of zeros from which a kernel counts as mostly zero."""
+
+
+def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, Any]:
+    """The weights of all kernels, and what they cost for one image.
+
+    A weight of 0 costs nothing. A convolution uses each weight once for each output position,
+    positions at padding included. Biases, and the scales of kernels of signs, are not counted.
+
+    Args:
+        model: the network, built.
+        quantized: the quantized kernels, with the values of the finished network.
+
+    Returns:
+        Plain data: `weights`, `coded` and `zero` count weights (all; in quantized kernels; coded as
+        0), `uses` counts for one image all uses of weights, and `used_as` those of weights that are
+        not 0, by what they are: `multiplication`, `shift` or `sign`; both are left out if the
+        shapes of a layer do not say them. `mostly_zero` names kernels whose weights are nearly all
+        0, if there are any.
+    """
+    found: Counter[str] = Counter()
+    used_as: Counter[str] = Counter()
+    mostly, uses, unknown = [], 0, 0
+    codes = {id(one.variable): one for one in quantized}
+    for layer, kernel in _multiplying(model):
+        size, times, one = math.prod(kernel.shape), positions(layer), codes.get(id(kernel))
+        zeros = 0 if one is None else int(np.count_nonzero(one.quantized == 0))
+        found.update(weights=size, coded=0 if one is None else size, zero=zeros)
+        acts = MULTIPLICATION if one is None else one.quantizer.multiplies_by
+        unknown += times is None
+        uses += (times or 0) * size
+        used_as[acts] += (times or 0) * (size - zeros)
+        mostly += [one.name] if one is not None and zeros >= MOSTLY * size else []
+    facts: dict[str, Any] = dict(found)
+    if not unknown:
+        facts |= {"uses": uses, "used_as": dict(sorted(used_as.items()))}
+    return facts | ({"mostly_zero": mostly} if mostly else {})
+
+
+def positions(layer: Any) -> int | None:
+    """How often a layer uses each of its weights for one image; None if shapes do not say it."""
+    import keras
+
+    layers = keras.layers
+    first = getattr(layer, "data_format", None) == "channels_first"
+    turned = layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose
+    shape = layer.input.shape if isinstance(layer, turned) else layer.output.shape
+    sizes, shared = (shape[2:] if first else shape[1:-1]), 1
+    if isinstance(layer, layers.EinsumDense):
+        # Every value of the input meets a weight for each axis that only the kernel has.
+        inputs, _, kernel = layer.equation.partition("->")[0].replace(" ", "").partition(",")
+        axes = zip(kernel, layer.kernel.shape, strict=True)
+        sizes, shared = layer.input.shape[1:], math.prod(n for axis, n in axes if axis in inputs)
+    if None in sizes:
+        return None
+    times: int = math.prod(sizes) // shared
+    return times
+
+
+def _multiplying(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Every kernel with its layer."""
+    for layer in model.layers:
+        if is_convolution(layer):
+            yield from ((layer, kernel) for kernel in kernels(layer))

@@ -1,0 +1,97 @@
+"""The table of weights: shares of zeros, shifts and signs, and the rows that no other beats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import report_examples as examples
+
+from qbench.report.build import build_report
+from qbench.report.collect import collect
+from qbench.report.weight_codes import codes_frame, has_codes, on_front
+from qbench.storage import layout, records
+
+# By row: megabytes, accuracies of two seeds, what its records count.
+BITS = {"weights": 100, "coded": 80, "zero": 20, "uses": 1000}
+ROWS: dict[str, tuple[float, tuple[float, float], dict[str, Any] | None]] = {
+    "baseline": (0.4, (90.0, 92.0), None),
+    "default": (0.1, (90.0, 91.0), BITS | {"used_as": {"multiplication": 750}}),
+    "quant.op=fake_quant": (0.1, (80.0, 81.0), BITS | {"used_as": {"multiplication": 750}}),
+    "quant.bits=4": (0.05, (85.0, 86.0), BITS | {"used_as": {"shift": 600, "multiplication": 250}}),
+    "quant.placement=[conv,activation,add]": (
+        0.2,
+        (88.0, 90.0),
+        {"weights": 9, "coded": 9, "zero": 0},
+    ),
+    "quant.range_given=true": (0.02, (70.0, 71.0), BITS | {"zero": 0, "used_as": {"sign": 1000}}),
+    "quant.delay=0.4": (0.03, (60.0, 61.0), BITS | {"used_as": {"shift": 750}}),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A made-up sweep whose records say what `ROWS` says."""
+    found = examples.write(tmp_path, examples.rows(2), 2)
+    for row in json.loads((found / layout.MANIFEST).read_bytes())["rows"]:
+        size, values, facts = ROWS[row["label"]]
+        for run, value in zip(row["runs"], values, strict=True):
+            place = layout.run_folder(tmp_path, run["id"])
+            record = records.read_record(place)
+            record["size"]["megabytes"] = size
+            record["metrics"]["accuracy"] = value
+            record |= {"kernels": facts} if facts else {}
+            files = {name: (place / name).read_bytes() for name in record["files"]}
+            sealed = records._sealed(record, files)
+            (place / layout.RECORD).write_bytes(records.as_json(sealed))
+    return found
+
+
+def test_the_table_has_shares_sizes_and_the_front(folder: Path) -> None:
+    frame = codes_frame(collect(folder)).set_index("configuration")
+    assert frame["accuracy"].tolist() == [91, 90.5, 80.5, 85.5, 89, 70.5, 60.5]
+    assert frame["smaller"].round(6).tolist() == [1, 4, 4, 8, 2, 20, 13.333333]
+    shares = frame[["zero_pct", "shifts_pct", "signs_pct"]]
+    assert shares.loc["quant.bits=4"].tolist() == [25, 60, 0]
+    assert shares.loc["quant.range_given=true"].tolist() == [0, 0, 100]
+    assert shares.loc["baseline"].isna().all()
+    assert shares.loc["quant.placement=[conv,activation,add]"].isna().tolist() == [
+        False,
+        True,
+        True,
+    ]
+    front = frame.index[frame["front"]].tolist()
+    assert front == ["baseline", "default", "quant.bits=4", "quant.range_given=true"]
+
+
+def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
+    report = build_report(folder)
+    assert not report.undrawn
+    for name in ("weight_codes.csv", "weight_codes.md", "figures/pareto.png", "figures/pareto.svg"):
+        assert (folder / name).stat().st_size
+    text = (folder / "weight_codes.md").read_text()
+    head = (
+        "| configuration | accuracy % | difference | 95 % interval | verdict | size MB | smaller |"
+    )
+    assert head in text and "theoretical size" in text
+    lines = [line for line in text.splitlines() if line.startswith("| quant.bits=4 ")]
+    assert len(lines) == 1 and "85.50 ± 0.71" in lines[0]
+    assert lines[0].endswith("| 0.05 | 8.0 x | 25.0 | 60.0 | 0.0 | yes |")
+    drawn = (folder / "figures" / "pareto.svg").read_text()
+    assert all(f"{number}  {label}" in drawn for number, label in enumerate(ROWS, 1))
+
+
+def test_a_sweep_of_multiplications_alone_has_no_such_table(tmp_path: Path) -> None:
+    found = examples.write(tmp_path, examples.rows(1), 1)
+    assert not has_codes(collect(found))
+    build_report(found)
+    assert not list(found.rglob("weight_codes*")) and not list(found.rglob("pareto*"))
+
+
+def test_which_points_no_other_beats() -> None:
+    assert on_front([1, 2, 3], [5, 5, 6]) == [True, False, True]
+    assert on_front([1, 1, 2], [5, 5, 4]) == [True, True, False]
+    assert on_front([2, 1], [3, 4]) == [False, True]
+    assert on_front([], []) == []
