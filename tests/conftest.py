@@ -11,10 +11,13 @@ from typing import Any
 import absl.logging
 import hypothesis
 import pytest
+from hydra._internal.hydra import Hydra
+from quick_sweeps import figures_are_drawn, mode_of, save_figure_if_looked_at
 from slow_variants import VARIANTS
 
 from qbench.cli.main import main
 from qbench.engine.networks import NETWORKS
+from qbench.report import drawing
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
@@ -76,6 +79,18 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_sweeps() -> Iterator[None]:
+    """Sweeps without work that no test looks at; see `quick_sweeps.py`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Hydra, "get_mode", mode_of)
+        patched.setattr(drawing, "save_figure", save_figure_if_looked_at)
+        if saving := sys.modules.get("keras.src.saving.saving_lib"):
+            # Keras keeps the answer under another name than it looks for.
+            patched.setattr(saving, "get_attr_skipset", cache(saving.get_attr_skipset))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Overrides that make a run of the digits study take a second."""
@@ -86,5 +101,6 @@ def tiny() -> list[str]:
 def tiny_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the paper's whole design, each run trained for ten steps."""
     folder = tmp_path_factory.mktemp("sweep")
-    assert main(["sweep", *TINY, f"out={folder}"]) == 0
+    with figures_are_drawn():
+        assert main(["sweep", *TINY, f"out={folder}"]) == 0
     return folder

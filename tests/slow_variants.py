@@ -98,7 +98,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
         "[frozen_base-folded",
         "[frozen_variables-folded",
     ),
-    "training/test_training_loop.py": ("the_same_bits[measured ranges]",),
+    "training/test_training_loop.py": ("the_same_bits[moving averages]",),
     "training/test_training_models.py": (
         "resnet50_v1_is_resnet_slim_of_50_layers",
         "by_its_depth[56]",

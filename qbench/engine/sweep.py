@@ -121,7 +121,7 @@ class _Sweep:
             self._check(plan)
         goes_on = not batches or _carry_out(resolved, batches, root, self._folder, self._launch)
         evaluate_derived(resolved, root)
-        _tidy(root)
+        _tidy(root, plan.settings.engine.keep_trunks)
         self.unconverted = exporting.unmade(root, wanted)
         return goes_on
 
@@ -197,7 +197,7 @@ def _carry_out(
     return True
 
 
-def _tidy(root: Path) -> None:
+def _tidy(root: Path, keep_trunks: bool) -> None:
     """If every run is trained, remove the files that killed sweeps left."""
     every = {run for manifest in manifests(root) for run in trained_in(manifest)}
     if all(records.finished(root, run) for run in every):
@@ -205,6 +205,8 @@ def _tidy(root: Path) -> None:
         for store in (Store(root, say), Decisions(root, say)):
             store.drop_abandoned_locks()
         aside.sweep_up(layout.folders_of_results(root))
+        if not keep_trunks:
+            clean(root)
 
 
 def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:

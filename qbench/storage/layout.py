@@ -165,6 +165,11 @@ def _files_of(folder: Path, kind: str) -> dict[Path, str]:
     return {file: file.name.partition(".")[0] for file in files}
 
 
+def hidden_locks(folder: Path) -> list[Path]:
+    """Locks of a folder under the hidden names that they have while they are taken and removed."""
+    return list(folder.glob(f".*.{LOCK}.*"))
+
+
 def damaged(path: Path) -> Path:
     """The name that a damaged file or folder gets."""
     return path.with_name(f"{path.name}.{_DAMAGED}")

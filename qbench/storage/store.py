@@ -56,7 +56,7 @@ class Store:
 
     def drop_abandoned_locks(self) -> None:
         """Remove the locks of dead processes; if their runs are done, no other process does it."""
-        for path in self._files(layout.LOCK):
+        for path in [*self._files(layout.LOCK), *layout.hidden_locks(self.folder)]:
             locks.take_away(path)
 
     def make_folder(self) -> None:

@@ -20,10 +20,12 @@ SWEEP = [
     "eval.limit=100",
     "train.checkpoint_every=7",
     "design.factors=[quant.bits,quant.delay]",
+    "quant.bits=8,4",
+    "quant.delay=0.8,0.4,0.6",
     "threads=2",
     "workers=1",  # what a stub does in this process must be all there is
 ]
-RUNS = 10
+RUNS = 5
 PATIENCE = 150.0  # seconds; a sweep takes 15, more on a busy machine
 
 

@@ -1,98 +1,98 @@
 """A sweep that is killed, stopped, run twice at once or out of disk still ends with its table."""
 
-import random
+import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from engine_sweeps import RUNS, SWEEP, Process, leftovers, results, wait_until
+from full_disk import refuse
+
+from qbench.cli.main import main
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+# Few steps with checkpoints, two trunks and rows of two factors; in one process.
+SMALL = [
+    *("sweep", "study=digits", "train.steps=10", "model.width=4", "eval.limit=100", "threads=2"),
+    *("train.checkpoint_every=3", "isolate=false"),
+    *("design.factors=[quant.bits,quant.delay]", "quant.bits=8,4", "quant.delay=0.8,0.5"),
+]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """(folder, what must come out, seconds it took)."""
+    """(folder, what must come out)."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    process = Process([*SWEEP, f"out={folder}"], tmp_path_factory.mktemp("output"))
-    outcome = process.wait()
-    seconds = time.monotonic() - process.started
+    outcome = Process([*SWEEP, f"out={folder}"], tmp_path_factory.mktemp("output")).wait()
     assert outcome.code == 0, outcome.err
     assert leftovers(folder) == []
     expected = results(folder)
     assert len(expected["weights"]) == RUNS
-    return folder, expected, seconds
+    return folder, expected
 
 
-def _moments(seconds):
-    """One random moment in each twentieth of a sweep's length, in random order."""
-    chance = random.Random(20)
-    moments = [(k + chance.random()) / KILLS * seconds for k in range(KILLS)]
-    chance.shuffle(moments)
-    return moments
-
-
-def _kill_again_and_again(root, output, moments):
-    """Sweeps below `root`, killed at these moments; returns their folders, each with its table.
-
-    A sweep that ends before it is killed, or as it is, is replaced by a fresh one: every kill hits.
-    """
-    folders = [root / "0"]
-    while True:
-        process = Process([*SWEEP, f"out={folders[-1]}"], output)
-        if moments:
-            time.sleep(moments[-1])
-            process.kill()
-        outcome = process.wait()
-        if moments and outcome.code == -signal.SIGKILL:
-            moments.pop()
-            continue
-        assert outcome.code == 0, outcome.err
-        if not moments:
-            return folders
-        moments[-1] *= 0.9  # or a moment past every sweep's end would never come
-        folders.append(root / str(len(folders)))
+def test_killed_while_it_starts_trains_evaluates_and_reports_it_ends_the_same(
+    undisturbed, tmp_path
+):
+    """The sweep and its worker, each time at another stage."""
+    folder = tmp_path / "sweep"
+    stages = ("jobs/*", "segments/*.partial", "runs/*/record.json", "table.csv")
+    for stage in stages:
+        process = Process([*SWEEP, f"out={folder}"], tmp_path / "output")
+        wait_until(lambda stage=stage: list(folder.glob(stage)))
+        process.kill()
+        assert process.wait().code == -signal.SIGKILL
+    outcome = Process([*SWEEP, f"out={folder}"], tmp_path / "output").wait()
+    assert outcome.code == 0, outcome.err
+    assert results(folder) == undisturbed[1]
+    assert leftovers(folder) == []
 
 
 @pytest.fixture(scope="module")
-def survivors(undisturbed, tmp_path_factory):
-    """Folders of sweeps that were killed 20 times in all, and went on each time to the end."""
-    root, output = tmp_path_factory.mktemp("killed"), tmp_path_factory.mktemp("output")
-    moments = _moments(undisturbed[2])
-    with ThreadPoolExecutor(2) as pool:
-        pair = [
-            pool.submit(_kill_again_and_again, root / f"{k}", output / f"{k}", moments[k::2])
-            for k in range(2)
-        ]
-        return [folder for future in pair for folder in future.result()]
+def copies(tmp_path_factory):
+    """(the folder of a sweep, copies of it before changes to it, by what they hold)."""
+    root = tmp_path_factory.mktemp("copies")
+    stub = f"""
+import pathlib, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from killed_copies import copy_before_changes
+copy_before_changes(pathlib.Path({str(root / "whole")!r}), pathlib.Path({str(root / "copies")!r}))
+"""
+    outcome = Process([*SMALL, f"out={root / 'whole'}"], root / "output", stub).wait()
+    assert outcome.code == 0, outcome.err
+    return root / "whole", sorted((root / "copies").iterdir())
 
 
-def test_killed_at_twenty_moments_the_results_are_those_of_an_undisturbed_sweep(
-    undisturbed, survivors
-):
-    for folder in survivors:
-        assert results(folder) == undisturbed[1]
+def test_the_copies_are_of_all_stages(copies):
+    held = [{path.relative_to(copy).parts[0] for path in copy.rglob("*")} for copy in copies[1]]
+    for name in ("manifest.json", "jobs", "segments", "runs", "table.csv", "runs.csv"):
+        assert 0 < sum(name in names for names in held) < len(held)
+    assert any(list(copy.glob("segments/*.lock")) for copy in copies[1])
+    assert any(list(copy.glob("segments/*.partial")) for copy in copies[1])
+    assert any(list(copy.glob("runs/.*")) for copy in copies[1])
 
 
-def test_killed_at_twenty_moments_nothing_is_left_lying_about(survivors):
-    assert [leftovers(folder) for folder in survivors] == [[] for _ in survivors]
+def test_killed_before_any_change_to_its_folder_it_ends_the_same(copies):
+    expected = results(copies[0])
+    for copy in copies[1]:
+        assert main([*SMALL, f"out={copy}"]) == 0
+        assert results(copy) == expected
+        assert leftovers(copy) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_a_sweep_which_then_goes_on(undisturbed, tmp_path, number):
-    process = Process([*SWEEP, f"out={tmp_path / 'sweep'}"], tmp_path / "output")
-    wait_until(lambda: process.said("[ 3/10]"))
-    process.kill(number)
-    outcome = process.wait(30)
-    assert outcome.code != 0
-    assert "Traceback" not in outcome.err
-    if number == signal.SIGINT:
-        assert outcome.code == 130
-        assert outcome.err.rstrip().endswith("interrupted; the same command goes on from here.")
-    outcome = Process([*SWEEP, f"out={tmp_path / 'sweep'}"], tmp_path / "output").wait()
+def test_a_signal_stops_a_sweep_which_then_goes_on(undisturbed, tmp_path):
+    arguments = [*SWEEP, f"out={tmp_path / 'sweep'}"]
+    for number, reached in ((signal.SIGTERM, "[1/5]"), (signal.SIGINT, "[1/")):
+        process = Process(arguments, tmp_path / "output")
+        wait_until(lambda process=process, reached=reached: process.said(reached))
+        process.kill(number)
+        outcome = process.wait(30)
+        assert outcome.code != 0
+        assert "Traceback" not in outcome.err
+    assert outcome.code == 130
+    assert outcome.err.rstrip().endswith("interrupted; the same command goes on from here.")
+    outcome = Process(arguments, tmp_path / "output").wait()
     assert outcome.code == 0, outcome.err
     assert f"{RUNS} runs, {RUNS} to do" not in outcome.err
     assert results(tmp_path / "sweep") == undisturbed[1]
@@ -117,31 +117,31 @@ def test_a_second_sweep_that_joins_in_the_middle_ends_well_too(undisturbed, tmp_
     assert leftovers(tmp_path / "sweep") == []
 
 
-# After so many bytes, whatever is flushed to the disk, and every lock, meets a full disk.
-FULL_DISK = """
-import errno, os, pathlib
-left, fsync, write_text = [{budget}], os.fsync, pathlib.Path.write_text
-def refuse(): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-def limited_fsync(fd):
-    left[0] -= os.fstat(fd).st_size
-    refuse() if left[0] < 0 else fsync(fd)
-def limited_write(path, *rest):
-    refuse() if left[0] < 0 else write_text(path, *rest)
-os.fsync, pathlib.Path.write_text = limited_fsync, limited_write
-"""
+def fill_up(patch, room):
+    """After `room` bytes, whatever is flushed to the disk, and every lock, meets a full disk."""
+    left, fsync, write_text = room, os.fsync, Path.write_text
+
+    def limited_fsync(handle):
+        nonlocal left
+        left -= os.fstat(handle).st_size
+        refuse() if left < 0 else fsync(handle)
+
+    def limited_write(path, *rest):
+        refuse() if left < 0 else write_text(path, *rest)
+
+    patch.setattr(os, "fsync", limited_fsync)
+    patch.setattr(Path, "write_text", limited_write)
 
 
-def test_a_full_disk_is_said_in_a_sentence_and_the_sweep_goes_on_later(undisturbed, tmp_path):
-    arguments = [*SWEEP, f"out={tmp_path / 'sweep'}"]
-    said = []
-    for budget in (1_000, 400_000, 900_000):
-        stub = FULL_DISK.format(budget=budget)
-        outcome = Process([*arguments, "isolate=false"], tmp_path / "output", stub).wait()
-        said.append((outcome.code, outcome.err))
-    assert all(code != 0 for code, _ in said)
-    outcome = Process(arguments, tmp_path / "output").wait()
-    assert outcome.code == 0, outcome.err
-    assert results(tmp_path / "sweep") == undisturbed[1]
-    for _, err in said:
-        assert "disk full: no room for" in err
-        assert "Traceback" not in err
+def test_a_full_disk_is_said_in_a_sentence_and_the_sweep_goes_on_later(copies, tmp_path, capsys):
+    arguments = [*SMALL, f"out={tmp_path / 'sweep'}"]
+    for room in (1_000, 100_000, 200_000):
+        with pytest.MonkeyPatch.context() as patch:
+            fill_up(patch, room)
+            assert main(arguments) != 0
+        said = capsys.readouterr().err
+        assert "disk full: no room for" in said
+        assert "Traceback" not in said
+    assert main(arguments) == 0
+    assert results(tmp_path / "sweep") == results(copies[0])
+    assert leftovers(tmp_path / "sweep") == []

@@ -1,14 +1,13 @@
 """Jobs in batches: complete, in an order that works, and how long they take."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from segment_designs import designs, simulated
 
 from qbench.planning.segments import Job, Phase, Segment, Tree, batches, makespan
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs, st.booleans())
 def test_every_segment_and_every_run_is_in_exactly_one_job(runs, share):
     tree = Tree(runs, None if share else [str(number) for number in range(len(runs))])
@@ -20,7 +19,6 @@ def test_every_segment_and_every_run_is_in_exactly_one_job(runs, share):
     assert all(batches(tree))
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs)
 def test_what_a_job_needs_is_made_in_an_earlier_batch(runs):
     tree = Tree(runs)
@@ -38,7 +36,6 @@ def test_what_a_job_needs_is_made_in_an_earlier_batch(runs):
         made |= {segment.id for job in batch for segment in job.segments}
 
 
-@settings(max_examples=200, deadline=None)
 @given(designs)
 def test_what_several_runs_share_is_a_trunk_and_the_rest_goes_with_its_run(runs):
     for batch in batches(Tree(runs)):
@@ -49,7 +46,6 @@ def test_what_several_runs_share_is_a_trunk_and_the_rest_goes_with_its_run(runs)
             assert all((segment.uses > 1) == (not job.runs) for segment in job.segments)
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs, st.integers(1, 5))
 def test_makespan_is_that_of_a_simulation_and_within_its_bounds(runs, workers):
     tree = Tree(runs)

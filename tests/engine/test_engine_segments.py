@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from segment_designs import designs, distinct_steps, history, states
 
@@ -79,7 +79,6 @@ def test_no_runs_make_no_tree():
     assert (tree.segments, tree.steps_shared, tree.critical_path) == ([], 0, 0)
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs)
 def test_the_path_of_a_run_covers_exactly_its_steps(runs):
     tree = Tree(runs)
@@ -93,7 +92,6 @@ def test_the_path_of_a_run_covers_exactly_its_steps(runs):
         assert number in tree.last[number].runs
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs)
 def test_every_different_step_is_trained_once(runs):
     tree = Tree(runs)
@@ -102,7 +100,6 @@ def test_every_different_step_is_trained_once(runs):
     assert tree.critical_path == max((len(history(run)) for run in runs), default=0)
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs)
 def test_ids_and_states_are_one_to_one(runs):
     tree = Tree(runs)
@@ -111,7 +108,6 @@ def test_ids_and_states_are_one_to_one(runs):
     assert len(set(named.values())) == len(named) == len(tree.segments)
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs)
 def test_uses_are_the_runs_that_pass_through(runs):
     tree = Tree(runs)
@@ -125,7 +121,6 @@ def test_uses_are_the_runs_that_pass_through(runs):
         assert all(child.parent is segment for child in segment.children)
 
 
-@settings(max_examples=300, deadline=None)
 @given(designs, st.randoms(use_true_random=False))
 def test_ids_depend_neither_on_the_order_nor_on_the_other_runs(runs, random):
     whole = states(Tree(runs), runs)
@@ -135,7 +130,6 @@ def test_ids_depend_neither_on_the_order_nor_on_the_other_runs(runs, random):
         assert whole[state] == name
 
 
-@settings(max_examples=200, deadline=None)
 @given(designs)
 def test_without_sharing_it_is_the_plain_sum(runs):
     names = [f"run {number}" for number in range(len(runs))]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -36,7 +36,6 @@ def _same(one, other):
     assert (one.step, one.diverged) == (other.step, other.diverged)
 
 
-@settings(max_examples=100, deadline=None)
 @given(STATES)
 def test_a_state_comes_back_as_it_was(state):
     _same(state, unpack(pack(state)))
@@ -70,7 +69,6 @@ def test_every_flipped_byte_of_the_first_line_is_noticed():
     assert missed == []
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_every_flipped_byte_of_the_body_is_noticed(data):
     changed = bytearray(pack(EXAMPLE))
@@ -79,14 +77,12 @@ def test_every_flipped_byte_of_the_body_is_noticed(data):
     assert _is_refused(changed)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_truncation_at_any_length_is_noticed(data):
     content = pack(EXAMPLE)
     assert _is_refused(content[: data.draw(st.integers(0, len(content) - 1))])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.booleans())
 def test_anything_else_is_no_state(content, has_line):
     assert _is_refused(content + b"\n" * has_line)

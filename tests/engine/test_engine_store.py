@@ -216,5 +216,8 @@ def test_locks_of_dead_holders_are_dropped_and_others_stay(tmp_path):
     with locked(living, print):
         holder = json.loads(living.read_text())
         dead.write_text(json.dumps({**holder, "started": "another"}))
+        hidden = [path.with_name(f".{path.name}.host.7.8") for path in (dead, living)]
+        for path, name in zip((dead, living), hidden, strict=True):
+            name.write_bytes(path.read_bytes())  # of one who is killed while it takes the lock
         store.drop_abandoned_locks()
-        assert (dead.exists(), living.exists()) == (False, True)
+        assert [path.exists() for path in (dead, living, *hidden)] == [False, True, False, True]

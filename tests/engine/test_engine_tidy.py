@@ -14,6 +14,7 @@ LEFT = [
     "runs/.one.x1.qbench-tmp/config.json",
     "runs/one/.model_int8.tflite.x1.qbench-tmp",
     "segments/.s.state.x1.qbench-tmp",
+    "segments/s.state",
     "jobs/0123.json",
     "table/.manifest.json.x1.qbench-tmp",
 ]
@@ -28,7 +29,12 @@ def _left(root: Path) -> list[str]:
     return [name for name in LEFT if (root / name).exists()]
 
 
-def _tidied(root: Path, rows: list[dict[str, Any]], statuses: dict[str, str | None]) -> None:
+def _tidied(
+    root: Path,
+    rows: list[dict[str, Any]],
+    statuses: dict[str, str | None],
+    keep_trunks: bool = False,
+) -> None:
     """Tidy a sweep of these rows, whose runs have these statuses, after a kill."""
     (root / "table").mkdir()
     manifest = {"schema": records.SCHEMA, "runs": "../runs", "rows": rows}
@@ -39,23 +45,32 @@ def _tidied(root: Path, rows: list[dict[str, Any]], statuses: dict[str, str | No
     for name in LEFT:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("")
-    sweep._tidy(root)
+    sweep._tidy(root, keep_trunks)
 
 
 @pytest.mark.parametrize(
-    "second, left", [("ok", LEFT[4:]), ("diverged", LEFT[4:]), ("failed", LEFT), (None, LEFT)]
+    "second, left", [("ok", LEFT[5:]), ("diverged", LEFT[5:]), ("failed", LEFT), (None, LEFT)]
 )
 def test_all_runs_must_be_finished(tmp_path: Path, second: str | None, left: list[str]) -> None:
-    runs = [{"seed": seed, "id": run} for seed, run in enumerate(["one", "two"])]
+    names = ["one", "two"]
+    runs = [{"seed": seed, "id": run, "segments": ["s"]} for seed, run in enumerate(names)]
     _tidied(tmp_path, [{"runs": runs}], {"one": "ok", "two": second})
     assert _left(tmp_path) == left
     assert records.finished(tmp_path, "one")
 
 
+def test_trunks_that_are_to_stay_do(tmp_path: Path) -> None:
+    rows = [{"runs": [{"seed": 0, "id": "one", "segments": ["s"]}]}]
+    _tidied(tmp_path, rows, {"one": "ok"}, keep_trunks=True)
+    assert _left(tmp_path) == ["segments/s.state", *LEFT[5:]]
+
+
 @pytest.mark.parametrize("second", ["failed", None])
 def test_a_derived_run_need_not_be(tmp_path: Path, second: str | None) -> None:
     """No process trains one, and it may wait for a member that diverged for ever."""
-    rows: list[dict[str, Any]] = [{"runs": [{"seed": 0, "id": "one"}]}]
-    rows.append({"derived": {"kind": "ensemble"}, "runs": [{"seed": None, "id": "two"}]})
+    rows: list[dict[str, Any]] = [{"runs": [{"seed": 0, "id": "one", "segments": ["s"]}]}]
+    rows.append(
+        {"derived": {"kind": "ensemble"}, "runs": [{"seed": None, "id": "two", "segments": []}]}
+    )
     _tidied(tmp_path, rows, {"one": "diverged", "two": second})
-    assert _left(tmp_path) == LEFT[4:]
+    assert _left(tmp_path) == LEFT[5:]

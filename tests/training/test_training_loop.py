@@ -158,7 +158,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("values", [r[1] for r in RUNS], ids=[r[0] for r in RUNS])
 def test_the_same_training_gives_the_same_bits(values: dict[str, Any]) -> None:
     chosen = examples.experiment(values)
-    first, second = examples.fresh(chosen), examples.fresh(chosen)
+    first, second = examples.ready(chosen), examples.fresh(chosen)
     one = examples.trained(first, chosen)
     assert examples.trained(second, chosen) == one
     state = _state(first)

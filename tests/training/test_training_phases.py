@@ -44,7 +44,7 @@ def _pieces(chosen: Any, used: Any, cuts: list[int]) -> tuple[Any, list[float]]:
 @pytest.mark.parametrize("values", [q[1] for q in QUANTIZED], ids=[q[0] for q in QUANTIZED])
 def test_pieces_give_the_bits_of_the_whole(values: dict[str, Any]) -> None:
     chosen = examples.experiment(values)
-    whole = examples.fresh(chosen)
+    whole = examples.ready(chosen)
     rows = examples.trained(whole, chosen)
     one, weights = whole.state([float(row["loss"]) for row in rows]), whole.weights_hash()
     network, losses = _pieces(chosen, whole, [0, 2, 5, 9, 10])
