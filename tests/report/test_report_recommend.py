@@ -82,8 +82,8 @@ def test_the_smallest_row_within_the_margin_comes_first(made: Sweep) -> None:
     assert [one.row for one in found.worse] == ["quant.bits=4"]
     assert found.best == "baseline"
     assert sentence(found) == (
-        "Of the 2 smallest rows quant.delay=0.4 is the best on the validation images: 96.4 kB. It is"
-        " shown to be less than 0.5 percentage"
+        "Of the 2 smallest rows quant.delay=0.4 is the best on the validation images: 96.4 kB. It"
+        " is shown to be less than 0.5 percentage"
         " points behind the best row, or is the best."
     )
 
