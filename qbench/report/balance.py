@@ -64,10 +64,9 @@ def sentences(manifest: Mapping[str, Any], left_out: Collection[int]) -> list[st
         manifest: the balanced manifest.
         left_out: the seeds that it was balanced from.
     """
-    told = manifest.get("by_seed", {})
-    raised = [_raised(told["stages"])] if "stages" in told else []
+    told, said_of_looks = manifest.get("by_seed", {}), raised(manifest)
     if "most" not in told:
-        return raised
+        return said_of_looks
     end = _ENDS.get(told.get("ended"), "")
     said = [f"Done seed by seed: {len(manifest['seeds'])} of at most {told['most']} seeds{end}."]
     if left_out:
@@ -75,11 +74,16 @@ def sentences(manifest: Mapping[str, Any], left_out: Collection[int]) -> list[st
         said.append(
             f"Begun but not complete, so left out: seed{'s' * (len(left_out) > 1)} {which}."
         )
-    return [*said, *raised]
+    return [*said, *said_of_looks]
+
+
+def raised(manifest: Mapping[str, Any]) -> list[str]:
+    """How sure the intervals are if more looks were added after looking; empty if not."""
+    stages = manifest.get("by_seed", {}).get("stages")
+    return [_raised(stages)] if stages else []
 
 
 def _raised(stages: Sequence[int]) -> str:
-    """How sure the intervals are if more looks were added after looking."""
     numbers = ", then ".join(map(str, stages))
     least = 100 * with_more_looks(LEVEL, stages)
     return (

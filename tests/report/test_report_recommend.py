@@ -112,6 +112,13 @@ def test_a_limit_of_the_metric_says_what_it_is_about(made: Sweep) -> None:
     assert not any("is about the means" in note for note in notes(recommend(made, Limits())))
 
 
+def test_looks_that_were_added_after_looking_are_said(made: Sweep) -> None:
+    raised = "intervals of all times hold together with at least"
+    assert not any(raised in note for note in notes(recommend(made, Limits())))
+    made.manifest["by_seed"] = {"looks": 10, "stages": [6, 10]}
+    assert any(raised in note for note in notes(recommend(made, Limits())))
+
+
 def test_the_choice_never_sees_figures_of_the_test_images(made: Sweep) -> None:
     """Other figures of the test images change no choice; they change what is shown."""
     limits = Limits(metric=80.0, size=400_000)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from qbench.base.errors import QbenchError
 from qbench.planning.alike import ALIKE
+from qbench.report.balance import raised
 from qbench.report.collect import Sweep
 from qbench.report.texts import counted
 from qbench.report.timings import Point, points
@@ -95,8 +96,8 @@ def candidates(sweep: Sweep, part: Part, kernels: str) -> Candidates:
     if part == VALIDATION and not rows and _no_values(part) in left_out:
         raise QbenchError(_NO_VALIDATION.format(sweep.folder))
     images = _images(sweep, [row.run for row in rows], part)
-    kept = Candidates(tuple(rows), left_out, has_files, _how(timed), images, (*said, *notes))
-    return kept
+    said += [*notes, *raised(sweep.manifest)]
+    return Candidates(tuple(rows), left_out, has_files, _how(timed), images, tuple(said))
 
 
 _NO_VALIDATION = (
