@@ -56,6 +56,7 @@ bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an 
 	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/conversion.py
 	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/thresholds.py
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/effects_coverage.py
 	$(BIN)/python benchmarks/overhead.py

@@ -56,6 +56,19 @@ class Allowed:
         )
 
 
+def whole_or(word: str, low: int) -> Allowed:
+    """A whole number from low on, or a word that stands for one."""
+
+    def read(key: str, value: Any) -> Any:
+        if value == word:
+            return word
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise checks.wrong(key, value, f"a whole number of at least {low}, or {word}")
+        return value
+
+    return Allowed(read, lambda: f"{_span(low, None)}, or `{word}`")
+
+
 def whole(low: int, high: int | None = None) -> Allowed:
     """A whole number from low to high, both included."""
 

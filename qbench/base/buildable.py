@@ -20,12 +20,14 @@ class Buildable:
         defaults: by argument, its value if the configuration does not set it.
         limits: by numeric argument, its smallest and largest value; None means no largest value.
         checks: by argument that is neither a number nor a switch, the values that are allowed.
+        needs_steps: for a schedule, whether its rates depend on the number of steps of a run.
     """
 
     build: Callable[..., Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     checks: Mapping[str, Allowed] = field(default_factory=dict)
+    needs_steps: bool = True
 
     def check(self, group: str, choice: str, arguments: Mapping[str, Any]) -> None:
         """Check all arguments of `choice` in `group`, for example of sgd in train.optimizer."""

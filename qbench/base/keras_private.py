@@ -39,6 +39,17 @@ def layers_within(layer: Any) -> list[Any]:
     return found
 
 
+def call_again(model: Any, inputs: Any, call: Any) -> Any:
+    """The outputs of a functional model, by `call(op, *args, **kwargs)` for each of its calls.
+
+    Args:
+        model: the functional model.
+        inputs: a flat list of what its inputs become.
+        call: gives what the outputs of a call become.
+    """
+    return model._run_through_graph(inputs, call_fn=call)
+
+
 def call_dense(tensor: Any) -> None:
     """Mark a symbolic tensor as not sparse.
 

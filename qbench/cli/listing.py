@@ -19,7 +19,7 @@ from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
-from qbench.quantize.rewrite import rewrite, view_of
+from qbench.quantize.rewrite import view_of
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.training.scheme_state import SchemeState
 
@@ -66,9 +66,9 @@ def list_graph(experiment: Experiment) -> Listing:
     chosen = experiment.model
     task = source.make_task()
     model = build_model(chosen.name, chosen.arguments, shape, task, **chosen.settings)
-    averages = RangeAverages(rewrite(model, None).tensors, experiment.quant.ema_decay)
     quantization = experiment.quantization
     plan = analyse(model, quantization)
+    averages = RangeAverages(plan.tensors, experiment.quant.ema_decay)
     states = SchemeState(experiment.scheme, model, experiment.train).states
     view = view_of(model, plan, averages, states)
     graph = (

@@ -12,6 +12,7 @@ from typing import TextIO
 from qbench.base.plain import one_line
 from qbench.planning.derived import run_name
 from qbench.storage import layout, manifests, records
+from qbench.storage.decisions import Decisions, all_decisions
 from qbench.storage.locks import is_held
 from qbench.storage.store import Store
 
@@ -41,7 +42,13 @@ def run_states(folder: Path, done: set[str] | None = None) -> States:
         folder: the folder of the sweep.
         done: ids of runs that were done at an earlier look and are not read again; new ones are
             added.
+
+    While a first stage decides numbers of steps, the runs are not known. Then the states are those
+    of the decisions.
     """
+    deciding = _deciding(folder)
+    if deciding:
+        return deciding
     manifest = manifests.read_manifest(folder)
     root = layout.root_of_sweep(folder, manifest)
     store = Store(root, lambda text: None)
@@ -54,6 +61,24 @@ def run_states(folder: Path, done: set[str] | None = None) -> States:
                 known.add(run["id"])
             states.append((run_name(row, run), state))
     return states
+
+
+def _deciding(folder: Path) -> States:
+    """The states of the decisions that a sweep waits for; empty if it waits for none."""
+    path = folder / layout.DECIDING
+    if not path.is_file():
+        return []
+    told = records.read_json(path, "the decisions of a sweep")
+    root = layout.root_of_sweep(folder, told)
+    decisions = Decisions(root, lambda text: None)
+    done = {one["decision"] for one in all_decisions(root)}
+    states = []
+    for one in told["decisions"]:
+        waits = RUNNING if is_held(decisions.lock(one["id"])) else WAITING
+        waits = FAILED if waits == WAITING and decisions.failure(one["id"]) else waits
+        states.append((one["label"], DONE if one["id"] in done else waits))
+    over = all(state == DONE for _, state in states) and (folder / layout.MANIFEST).is_file()
+    return [] if over else states
 
 
 def _state(root: Path, store: Store, run: str, segments: list[str]) -> str:
@@ -135,6 +160,8 @@ def watch(
 
 def _look(folder: Path, done: set[str]) -> _Look:
     manifest, page = folder / layout.MANIFEST, folder / layout.PAGE
+    if deciding := _deciding(folder):
+        return _Look(deciding, converted=0, reported=False)
     states = run_states(folder, done)
     try:
         reported = page.stat().st_mtime_ns >= manifest.stat().st_mtime_ns

@@ -19,10 +19,11 @@ from qbench.base.errors import QbenchError
 from qbench.base.model_names import KERAS_APPLICATION
 from qbench.base.outside import is_reference
 from qbench.base.setting import Group, Setting, declared, setting
-from qbench.config.groups import Choice, Data, Evaluate, Train, group_from, named
+from qbench.config.groups import Choice, Data, Evaluate, group_from, named
 from qbench.config.inputs import FileInput
 from qbench.config.model import Model
 from qbench.config.quant import Quant
+from qbench.config.train import Train
 from qbench.data.preprocessing import PREPROCESSING
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.scheme import QuantizationScheme
@@ -67,8 +68,8 @@ class Experiment(Group):
         numbers, so that 0.07 x 100 is exactly 7.
         """
         if not self.quant.enabled:
-            return self.train.steps
-        start: int = math.ceil(Decimal(str(self.quant.delay)) * self.train.steps)
+            return self.train.number_of_steps
+        start: int = math.ceil(Decimal(str(self.quant.delay)) * self.train.number_of_steps)
         return max(start - SCHEMES[self.quant.scheme.name].early_steps, 0)
 
     @property
@@ -99,7 +100,7 @@ class Experiment(Group):
     def phases(self) -> tuple[PhaseEnd, ...]:
         """The phases of the run: the float phase, then the phases of the scheme."""
         start, scheme = self.quantization_start, self.scheme
-        later = scheme.checked_phases(start, self.train.steps) if scheme else ()
+        later = scheme.checked_phases(start, self.train.number_of_steps) if scheme else ()
         return (PhaseEnd(FLOAT, start), *later)
 
     def with_values(self, values: Mapping[str, Any]) -> Experiment:

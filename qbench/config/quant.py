@@ -30,7 +30,7 @@ class Quant(QuantSettings, prefix="quant"):
     @property
     def bits_of_weights(self) -> int:
         """Bits of kernels: those of the scheme, if it leaves no choice."""
-        fixed = SCHEMES[self.scheme.name].weight_bits
+        fixed = SCHEMES[self.scheme.name].own_bits(self.scheme.arguments)
         return super().bits_of_weights if fixed is None else fixed
 
     @cached_property

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
+from qbench.codes.bit_packing import bytes_of, from_bits, to_bits
 from qbench.deploy.grids import Grid
 
 MAGIC = b"QBPK"
@@ -40,8 +41,6 @@ MOST_BITS = 16
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-# Number of values that are handled at once; a multiple of 8, so that each block fills whole bytes.
-_BLOCK = 1 << 16
 _HEAD = "<4sHIII"
 
 
@@ -114,37 +113,6 @@ class Packed:
     tensors: tuple[Grid, ...]
     layers: tuple[Layer, ...]
     others: tuple[Floats, ...]
-
-
-def to_bits(values: NDArray[Any], bits: int) -> bytes:
-    """Write values from 0 to 2^bits - 1 in `bits` bits each; zeros fill the last byte."""
-    flat = np.asarray(values).reshape(-1)
-    if flat.size and not 0 <= int(flat.min()) <= int(flat.max()) < 2**bits:
-        raise ValueError(f"values from {flat.min()} to {flat.max()} do not fit in {bits} bits")
-    parts = []
-    for start in range(0, flat.size, _BLOCK):
-        octets = flat[start : start + _BLOCK].astype("<u2").view(np.uint8).reshape(-1, 2)
-        each = np.unpackbits(octets, axis=1, bitorder="little")[:, :bits]
-        parts.append(np.packbits(each, bitorder="little").tobytes())
-    return b"".join(parts)
-
-
-def from_bits(content: bytes, count: int, bits: int) -> NDArray[np.uint16]:
-    """Read the `count` values that `to_bits` wrote into `content`."""
-    values = np.empty(count, "<u2")
-    for start in range(0, count, _BLOCK):
-        number = min(_BLOCK, count - start)
-        first = start * bits // 8
-        part = np.frombuffer(content, np.uint8)[first : first + _bytes(number, bits)]
-        each = np.zeros((number, 16), np.uint8)
-        spread = np.unpackbits(part, count=number * bits, bitorder="little")
-        each[:, :bits] = spread.reshape(number, bits)
-        values[start : start + number] = np.packbits(each, bitorder="little").view("<u2")
-    return values.astype(np.uint16)
-
-
-def _bytes(count: int, bits: int) -> int:
-    return -(-count * bits // 8)
 
 
 def pack(model: Packed) -> bytes:
@@ -244,7 +212,7 @@ class _Reader:
     def codes(self, bits: int, lowest: int = 0) -> Integers:
         shape = self.shape()
         count = math.prod(shape)
-        offsets = from_bits(self._take(_bytes(count, bits)), count, bits)
+        offsets = from_bits(self._take(bytes_of(count, bits)), count, bits)
         return (offsets.astype(np.int64) + lowest).astype(np.int32).reshape(shape)
 
     def bias(self) -> Integers | Floats:

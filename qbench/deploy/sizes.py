@@ -30,6 +30,13 @@ def float_values(model: Any) -> int:
     return sum(kept.values for kept in kept_float(model))
 
 
-def megabytes(values: int, bits: int, floats: int = 0) -> float:
-    """Size of `values` values of `bits` bits and `floats` float32 values, in MB of 10^6 bytes."""
-    return (values * bits + floats * FLOAT_BITS) / 8 / 1e6
+def megabytes(values: int, bits: int, floats: int = 0, more: int = 0) -> float:
+    """Size in MB of 10^6 bytes.
+
+    Args:
+        values: number of values of `bits` bits.
+        bits: bits of a value.
+        floats: number of float32 values.
+        more: further bits.
+    """
+    return (values * bits + floats * FLOAT_BITS + more) / 8 / 1e6

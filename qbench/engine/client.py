@@ -15,6 +15,7 @@ from qbench.engine.requests import Failure, Listener
 from qbench.engine.spec import JobSpec, opened
 from qbench.engine.workers import WorkerDied, worker_for
 from qbench.storage import layout
+from qbench.storage.decisions import Decisions
 from qbench.storage.store import Store
 
 
@@ -108,9 +109,11 @@ def _failed_trunk(spec: JobSpec) -> Failure | None:
 
 def _attempt(spec: JobSpec, path: Path) -> Failure | None:
     """Try the training of a job once, if it has any."""
-    if not (spec.segments or spec.runs):
+    if not (spec.segments or spec.runs or spec.decision):
         return None
     steps = spec.segments[-1].end if spec.segments else 0
+    if spec.decision:
+        steps = spec.decision.rule.auto_most
     with run_bar(steps, spec.label[:30], position=1) as report:
         try:
             worker = worker_for(spec.experiment, spec.policy.isolate)
@@ -124,9 +127,12 @@ def _attempt(spec: JobSpec, path: Path) -> Failure | None:
 
 
 def _record_failure(spec: JobSpec, failure: Failure) -> None:
-    """Record the failure for each run of the job; for a trunk, for each of its segments."""
+    """Record the failure for each run of the job, for its decision, or each segment of a trunk."""
     store = Store(spec.root, say)
     error = {"message": failure.message, "traceback": failure.traceback}
+    if spec.decision:
+        Decisions(spec.root, say).mark_failed(spec.decision.id, error)
+        return
     if not spec.runs:
         say(f"{spec.label}: failed. {failure.message}")
         for segment in spec.segments:

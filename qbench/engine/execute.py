@@ -17,6 +17,7 @@ from qbench.data import Dataset, load_chosen, split
 from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import imagenet, run_record, tracking
+from qbench.engine.deciding import decide
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
 from qbench.schemes import Scheme
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 
 
 def execute(spec: JobSpec, report: Report, say: Say) -> None:
-    """Do a job. Afterwards the states of its segments and the records of its runs are on disk.
+    """Do a job. Afterwards its decision, states of segments and records of runs are on disk.
 
     Args:
         spec: the job.
@@ -58,6 +59,8 @@ def execute(spec: JobSpec, report: Report, say: Say) -> None:
     if data.hash != spec.data["hash"]:
         raise QbenchError(f"data.dir={experiment.data.dir}: the data are not those planned with.")
     run_record.check_part(experiment, data, spec.data)
+    if spec.decision is not None:
+        return decide(spec, spec.decision, split(data, experiment.data), report, say)
     _Execution(spec, split(data, experiment.data), report, say).run()
 
 
@@ -238,15 +241,16 @@ class _Execution:
         held_out = run_validation(self.network, experiment, self.data)
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
-        record["size"] = run_record.size_of(folded_values(model), float_values(model), experiment)
+        applied = self.network.applied(experiment.scheme)
+        values, floats = folded_values(model), float_values(model)
+        record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
         if experiment.scheme:
-            quantized = self.network.applied(experiment.scheme).entered_kernels()
-            record["kernels"] = kernel_facts(model, quantized)
+            record["kernels"] = kernel_facts(model, applied.entered_kernels())
             self._warn(record["kernels"].get("mostly_zero", ()))
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
-            "scheme": self.network.applied(experiment.scheme).saved(),
+            "scheme": applied.saved(),
             "weights": weights_file(model),
         }
         task, finite = self.data.task, bool(np.all(np.isfinite(outputs)))

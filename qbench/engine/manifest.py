@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def manifest(
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
         **({"command": table.command} if table.command else {}),
+        **({"decided": _decided(resolved)} if resolved.plan.decided else {}),
         **({"by_seed": dict(by_seed)} if by_seed else {}),
         "runs": layout.runs_seen_from(table.folder, table.root),
         "rows": [
@@ -88,6 +89,12 @@ def _row(
             for number in mine
         ],
     }
+
+
+def _decided(resolved: ResolvedPlan) -> list[dict[str, Any]]:
+    """The numbers of steps that a first stage decided, with how it did."""
+    rule = resolved.plan.settings.auto.as_config()
+    return [asdict(one) | rule for one in resolved.plan.decided]
 
 
 def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:

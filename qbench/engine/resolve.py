@@ -8,14 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qbench.base.outside import folder
-from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
-from qbench.data import load_chosen
 from qbench.data.source import Reading, reading_of
-from qbench.engine import imagenet, run_record
+from qbench.engine import run_record
+from qbench.engine.inputs import Inputs, inputs_of, unstarted
 from qbench.engine.progress import say
-from qbench.engine.spec import FileSpec, JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.engine.spec import FileSpec, JobSpec, RunSpec, SegmentSpec
 from qbench.planning.code import hashes_of
 from qbench.planning.derived import DerivedRow, DerivedRun
 from qbench.planning.plan import Plan, Run
@@ -92,39 +90,25 @@ class ResolvedPlan:
         return found
 
 
-def resolve(plan: Plan, device: str, hashes: imagenet.Hashes = imagenet.here) -> ResolvedPlan:
-    """Load and check all data, and compute all ids.
+def resolve(plan: Plan, device: str, inputs: Inputs | None = None) -> ResolvedPlan:
+    """Compute all ids.
 
     Args:
         plan: the plan.
         device: kind of device.
-        hashes: computes the hashes of ImageNet's weights, for runs that begin with them.
+        inputs: the result of `inputs_of` for this plan; None to load the data.
 
     Raises:
-        QbenchError: data are missing or damaged, or Keras cannot have ImageNet's weights.
+        QbenchError: see `inputs_of`.
     """
-    facts = _facts(plan.runs)
-    weights = tuple(imagenet.contents((run.experiment for run in plan.runs), hashes))
+    found = inputs_of(plan) if inputs is None else inputs
+    facts, weights = found.data, found.weights
     ids = tuple(
         run_record.run_id(run.experiment, data["hash"], device, begun)
         for run, data, begun in zip(plan.runs, facts, weights, strict=True)
     )
     tree = _tree(plan, range(len(ids)), ids, (facts, weights), device)
     return ResolvedPlan(plan, device, ids, facts, weights, tree)
-
-
-def _facts(runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
-    """The facts about each run's data; every data set is loaded once and not kept."""
-    found: list[dict[str, Any]] = [{} for _ in runs]
-    places: dict[Reading, list[int]] = {}
-    for number, run in enumerate(runs):
-        places.setdefault(reading_of(run.experiment.data), []).append(number)
-    for numbers in places.values():
-        loaded = load_chosen(runs[numbers[0]].experiment.data)
-        for number in numbers:
-            found[number] = run_record.data_facts(runs[number].experiment, loaded)
-        del loaded  # frees memory for the next data set; the loader keeps at most one
-    return tuple(found)
 
 
 def by_data(items: Iterable[Item], experiment: Callable[[Item], Experiment]) -> list[Item]:
@@ -250,18 +234,6 @@ def _spec(
 def _unstarted(resolved: ResolvedPlan, root: Path, number: int) -> JobSpec:
     """A job with the configuration of one run of the plan, and nothing to do."""
     run: Run = resolved.plan.runs[number]
-    engine = resolved.plan.settings.engine
-    return JobSpec(
-        root=root.absolute(),
-        id="",
-        label=run.label,
-        experiment=run.experiment,
-        segments=(),
-        runs=(),
-        device=resolved.device,
-        data=resolved.data[number],
-        data_folder=from_anywhere(run.experiment.data.dir),
-        folder=str(folder()),
-        code=hashes_of(run.experiment) | resolved.weights[number],
-        policy=Policy(engine.retries, engine.isolate, engine.fail_fast, engine.track),
-    )
+    inputs = Inputs(resolved.data, resolved.weights)
+    job = unstarted(resolved.plan.settings.engine, run.experiment, inputs, number, root)
+    return replace(job, label=run.label, device=resolved.device)

@@ -136,7 +136,7 @@ def header(
         code: the hashes of code from outside, see `qbench.planning.code.hashes_of`. A record of a
             run that uses no such code does not mention it.
     """
-    start, steps = experiment.quantization_start, experiment.train.steps
+    start, steps = experiment.quantization_start, experiment.train.number_of_steps
     record = {
         "schema": records.SCHEMA,
         "run": run,
@@ -182,18 +182,20 @@ def write_failure(
     records.write_run(root, run, config=experiment.as_config(), record=record)
 
 
-def size_of(values: int, floats: int, experiment: Experiment) -> dict[str, Any]:
+def size_of(values: int, floats: int, experiment: Experiment, side_bits: int = 0) -> dict[str, Any]:
     """The theoretical size of a model.
 
     Args:
         values: number of values of kernels and biases, with batch normalization folded in.
         floats: number of values that stay float32 in every configuration.
         experiment: the experiment of the run.
+        side_bits: bits beside the codes, such as scales of vectors.
     """
     scheme = experiment.scheme
     bits = scheme.weight_bits if scheme else FLOAT_BITS
-    size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats)}
-    return size | ({"float_values": floats} if floats else {})
+    size = {"values": values, "bits": bits, "megabytes": megabytes(values, bits, floats, side_bits)}
+    further = {"float_values": floats, "side_bits": side_bits}
+    return size | {name: number for name, number in further.items() if number}
 
 
 def possible_reason(experiment: Experiment) -> str:

@@ -13,6 +13,7 @@ from qbench.base.model_names import FILE_KEY, WEIGHTS_KEY
 from qbench.base.outside import session
 from qbench.base.paths import from_anywhere
 from qbench.config.experiment import Experiment
+from qbench.planning.early_stopping import EarlyStopping
 from qbench.storage import layout
 from qbench.storage.records import read_json
 
@@ -77,6 +78,31 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
+class DecisionSpec:
+    """A number of steps to decide by the float training of the job's experiment.
+
+    Attributes:
+        id: the id of the decision.
+        rule: when the training ends.
+        planned: see `qbench.planning.first_stage.planned_key`.
+    """
+
+    id: str
+    rule: EarlyStopping
+    planned: str
+
+    def as_config(self) -> dict[str, Any]:
+        """The decision as plain data that `from_config` reads."""
+        return {"id": self.id, "rule": self.rule.as_config(), "planned": self.planned}
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> DecisionSpec:
+        """The decision from plain data."""
+        rule = EarlyStopping.from_config(config["rule"])
+        return DecisionSpec(config["id"], rule, config["planned"])
+
+
+@dataclass(frozen=True)
 class Policy:
     """How a job is done; no field changes a result. See `qbench.planning.settings.Engine`."""
 
@@ -106,6 +132,7 @@ class JobSpec:
             see `qbench.planning.code.hashes_of`.
         policy: how the job is done.
         files: the files to make after the training.
+        decision: the number of steps to decide; such a job does nothing else.
     """
 
     root: Path
@@ -121,6 +148,7 @@ class JobSpec:
     code: Mapping[str, str] = field(default_factory=dict)
     policy: Policy = Policy()
     files: tuple[FileSpec, ...] = ()
+    decision: DecisionSpec | None = None
 
     @property
     def data_dir(self) -> str | None:
@@ -161,6 +189,7 @@ class JobSpec:
             "code": dict(self.code),
             "policy": asdict(self.policy),
             "files": [file.as_config() for file in self.files],
+            "decision": self.decision and self.decision.as_config(),
         }
 
     @staticmethod
@@ -180,6 +209,7 @@ class JobSpec:
             code=config["code"],
             policy=Policy(**config["policy"]),
             files=tuple(map(FileSpec.from_config, config["files"])),
+            decision=config["decision"] and DecisionSpec.from_config(config["decision"]),
         )
 
 

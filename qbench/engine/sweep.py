@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,9 @@ from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
 from qbench.engine.derived import evaluate_derived
+from qbench.engine.first_stage import FirstStage
+from qbench.engine.inputs import inputs_of
+from qbench.engine.job_files import cleared, write
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
@@ -26,6 +28,7 @@ from qbench.engine.workers import WorkerDied, worker_for
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
 from qbench.storage import aside, layout, records
+from qbench.storage.decisions import Decisions
 from qbench.storage.manifests import trained_in, write_manifest
 from qbench.storage.store import Store
 
@@ -62,7 +65,7 @@ def run_sweep(
 
     Raises:
         QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
-            are to be converted; nothing was trained.
+            are to be converted; no run was trained. Or its first stage decides nothing.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
@@ -74,7 +77,11 @@ def run_sweep(
     prepare_folder(layout.figures_folder(folder), "out")
     time = by_seed.budget_of(settings, root, folder)
     worker = partial(worker_for, settings.base, settings.engine.isolate)
-    resolved = resolve(plan, device_kind(settings), imagenet.of_worker(worker))
+    inputs = inputs_of(plan, imagenet.of_worker(worker))
+    device = device_kind(settings)
+    stage = FirstStage(root, folder, device, inputs, launch)
+    plan = stage.decided(plan, _check_models)
+    resolved = resolve(plan, device, inputs)
     Store(root, say).forget_failures()
     table = Table(root, folder, command)
     sweep = _Sweep(root, folder, launch)
@@ -83,6 +90,7 @@ def run_sweep(
     else:
         write_manifest(folder, manifest(resolved, table, by_seed.carried(resolved, root)))
         sweep.carry_out(resolved)
+    stage.forget()
     return Outcome(folder, [*_incomplete(resolved, root, folder), *sweep.unconverted])
 
 
@@ -175,19 +183,13 @@ def _carry_out(
 ) -> bool:
     """Give the batches to the launcher; returns false if a failure stopped them."""
     settings = resolved.plan.settings
-    jobs = layout.jobs_folder(root)
-    jobs.mkdir(exist_ok=True)
-    layout.stop_file(root).unlink(missing_ok=True)
     labels = {run.id: job.label for batch in batches for job in batch for run in job.runs}
     reports = [report for batch in batches for job in batch for report in job.reports]
     for name in labels:
         records.discard_failed(root, name)
-    with SweepProgress(root, labels, reports), _cleared(root, batches):
+    with SweepProgress(root, labels, reports), cleared(root, batches):
         for batch in batches:
-            jobs.mkdir(exist_ok=True)  # another sweep in this folder may have ended meanwhile
-            for job in batch:
-                records.write_atomically(job.file, records.as_json(job.as_config()))
-            _record_lost(root, batch, launch([job.file for job in batch], folder))
+            _record_lost(root, batch, launch(write(root, batch), folder))
             if not settings.engine.keep_trunks:
                 clean(root)
             if settings.engine.fail_fast and layout.stop_file(root).exists():
@@ -195,33 +197,13 @@ def _carry_out(
     return True
 
 
-@contextmanager
-def _cleared(root: Path, batches: list[list[JobSpec]]) -> Iterator[None]:
-    """A context that removes the files of these jobs at its end, even if the disk is full.
-
-    An interrupted sweep leaves the files, because another sweep in this folder may use jobs with
-    the same names. Jobs with equal names have equal contents.
-    """
-    full: DiskFull | None = None
-    try:
-        yield
-    except DiskFull as error:
-        full = error
-    for job in (job for batch in batches for job in batch):
-        job.file.unlink(missing_ok=True)
-    layout.stop_file(root).unlink(missing_ok=True)
-    with suppress(OSError):
-        layout.jobs_folder(root).rmdir()
-    if full:
-        raise full
-
-
 def _tidy(root: Path, keep_trunks: bool) -> None:
     """If every run is trained, remove the files that killed sweeps left."""
     every = {run for manifest in manifests(root) for run in trained_in(manifest)}
     if all(records.finished(root, run) for run in every):
         shutil.rmtree(layout.jobs_folder(root), ignore_errors=True)
-        Store(root, say).drop_abandoned_locks()
+        for store in (Store(root, say), Decisions(root, say)):
+            store.drop_abandoned_locks()
         aside.sweep_up(layout.folders_of_results(root))
         if not keep_trunks:
             clean(root)

@@ -33,6 +33,7 @@ def verify(plan: Plan) -> None:
         QbenchError: a network or the data cannot be used; nothing was trained.
         SharingDiffers: values of at least one run differ.
     """
+    _ = [run.experiment.train.number_of_steps for run in plan.runs]  # refuses `auto`
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     resolved = resolve(plan, device.kind())
@@ -91,7 +92,7 @@ def _trained_alone(experiment: Experiment) -> Any:
     network = network_for(experiment, data)
     network.initialise(experiment.seed)
     try:
-        with run_bar(experiment.train.steps, "alone") as report:
+        with run_bar(experiment.train.number_of_steps, "alone") as report:
             train(network, experiment, data, report)
     except Diverged:
         return None

@@ -3,7 +3,7 @@
 Importing this package registers them all; it imports Keras.
 """
 
-from qbench.models import keras_application, keras_file, mobilenet, resnet, resnet50, vgg
+from qbench.models import keras_application, keras_file, mobilenet, plain, resnet, resnet50, vgg
 from qbench.models.registry import MODELS, build_model
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "keras_application",
     "keras_file",
     "mobilenet",
+    "plain",
     "resnet",
     "resnet50",
     "vgg",

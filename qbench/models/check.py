@@ -27,7 +27,7 @@ def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
     """Check that qbench can train a functional model with one input and one output.
 
     Args:
-        model: the model with its weights; it is not changed.
+        model: the model with its weights, without models inside; it is not changed.
         shape: (height, width, channels) of an image.
         task: checks its output.
 
@@ -36,7 +36,6 @@ def check_network(model: Any, shape: tuple[int, int, int], task: Task) -> None:
     """
     _check_keras()
     _check_one_device(model)
-    _check_flat(model)
     _check_names(model)
     _check_input(model.inputs[0], shape)
     _check_types(model)
@@ -78,17 +77,6 @@ def _check_one_device(model: Any) -> None:
             "it is built in a strategy of tf.distribute; a run of qbench trains on one device, and"
             " several GPUs train several runs: leave the strategy out."
         )
-
-
-def _check_flat(model: Any) -> None:
-    for inner in model.operations:
-        if isinstance(inner, keras.Model):
-            raise QbenchError(
-                f"it holds a model of its own ({inner.name}), into which qbench cannot look; call"
-                " that model's layers one by one in its place, or build it flat (of"
-                " keras.applications: `base = X(input_tensor=image, include_top=False)`, then go on"
-                " from base.output)."
-            )
 
 
 def _check_saved(model: Any) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 from numpy.typing import NDArray
 
+from qbench.base.authored import author_model, own_path
+from qbench.base.keras_private import layers_within
 from qbench.models.saved.hdf5 import arrays_by_place, is_generator
 from qbench.models.saved.stored import Arrays
-from qbench.storage.weights import weights_file
+from qbench.storage.weights import file_with_names
 
 # Names that mean the same in every version of Keras.
 _FIXED = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -28,12 +31,15 @@ class OwnLayer:
         arrays: its arrays by place below.
         names: the names of its own variables, in their order.
         trainable: whether it is trained.
+        path: the names of the models that hold it in its author's model, and its own name there,
+            such as `base/conv`.
     """
 
     place: str
     arrays: Arrays
     names: tuple[str, ...]
     trainable: bool = True
+    path: str = ""
 
     @property
     def is_ambiguous(self) -> bool:
@@ -93,8 +99,11 @@ class OwnLayer:
 
 
 def affine_in(config: Any) -> dict[str, frozenset[str]]:
-    """By layer in the description of a network: which of `gamma` and `beta` a normalization has."""
-    found: dict[str, frozenset[str]] = {}
+    """By layer in the description of a network: which of `gamma` and `beta` a normalization has.
+
+    Names that differ in this in models inside are left out.
+    """
+    found: dict[str, set[frozenset[str]]] = {}
     waiting = [config]
     while waiting:
         one = waiting.pop()
@@ -102,10 +111,11 @@ def affine_in(config: Any) -> dict[str, frozenset[str]]:
             waiting += one.values()
             if isinstance(one.get("name"), str) and {"scale", "center"} <= one.keys():
                 given = (_SCALE, one["scale"]), (_OFFSET, one["center"])
-                found[one["name"]] = frozenset(name for name, has in given if has)
+                has = frozenset(name for name, has in given if has)
+                found.setdefault(one["name"], set()).add(has)
         elif isinstance(one, list):
             waiting += one
-    return found
+    return {name: next(iter(every)) for name, every in found.items() if len(every) == 1}
 
 
 def _and(names: frozenset[str]) -> str:
@@ -127,18 +137,26 @@ def _shape(shape: Iterable[int]) -> str:
 
 
 def own_layers(model: Any) -> dict[str, OwnLayer]:
-    """The layers with weights, by name, in the order of the network."""
-    places = arrays_by_place(weights_file(model))
-    by_name = {layer.name: layer for layer in model.layers}
+    """The layers with weights, by name, in the order of the network.
+
+    Layers that the network does not need follow; a model inside its author's may have some.
+    """
+    author = author_model(model)
+    inside = layers_within(author) if author is not model else []
+    every = [one for one in (*model.layers, *inside) if not isinstance(one, keras.Model)]
+    by_name = {layer.name: layer for layer in reversed(every)}
     found = {}
-    for place, (name, arrays) in places.items():
+    for place, (name, arrays) in arrays_by_place(file_with_names(model), by_name).items():
         own = [weight for weight in by_name[name].weights if not is_generator(weight)]
         names = tuple(weight.name.rpartition("/")[2] for weight in own)
         ordered = {key: arrays[key] for key in sorted(arrays, key=_numbered)}
         found[name] = OwnLayer(
-            *(place, ordered, names if len(names) == len(arrays) else ()), by_name[name].trainable
+            *(place, ordered, names if len(names) == len(arrays) else ()),
+            trainable=by_name[name].trainable,
+            path=own_path(by_name[name]),
         )
-    return {name: found[name] for name in by_name if name in found}
+    ordered_names = dict.fromkeys(layer.name for layer in every)
+    return {name: found[name] for name in ordered_names if name in found}
 
 
 def _numbered(place: str) -> list[tuple[int, str]]:

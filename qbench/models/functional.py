@@ -23,13 +23,13 @@ def as_functional(model: Any, shape: tuple[int, int, int]) -> Any:
     """
     if not isinstance(model, keras.Model):
         raise QbenchError(_no_model(model))
-    if isinstance(model, keras.Sequential):
-        _build(model, shape)
-    elif not _is_graph(model):
+    if not is_graph(model):
         raise QbenchError(
             f"its function gave a subclassed model ({type(model).__name__}), whose layers cannot be"
             " seen; write it as a functional model: keras.Model(image, output)."
         )
+    if isinstance(model, keras.Sequential):
+        _build(model, shape)
     _check_ends(model)
     if _is_plain(model):
         return model
@@ -62,9 +62,11 @@ def _build(model: Any, shape: tuple[int, int, int]) -> None:
         )
 
 
-def _is_graph(model: Any) -> bool:
-    """Whether a call of the model computes exactly its graph."""
-    return hasattr(model, "operations") and type(model).call is _functional().call
+def is_graph(model: Any) -> bool:
+    """Whether a call of a model computes exactly its graph, or its layers one after the other."""
+    kind = keras.Sequential if isinstance(model, keras.Sequential) else _functional()
+    own = type(model).call is kind.call and type(model).__call__ is kind.__call__
+    return own and isinstance(model, kind)
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from qbench.base.authored import author_model, set_author_model
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import maker, read_by
 from qbench.base.model_names import IMAGENET, KERAS_FILE, NEW, NO_WEIGHTS
@@ -90,7 +91,10 @@ def without_softmax(model: Any) -> Any:
     """The network up to its last softmax, if this is exactly its last activation."""
     last = maker(model.outputs[0])
     if _is_softmax(last):
-        return keras.Model(model.inputs[0], read_by(model.outputs[0])[0], name=model.name)
+        shorter = keras.Model(model.inputs[0], read_by(model.outputs[0])[0], name=model.name)
+        if author_model(model) is not model:
+            set_author_model(shorter, author_model(model))  # a softmax has no weights
+        return shorter
     if _has_softmax(last):
         last.activation = keras.activations.linear
     return model

@@ -15,11 +15,12 @@ from qbench.base.keras_private import maker
 from qbench.base.model_names import FILE_KEY, KEEP, KERAS_FILE, NEW
 from qbench.base.outside import given_file
 from qbench.base.reasons import summary
+from qbench.models.flatten import flattened
 from qbench.models.functional import as_functional
 from qbench.models.head import ends_in_softmax, head_of, with_outputs, without_softmax
 from qbench.models.registry import MODELS, with_settings
 from qbench.models.saved import Stored, read
-from qbench.models.saved.bounds import as_large_as, check_computed
+from qbench.models.saved.bounds import as_large_as, check_calls, check_computed
 from qbench.models.saved.code_free import check_code_free
 
 _SHOWN = 8  # layers in a line of text
@@ -43,10 +44,11 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
     given = given_file(FILE_KEY, file)
     found = read(given)
     try:
-        model = without_softmax(_as_saved(found, shape))
+        model = _as_saved(found, shape)
         _check_images(model, shape)
         if head == NEW:
-            return with_outputs(model, head_of(model), classes)
+            return _with_new_head(model, classes)
+        model = without_softmax(flattened(model))
         if model.output.shape[1:] != (classes,) and len(model.output.shape) == 2:
             raise QbenchError(
                 f"its network has {model.output.shape[-1]} outputs, the data need {classes};"
@@ -55,6 +57,20 @@ def keras_file(shape: tuple[int, int, int], classes: int, file: str, head: str =
     except QbenchError as error:
         raise QbenchError(f"{given.shown}: {error}") from error
     return model
+
+
+def _with_new_head(model: Any, classes: int) -> Any:
+    """The network with a new last layer.
+
+    If this layer is in a model inside, then that model is no longer what the file describes, and
+    the flat network owns its weights file.
+    """
+    model = without_softmax(model)
+    head = head_of(model)
+    if not isinstance(head, keras.Model):
+        return flattened(with_outputs(model, head, classes))
+    flat = without_softmax(flattened(model))
+    return with_outputs(flat, head_of(flat), classes)
 
 
 def _check_images(model: Any, shape: tuple[int, int, int]) -> None:
@@ -77,7 +93,7 @@ def _check_images(model: Any, shape: tuple[int, int, int]) -> None:
 def described(file: str, shape: tuple[int, int, int]) -> list[str]:
     """Lines about the network of a file that `keras_file` accepts: what is left out, and frozen."""
     given = given_file(FILE_KEY, file)
-    model = _as_saved(read(given), shape)
+    model = flattened(_as_saved(read(given), shape))
     found = []
     if ends_in_softmax(model):
         found.append(
@@ -93,7 +109,10 @@ def described(file: str, shape: tuple[int, int, int]) -> list[str]:
 
 
 def _as_saved(found: Stored, shape: tuple[int, int, int]) -> Any:
-    """The network of a file as a functional model on images of this shape, with new weights."""
+    """The model of a file as a functional model on images of this shape, with new weights.
+
+    Models inside it stay; they can be made flat.
+    """
     if found.config is None:
         raise QbenchError(
             "the file has weights alone, no network; give the network as model= and this file as"
@@ -102,7 +121,8 @@ def _as_saved(found: Stored, shape: tuple[int, int, int]) -> Any:
     check_code_free(found.config)
     with as_large_as(found.values):
         model = on_images(as_functional(_built(found.config), shape), shape)
-    check_computed(model, shape)
+    check_calls(model)
+    check_computed(flattened(model), shape)
     return model
 
 

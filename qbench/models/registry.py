@@ -14,6 +14,7 @@ from qbench.base.model_names import KEEP, KERAS_FILE
 from qbench.base.reasons import summary
 from qbench.base.registry import Registry
 from qbench.models.check import check_network
+from qbench.models.flatten import flattened
 from qbench.models.freeze import freeze_layers
 from qbench.models.functional import as_functional
 from qbench.models.head import new_head
@@ -52,7 +53,8 @@ def build_model(
 ) -> Any:
     """A new functional Keras model from (N, *shape) float32 images to the task's outputs.
 
-    A sequential model becomes a functional model. When a process builds a network for the first
+    A sequential model becomes a functional model, and models inside it become their layers
+    (`qbench.models.flatten`). When a process builds a network for the first
     time, `qbench.models.check` checks whether qbench can train it.
 
     Layers without a name in the function get the same names each time, because range averages are
@@ -78,7 +80,7 @@ def build_model(
     number_names_anew()
     built = _called(name, builder, {**arguments, **given}, shape, task.outputs)
     try:
-        model = as_functional(built, shape)
+        model = flattened(as_functional(built, shape))
         new = new_head(model, name, weights, head) if freeze else ""
         freeze_layers(model, freeze, new)
         told = {**arguments, **given, "freeze": freeze}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,7 +136,7 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
         if name not in theirs:
             missing.append(name)
             continue
-        fitting = layer.fitting(theirs[name], stored.legacy, affine.get(name))
+        fitting = layer.fitting(theirs[name], stored.legacy, affine.get(_named(layer)))
         if isinstance(fitting, str):
             other[name] = fitting
         else:
@@ -144,7 +144,7 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
             values |= {f"{layer.place}/{key}": array for key, array in fitting.items()}
     unused = [name for name in theirs if name not in own]
     left = bool(new) and new[0] not in theirs  # only then is the file's own head left over
-    unsaid = () if stored.legacy else (name for name in matched if name not in affine)
+    unsaid = () if stored.legacy else (one for one in matched if _named(own[one]) not in affine)
     found = Start(
         *(file, tuple(matched), tuple(new), tuple(missing), tuple(unused), other, values),
         by_position=tuple(name for name in unsaid if own[name].is_ambiguous),
@@ -152,6 +152,11 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
     )
     _check(found, strict, [name for name in unused if not (left and _is_head(theirs[name]))])
     return found
+
+
+def _named(layer: OwnLayer) -> str:
+    """The name that its author gave a layer."""
+    return layer.path.rpartition("/")[2]
 
 
 def _check(found: Start, strict: bool, unused: list[str]) -> None:
@@ -182,27 +187,41 @@ def _is_head(arrays: Arrays) -> bool:
 def _opened(
     needed: Mapping[str, OwnLayer], stored: Stored, file: GivenFile
 ) -> Mapping[str, Arrays]:
-    """The layers of a file; a model inside its model gives its layers, as it is flat here.
+    """The layers of a file, by the name that they have in the network.
 
-    Layers with one name in several models have their paths for names.
+    A layer belongs to the one with its path. A layer with another path belongs to the one with its
+    own name: a model inside one of the two models gives its layers. Of the rest, layers with one
+    name in several models have their paths for names.
     """
+    paths = {layer.path: name for name, layer in needed.items()}
+    found: dict[str, Arrays] = {}
     places: dict[str, dict[str, Arrays]] = {}
     for name, arrays in stored.layers.items():
-        inside = {} if name in needed else stored.inside.get(name, {})
-        for path, inner in inside.items():
-            places.setdefault(path.rpartition("/")[2], {})[path] = inner
-        if not inside:
-            places.setdefault(name, {})[name] = arrays
-    found: dict[str, Arrays] = {}
-    for name, paths in places.items():
-        if len(paths) > 1 and name in needed:
+        inside = {} if paths.get(name) == name else stored.inside.get(name, {})
+        for path, inner in (inside or {name: arrays}).items():
+            if path in paths:
+                found[paths[path]] = inner
+            else:
+                places.setdefault(path.rpartition("/")[2], {})[path] = inner
+    for name, others in places.items():
+        ours = [path for path in paths if path.rpartition("/")[2] == name]
+        free = [path for path in ours if paths[path] not in found]
+        same = [name, *others] if name in ours and name not in free else list(others)
+        if len(same) > 1 and (free or len(same) > len(others)):
             raise QbenchError(
-                f"{file.shown}: {len(paths)} of its layers have the name {name} ({_listed(paths)}),"
-                f" and the network has one {name}; give each layer in the file's models a name of"
-                " its own."
+                f"{file.shown}: {len(same)} of its layers have the name {name} ({_listed(same)}),"
+                f" and the network has {_number(ours)} {name}; give each layer in the file's models"
+                " a name of its own."
             )
-        found |= paths if len(paths) > 1 else {name: next(iter(paths.values()))}
+        if len(others) == len(free) == 1:
+            found[paths[free[0]]] = others.popitem()[1]
+        else:
+            found |= others if len(others) > 1 else {name: next(iter(others.values()))}
     return found
+
+
+def _number(every: Sequence[str]) -> str:
+    return "one" if len(every) == 1 else str(len(every))
 
 
 def _by_place(own: Mapping[str, OwnLayer], stored: Stored, file: GivenFile) -> Mapping[str, Arrays]:

@@ -72,12 +72,15 @@ def _exponential(learning_rate: float, steps: int, factor: float, every: int) ->
     )
 
 
-SCHEDULES.add("constant", Buildable(_constant))
+SCHEDULES.add("constant", Buildable(_constant, needs_steps=False))
 SCHEDULES.add("cosine", Buildable(_cosine, {"end_fraction": 0.0}, {"end_fraction": (0, 1)}))
 SCHEDULES.add(
     "exponential",
     Buildable(
-        _exponential, {"factor": 0.94, "every": 1000}, {"factor": (0, 1), "every": (1, None)}
+        _exponential,
+        {"factor": 0.94, "every": 1000},
+        {"factor": (0, 1), "every": (1, None)},
+        needs_steps=False,
     ),
 )
 
@@ -93,7 +96,7 @@ def build_optimizer(train: Any, start: Any = None) -> Any:
     """
     schedule = SCHEDULES[train.schedule.name]
     rate = schedule.build(
-        train.learning_rate, train.steps, **schedule.arguments(train.schedule.arguments)
+        train.learning_rate, train.number_of_steps, **schedule.arguments(train.schedule.arguments)
     )
     if start is not None and callable(rate):
         rate = _started_at(start, rate)

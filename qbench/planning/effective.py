@@ -14,10 +14,11 @@ from typing import Any
 
 from qbench.base.setting import EVALUATION, FIRST_STEP, QUANTIZED, UNSET, Effect, Group
 from qbench.config.experiment import SETTINGS, Experiment, plain
-from qbench.config.groups import Data, Train
+from qbench.config.groups import Data
 from qbench.config.inputs import FileInput
 from qbench.config.model import Model
 from qbench.config.quant import Quant
+from qbench.config.train import Train
 from qbench.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from qbench.planning.code import code_in, files_of, marked
 from qbench.planning.factors import effects, takes_effect

@@ -17,7 +17,9 @@ from qbench.base.setting import FIRST_STEP, Effect, Group, Setting
 from qbench.config.experiment import SETTINGS, Experiment
 from qbench.config.inputs import slim_refused
 from qbench.config.quant import Quant
+from qbench.config.train import AUTO
 from qbench.data.preprocessing import PREPROCESSING
+from qbench.optimizers.optimizers import SCHEDULES
 from qbench.quantize.ops import OPS
 from qbench.schemes import SCHEMES
 
@@ -103,6 +105,12 @@ def impossible(experiment: Experiment, explicit: Collection[str]) -> str | None:
         return (
             f"train.class_weights={train.class_weights}: train.balanced_batches=true balances the"
             " classes already; set one of the two."
+        )
+    if train.is_undecided and SCHEDULES[train.schedule.name].needs_steps:
+        names = (name for name in SCHEDULES.names() if not SCHEDULES[name].needs_steps)
+        return (
+            f"train.steps={AUTO}: the rates of train/schedule={train.schedule.name} depend on the"
+            f" number of steps from the first step on; {' and '.join(names)} do not."
         )
     if not quant.enabled:
         return None

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qbench.planning import fractions
 from qbench.planning.budget import duration
 from qbench.planning.crossed import crossed
 from qbench.planning.expected_seeds import expected_seeds, in_words
-from qbench.planning.plan import Plan
+from qbench.planning.first_stage import at_steps, is_undecided, with_known
+from qbench.planning.plan import UNIT, Plan
 from qbench.planning.segments import Segment, Tree, batches, makespan
 from qbench.statistics.aliases import table
 from qbench.storage import layout, records
@@ -45,16 +47,36 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         `steps_unshared`, `steps_shared`, `ratio` (shared / unshared), `batches` (number of jobs in
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), `by_seed` (see `expected_seeds`), and `seconds` and
-        `disk_bytes`, which are None if they are unknown.
+        `disk_bytes`, which are None if they are unknown. With `train.steps=auto` also `decided`
+        (numbers of steps, with the rows that have them) and `first_stage` (see
+        `qbench.planning.fractions`, which says what is None until the numbers are known).
     """
+    plan = with_known(plan)
+    if not is_undecided(plan):
+        facts, _ = _forecast(plan, workers, step_seconds)
+        return facts | _decided(plan)
+    facts, tree = _forecast(at_steps(plan, UNIT), workers, step_seconds)
+    stage = fractions.first_stage(plan, workers, facts["step_seconds"])
+    known = fractions.with_fractions(facts, plan, tree)
+    return known | _decided(plan) | {"first_stage": stage}
+
+
+def _decided(plan: Plan) -> dict[str, Any]:
+    """The numbers of steps that a first stage decided."""
+    found = [{"id": one.id, "steps": one.steps, "rows": list(one.rows)} for one in plan.decided]
+    return {"decided": found} if found else {}
+
+
+def _forecast(plan: Plan, workers: int, step_seconds: float | None) -> tuple[dict[str, Any], Tree]:
+    """The forecast of a plan with known numbers of steps, and the segments of its runs."""
     tree = Tree([plan.phases(run, None) for run in plan.runs], _apart(plan))
     jobs = batches(tree)
     known = _measured(plan.settings.root)
     seconds = step_seconds if step_seconds is not None else known.get("step_seconds")
     elapsed = makespan(jobs, workers)
-    unshared = sum(run.experiment.train.steps for run in plan.runs)
+    unshared = sum(run.experiment.train.number_of_steps for run in plan.runs)
     kept = sum(segment.uses > 1 for segment in tree.segments)
-    return {
+    facts = {
         "study": plan.settings.study,
         "design": plan.settings.design.name,
         **_rows(plan),
@@ -73,6 +95,7 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         "seconds": None if seconds is None else round(seconds * elapsed, 1),
         "disk_bytes": known["state_bytes"] * kept if "state_bytes" in known else None,
     }
+    return facts, tree
 
 
 def _rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
@@ -84,7 +107,8 @@ def _rows(plan: Plan) -> dict[str, list[dict[str, Any]]]:
                 "row": run.row,
                 "seed": run.experiment.seed,
                 "steps_float": run.experiment.quantization_start,
-                "steps_quantized": run.experiment.train.steps - run.experiment.quantization_start,
+                "steps_quantized": run.experiment.train.number_of_steps
+                - run.experiment.quantization_start,
             }
             for run in plan.runs
         ],
@@ -159,8 +183,7 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
     """The forecast for people."""
     yield f"{'#':>4}  {'configuration':<44} {'seed':>6} {'float':>9} {'quantized':>9}"
     lines = [
-        f"{number:>4}  {run['row']:<44} {run['seed']:>6} {run['steps_float']:>9,}"
-        f" {run['steps_quantized']:>9,}"
+        f"{number:>4}  {run['row']:<44} {run['seed']:>6} {_steps(run)}"
         for number, run in enumerate(facts["runs"], 1)
     ]
     lines += [
@@ -180,17 +203,19 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
     yield "segments (steps, in how many runs):"
     yield from _cut(_tree_lines(facts))
     yield ""
-    derived = f" {len(facts['derived'])} derived runs," if facts["derived"] else ""
+    derived = f", {len(facts['derived'])} derived runs" if facts["derived"] else ""
     yield (
         f"{facts['study']}, {facts['design']}: {len(plan.rows)} configurations,"
-        f" {len(facts['runs'])} runs,{derived} {facts['steps_unshared']:,} steps;"
-        f" {facts['steps_shared']:,} shared, ratio {facts['ratio']:.3f}"
+        f" {len(facts['runs'])} runs{derived}{_total(facts)}"
     )
-    yield (
-        f"on {facts['workers']} worker(s), in batches of {facts['batches']} jobs:"
-        f" {facts['steps_elapsed']:,} steps from start to end (longest run:"
+    known = facts["steps_elapsed"] is not None
+    yield f"on {facts['workers']} worker(s), in batches of {facts['batches']} jobs" + (
+        f": {facts['steps_elapsed']:,} steps from start to end (longest run:"
         f" {facts['critical_path']:,})"
+        if known
+        else ""
     )
+    yield from fractions.in_words(facts)
     if facts["conversions"]:
         yield _conversions_line(facts["conversions"], len(plan.settings.seeds))
     if facts["by_seed"]:
@@ -199,6 +224,23 @@ def _text(plan: Plan, facts: dict[str, Any]) -> Iterator[str]:
         yield f"about {duration(facts['seconds'])} at {facts['step_seconds']:.4f} s a step"
     if facts["disk_bytes"] is not None:
         yield f"about {facts['disk_bytes'] / 1e6:,.1f} MB of shared states at most"
+
+
+def _steps(run: dict[str, Any]) -> str:
+    """The float and quantized steps of a run, or their fractions, as two cells."""
+    start = run.get("quantized_from", 0.0)
+    floats = fractions.cell(run["steps_float"], start)
+    return f"{floats:>9} {fractions.cell(run['steps_quantized'], 1 - start):>9}"
+
+
+def _total(facts: dict[str, Any]) -> str:
+    """The steps of a plan, as far as they are known."""
+    if facts["steps_shared"] is not None:
+        return (
+            f", {facts['steps_unshared']:,} steps; {facts['steps_shared']:,} shared, ratio"
+            f" {facts['ratio']:.3f}"
+        )
+    return "" if facts["ratio"] is None else f"; shared steps, ratio {facts['ratio']:.3f}"
 
 
 def _conversions_line(facts: dict[str, Any], seeds: int) -> str:
@@ -229,11 +271,16 @@ def _tree_lines(facts: dict[str, Any]) -> list[str]:
         goes_on = phase[parent] == segment["phase"]
         depth[segment["id"]] = depth[parent] if goes_on else depth[parent] + 1
         phase[segment["id"]] = segment["phase"]
+        parts = segment.get("fractions", (0.0, 0.0))
+        first, end = (
+            fractions.cell(segment[name], part)
+            for name, part in zip(("first", "end"), parts, strict=True)
+        )
         ends = ", ".join(labels[run] for run in segment["runs"][:3])
         more = f" and {len(segment['runs']) - 3} more" if len(segment["runs"]) > 3 else ""
         lines.append(
             f"{'  ' * depth[segment['id']]}{segment['phase']:<{width}}"
-            f" {segment['first']:>9,} to {segment['end']:>9,}"
+            f" {first:>9} to {end:>9}"
             f"  x{segment['uses']:<4} {ends}{more}".rstrip()
         )
     return lines

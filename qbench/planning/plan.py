@@ -15,6 +15,7 @@ from qbench.planning.code import check_models
 from qbench.planning.derived import DERIVED, DerivedRow
 from qbench.planning.designs import Changes, Levels, Row
 from qbench.planning.draws import DISJOINT
+from qbench.planning.early_stopping import Decided, refuse_unused
 from qbench.planning.factors import impossible
 from qbench.planning.identity import GroupTexts, RowPhases, identity
 from qbench.planning.segments import Phase
@@ -28,6 +29,9 @@ GROUPS = ("data", "model", "quant", "quant/scheme", "train", "train/optimizer", 
 # Keys of the whole command, and keys at the top level of a run. They are not factors.
 _SINGLE = {one.key.partition(".")[0] for one in SETTINGS} - {one.group for one in OF_RUNS}
 _OF_COMMAND = {one.key for one in SETTINGS} - {one.key for one in OF_RUNS}
+
+UNIT = 10**9
+"""Stands for a number of steps that is not known yet, where a plan is worked out in fractions."""
 
 Choices = tuple[str, ...]
 """Choices of groups, each in the form `model=resnet20`."""
@@ -56,11 +60,13 @@ class Plan:
         settings: the settings of the command.
         levels: the levels of every factor that varies, the default first.
         rows: the rows of the table, in order.
+        decided: the numbers of steps that were `auto` before.
     """
 
     settings: Settings
     levels: Levels
     rows: tuple[Row, ...]
+    decided: tuple[Decided, ...] = ()
 
     @property
     def networks(self) -> list[list[Any]]:
@@ -138,13 +144,19 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """The folder name of the sweep: its design and a hash of its rows and seeds."""
-        content = [[_content(row.experiment), row.reason] for row in self.rows]
+        """The folder name of the sweep: its design and a hash of its rows and seeds.
+
+        It stays the same when numbers of steps are decided.
+        """
+        waited = {row for one in self.decided for row in one.rows}
+        waited |= {row.label for row in self.rows if row.experiment.train.is_undecided}
+        content = [[_content(row, row.label in waited), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]
         draws = self.settings.design.ensemble_draws
         if derived and draws != DISJOINT:  # names of sweeps without the setting stay
             derived.append(draws)
-        parts = [content, self.settings.seeds, *([derived] if derived else [])]
+        parts: list[Any] = [content, self.settings.seeds, *([derived] if derived else [])]
+        parts += [self.settings.auto.as_config()] if waited else []
         return f"{self.settings.design.name}-{content_id(parts)[:8]}"
 
 
@@ -181,8 +193,11 @@ class Outline:
         return [one for one in dict.fromkeys((choices_in(self.first), *of_rows)) if one]
 
 
-def _content(experiment: Experiment) -> Any:
-    """What tells one row of a sweep from the others."""
+def _content(row: Row, is_auto: bool) -> Any:
+    """What tells one row of a sweep from the others; `is_auto`: its number of steps was `auto`."""
+    experiment = row.experiment
+    if is_auto:
+        experiment = experiment.with_values({"train.steps": UNIT})
     arguments = dict(experiment.data.arguments)
     return [identity(experiment), arguments] if arguments else identity(experiment)
 
@@ -268,6 +283,8 @@ def make_plan(outline: Outline, composed: Mapping[Choices, Experiment] | None = 
     reason = impossible(default, outline.fixed)
     if reason:
         raise QbenchError(reason)
+    undecided = any(row.experiment.train.is_undecided for row in rows)
+    refuse_unused(settings.auto, outline.fixed, undecided)
     check_models(row.experiment for row in rows if row.reason is None)
     check_table(row.experiment.data for row in rows if row.reason is None)
     check_stats(settings.stats, [row.label for row in rows if row.reason is None], settings.seeds)

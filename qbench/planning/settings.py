@@ -17,6 +17,7 @@ from qbench.config.groups import group_from
 from qbench.config.inputs import FileInput
 from qbench.planning.designs import DESIGNS, EACH, RESOLUTIONS, Changes, Levels
 from qbench.planning.draws import DISJOINT, DRAWS
+from qbench.planning.early_stopping import NO_AUTO, EarlyStopping
 from qbench.planning.execution import NO_STOPPING, Engine, Stopping
 from qbench.planning.published import PUBLISHED
 from qbench.planning.stats import DEFAULT_STATS, Stats
@@ -172,6 +173,7 @@ class Settings(Group):
         base: the default experiment, with the first seed.
         engine: how the work is done.
         stopping: what ends a sweep before all its seeds are done.
+        auto: what `train.steps=auto` means.
     """
 
     study: str = setting(
@@ -203,6 +205,7 @@ class Settings(Group):
     )
     engine: Engine
     stopping: Stopping = NO_STOPPING
+    auto: EarlyStopping = NO_AUTO
     deploy: Deploy = Deploy()
     stats: Stats = DEFAULT_STATS
     job: str | None = setting(
@@ -234,8 +237,11 @@ class Settings(Group):
         seeds = _SEEDS.read("seeds", config["seeds"])
         deploy = checks.group_of_settings("deploy", config["deploy"])
         checks.known_keys("deploy", deploy, (*_names(FileInput), *_names(Deploy)))
+        train = dict(checks.group_of_settings("train", config["train"]))
+        auto = {name: train.pop(name) for name in _names(EarlyStopping) if name in train}
         parts = {key: config[key] for key in _OF_EXPERIMENT} | {
-            "deploy": {name: deploy[name] for name in _names(FileInput) if name in deploy}
+            "train": train,
+            "deploy": {name: deploy[name] for name in _names(FileInput) if name in deploy},
         }
         study: Any = checks.group_of_settings("study", config["study"])
         checks.known_keys("study", study, ("name", "repeats"))
@@ -254,6 +260,7 @@ class Settings(Group):
             stats=group_from(Stats, config["stats"], _names(Stats)),
             engine=Engine(**{name: config[name] for name in _names(Engine)}),
             stopping=Stopping(**{name: config[name] for name in _names(Stopping)}),
+            auto=EarlyStopping(**auto),
             job=config.get("job"),
         )
 
@@ -266,10 +273,12 @@ _OF_EXPERIMENT = tuple(entry.name for entry in fields(Experiment) if entry.name 
 _OF_EXECUTION = (*_names(Engine), *_names(Stopping))
 _KEYS = ("study", "design", "stats", "seeds", "out", "job", *_OF_EXPERIMENT, *_OF_EXECUTION)
 
+_GROUPS = (EarlyStopping, Deploy, Design, Stats, Engine, Stopping)
+
 SETTINGS: tuple[Setting, ...] = (
     *declared(Settings),
     *(found for found in OF_RUNS if found.key != "seed"),  # a command has `seeds` instead
-    *(found for group in (Deploy, Design, Stats, Engine, Stopping) for found in declared(group)),
+    *(found for group in _GROUPS for found in declared(group)),
 )
 """Every setting of a command, by the key that it has in the configuration."""
 

@@ -134,9 +134,8 @@ class _Analysis:
 
     def _stand_in(self, call: Call) -> StandIn | None:
         op, scheme = call.op, self._rules.scheme
-        for into, norm in self._rules.folds.items():
-            if norm is op:
-                return FoldedAway(into)
+        if id(op) in self._rules.folded:
+            return FoldedAway(self._rules.folded[id(op)])
         if is_convolution(op):
             return self._with_kernel(op) if op.name in self._rules.kernels else None
         if not isinstance(op, keras.Layer):
@@ -161,5 +160,4 @@ class _Analysis:
     def _freezes(self, norm: Any) -> bool:
         """Whether a normalization works by its moving statistics in training too."""
         scheme = self._rules.scheme
-        told = any(call.is_in_inference for call in self._graph.calls if call.op is norm)
-        return told or (scheme is not None and scheme.freeze)
+        return id(norm) in self._rules.held or (scheme is not None and scheme.freeze)

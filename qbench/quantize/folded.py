@@ -82,6 +82,10 @@ class WithFoldedKernel(keras.layers.Layer):
         sigma_batch = tf.sqrt(variance + norm.epsilon)
         return y * (sigma / sigma_batch) + (beta - mean * gamma / sigma_batch)
 
+    def compute_output_spec(self, x: Any, training: bool = False) -> Any:
+        """What the convolution makes, which is Keras' own."""
+        return self.layer.compute_output_spec(x)
+
     def _convolution(self, x: Any, kernel: Any) -> Any:
         """The layer with this kernel and without its bias."""
         mapping = [(kernels(self.layer)[0], kernel)]

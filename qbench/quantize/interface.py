@@ -171,6 +171,10 @@ class KernelQuantizing(_Quantizing):
         """
         return {}
 
+    def side_bits(self, layer: Any, kernel: Any) -> int:
+        """Bits beside the codes, such as scales of vectors, for the theoretical size."""
+        return 0
+
     def book(self, layer: Any, kernel: Any, value: Any) -> CodeBook | None:
         """The code book of a kernel; arguments as in a call.
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from qbench.base.authored import own_name
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, kernels
 
@@ -53,7 +54,7 @@ def kept_float(model: Any) -> list[KeptFloat]:
             continue
         for weight in layer.weights if not is_convolution(layer) else beside_kernels(layer):
             if "float" in str(weight.dtype):
-                name = weight.path.partition(f"{layer.name}/")[2] or weight.name
+                name = weight.path.partition(f"{own_name(layer)}/")[2] or weight.name
                 one = KeptFloat(layer.name, type(layer).__name__, name, tuple(weight.shape))
                 found.setdefault(id(weight), one)
     return list(found.values())

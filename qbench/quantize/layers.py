@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from qbench.quantize.calls import call_with
+from qbench.quantize.calls import call_with, is_stock
 from qbench.quantize.insertion_plan import Row
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import kernels
@@ -51,6 +51,10 @@ class StackRanges(keras.layers.Layer):
         """See the class."""
         ends = [end for pair in ranges for end in pair]
         return tf.reshape(tf.stack(ends), (len(ranges), 2))
+
+    def compute_output_spec(self, ranges: list[Any]) -> Any:
+        """As everywhere in this module: Keras need not run the layer to know what it makes."""
+        return keras.KerasTensor((len(ranges), 2), ranges[0][0].dtype)
 
 
 class FakeQuantize(keras.layers.Layer):
@@ -93,6 +97,10 @@ class FakeQuantize(keras.layers.Layer):
             low = high = 0.0  # they are ignored, so nothing is measured
         return quantizer(x, low, high, name=self.name)
 
+    def compute_output_spec(self, x: Any, low: Any, high: Any, training: bool = False) -> Any:
+        """A tensor like x."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
     def _moving(self, low: Any, high: Any, training: bool) -> tuple[Any, Any]:
         """The ends of the averaged range, including the ranges of tied tensors."""
         row = self.row.own
@@ -133,6 +141,12 @@ class WithQuantizedKernel(keras.layers.Layer):
         """Call the wrapped layer on x, an input that it accepts."""
         mapping = [(kernel, self._quantized(kernel, training)) for kernel in kernels(self.layer)]
         return call_with(self, self.layer, mapping, x)
+
+    def compute_output_spec(self, x: Any, training: bool = False) -> Any:
+        """What the wrapped layer makes; one that is not Keras' own is called, which checks it."""
+        if is_stock(self.layer):
+            return self.layer.compute_output_spec(x)
+        return super().compute_output_spec(x, training=training)
 
 
 def prepared(
@@ -184,6 +198,10 @@ class FusedBatchNormalization(keras.layers.Layer):
         if training:
             move_statistics(layer, mean, variance)
         return y
+
+    def compute_output_spec(self, x: Any, training: bool = False) -> Any:
+        """A tensor like x."""
+        return keras.KerasTensor(x.shape, x.dtype)
 
 
 class InInference(keras.layers.Layer):

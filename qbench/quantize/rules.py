@@ -75,6 +75,16 @@ class Rules:
         return {name: norm for name, norm in found.items() if name in self.kernels}
 
     @cached_property
+    def folded(self) -> dict[int, str]:
+        """The layer of the kernel that takes up a batch normalization, by its id."""
+        return {id(norm): into for into, norm in self.folds.items()}
+
+    @cached_property
+    def held(self) -> frozenset[int]:
+        """The ids of the layers that are called with `training=False`."""
+        return frozenset(id(call.op) for call in self.graph.calls if call.is_in_inference)
+
+    @cached_property
     def shared_ranges(self) -> Mapping[str, tuple[str, ...]]:
         """For each tensor with a shared range, all tensors that share it."""
         if self.scheme is None or not self.scheme.share_ranges:

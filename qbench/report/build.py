@@ -24,7 +24,14 @@ from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
 from qbench.report.drawing import draw, forget
 from qbench.report.kernels import kernel_paths
-from qbench.report.notes import about_values, converted_seeds, notes, troubles, validation
+from qbench.report.notes import (
+    about_values,
+    converted_seeds,
+    decided_steps,
+    notes,
+    troubles,
+    validation,
+)
 from qbench.report.page.recommendation import Line
 from qbench.report.page.render import render
 from qbench.report.page.view import Said, missing_figure, view
@@ -133,7 +140,8 @@ def _figures(sweep: Sweep) -> list[str]:
 def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
     said = balance.sentences(sweep.manifest, sweep.left_out)
-    said += [*validation(sweep), *converted_seeds(sweep), *reference(sweep), *sweep.remarks]
+    said += [*validation(sweep), *decided_steps(sweep), *converted_seeds(sweep)]
+    said += [*reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 
 

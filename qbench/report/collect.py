@@ -14,7 +14,7 @@ from qbench.engine.progress import remarks, say
 from qbench.planning import factors
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.planning.stats import DEFAULT_STATS, Stats, check_stats
-from qbench.report import deployed
+from qbench.report import deployed, values
 from qbench.report.balance import balanced
 from qbench.report.rows import spread, worst
 from qbench.storage import conversions, layout, manifests, records
@@ -266,7 +266,7 @@ def table_frame(sweep: Sweep) -> pd.DataFrame:
     lines = []
     for row in sweep.manifest["rows"]:
         mine = runs[runs["configuration"] == row["label"]]
-        line: dict[str, Any] = {key: mine[key].mean() for key in [*names, "size_mb"]}
+        line: dict[str, Any] = {key: values.mean_of(mine[key]) for key in [*names, "size_mb"]}
         line |= {"quantized": _yes(row["quantized"]), **row["factors"]}
         line |= {"n_seeds": int(mine[sweep.metric.name].notna().sum())}
         line |= {"configuration": row["label"], "status": worst(list(mine["status"]))}

@@ -144,7 +144,7 @@ def of_configuration(lines: pd.DataFrame, metrics: Metrics, several: bool) -> di
             values, and `_std` columns hold sample standard deviations.
     """
     figures = lines[_figures(metrics)].astype(float)
-    found: dict[str, Any] = dict(figures.mean())
+    found: dict[str, Any] = {str(name): values.mean_of(figures[name]) for name in figures}
     if several:
         found["n_deployed"] = int(figures[f"{PREFIX}{metrics[0].name}"].notna().sum())
         found |= {f"{name}_std": figures[name].std() for name in measured_columns(metrics)}

@@ -80,11 +80,12 @@ def differences(sweep: Sweep) -> pd.DataFrame:
         own, of_float = _by_seeds(sweep, row), floats.get(_network(row, levels), {})
         pairs = pd.DataFrame(
             [(value, _mean(of_float, seeds)) for seeds, value in own.items()],
+            index=pd.Index([seeds[0] if len(seeds) == 1 else seeds for seeds in own], dtype=object),
             columns=["quantized", "float"],
             dtype=float,
         ).dropna()
         found = pairs["quantized"] - pairs["float"]
-        of_seeds.append(dict(enumerate(found)))
+        of_seeds.append(found.to_dict())
         line: dict[str, Any] = {key: show(_level(row, levels, key)) for key in keys}
         line[DERIVED] = _derivation(row)
         line[f"float_{name}"] = pairs["float"].mean()

@@ -97,7 +97,7 @@ def _ensembles(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
     said = ensembles.title(metric), ensembles.explained(frame)
     drawings = ensembles.figure(found, metric, sweep.remarks)
     lines = ensembles.as_lines(frame, metric)
-    return Section(*said, [("", lines)], drawings, wide=True), for_programs(frame)
+    return Section(*said, [("", lines)], drawings, wide=True), frame
 
 
 def _weight_codes(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:

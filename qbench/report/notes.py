@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from qbench.base.plain import sentence
 from qbench.planning.derived import DERIVED, run_name
 from qbench.report import balance, deployed
@@ -56,7 +58,7 @@ def about_data(sweep: Sweep, noted: bool = True) -> list[str]:
 
 def about_values(sweep: Sweep) -> list[str]:
     """Sentences on the runs and the columns."""
-    lines = validation(sweep)
+    lines = [*validation(sweep), *decided_steps(sweep)]
     seeds = len(sweep.manifest["seeds"])
     lines += [SEEDS.format(seeds)] if seeds > 1 else []
     lines += balance.sentences(sweep.manifest, sweep.left_out)
@@ -106,6 +108,26 @@ def validation(sweep: Sweep) -> list[str]:
         " on the others."
         for name, images, all_images, seed in sorted(parts)
     ]
+
+
+def decided_steps(sweep: Sweep) -> list[str]:
+    """A sentence for each number of steps that a first stage decided; none if it was given."""
+    found = sweep.manifest.get("decided", [])
+    every = {row for one in found for row in one["rows"]}
+    return [
+        f"Steps: {one['steps']:,}{_of_rows(one['rows'], every)}, decided by early stopping of the"
+        f" float network with seed {one['seed']} on the validation images (an evaluation every"
+        f" {one['auto_every']:,} steps, patience {one['auto_patience']:,})."
+        for one in found
+    ]
+
+
+def _of_rows(rows: Sequence[str], every: Collection[str]) -> str:
+    """Whose number of steps it is; empty if it is that of all rows that have such a number."""
+    if len(rows) == len(every):
+        return ""
+    more = f" and {len(rows) - 2} more" if len(rows) > 2 else ""
+    return f" for {', '.join(rows[:2])}{more}"
 
 
 def converted_seeds(sweep: Sweep) -> list[str]:

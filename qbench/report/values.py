@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from statistics import fmean, stdev
+from typing import Any
 
 import pandas as pd
 
@@ -71,3 +73,12 @@ def direction(metric: Metric) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter, for the start of a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def mean_of(column: pd.Series[Any]) -> float:
+    """The mean of the numbers in a column, NaN if there are none; rounded once, by `fmean`.
+
+    The mean of pandas may differ in the last bit, and then two tables show 84.82 and 84.83.
+    """
+    numbers = column.dropna().astype(float)
+    return fmean(numbers) if len(numbers) else nan

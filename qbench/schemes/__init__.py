@@ -5,7 +5,18 @@ steps. Importing this package registers its schemes and imports no TensorFlow. Y
 scheme to `SCHEMES`.
 """
 
-from qbench.schemes import bwn, contrib, inq, twn, uniform
+from qbench.schemes import bwn, contrib, few_digits, inq, qsq, twn, uniform
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
-__all__ = ["SCHEMES", "Scheme", "SchemeKind", "bwn", "contrib", "inq", "twn", "uniform"]
+__all__ = [
+    "SCHEMES",
+    "Scheme",
+    "SchemeKind",
+    "bwn",
+    "contrib",
+    "few_digits",
+    "inq",
+    "qsq",
+    "twn",
+    "uniform",
+]

@@ -104,6 +104,14 @@ class Scheme:
         """
         return None
 
+    def holds(self, phase: str, layer: Any) -> bool:
+        """Whether the steps of a phase change no weight of a layer.
+
+        Moving statistics are no weights that steps change. A scheme without variables is not asked:
+        its steps change all weights.
+        """
+        return False
+
     def in_file(self) -> str | None:
         """One sentence why no LiteRT file can hold such a network; None if a file can."""
         return None
@@ -174,7 +182,8 @@ class SchemeKind(Buildable):
         early_steps: by how many steps the quantized steps begin before ceil(delay x steps).
         lacks: the settings of `quant` that have no effect with this scheme, without `quant.`; or a
             function of the settings of `quant` that returns them.
-        weight_bits: the bits of a kernel's codes, if the scheme leaves no choice.
+        weight_bits: the bits of a kernel's codes, or a function of the scheme's arguments that
+            returns them; None if `quant` chooses them.
         refuses: `(quant, **arguments)` -> a sentence about what the scheme cannot do in this
             configuration, or None.
     """
@@ -182,12 +191,18 @@ class SchemeKind(Buildable):
     first_phase: Mapping[str, str] = field(default_factory=dict)
     early_steps: int = 0
     lacks: frozenset[str] | Callable[[Any], frozenset[str]] = frozenset()
-    weight_bits: int | None = None
+    weight_bits: int | Callable[..., int] | None = None
     refuses: Callable[..., str | None] = _nothing
 
     def lacking(self, quant: Any) -> frozenset[str]:
         """The settings of `quant` that have no effect beside these settings, without `quant.`."""
         return self.lacks(quant) if callable(self.lacks) else self.lacks
+
+    def own_bits(self, given: Mapping[str, Any]) -> int | None:
+        """The bits of a kernel's codes with these arguments; None if `quant` chooses them."""
+        if callable(self.weight_bits):
+            return self.weight_bits(**self.arguments(given))
+        return self.weight_bits
 
     def made(self, name: str, quant: Any, given: Mapping[str, Any]) -> Scheme:
         """The scheme of a configuration.

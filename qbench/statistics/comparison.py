@@ -46,6 +46,7 @@ class _Asked:
     same: frozenset[str]
     resolution: float
     looks: int
+    family: int | None = None
 
     def in_family(self, row: str) -> bool:
         """Whether a row may have an interval."""
@@ -133,6 +134,7 @@ def compare(
     unit: str = "",
     resolution: float = 0.0,
     looks: int = 1,
+    family: int | None = None,
 ) -> Comparison:
     """Compare every row with the reference.
 
@@ -153,12 +155,14 @@ def compare(
             half a step cannot be measured, and counts as half a step.
         looks: if the number of seeds depends on earlier comparisons of the same rows, how many
             comparisons were planned; see `paired.corrected`.
+        family: number of intervals that hold together; None for those that are made. It is larger
+            if the reference was chosen by values of the same runs: then all pairs of rows count.
 
     Raises:
         QbenchError: `dunnett`, and fewer than 8 seeds that all rows have.
     """
     wording = Wording(margin, higher_is_better, digits, unit)
-    asked = _Asked(reference, wording, level, frozenset(same), resolution, looks)
+    asked = _Asked(reference, wording, level, frozenset(same), resolution, looks, family)
     of_reference = values[reference]
     found = {row: paired.pairs(own, of_reference) for row, own in values.items()}
     if method == DUNNETT:
@@ -234,9 +238,10 @@ def _compared(
 ) -> Comparison:
     """The comparison, from the differences and the spread of each row with an interval."""
     level = paired.corrected(asked.level, asked.looks)
+    family = max(len(spreads), asked.family or 0)
 
     def half(spread: float, seeds: int) -> float:
-        return half_width(spread, seeds, len(spreads), level)
+        return half_width(spread, seeds, family, level)
 
     rows = tuple(
         _with_interval(row, own, spreads[row], asked.wording, half)
@@ -245,7 +250,7 @@ def _compared(
         for row, own in found.items()
     )
     made = Comparison(
-        asked.reference, method, asked.level, len(spreads), asked.wording, rows, (), asked.looks
+        asked.reference, method, asked.level, family, asked.wording, rows, (), asked.looks
     )
     return replace(made, notes=notes(made))
 

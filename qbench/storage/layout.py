@@ -17,11 +17,15 @@
                         <id>.partial       the last checkpoint within a segment
                         <id>.lock          exists while a process trains the segment
                         <id>.error         why the segment could not be trained in the running sweep
+    <root>/decisions/   <id>.json          the number of steps that a first stage decided
+                        <id>.partial       the last checkpoint of a first stage
+                        <id>.lock, <id>.error  as for segments
     <root>/jobs/        <id>.json          a job of the running sweep
                         stop               while it exists, no further job begins
     <root>/tensorboard/ <row>-<id>/ the event file of a run or a trunk, with track=tensorboard
     <root>/jobs.jsonl   one line for every finished job: steps, seconds
     <sweep>/            manifest.json      the rows of the table and their runs
+                        deciding.json      the decisions that the sweep waits for
                         runs.csv, table.csv, table.md, figures/, report.html
                         mlflow.db, mlartifacts/ from `qbench export`
 
@@ -56,9 +60,12 @@ TABLE = "table.csv"
 TABLE_MARKDOWN = "table.md"
 PAGE = "report.html"
 
+DECIDING = "deciding.json"
+
 STATE, PARTIAL, LOCK, ERROR = "state", "partial", "lock", "error"
 
 _RUNS, _SEGMENTS, _JOBS, _FIGURES = "runs", "segments", "jobs", "figures"
+_DECISIONS = "decisions"
 _TRACKING = "tensorboard"
 _JOBS_LOG = "jobs.jsonl"
 _STOP = "stop"
@@ -124,16 +131,43 @@ def segment_file(root: Path, segment: str, kind: str) -> Path:
 
 def segment_files(root: Path, kind: str) -> dict[Path, str]:
     """All files of a kind, also damaged ones, each with the id of its segment."""
-    files = [
-        *segments_folder(root).glob(f"*.{kind}"),
-        *segments_folder(root).glob(f"*.{kind}.{_DAMAGED}"),
-    ]
+    return _files_of(segments_folder(root), kind)
+
+
+def decisions_folder(root: Path) -> Path:
+    """The folder of decisions on numbers of steps, with their states and locks."""
+    return root / _DECISIONS
+
+
+def decision_file(root: Path, decision: str, kind: str) -> Path:
+    """A file of a first stage: PARTIAL, LOCK or ERROR."""
+    return decisions_folder(root) / f"{decision}.{kind}"
+
+
+def decision_files(root: Path, kind: str) -> dict[Path, str]:
+    """All files of a kind, each with the id of its decision; see `segment_files`."""
+    return _files_of(decisions_folder(root), kind)
+
+
+def decision_record(root: Path, decision: str) -> Path:
+    """The record of a decision."""
+    return decisions_folder(root) / f"{decision}.json"
+
+
+def decision_records(root: Path) -> list[Path]:
+    """The records of all decisions below a root, sorted by id."""
+    return sorted(decisions_folder(root).glob("*.json"))
+
+
+def _files_of(folder: Path, kind: str) -> dict[Path, str]:
+    """The files of a kind in a folder, also damaged ones, each with its name."""
+    files = [*folder.glob(f"*.{kind}"), *folder.glob(f"*.{kind}.{_DAMAGED}")]
     return {file: file.name.partition(".")[0] for file in files}
 
 
-def hidden_locks(root: Path) -> list[Path]:
-    """Locks under the hidden names that they have while they are taken and removed."""
-    return list(segments_folder(root).glob(f".*.{LOCK}.*"))
+def hidden_locks(folder: Path) -> list[Path]:
+    """Locks of a folder under the hidden names that they have while they are taken and removed."""
+    return list(folder.glob(f".*.{LOCK}.*"))
 
 
 def damaged(path: Path) -> Path:
@@ -144,7 +178,8 @@ def damaged(path: Path) -> Path:
 def folders_of_results(root: Path) -> list[Path]:
     """The folders in which runs, states and their files appear."""
     runs = root / _RUNS
-    return [root, runs, *(folder for folder in runs.glob("*") if folder.is_dir()), root / _SEGMENTS]
+    of_runs = (folder for folder in runs.glob("*") if folder.is_dir())
+    return [root, runs, *of_runs, root / _SEGMENTS, root / _DECISIONS]
 
 
 def jobs_folder(root: Path) -> Path:

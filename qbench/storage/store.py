@@ -27,6 +27,9 @@ class Store:
     def _path(self, segment: str, kind: str) -> Path:
         return layout.segment_file(self._root, segment, kind)
 
+    def _files(self, kind: str) -> dict[Path, str]:
+        return layout.segment_files(self._root, kind)
+
     def lock(self, segment: str) -> Path:
         """The lock file of a segment."""
         return self._path(segment, layout.LOCK)
@@ -48,13 +51,12 @@ class Store:
 
     def segments_held(self) -> set[str]:
         """The segments that a living process trains."""
-        files = layout.segment_files(self._root, layout.LOCK)
+        files = self._files(layout.LOCK)
         return {segment for path, segment in files.items() if locks.is_held(path)}
 
     def drop_abandoned_locks(self) -> None:
         """Remove the locks of dead processes; if their runs are done, no other process does it."""
-        locked = layout.segment_files(self._root, layout.LOCK)
-        for path in [*locked, *layout.hidden_locks(self._root)]:
+        for path in [*self._files(layout.LOCK), *layout.hidden_locks(self.folder)]:
             locks.take_away(path)
 
     def make_folder(self) -> None:
@@ -120,14 +122,14 @@ class Store:
 
     def forget_failures(self) -> None:
         """Remove all recorded failures, because a new sweep tries all segments again."""
-        for path in layout.segment_files(self._root, layout.ERROR):
+        for path in self._files(layout.ERROR):
             path.unlink(missing_ok=True)
 
     def clean(self, needed: set[str]) -> list[Path]:
         """Remove states and checkpoints of segments that are not needed; return their files."""
         removed = []
         for kind in (layout.STATE, layout.PARTIAL):
-            for path, segment in layout.segment_files(self._root, kind).items():
+            for path, segment in self._files(kind).items():
                 if segment not in needed:
                     path.unlink(missing_ok=True)
                     removed.append(path)

@@ -7,7 +7,10 @@ So HDF5 writes into memory, and the content is then written like every other fil
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
+
+from qbench.base.authored import author_model, under_own_names
 
 
 class _Memory(io.BytesIO):
@@ -17,13 +20,31 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
-def weights_file(model: Any) -> bytes:
-    """The content of the file that `model.save_weights` writes; `load_weights` reads it."""
+def weights_file(network: Any) -> bytes:
+    """The content of the weights file of a network.
+
+    It is the file that `save_weights` of the model writes that the network's author wrote, and
+    `load_weights` of that model reads it.
+    """
+    model = author_model(network)
+    if model is network:
+        return _saved(model)
+    with under_own_names(model):
+        return _saved(model)
+
+
+def file_with_names(network: Any) -> bytes:
+    """The same file, in which layers have the names that they have in the network."""
+    return _saved(author_model(network))
+
+
+def _saved(model: Any) -> bytes:
     memory = _Memory()
     model.save_weights(memory)
     return memory.getvalue()
 
 
-def load_weights_file(model: Any, content: bytes) -> None:
-    """Load the content that `weights_file` gave for this network."""
-    model.load_weights(_Memory(content))
+def load_weights_file(network: Any, content: bytes | Path) -> None:
+    """Load the content that `weights_file` gave for this network, or a file with this content."""
+    given = _Memory(content) if isinstance(content, bytes) else content
+    author_model(network).load_weights(given)

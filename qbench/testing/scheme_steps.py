@@ -278,7 +278,7 @@ class _Trained:
 
     def check_end(self) -> None:
         """Begin the phases after the last step, and check what is saved and evaluated."""
-        self.enter(tail(self.chosen.phases), self.chosen.train.steps)
+        self.enter(tail(self.chosen.phases), self.chosen.train.number_of_steps)
         still = [name for name, trained in self.described.items() if trained]
         still = [] if self.scheme.rate == 0 else sorted(set(still) - self.moved)
         see(

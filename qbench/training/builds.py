@@ -13,6 +13,7 @@ import numpy as np
 from qbench.base.errors import QbenchError
 from qbench.quantize.calls import is_stock
 from qbench.quantize.walk import functional
+from qbench.training.kept import kept
 
 
 def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
@@ -41,7 +42,7 @@ def check_builds(name: str, model: Any, build: Callable[[], Any]) -> None:
             f"model={name}: its builder makes another network each time it is called: its layers or"
             " their settings differ; take what is drawn at random as an argument."
         )
-    for one, other in zip(first.weights, second.weights, strict=True):
+    for one, other in zip(kept(first), kept(second), strict=True):
         if not np.array_equal(one.numpy(), other.numpy(), equal_nan=True):
             raise QbenchError(
                 f"model={name}: {one.path} starts from other values each time, though the seed is"
@@ -54,8 +55,8 @@ def _check_new(name: str, first: Any, second: Any) -> None:
 
     With a common one, a run would begin with the weights that the run before it has trained.
     """
-    kept = {id(variable) for variable in first.variables}
-    again = [variable.path for variable in second.variables if id(variable) in kept]
+    known = {id(variable) for variable in first.variables}
+    again = [variable.path for variable in second.variables if id(variable) in known]
     if again:
         raise QbenchError(
             f"model={name}: its function uses {again[0]} of the network that it built before; make"

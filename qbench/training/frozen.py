@@ -1,4 +1,4 @@
-"""Keeps the values of kernels that a step must not change."""
+"""Keeps the values of weights that a step must not change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qbench.base.keras_private import slots_of
 
 
 class Frozen:
-    """The kernels of one step that are trained in part.
+    """The weights of one step that are not trained, or only in part.
 
     The gradient of a frozen value is 0. Momentum would still move it, so the update is undone, in
     the kernel and in the variables that the optimizer keeps for it.
@@ -21,8 +21,8 @@ class Frozen:
         """Read what the step must keep.
 
         Args:
-            masks: pairs of a kernel and a bool tensor, true for the values that are trained.
-            optimizer: the optimizer of the kernels, built.
+            masks: pairs of a weight and a bool tensor, true for the values that are trained.
+            optimizer: the optimizer of the weights, built.
         """
         self._masks = {id(kernel): mask for kernel, mask in masks}
         kept = [(v, mask) for kernel, mask in masks for v in (kernel, *slots_of(optimizer, kernel))]

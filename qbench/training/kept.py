@@ -6,12 +6,18 @@ from typing import Any
 
 import keras
 
+from qbench.base.authored import author_model
 from qbench.base.keras_private import layers_within
 
 
 def kept(model: Any) -> list[Any]:
-    """The variables of a model that keep their values after a step: all except generator states."""
-    return [*model.weights, *model.metrics_variables]
+    """The variables of a model that keep their values after a step: all except generator states.
+
+    They are those of the model that the network's author wrote: a model inside it may have layers
+    that the network does not need.
+    """
+    owner = author_model(model)
+    return [*owner.weights, *owner.metrics_variables]
 
 
 def settle(model: Any) -> None:

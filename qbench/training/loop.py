@@ -54,7 +54,7 @@ def train(
 def finish(network: Network, experiment: Experiment) -> None:
     """Begin the phases after the last step. The network must be in the state after all steps."""
     phases = tail(experiment.phases)
-    network.enter(experiment.scheme, phases, experiment.seed, experiment.train.steps)
+    network.enter(experiment.scheme, phases, experiment.seed, experiment.train.number_of_steps)
 
 
 def train_phase(

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.base.authored import author_model
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import IMAGENET
 from qbench.base.reasons import reason
@@ -29,6 +30,7 @@ from qbench.quantize.view import View
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT
 from qbench.storage.state import State
+from qbench.storage.weights import load_weights_file
 from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
@@ -41,7 +43,7 @@ class Network:
     Compiled steps are kept, so runs that differ only in seed or delay need no new trace.
 
     Attributes:
-        model: the plain Keras model that owns the weights.
+        model: the plain, flat Keras model; `qbench.base.authored` knows who owns its weights file.
         averages: the moving range averages.
         prepare: turns images into the input of the network.
         optimizer: the Keras optimizer, built.
@@ -204,7 +206,7 @@ class Network:
         """
         try:
             if not held:
-                self.model.load_weights(weights)
+                load_weights_file(self.model, weights)
         except (OSError, ValueError, KeyError) as error:
             raise QbenchError(
                 f"{weights}: cannot be read as these weights ({reason(error)})."
@@ -228,7 +230,7 @@ class Network:
     def weights_hash(self) -> str:
         """SHA-256 over all weights of the model, in their order."""
         digest = hashlib.sha256()
-        for weight in self.model.get_weights():
+        for weight in author_model(self.model).get_weights():
             digest.update(np.ascontiguousarray(weight).tobytes())
         return digest.hexdigest()
 

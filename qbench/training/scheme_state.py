@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
-from qbench.config.groups import Train
+from qbench.config.train import Train
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import affine
@@ -198,22 +198,35 @@ class SchemeState:
         return tuple(found.values())
 
     def masks(self, phase: str) -> list[tuple[Any, Any]]:
-        """Pairs of a kernel and a bool tensor: which of its values the steps of a phase train.
+        """Pairs of a weight and a bool tensor: which of its values the steps of a phase train.
 
-        Kernels that are trained as a whole are left out.
+        Weights that are trained as a whole are left out.
 
         Raises:
             QbenchError: a mask is not bool, or has another shape than its kernel.
         """
         if self.scheme is None or self.is_empty:
             return []
-        found = []
+        found = [
+            (weight, tf.zeros(weight.shape, tf.bool))
+            for layer in self._model.layers
+            if self.scheme.holds(phase, layer)
+            for weight in layer.trainable_variables
+        ]
+        held = {id(weight) for weight, _ in found}
         for layer, kernel, _ in self.quantized_kernels():
             state = self.states.of_kernel(layer, kernel)
             mask = self.scheme.trains(phase, state.tensors()) if state.variables else None
-            if mask is not None and kernel.trainable:
+            if mask is not None and kernel.trainable and id(kernel) not in held:
                 found.append((kernel, _checked_mask(kernel, tf.convert_to_tensor(mask))))
         return found
+
+    def side_bits(self) -> int:
+        """Bits beside the codes of all kernels, for the theoretical size."""
+        return sum(
+            plan.kernels[layer.name][1].side_bits(layer, kernel)
+            for layer, kernel, plan in self.quantized_kernels()
+        )
 
 
 def _checked_mask(kernel: Any, mask: Any) -> Any:

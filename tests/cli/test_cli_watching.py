@@ -19,6 +19,7 @@ from qbench.cli.main import main
 from qbench.cli.watching import ENDED, QUIET, watch
 from qbench.storage import layout, locks, records
 from qbench.storage.conversions import write as write_report
+from qbench.storage.decisions import Decisions
 
 Step = Callable[[], None]
 
@@ -161,3 +162,32 @@ def test_ctrl_c_is_quiet(folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "" and process.stderr.read() == ""
         assert process.wait(60) == 0
+
+
+def test_decisions_come_before_the_runs(folder: Path) -> None:
+    """A sweep with `train.steps=auto` has no runs until its numbers of steps are decided."""
+    decisions = Decisions(folder, print)
+    decisions.make_folder()
+    deciding, manifest = folder / layout.DECIDING, (folder / layout.MANIFEST).read_bytes()
+    waits = [{"id": "a", "label": "steps of default"}]
+    deciding.write_text(json.dumps({"runs": "runs", "decisions": waits}))
+    page(folder)
+    (folder / layout.MANIFEST).unlink()
+
+    def decide() -> None:
+        decisions.write("a", {"steps": 5})
+
+    def begin() -> None:
+        (folder / layout.MANIFEST).write_bytes(manifest)
+        deciding.unlink()
+
+    with locks.locked(decisions.lock("a"), print):
+        text = shown(folder, decide, begin, lambda: page(folder))
+    assert text == (
+        "0 done, 1 running, 0 failed, 0 waiting\n"
+        "done     steps of default\n"
+        "waiting  baseline seed 0\n"
+        "waiting  default seed 0\n"
+        "waiting  quant.bits=4 seed 0\n"
+        f"0 done, 0 running, 0 failed, 3 waiting; {ENDED}\n"
+    )

@@ -63,6 +63,10 @@ PLAIN: dict[str, Any] = {
         "log_every": 1,
         "checkpoint_every": None,
         "jit": "auto",
+        "auto_every": 100,
+        "auto_patience": 10,
+        "auto_min_delta": 0.0,
+        "auto_most": 100_000,
     },
     "eval": {"batch_size": 100, "limit": None},
     "design": {

@@ -93,7 +93,7 @@ _PLACEHOLDERS = (OWN, KERAS_APPLICATION, KERAS_FILE)
 @pytest.mark.parametrize("model", [one for one in _choices("model") if one not in _PLACEHOLDERS])
 def test_every_model_can_be_built(model: str) -> None:
     choice = _settings(f"model={model}").base.model
-    assert build_model(choice.name, choice.arguments, (8, 8, 1), TEN).output.shape == (None, 10)
+    assert build_model(choice.name, choice.arguments, (16, 16, 1), TEN).output.shape == (None, 10)
 
 
 def _reached(group: str, *path: str) -> set[Any]:

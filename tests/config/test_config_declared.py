@@ -18,6 +18,8 @@ from qbench.cli.overrides import TEXTS
 from qbench.config import groups
 from qbench.config.inputs import FileInput
 from qbench.config.quant import Quant
+from qbench.config.train import Train
+from qbench.planning.early_stopping import EarlyStopping
 from qbench.planning.execution import Engine, Stopping
 from qbench.planning.factors import COLUMNS, FACTORS
 from qbench.planning.settings import SETTINGS, Deploy, Design, defaults
@@ -71,8 +73,8 @@ def test_keys_columns_and_places_are_there_once() -> None:
 @pytest.mark.parametrize(
     "group",
     [
-        *(groups.Data, groups.Train, groups.Evaluate, FileInput),
-        *(Quant, Deploy, Design, Engine, Stopping),
+        *(groups.Data, Train, groups.Evaluate, FileInput),
+        *(Quant, Deploy, Design, Engine, Stopping, EarlyStopping),
     ],
     ids=lambda group: str(group.__name__),
 )

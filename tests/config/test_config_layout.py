@@ -12,7 +12,8 @@ ROOT = Path(qbench.__file__).parent
 # From contracts and the shell down to the disk, as docs/architecture.md lists them.
 PACKAGES = (
     *("testing", "cli", "report", "engine", "planning", "deploy", "training", "config", "schemes"),
-    *("models", "quantize", "optimizers", "data", "tasks", "storage", "statistics", "base"),
+    *("models", "quantize", "optimizers", "data", "tasks", "storage", "statistics"),
+    *("codes", "base"),
 )
 
 

@@ -7,6 +7,7 @@ import itertools
 from typing import Any
 
 import keras
+import nested_networks as nested
 import numpy as np
 import pytest
 import regression_task
@@ -21,9 +22,12 @@ from qbench.testing import check_model
 POSITIONS = regression_task.spots(None)[1]
 GOOD: dict[str, tuple[Any, dict[str, Any]]] = {
     "resnet_v1": (MODELS["resnet_v1"], {"blocks": 1, "width": 4}),
+    "lenet": (MODELS["lenet"], {"shape": (16, 16, 1), "dense": 8}),
+    "convnet": (MODELS["convnet"], {"shape": (12, 12, 3), "dense": 8}),
     "another shape": (unusual.own_layer, {"shape": (6, 10, 3)}),
     "dropout": (unusual.dropout, {"rate": 0.2}),
     "frozen": (frozen_layers, {}),
+    "models inside": (nested.in_sequence, {}),
     "another task": (regression_task.small, {"task": Regression(1), "targets": POSITIONS}),
 }
 
@@ -83,7 +87,6 @@ BROKEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no function": (3, {}, "is of type int; expected a function"),
     "softmax": (unusual.softmax_at_the_end, {}, "it ends in a softmax"),
     "outputs": (unusual.one_class_too_few, {}, "it gives 9 logits, the data have 10 classes"),
-    "nested": (unusual.nested, {}, "it holds a model of its own"),
     "arguments": (unusual.dropout, {"width": 3}, "model.width is not"),
     "it fails": (lambda shape, classes: {}["nothing"], {}, "cannot be built .*nothing"),
     "another each time": (

@@ -27,6 +27,21 @@ GOOD: dict[str, tuple[SchemeKind, Any, dict[str, Any]]] = {
         {"op": "fake_quant", "weight_range": "narrow", "fold_batch_norm": True},
         {},
     ),
+    "qsq dense": (
+        SCHEMES["qsq"],
+        {"freeze_batch_norm": True, "activation_bits": "float"},
+        {"retrain": "dense", "length": "depth"},
+    ),
+    "qsq all of quantized activations": (
+        SCHEMES["qsq"],
+        {"activation_bits": 8, "first_last": "8"},
+        {"retrain": "all", "phi": 1, "scale": "equation_9"},
+    ),
+    "few digits": (
+        SCHEMES["few_digits"],
+        {"delay": 1.0, "activation_bits": "float"},
+        {"digits": 1},
+    ),
     "inq": (SCHEMES["inq"], {"bits": 4, "activation_bits": "float"}, {}),
     "inq of quantized activations": (
         SCHEMES["inq"],

@@ -1,4 +1,4 @@
-"""The packed form: bit by bit and as bytes."""
+"""The packed form as bytes."""
 
 from __future__ import annotations
 
@@ -12,51 +12,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from qbench.base.errors import QbenchError
 from qbench.deploy.grids import Grid
-from qbench.deploy.packed import (
-    BookCodes,
-    Codes,
-    Layer,
-    Packed,
-    from_bits,
-    identical,
-    pack,
-    to_bits,
-    unpack,
-)
+from qbench.deploy.packed import BookCodes, Codes, Layer, Packed, identical, pack, unpack
 
 BITS = st.integers(1, 16)
 SHAPES = array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)
 FLOATS = arrays(np.float32, SHAPES, elements=st.floats(width=32))
-
-
-def test_bits_by_hand():
-    # 001, 010, 011 from the lowest bit up: 1 0 0, 0 1 0, 1 1 0 -> 1 + 16 + 64 + 128.
-    assert to_bits(np.array([1, 2, 3]), 3) == bytes([209, 0])
-    assert to_bits(np.array([[5], [255]]), 8) == bytes([5, 255])
-    assert to_bits(np.array([258]), 16) == bytes([2, 1])
-    assert to_bits(np.array([]), 5) == b""
-
-
-@given(data=st.data(), bits=BITS, count=st.integers(0, 70))
-def test_bits_come_back(data, bits, count):
-    values = data.draw(arrays(np.uint16, count, elements=st.integers(0, 2**bits - 1)))
-    content = to_bits(values, bits)
-    assert len(content) == -(-count * bits // 8)
-    np.testing.assert_array_equal(from_bits(content, count, bits), values)
-
-
-@pytest.mark.parametrize("bits", [1, 3, 7, 8, 13, 16])
-def test_bits_of_more_values_than_a_block(bits):
-    values = np.random.default_rng(bits).integers(0, 2**bits, 150_001)
-    content = to_bits(values, bits)
-    assert len(content) == -(-150_001 * bits // 8)
-    np.testing.assert_array_equal(from_bits(content, values.size, bits), values)
-
-
-@pytest.mark.parametrize("value", [-1, 8])
-def test_a_value_that_does_not_fit_is_refused(value):
-    with pytest.raises(ValueError, match="do not fit in 3 bits"):
-        to_bits(np.array([0, value]), 3)
 
 
 @st.composite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -21,9 +21,14 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A function that registers a builder as `mine` and builds its network."""
 
     def built(
-        builder: Any, arguments: Any = None, shape: Any = SHAPE, classes: int = CLASSES
+        builder: Any,
+        arguments: Any = None,
+        shape: Any = SHAPE,
+        classes: int = CLASSES,
+        freeze: Sequence[str] = (),
     ) -> Any:
         monkeypatch.setitem(MODELS._items, "mine", builder)
-        return build_model("mine", arguments or {}, shape, Classification(classes))
+        task = Classification(classes)
+        return build_model("mine", arguments or {}, shape, task, freeze=freeze)
 
     return built

@@ -108,17 +108,6 @@ def in_int8(shape, classes):
     return model
 
 
-def nested_in_sequential(shape, classes):
-    inner = keras.Sequential([layers.Conv2D(4, 3), layers.ReLU()])
-    return keras.Sequential([keras.Input(shape), inner, layers.Flatten(), layers.Dense(classes)])
-
-
-def application(shape, classes):
-    base = keras.applications.MobileNetV2((32, 32, 3), weights=None, include_top=False, alpha=0.35)
-    image = keras.Input(shape)
-    return keras.Model(image, head(base(layers.UpSampling2D(4)(ops.tile(image, 3))), classes))
-
-
 def channels_first(image, classes):
     x = layers.Permute((3, 1, 2))(image)
     return head(layers.Permute((2, 3, 1))(layers.Conv2D(4, 3, data_format="channels_first")(x)), 10)
@@ -131,9 +120,6 @@ REFUSED = {
     "list": (lambda shape, classes: [], "gave back a list"),
     "subclassed": (Subclassed, "a subclassed model (Subclassed), whose layers cannot be seen"),
     "calls_itself": (CallsItself, "a subclassed model (CallsItself)"),
-    "nested": (unusual.nested, "holds a model of its own (functional)"),
-    "nested_in_sequential": (nested_in_sequential, "holds a model of its own (sequential)"),
-    "application": (application, "input_tensor=image"),
     "two_inputs": (two_inputs, "2 inputs (input_layer (None, 8, 8, 1), input_layer_1 (None, 2))"),
     "in_batches": (in_batches, "batches of 16 images only; leave batch_size out"),
     "of_bytes": (of_bytes, "its input is uint8; it must be float32"),

@@ -55,6 +55,22 @@ def test_everything_that_an_operation_has_made_is_found() -> None:
     assert [one is other for one, other in zip(made, halves, strict=True)] == [True, True]
 
 
+def test_a_model_is_called_again_call_by_call() -> None:
+    """`clone_model` passes calls on too, but only onto inputs of a model."""
+    image, dense = keras.Input((4,)), layers.Dense(4, name="dense")
+    model = keras.Model(image, layers.ReLU(name="last")(dense(dense(image))))
+    seen = []
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(op.name)
+        return op(*args, **kwargs)
+
+    within = layers.ReLU()(keras.Input((4,)))
+    output = keras_private.call_again(model, [within], call)
+    assert seen == ["dense", "dense", "last"]
+    assert keras_private.maker(output).name == "last"
+
+
 def test_layers_within_a_layer_are_found_once_at_any_depth() -> None:
     """A layer of one's own has no public list of the layers that it holds."""
     block = Block(1)

@@ -96,6 +96,9 @@ def test_a_trained_network_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPat
     assert main([*sweep, "out=out"]) == 0
     (text,) = re.findall(rf"loads a trained network into Keras:\n\n{BLOCK}", TEXT)
     code = textwrap.dedent(text).replace("outputs/fashion/runs/<id>", str(run_of(folder)))
+    monkeypatch.syspath_prepend(folder)
     names: dict[str, object] = {}
     exec(compile(code, "own.md", "exec"), names)
+    for module in ("nets", "nets.mine"):
+        del sys.modules[module]
     assert names["model"].output.shape == (None, 10)  # type: ignore[attr-defined]

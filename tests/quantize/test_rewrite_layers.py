@@ -16,8 +16,10 @@ from quantize_networks import (
     quantized,
     scheme,
 )
+from rewrite_examples import SCHEMES, view_of
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import call_again
 from qbench.quantize.quantizer import CURRENT, MOVING, OWN
 from qbench.quantize.rewrite import rewrite
 
@@ -170,3 +172,33 @@ def test_where_ranges_come_from(quant, kernel, tensor):
 
 def test_no_scheme_without_quantization():
     assert scheme(enabled=False) is None
+
+
+def kinds(image):
+    """A layer of every kind that a view puts in the place of another."""
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, strides=2)(image))
+    x = layers.BatchNormalization()(layers.ReLU()(layers.DepthwiseConv2D(3, depth_multiplier=2)(x)))
+    x = layers.concatenate([layers.SeparableConv2D(3, 1)(x), layers.Conv2DTranspose(2, 1)(x)])
+    return layers.Dense(3, name="out")(layers.GlobalAveragePooling2D()(x))
+
+
+def made_by(view, inputs):
+    """Everything that the calls in a view make of its inputs, in order."""
+    found = []
+
+    def call(op, *args, **kwargs):
+        found.extend(keras.tree.flatten(output := op(*args, **kwargs)))
+        return output
+
+    call_again(view, inputs, call)
+    return found
+
+
+@pytest.mark.parametrize("chosen", SCHEMES.values(), ids=SCHEMES.keys())
+def test_what_a_view_says_that_its_layers_make_is_what_they_make(chosen):
+    view = view_of(network(kinds), chosen).model
+    declared, values = made_by(view, [keras.Input((8, 8, 2))]), made_by(view, [images()])
+    for one, value in zip(declared, values, strict=True):
+        assert one.dtype == value.dtype
+        pairs = zip(one.shape, value.shape, strict=True)
+        assert all(side in (None, known) for side, known in pairs)

@@ -31,12 +31,20 @@ OTHERS = {
     *("cli/completion.py: *.yaml", "cli/completion.py: shells", "cli/completion.py: completion."),
     *("engine/gpus.py: qbench-", "engine/gpus.py: -gpu-", "engine/gpus.py: .lock"),
 }
-FOLDERS = {"runs", "segments", "jobs", "figures"}
+FOLDERS = {"runs", "segments", "decisions", "jobs", "figures"}
 FILES = {
     *("config.json", "record.json", "history.csv", "predictions.npz", "ranges.json"),
     *("model.weights.h5", "model_", ".tflite", "deploy.json", "deploy_", "latency.json"),
     "outputs.npz",
-    *("manifest.json", "jobs.jsonl", "runs.csv", "table.csv", "table.md", "report.html"),
+    *(
+        "manifest.json",
+        "deciding.json",
+        "jobs.jsonl",
+        "runs.csv",
+        "table.csv",
+        "table.md",
+        "report.html",
+    ),
     *("mlflow.db", "mlartifacts"),
     *(".state", ".partial", ".lock", ".error", ".damaged"),
 }
@@ -151,6 +159,18 @@ def test_places_of_segments_and_jobs(tmp_path: Path) -> None:
     assert str(layout.jobs_log(tmp_path)) == _of(tmp_path, "jobs.jsonl")
 
 
+def test_places_of_decisions(tmp_path: Path) -> None:
+    below = tmp_path / "decisions"
+    _files(tmp_path, "decisions/b.json", "decisions/a.json", "decisions/c.lock")
+    _files(tmp_path, "decisions/d.json.damaged", "decisions/d.partial.damaged")
+    assert layout.decision_record(tmp_path, "a") == below / "a.json"
+    assert layout.decision_records(tmp_path) == [below / "a.json", below / "b.json"]
+    assert layout.decision_file(tmp_path, "c", layout.LOCK) == below / "c.lock"
+    assert layout.decision_files(tmp_path, layout.PARTIAL) == {below / "d.partial.damaged": "d"}
+    assert layout.decisions_folder(tmp_path) == below
+    assert layout.DECIDING == "deciding.json"
+
+
 def test_places_of_a_sweep(tmp_path: Path) -> None:
     names = (layout.MANIFEST, layout.RUNS_TABLE, layout.TABLE, layout.TABLE_MARKDOWN, layout.PAGE)
     assert names == ("manifest.json", "runs.csv", "table.csv", "table.md", "report.html")
@@ -189,5 +209,6 @@ def test_what_lies_there_is_listed(tmp_path: Path) -> None:
     assert states == {below / "s.state": "s", below / "t.state.damaged": "t"}
     runs = tmp_path / "runs"
     folders = [tmp_path, runs, *(runs / name for name in (".a.x2", "a", "b", "c")), below]
+    folders.append(tmp_path / "decisions")
     assert sorted(layout.folders_of_results(tmp_path)) == sorted(folders)
     assert layout.damaged(below / "s.state") == below / "s.state.damaged"

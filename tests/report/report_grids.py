@@ -37,6 +37,7 @@ def planned(levels: Levels, baseline: bool | str = EACH) -> list[Row]:
 
         class train:
             balanced_batches = False
+            is_undecided = False
 
     return rows(changes_of("factorial", levels, baseline), lambda changes: Possible)  # type: ignore[arg-type,return-value]
 

@@ -15,6 +15,7 @@ import report_derived as derived
 import report_examples as examples
 import report_grids as grids
 
+from qbench.planning.draws import ROTATED
 from qbench.planning.factors import FACTORS
 from qbench.report.bits_grid import bits_grids, heading
 from qbench.report.build import build_report
@@ -154,6 +155,14 @@ def test_differences_are_to_the_single_float_runs_of_the_members_seeds(tmp_path:
     assert frame.loc[2, "difference_std"] == pytest.approx(stdev(apart))
     assert as_lines(frame, sweep.metric)[0][:2] == ["derived", "model.depth"]
     assert has_networks(sweep)
+
+
+def test_groups_that_share_seeds_give_no_interval(tmp_path: Path) -> None:
+    folder = grids.write(tmp_path, grids.DEPTHS, seeds=4)
+    derived.add(folder, draws=ROTATED)
+    frame = differences(collect(folder))
+    assert list(frame["verdict"].isin(["no interval"])) == [False, False, True, True]
+    assert list(frame["n_seeds"]) == [4, 4, 4, 4]
 
 
 def test_without_one_of_the_float_runs_there_is_no_difference(tmp_path: Path) -> None:

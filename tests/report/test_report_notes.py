@@ -86,3 +86,41 @@ def test_the_sweeps_own_classes_are_said(
         text = html.unescape((folder / name).read_text()).replace("\\", "")
         assert text.count("Classes (") == (said is not None)
         assert said is None or said in text
+
+
+RULE = {"auto_every": 1000, "auto_patience": 5, "auto_min_delta": 0.0, "auto_most": 9000}
+END = "decided by early stopping of the float network with seed 3 on the validation images (an"
+END += " evaluation every 1,000 steps, patience 5)."
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], []),
+        ([["baseline", "default"]], [f"Steps: 4,000, {END}"]),
+        (
+            [["baseline"], ["default", "b", "c", "d"]],
+            [
+                f"Steps: 4,000 for baseline, {END}",
+                f"Steps: 4,001 for default, b and 2 more, {END}",
+            ],
+        ),
+    ],
+    ids=["given", "one number", "two numbers"],
+)
+def test_how_steps_were_decided_is_said(
+    rows: list[list[str]], said: list[str], tmp_path: Path
+) -> None:
+    folder = _noted(tmp_path, "", "")
+    path = folder / "manifest.json"
+    decided = [
+        {"id": f"{k}", "steps": 4000 + k, "rows": one, "seed": 3, **RULE}
+        for k, one in enumerate(rows)
+    ]
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"decided": decided}))
+    text = build_report(folder).text
+    assert [line for line in text.splitlines() if line.startswith("Steps:")] == said
+    for name in ("table.md", "report.html"):
+        plain = html.unescape((folder / name).read_text()).replace("\\", "")
+        assert [plain.count(line) for line in said] == [1] * len(said)
+        assert plain.count("Steps: ") == len(said)

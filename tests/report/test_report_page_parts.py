@@ -237,7 +237,7 @@ def test_files_are_means_over_the_seeds_that_have_one(tmp_path: Path) -> None:
     shown = trade_off(collect(folder))
     assert shown is not None and len(shown.plots) == 1 and shown.several
     assert shown.plots[0].drawing.count('class="seed"') == 2
-    assert shown.fronts[0].startswith("2 of 2 rows are on the front")
+    assert shown.fronts[0].startswith("On the front, where no other file")
 
 
 def test_without_files_there_are_no_sections_of_files(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from qbench.base.errors import QbenchError
 from qbench.report.collect import Sweep
 from qbench.report.recommend import Limits, Recommendation, recommend
 from qbench.report.recommend.words import latency, notes, sentence, size, table, text
+from qbench.statistics.comparison import compare
 from qbench.tasks.task import recorded
 
 SEEDS = 5
@@ -81,9 +82,34 @@ def test_the_smallest_row_within_the_margin_comes_first(made: Sweep) -> None:
     assert [one.row for one in found.worse] == ["quant.bits=4"]
     assert found.best == "baseline"
     assert sentence(found) == (
-        "The smallest row is quant.delay=0.4: 96.4 kB. It is shown to be less than 0.5 percentage"
+        "Of the 2 smallest rows quant.delay=0.4 is the best on the validation images: 96.4 kB. It"
+        " is shown to be less than 0.5 percentage"
         " points behind the best row, or is the best."
     )
+
+
+def test_intervals_to_a_best_row_that_was_chosen_hold_for_all_pairs(made: Sweep) -> None:
+    """The best one was chosen from four rows, which have six pairs."""
+    found = recommend(made, Limits())
+    values = {
+        row["label"]: {
+            run["seed"]: made.records[run["id"]]["metrics"]["accuracy"] for run in row["runs"]
+        }
+        for row in made.manifest["rows"]
+        if row["label"] in labels(found)
+    }
+    given = {"margin": 0.5, "resolution": 100 / 599}
+    wide, narrow = (compare(values, "baseline", family=family, **given) for family in (6, None))
+    for one in found.choices:
+        assert one.test.low == wide.row(one.label).low
+        if one.label != "baseline":
+            assert one.test.low < narrow.row(one.label).low
+
+
+def test_a_limit_of_the_metric_says_what_it_is_about(made: Sweep) -> None:
+    limited = recommend(made, Limits(metric=80.0))
+    assert any("is about the means on the validation images" in note for note in notes(limited))
+    assert not any("is about the means" in note for note in notes(recommend(made, Limits())))
 
 
 def test_the_choice_never_sees_figures_of_the_test_images(made: Sweep) -> None:

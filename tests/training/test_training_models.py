@@ -94,6 +94,25 @@ TWENTY = 9 * (3 * 16 + 6 * 16 * 16 + 16 * 32 + 5 * 32 * 32 + 32 * 64 + 5 * 64 * 
 TWENTY += 16 * 32 + 32 * 64 + 64 * 10 + (7 * 16 + 7 * 32 + 7 * 64 + 10)
 
 
+# Kernels and biases of two or four convolutions and two dense layers.
+LENET = 25 * (20 + 20 * 50) + 4 * 4 * 50 * 500 + 500 * 10 + (20 + 50 + 500 + 10)
+CONVNET = 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64) + 6 * 6 * 64 * 512 + 512 * 10
+CONVNET += 32 + 32 + 64 + 64 + 512 + 10
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [("lenet", (28, 28, 1), LENET), ("convnet", (32, 32, 3), CONVNET)],
+)
+def test_parameters_without_normalization(
+    name: str, shape: tuple[int, int, int], expected: int
+) -> None:
+    model = build_model(name, {}, shape, TEN)
+    assert model.count_params() == folded_values(model) == expected
+    dropped = [layer.rate for layer in model.layers if hasattr(layer, "rate")]
+    assert dropped == ([0.25, 0.25, 0.5] if name == "convnet" else [])
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "expected"),
     [
@@ -142,6 +161,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("resnet_slim", {"depth": 100}, "model.depth=100 is not allowed: expected 50, 101 or 152"),
     ("mobilenet_v1", {"depth_multiplier": 0}, "model.depth_multiplier=0 is not allowed"),
     ("mobilenet_v1", {"depth_multiplier": "half"}, "model.depth_multiplier=half is not allowed"),
+    ("convnet", {"dropout": 0.5}, "model.dropout=0.5 is not allowed: expected a number from 0 to"),
+    ("lenet", {"dense": 0}, "model.dense=0 is not allowed: expected a whole number of at least 1"),
     ("mobilenet_v1", {"halvings": 6}, "model.halvings=6 is not allowed: expected a whole number"),
 ]
 
@@ -154,6 +175,14 @@ def test_wrong_model_argument(name: str, arguments: dict[str, Any], says: str) -
         build_model(name, arguments, COLOUR, TEN)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "least"), [("lenet", 16), ("convnet", 12)])
+def test_images_that_are_too_small(name: str, least: int) -> None:
+    with pytest.raises(
+        QbenchError, match=f"model={name} for images of 8x8 is not .*: expected {least} pix"
+    ):
+        build_model(name, {}, GREY, TEN)
 
 
 def _trained(model: Any) -> int:

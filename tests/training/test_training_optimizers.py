@@ -115,6 +115,17 @@ def test_schedules_at_given_steps(schedule: dict[str, Any], rates: dict[int, flo
         assert float(optimizer.learning_rate) == pytest.approx(rate, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("name", SCHEDULES.names())
+def test_a_schedule_says_whether_it_needs_the_number_of_steps(name: str) -> None:
+    rates = []
+    for steps in (100, 1000):
+        optimizer = build_optimizer(_train({"name": "sgd"}, {"name": name}, steps))
+        optimizer.build([])
+        optimizer.iterations.assign(50)
+        rates.append(float(optimizer.learning_rate))
+    assert SCHEDULES[name].needs_steps == (rates[0] != rates[1])
+
+
 @pytest.mark.parametrize(
     ("schedule", "rates"), [case[1:] for case in RATES], ids=[case[0] for case in RATES]
 )

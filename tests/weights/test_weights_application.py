@@ -17,6 +17,7 @@ from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.engine import imagenet
 from qbench.engine.execute import execute
+from qbench.engine.inputs import inputs_of
 from qbench.engine.resolve import jobs_to_do, resolve
 from qbench.engine.single import single_job
 from qbench.engine.workers import worker_for
@@ -86,6 +87,12 @@ def test_it_is_flat_and_ends_in_logits() -> None:
     assert isinstance(_build(pooling="max").layers[-2], layers.GlobalMaxPooling2D)
 
 
+def test_a_model_inside_an_application_is_flattened() -> None:
+    model = _build("imagenet", nested=True)
+    assert [layer.name for layer in model.layers if layer.weights] == ["stem.conv", "logits"]
+    assert (by_layer(model)["stem.conv"][0] == 0.5).all()
+
+
 def test_imagenet_gives_weights_to_all_but_the_head() -> None:
     model = _build("imagenet")
     assert (by_layer(model)["conv"][0] == 0.5).all()
@@ -105,10 +112,6 @@ def test_imagenet_gives_weights_to_all_but_the_head() -> None:
             "model.include_top: qbench gives this argument itself; in place of",
         ),
         ({"classifier_activation": None}, "model.classifier_activation: qbench gives this"),
-        (
-            {"nested": True},
-            "model.application=Tiny: it holds a model of its own (stem), into which",
-        ),
         ({"alpha": "x"}, "model=keras_application cannot be built with {'application': 'Tiny', "),
     ],
 )
@@ -223,7 +226,9 @@ def _jobs(file: Path, folder: Path, value: float, **model: Any) -> list[Any]:
         study="tiny", base=chosen, seeds=(0,), design=design, out=None, engine=Engine()
     )
     plan = Plan(settings, {}, (Row("row", {}, chosen, None),))
-    resolved = resolve(plan, "CPU", imagenet.of_worker(lambda: worker_for(chosen, False)))
+    resolved = resolve(
+        plan, "CPU", inputs_of(plan, imagenet.of_worker(lambda: worker_for(chosen, False)))
+    )
     ((swept,),) = jobs_to_do(resolved, folder, Store(folder, print))
     return [single_job(chosen, folder, "CPU"), swept]
 

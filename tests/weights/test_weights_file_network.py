@@ -202,10 +202,3 @@ def test_the_description_of_keras_2_is_read(tmp_path: Path) -> None:
             group[f"fc/fc/{name}"] = value.astype(np.float32)
     expected = IMAGES.reshape(5, -1) @ values["kernel:0"] + 1
     np.testing.assert_allclose(_loaded(path)(IMAGES), expected, rtol=1e-5, atol=1e-5)
-
-
-def test_a_model_inside_is_refused(tmp_path: Path) -> None:
-    image = keras.Input(SHAPE)
-    path = saved(tmp_path, "a.keras", keras.Model(image, ten()(image)))
-    with pytest.raises(QbenchError, match="it holds a model of its own"):
-        from_file(path)

@@ -7,6 +7,7 @@ from typing import Any
 from qbench.base.errors import QbenchError
 from qbench.base.files import prepare_folder
 from qbench.cli import hydra_app
+from qbench.planning.early_stopping import refuse_unused
 from qbench.planning.factors import impossible
 from qbench.storage import layout
 
@@ -48,6 +49,8 @@ def _train(config: Any) -> None:
     reason = impossible(settings.base, typed)
     if reason:
         raise QbenchError(reason)
+    steps = settings.base.train.number_of_steps
+    refuse_unused(settings.auto, typed, undecided=False)
     prepare_folder(settings.root, "out")
 
     from qbench.engine.progress import figures_line, remarks, run_bar
@@ -58,7 +61,7 @@ def _train(config: Any) -> None:
     bad, data = [], []
     for seed in settings.seeds:
         experiment = settings.base.with_values({"seed": seed})
-        with run_bar(experiment.train.steps, f"seed {seed}") as report:
+        with run_bar(steps, f"seed {seed}") as report:
             record = run_single(experiment, settings.root, report, settings.engine.track)
         folder = layout.run_folder(settings.root, record["run"])
         print(f"seed {seed}: {figures_line(record, every=True)}  {folder}", flush=True)

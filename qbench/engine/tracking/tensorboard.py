@@ -113,7 +113,7 @@ class _EventFile:
         from tensorboard.plugins.hparams.api_pb2 import Status
         from tensorboard.plugins.hparams.summary import session_end_pb
 
-        step = self._experiment.train.steps
+        step = self._experiment.train.number_of_steps
         held_out = record.get("validation") or {}
         for part, found in ((TEST, record["metrics"]), (VALIDATION, held_out.get("metrics"))):
             for name, value in (found or {}).items():

@@ -15,10 +15,13 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
-from qbench.base.keras_private import made_with, maker, read_by
+from qbench.base.keras_private import call_again, made_with, maker, read_by
+from qbench.models.flatten import graph_of_model
 
 # Values beside the weights of a file, such as those of layers that do not save all of them.
 _BESIDE = 1 << 16
+# Calls of layers in a network; the largest of keras.applications has 1,041.
+_CALLS = 8_000
 # Values that a network may compute of one image: 1 GiB of float32, and for larger images, a
 # multiple of the values of the image. EfficientNetV2L has about 1,500 times as many.
 _COMPUTED, _OF_IMAGE = 1 << 28, 4096
@@ -63,6 +66,46 @@ def as_large_as(weights: int) -> Iterator[None]:
 
 def _sides(shape: Any) -> tuple[Any, ...]:
     return tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+
+
+def check_calls(model: Any) -> None:
+    """Check the number of calls of layers, those in models inside included, which may be shared.
+
+    Twenty models, each of which calls the one inside it twice, are a million calls.
+
+    Args:
+        model: a functional network; nothing is called.
+
+    Raises:
+        QbenchError: it calls far more layers than a network for images.
+    """
+    try:
+        number = _calls(model, {})
+    except RecursionError as error:
+        raise QbenchError("its models inside models are nested too deeply.") from error
+    if number > _CALLS:
+        raise QbenchError(
+            f"its network calls {number:,} layers, more than {_CALLS:,}; give the network as code"
+            " (model=FILE.py:FUNCTION)."
+        )
+
+
+def _calls(model: Any, known: dict[int, int]) -> int:
+    """The calls in a model; `known` keeps them for models that are called again."""
+    if id(model) not in known:
+        graph, number = graph_of_model(model), 0
+
+        def call(op: Any, *args: Any, **kwargs: Any) -> list[None]:
+            nonlocal number
+            number += _calls(op, known) if isinstance(op, keras.Model) else 1
+            return [None] * len(keras.tree.flatten(op.output))
+
+        if graph is None:
+            number = sum(len(call(layer)) for layer in model.layers)
+        else:
+            call_again(graph, [None] * len(graph.inputs), call)
+        known[id(model)] = number
+    return known[id(model)]
 
 
 def check_computed(model: Any, shape: tuple[int, int, int]) -> None:

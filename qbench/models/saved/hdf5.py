@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import h5py
@@ -101,10 +101,32 @@ def _visit(group: Any, seen: set[int]) -> None:
     seen.add(address)
 
 
-def arrays_by_place(content: bytes) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
-    """The layers of a file that qbench has just written: by place, the name and the arrays."""
+def arrays_by_place(
+    content: bytes, names: Container[str]
+) -> dict[str, tuple[str, dict[str, NDArray[Any]]]]:
+    """The layers in a file that qbench has just written: by place, the name and the arrays.
+
+    Args:
+        content: the file.
+        names: the names of the layers, which may be in models inside the model.
+    """
+    found: dict[str, tuple[str, dict[str, NDArray[Any]]]] = {}
+
+    def search(group: Any, place: str) -> None:
+        name = _name(group)
+        if name not in names:
+            for key in (key for key in group if isinstance(group[key], h5py.Group)):
+                search(group[key], f"{place}/{key}")
+            return
+        every = {key: _array(dataset) for key, dataset in _datasets(group, "")}
+        arrays = {key: array for key, array in every.items() if not is_generator(array)}
+        if arrays:
+            found[place] = name, arrays
+
     with h5py.File(io.BytesIO(content), "r") as file:
-        return _by_place(file, _LAYERS)
+        for key in file:
+            search(file[key], key)
+    return found
 
 
 def _keras_3(file: Any, config: Mapping[str, Any] | None) -> Stored:

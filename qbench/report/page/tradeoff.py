@@ -107,10 +107,10 @@ def front(dots: Sequence[Dot], metric: Metric) -> list[Dot]:
 
 def _said(dots: Sequence[Dot], metric: Metric) -> str:
     names = [short(dot.label) for dot in front(dots, metric)]
-    what = "row is" if len(names) == 1 else "rows are"
     return (
-        f"{len(names)} of {len(dots)} {what} on the front, where no other file is better without"
-        f" a higher cost: {', '.join(names)}."
+        f"On the front, where no other file is measured better without a higher cost:"
+        f" {', '.join(names)} (of {counted(len(dots), 'row')}). Differences within the intervals"
+        " above may be chance."
     )
 
 

@@ -1,7 +1,8 @@
 """Which settings to train with, from the records of a sweep alone.
 
 The choice sees sizes, latencies and the values on validation images. The figures of the test
-images are looked up for the chosen rows afterwards, so they are not too good.
+images are looked up for the chosen rows afterwards, so that validation images which suit a row by
+chance do not make it look better.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def recommend(sweep: Sweep, limits: Limits) -> Recommendation:
     ]
     kept.sort(key=_order(limits.order, behind))
     rest = [behind[one.label] for one in fitting if one not in kept]
-    figures = _figures(sweep, kept, best.label, limits.kernels, margin)
+    rivals = len(fitting)
+    figures = _figures(sweep, kept, best.label, limits.kernels, margin, rivals * (rivals - 1) // 2)
     choices = tuple(Choice(one, behind[one.label], figures[one.label]) for one in kept)
     return Recommendation(
         metric,
@@ -181,9 +183,13 @@ def _order(
 
 
 def _figures(
-    sweep: Sweep, rows: Sequence[Candidate], best: str, kernels: str, margin: float
+    sweep: Sweep, rows: Sequence[Candidate], best: str, kernels: str, margin: float, pairs: int
 ) -> dict[str, Figures]:
-    """The figures of the test images of rows that are chosen already."""
+    """The figures of the test images of rows that are chosen already.
+
+    The best row was chosen by runs with the same seeds. So the intervals hold for all `pairs` of
+    the rows that it was chosen from, whichever is the best.
+    """
     metric = sweep.metric
     ids = {row["label"]: {run["seed"]: run["id"] for run in row["runs"]} for row in sweep.trained}
     values = {
@@ -203,6 +209,7 @@ def _figures(
         higher_is_better=metric.higher_is_better,
         resolution=_resolution(metric, images),
         looks=sweep.looks,
+        family=pairs,
     )
     found = {}
     for one in compared.rows:

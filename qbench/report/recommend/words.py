@@ -54,6 +54,11 @@ def sentence(made: Recommendation) -> str:
     first, superlative = made.choices[0], _SUPERLATIVES[made.limits.order]
     if len(made.choices) == 1:
         said = f"Take {first.label}, the only row that is left: {_costs(made, first)}"
+    elif (equal := sum(_costs(made, one) == _costs(made, first) for one in made.choices)) > 1:
+        said = (
+            f"Of the {equal} {superlative} rows {first.label} is the best on the"
+            f" {made.limits.part} images: {_costs(made, first)}"
+        )
     else:
         said = f"The {superlative} row is {first.label}: {_costs(made, first)}"
     return f"{said}. {_assured(made, first)}"
@@ -177,7 +182,7 @@ def text(made: Recommendation, commands: Mapping[str, str]) -> str:
 
 def notes(made: Recommendation) -> list[str]:
     """What a reader needs to know, a sentence each."""
-    lines = [_chosen_by(made), *_of_choice(made), *_of_costs(made)]
+    lines = [_chosen_by(made), *_of_limit(made), *_of_choice(made), *_of_costs(made)]
     lines += [_apart(made, one) for one in made.choices if _differs(made, one)]
     lines += _further_behind(made)
     lines += [f"Left out: {', '.join(rows)} ({why})." for why, rows in made.found.left_out.items()]
@@ -216,6 +221,16 @@ def _chosen_by(made: Recommendation) -> str:
         f"The choice saw the {made.found.images:,} validation images alone, in simulation; every"
         f" {label} in the table is of the test images."
     )
+
+
+def _of_limit(made: Recommendation) -> list[str]:
+    """Which values a limit of the metric is about."""
+    if made.limits.metric is None or made.limits.part == TEST or not made.choices:
+        return []
+    return [
+        f"The limit of {values.amount(made.metric, made.limits.metric)} is about the means on the"
+        f" {made.limits.part} images; those of the table may lie beyond it."
+    ]
 
 
 def _of_choice(made: Recommendation) -> list[str]:

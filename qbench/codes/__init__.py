@@ -1,0 +1,1 @@
+"""Weights as codes and scales: numpy only, without networks and settings."""

@@ -1,0 +1,190 @@
+"""Quality-scalable quantization (Khaliq and Hafiz): kernels as powers of two times scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qbench.base import allowed, checks
+from qbench.base.allowed import Allowed
+from qbench.codes.levels import bits_of, check_phi
+from qbench.codes.scalable import coded
+from qbench.codes.scales import LEAST_SQUARES, SCALES
+from qbench.codes.threshold_search import DELTAS, GAMMAS, search
+from qbench.codes.thresholds import Thresholds
+from qbench.codes.vectors import CHANNELS, DIRECTIONS
+from qbench.quantize.settings import QuantSettings
+from qbench.quantize.states import StateVariable
+from qbench.schemes import weights
+from qbench.schemes.scalable_kernel import DELTA, GAMMA, NAME, ScalableKernel
+from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
+
+if TYPE_CHECKING:
+    from qbench.schemes.entry import EnteredKernel, Entry
+
+NOTHING, DENSE, ALL = "nothing", "dense", "all"
+SEARCH, DEPTH = "search", "depth"
+
+
+@dataclass(frozen=True)
+class QualityScalable(weights.Weights):
+    """Kernels as scalable codes, with or without quantization of other tensors.
+
+    Attributes:
+        retrain: what the quantized steps train. `nothing`: all kernels become values of codes when
+            quantization begins. `dense`: only the kernels of other layers do, and dense layers are
+            trained with codes of each step. `all`: all layers are.
+        gamma: the threshold to 0 in units of sigma; None if it is searched.
+        delta: the threshold to 4 in units of sigma; None if it is searched.
+    """
+
+    retrain: str = NOTHING
+    gamma: float | None = None
+    delta: float | None = None
+
+    def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
+        """The thresholds."""
+        return StateVariable(GAMMA, initial=0.5), StateVariable(DELTA, initial=1.5)
+
+    def enter(self, phase: str, entry: Entry) -> None:
+        """Choose thresholds, and set the kernels that stay as they are to values of codes."""
+        for kernel in entry.kernels:
+            if isinstance(
+                kernel.quantizer, ScalableKernel
+            ):  # the first and the last may be uniform
+                self._enter(kernel)
+
+    def _enter(self, kernel: EnteredKernel) -> None:
+        how = self._kernel
+        form, cut = how.cut(kernel.layer, kernel.variable)
+        value = form.of(kernel.value)
+        gammas = GAMMAS if self.gamma is None else (self.gamma,)
+        deltas = DELTAS if self.delta is None else (self.delta,)
+        chosen = Thresholds(gammas[0], deltas[0])
+        if len(gammas) * len(deltas) > 1:
+            chosen = search(value, cut, how.phi, how.scale, gammas, deltas).thresholds
+        kernel.state.set(GAMMA, chosen.gamma)
+        kernel.state.set(DELTA, chosen.delta)
+        if how.is_fixed(kernel.layer):
+            kernel.set(form.back(coded(value, cut, how.phi, how.scale, chosen).kernel))
+
+    def holds(self, phase: str, layer: Any) -> bool:
+        """Whether the kernels of a layer are values of codes."""
+        return self._kernel.is_fixed(layer)
+
+    def in_file(self) -> str | None:
+        """No LiteRT kernel reads the codes."""
+        return (
+            f"quant.scheme.name={NAME}: LiteRT has no kernels for codes with a scale for each"
+            " vector; docs/quality-scalable.md says how they are written."
+        )
+
+    @property
+    def _kernel(self) -> ScalableKernel:
+        kernel = self.quantization.kernel
+        assert isinstance(kernel, ScalableKernel)
+        return kernel
+
+
+_FIXED = {NOTHING: "all", DENSE: "features", ALL: "none"}
+
+
+def build(
+    quant: QuantSettings,
+    phi: int,
+    length: str,
+    along: str,
+    scale: str,
+    gamma: str,
+    delta: str,
+    retrain: str,
+) -> Scheme:
+    """The scheme of these settings; `quant.enabled` is true."""
+    number = None if length == DEPTH else int(length)
+    kernel = ScalableKernel(phi, number, along, scale, _FIXED[retrain])
+    quantization = weights.quantization_with(quant, kernel)
+    ends = (None if one == SEARCH else float(one) for one in (gamma, delta))
+    return QualityScalable(quantization, retrain, *ends)
+
+
+def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
+    """The reason why these settings cannot be combined, or None."""
+    if quant.fold_batch_norm:
+        return f"quant.fold_batch_norm=true: {NAME} codes the kernels themselves; set it to false."
+    said = f"quant.scheme.retrain={retrain}"
+    if retrain == NOTHING and quant.delay < 1:
+        return f"quant.delay={quant.delay:g}: {said} trains no quantized step; set quant.delay=1."
+    if retrain != NOTHING and quant.delay == 1:
+        return f"quant.delay=1: {said} needs quantized steps; set quant.delay below 1."
+    if retrain == DENSE and not quant.freeze_batch_norm:
+        return (
+            f"quant.freeze_batch_norm=false: {said} keeps all other layers as they are; set"
+            " quant.freeze_batch_norm=true."
+        )
+    return weights.refuses(quant, NAME)
+
+
+def lacks(quant: QuantSettings) -> frozenset[str]:
+    """The settings of `quant` without effect beside these settings."""
+    more = frozenset() if quant.first_last == "8" else frozenset({"granularity"})
+    return weights.lacks_bits(quant) | more
+
+
+def _or_word(word: str, described: str, check: Any) -> Allowed:
+    """A word or a number; it is stored as text."""
+
+    def read(key: str, value: Any) -> Any:
+        if isinstance(value, str) and value != word:
+            value = _number(value)
+        if isinstance(value, str) and value != word:
+            raise checks.wrong(key, value, f"{word} or {described}")
+        if value != word:
+            check(key, value)
+        return str(value)
+
+    return Allowed(read, lambda: f"`{word}`, or {described}")
+
+
+def _number(text: str) -> Any:
+    """The number that a text says, or the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _phi(key: str, value: Any) -> Any:
+    check_phi(value, key)
+    return value
+
+
+SCHEMES.add(
+    NAME,
+    SchemeKind(
+        build,
+        {
+            "phi": 4,
+            "length": "16",
+            "along": CHANNELS,
+            "scale": LEAST_SQUARES,
+            "gamma": SEARCH,
+            "delta": SEARCH,
+            "retrain": NOTHING,
+        },
+        checks={
+            "phi": Allowed(_phi, lambda: "1, 2 or 4"),
+            "length": _or_word(DEPTH, "whole number from 1", lambda k, v: checks.whole(k, v, 1)),
+            "along": allowed.one_of(DIRECTIONS),
+            "scale": allowed.one_of(SCALES),
+            "gamma": _or_word(SEARCH, "number from 0 to 1", lambda k, v: checks.number(k, v, 0, 1)),
+            "delta": _or_word(SEARCH, "number from 1", lambda k, v: checks.number(k, v, 1)),
+            "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
+        },
+        lacks=lacks,
+        weight_bits=lambda phi, **others: bits_of(phi),
+        refuses=refuses,
+    ),
+)
