@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
+from qbench.base.patterns import EVERY
 from qbench.codes.levels import bits_of, check_phi
 from qbench.codes.scalable import coded
 from qbench.codes.scales import LEAST_SQUARES, SCALES
@@ -73,6 +74,10 @@ class QualityScalable(weights.Weights):
         """Whether the kernels of a layer are values of codes."""
         return self._kernel.is_fixed(layer)
 
+    def computes_features_once(self, phase: str) -> bool:
+        """Whether dense layers alone are trained."""
+        return self.retrain == DENSE
+
     def in_file(self) -> str | None:
         """No LiteRT kernel reads the codes."""
         return (
@@ -99,11 +104,12 @@ def build(
     gamma: str,
     delta: str,
     retrain: str,
+    layers: tuple[str, ...],
 ) -> Scheme:
     """The scheme of these settings; `quant.enabled` is true."""
     number = None if length == DEPTH else int(length)
     kernel = ScalableKernel(phi, number, along, scale, _FIXED[retrain])
-    quantization = weights.quantization_with(quant, kernel)
+    quantization = replace(weights.quantization_with(quant, kernel), layers=layers)
     ends = (None if one == SEARCH else float(one) for one in (gamma, delta))
     return QualityScalable(quantization, retrain, *ends)
 
@@ -156,6 +162,19 @@ def _number(text: str) -> Any:
     return text
 
 
+def _layers() -> Allowed:
+    """One or more patterns; one that matches every name stands for all."""
+    patterns = allowed.patterns()
+
+    def read(key: str, value: Any) -> Any:
+        found = patterns.read(key, value)
+        if not found:
+            raise checks.wrong(key, [], "a list of names such as [conv1,conv2]")
+        return EVERY if EVERY[0] in found else found
+
+    return Allowed(read, patterns.describe, patterns.kind)
+
+
 def _phi(key: str, value: Any) -> Any:
     check_phi(value, key)
     return value
@@ -173,6 +192,7 @@ SCHEMES.add(
             "gamma": SEARCH,
             "delta": SEARCH,
             "retrain": NOTHING,
+            "layers": EVERY,
         },
         checks={
             "phi": Allowed(_phi, lambda: "1, 2 or 4"),
@@ -182,9 +202,11 @@ SCHEMES.add(
             "gamma": _or_word(SEARCH, "number from 0 to 1", lambda k, v: checks.number(k, v, 0, 1)),
             "delta": _or_word(SEARCH, "number from 1", lambda k, v: checks.number(k, v, 1)),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
+            "layers": _layers(),
         },
         lacks=lacks,
         weight_bits=lambda phi, **others: bits_of(phi),
         refuses=refuses,
+        neutral={"layers": EVERY},
     ),
 )
