@@ -244,9 +244,8 @@ class _Execution:
         applied = self.network.applied(experiment.scheme)
         values, floats = folded_values(model), float_values(model)
         record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
-        if experiment.scheme:
-            record["kernels"] = kernel_facts(model, applied.entered_kernels())
-            self._warn(record["kernels"].get("mostly_zero", ()))
+        record["kernels"] = kernel_facts(model, applied.entered_kernels())
+        self._warn(record["kernels"].get("mostly_zero", ()))
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),

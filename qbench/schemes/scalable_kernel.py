@@ -69,9 +69,13 @@ class ScalableKernel(KernelQuantizing):
         form = kernel_form(layer, kernel)
         return form, cut_of(form.shape, self.length, self.along)
 
+    def scales(self, layer: Any, kernel: Any) -> int:
+        """One for each vector."""
+        return self.cut(layer, kernel)[1].count
+
     def side_bits(self, layer: Any, kernel: Any) -> int:
         """The bits of the scales."""
-        return self.cut(layer, kernel)[1].count * FULL_BITS
+        return self.scales(layer, kernel) * FULL_BITS
 
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
         """The value of codes and scales; gradients pass straight through."""

@@ -31,9 +31,12 @@ ROWS: dict[str, tuple[float, tuple[float, float], dict[str, Any] | None]] = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A made-up sweep whose records say what `ROWS` says."""
+# Bits that are read, for those rows whose records say them.
+READ = {"baseline": 3200, "default": 800, "quant.bits=4": 400, "quant.delay=0.4": 400}
+
+
+def written(tmp_path: Path, read: dict[str, int]) -> Path:
+    """A made-up sweep whose records say what `ROWS` says, and these bits that are read."""
     found = examples.write(tmp_path, examples.rows(2), 2)
     for row in json.loads((found / layout.MANIFEST).read_bytes())["rows"]:
         size, values, facts = ROWS[row["label"]]
@@ -42,11 +45,40 @@ def folder(tmp_path: Path) -> Path:
             record = records.read_record(place)
             record["size"]["megabytes"] = size
             record["metrics"]["accuracy"] = value
-            record |= {"kernels": facts} if facts else {}
+            kernels = dict(facts or {})
+            if row["label"] in read:
+                nothing = {"weights": 100, "coded": 0, "zero": 0}
+                kernels = nothing | kernels | {"read_bits": read[row["label"]]}
+            record |= {"kernels": kernels} if kernels else {}
             files = {name: (place / name).read_bytes() for name in record["files"]}
             sealed = records._sealed(record, files)
             (place / layout.RECORD).write_bytes(records.as_json(sealed))
     return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sweep of older records, which do not say the bits that are read."""
+    return written(tmp_path, {})
+
+
+def test_energy_and_its_front_are_of_rows_whose_records_say_the_bits(tmp_path: Path) -> None:
+    folder = written(tmp_path, READ)
+    frame = codes_frame(collect(folder)).set_index("configuration")
+    # 640 pJ for 32 bits; the share against 32 bits for each of 100 weights.
+    assert frame["energy_uj"].dropna().to_dict() == pytest.approx(
+        {"baseline": 0.064, "default": 0.016, "quant.bits=4": 0.008, "quant.delay=0.4": 0.008}
+    )
+    assert frame["energy_saved_pct"].dropna().tolist() == [0, 75, 87.5, 87.5]
+    assert frame.index[frame["energy_front"]].tolist() == ["baseline", "default", "quant.bits=4"]
+    assert not build_report(folder).undrawn
+    lines = (folder / "weight_codes.md").read_text().splitlines()
+    ends = {one.split(" ")[1]: one for one in lines if one.startswith("| ")}
+    assert ends["configuration"].endswith("| front | energy uJ | saved % | energy front |")
+    assert ends["default"].endswith("| yes | 0.02 | 75.0 | yes |")
+    assert ends["quant.range_given=true"].endswith("| yes | - | - | - |")
+    drawn = (folder / "figures" / "pareto_energy.svg").read_text()
+    assert "quant.delay=0.4" in drawn and "quant.range_given=true" not in drawn
 
 
 def test_the_table_has_shares_sizes_and_the_front(folder: Path) -> None:
@@ -71,7 +103,9 @@ def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     assert not report.undrawn
     for name in ("weight_codes.csv", "weight_codes.md", "figures/pareto.png", "figures/pareto.svg"):
         assert (folder / name).stat().st_size
+    assert not list(folder.rglob("pareto_energy*"))
     text = (folder / "weight_codes.md").read_text()
+    assert "energy" not in text
     head = (
         "| configuration | accuracy % | difference | 95 % interval | verdict | size MB | smaller |"
     )
@@ -95,3 +129,4 @@ def test_which_points_no_other_beats() -> None:
     assert on_front([1, 1, 2], [5, 5, 4]) == [True, True, False]
     assert on_front([2, 1], [3, 4]) == [False, True]
     assert on_front([], []) == []
+    assert on_front([1, float("nan"), 2], [5, 6, 5]) == [True, False, False]
