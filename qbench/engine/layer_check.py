@@ -1,43 +1,58 @@
-"""Checks before training that networks have the layers that a scheme names."""
+"""Checks before training that networks have the layers that schemes need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from qbench.base.patterns import EVERY
 from qbench.config.experiment import Experiment
+from qbench.schemes import Scheme
 
 
-def naming_layers(experiments: Iterable[Experiment]) -> list[Experiment]:
-    """One experiment for each network and scheme that quantizes the kernels of some layers only."""
+def reading_layers(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """One experiment for each network and scheme, of the schemes that check networks."""
     found: dict[tuple[object, ...], Experiment] = {}
     for one in experiments:
-        quantization = one.quant.quantization
-        if quantization is not None and quantization.layers != EVERY:
-            data = one.data
-            chosen = data.name, data.dir, data.resolution, repr(data.arguments)
-            found.setdefault((one.model.as_key(), *chosen, quantization), one)
+        if one.scheme is not None and type(one.scheme).check is not Scheme.check:
+            found.setdefault((*_network(one), one.scheme), one)
     return list(found.values())
 
 
-def check_layers(experiments: Iterable[Experiment]) -> None:
-    """Build the networks of experiments, and find their layers.
+def _network(experiment: Experiment) -> tuple[str, ...]:
+    """Texts that are equal for equal networks."""
+    data = experiment.data
+    chosen = data.name, data.dir, data.resolution, data.slim_image_size, data.arguments
+    return experiment.model.as_key(), repr(chosen)
+
+
+def check_layers(experiments: Iterable[Experiment], say: Callable[[str], None]) -> None:
+    """Build the networks of experiments, and let their schemes check them.
 
     Args:
-        experiments: the result of `naming_layers`.
+        experiments: the result of `reading_layers`.
+        say: called with each line about a network.
 
     Raises:
-        QbenchError: a name matches no layer with a quantized kernel.
+        QbenchError: a network lacks what a scheme needs.
     """
+    built: dict[tuple[str, ...], Any] = {}
+    said: dict[str, None] = {}
+    for one in experiments:
+        network = _network(one)
+        if network not in built:
+            built[network] = _built(one)
+        assert one.scheme is not None
+        said |= dict.fromkeys(one.scheme.check(built[network]))
+    for text in said:
+        say(text)
+
+
+def _built(experiment: Experiment) -> Any:
     from qbench.data import source_of
     from qbench.data.preprocessing import input_shape, side_of
     from qbench.models import build_model
-    from qbench.quantize.analysis import analyse
 
-    for one in experiments:
-        source, model = source_of(one.data), one.model
-        shape = input_shape(source.shape, side_of(one.data))
-        built = build_model(
-            model.name, model.arguments, shape, source.make_task(), **model.settings
-        )
-        analyse(built, one.quant.quantization)
+    source, model = source_of(experiment.data), experiment.model
+    shape = input_shape(source.shape, side_of(experiment.data))
+    task = source.make_task()
+    return build_model(model.name, model.arguments, shape, task, **model.settings)

@@ -18,7 +18,7 @@ from qbench.engine.derived import evaluate_derived
 from qbench.engine.first_stage import FirstStage
 from qbench.engine.inputs import inputs_of
 from qbench.engine.job_files import cleared, write
-from qbench.engine.layer_check import naming_layers
+from qbench.engine.layer_check import reading_layers
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
@@ -229,7 +229,7 @@ def _check_models(plan: Plan) -> None:
     """Before training, build every different network once and check that qbench can train it."""
     worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
     experiments = [run.experiment for run in plan.runs]
-    more = {"pixels": reading_pixels(experiments), "layers": naming_layers(experiments)}
+    more = {"pixels": reading_pixels(experiments), "layers": reading_layers(experiments)}
     try:
         failure = worker.ask("check", Listener(), models=plan.networks)
         for kind, chosen in more.items():

@@ -59,10 +59,7 @@ class ScalableKernel(KernelQuantizing):
 
     def is_fixed(self, layer: Any) -> bool:
         """Whether the kernels of a layer are values of codes already."""
-        import keras
-
-        dense = isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
-        return self.fixed == "all" or (self.fixed == "features" and not dense)
+        return self.fixed == "all" or (self.fixed == "features" and not is_dense(layer))
 
     def cut(self, layer: Any, kernel: Any) -> tuple[KernelForm, Cut]:
         """The form of a kernel, and how this form is cut into vectors."""
@@ -93,6 +90,13 @@ class ScalableKernel(KernelQuantizing):
             return _kernel(y, form, cut), lambda gradient: gradient
 
         return tf.identity(through(value), name=name)
+
+
+def is_dense(layer: Any) -> bool:
+    """Whether it is a dense layer."""
+    import keras
+
+    return isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
 
 
 def _vectors(value: Any, form: KernelForm, cut: Cut) -> Any:

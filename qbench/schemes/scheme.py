@@ -112,6 +112,20 @@ class Scheme:
         """
         return False
 
+    def check(self, model: Any) -> Sequence[str]:
+        """Check before training that a network has what the scheme needs.
+
+        Args:
+            model: the float model, with a state of its own.
+
+        Returns:
+            Lines about the network that a person should know.
+
+        Raises:
+            QbenchError: the network lacks something.
+        """
+        return ()
+
     def computes_features_once(self, phase: str) -> bool:
         """Whether the steps of a phase may read what held layers compute, made once in inference.
 

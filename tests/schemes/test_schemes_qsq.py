@@ -245,3 +245,4 @@ def test_numbers_and_their_texts_are_the_same_argument() -> None:
         kind.check("quant.scheme", "qsq", given)
         found = kind.arguments(given)
         assert (found["length"], found["gamma"], found["delta"]) == ("8", "0.25", "search")
+    assert kind.arguments({"gamma": 1, "phi": 2.0}) == kind.arguments({"gamma": "1.0", "phi": 2})

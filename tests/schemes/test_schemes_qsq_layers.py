@@ -16,7 +16,7 @@ from qbench.config.groups import Choice
 from qbench.config.quant import Quant
 from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.scalable_codes import codes_of_network
-from qbench.engine.layer_check import check_layers, naming_layers
+from qbench.engine.layer_check import check_layers, reading_layers
 from qbench.models import MODELS
 from qbench.planning.identity import identity, phases
 from qbench.quantize.ranges import RangeAverages
@@ -111,12 +111,26 @@ def _experiment(**arguments: Any) -> Experiment:
     return networks.experiment("layers_network", {}, 4, 4, scheme, {"activation_bits": "float"})
 
 
-def test_a_name_of_no_layer_is_found_before_training(lent: None) -> None:
-    wrong, right = _experiment(layers=["dense"]), _experiment(layers=["conv"])
-    assert naming_layers([_experiment(), right, right, wrong]) == [right, wrong]
-    check_layers([right])
+def test_networks_are_checked_before_training(lent: None) -> None:
+    wrong, right = _experiment(layers=["dense"]), _experiment(layers=["conv"], length=2)
+    assert reading_layers([right, right, wrong]) == [right, wrong]
+    said: list[str] = []
+    check_layers([right, _experiment(length=4)], said.append)
+    assert said == ["conv: too few channels for a vector, so its vectors run across filters"]
     with pytest.raises(QbenchError, match=r"layers=dense matches no .* there are conv, head\."):
-        check_layers([right, wrong])
+        check_layers([right, wrong], said.append)
+
+
+def test_a_network_without_dense_layers_to_train_is_refused() -> None:
+    scheme = _quant({"retrain": "dense"}, freeze_batch_norm=True).chosen_scheme
+    model = _model()
+    assert scheme is not None
+    assert scheme.check(model) == [
+        "conv1: too few channels for a vector, so its vectors run across filters"
+    ]
+    model.get_layer("head").trainable = False
+    with pytest.raises(QbenchError, match=r"retrain=dense: the network .* has no dense"):
+        scheme.check(model)
 
 
 def test_ids_without_names_of_layers_stay_as_they_were(lent: None) -> None:
