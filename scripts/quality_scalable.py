@@ -87,8 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
     if all((folder / layout.WEIGHTS).exists() for _, folder in runs.runs_of(sweep)):
         of_weights(sweep, frame, given.data)
     study = str(manifests.read_manifest(sweep)["study"])
-    scalable_figures.draw(frame, study, sweep / "figures")
-    shown = frame.groupby("configuration", sort=False)[["accuracy", "zeros", "saved"]].mean()
+    if (frame.kind == runs.QSQ).any():
+        scalable_figures.draw(frame, study, sweep / "figures")
+    shown = frame.reindex(columns=["configuration", "accuracy", "zeros", "saved"])
+    shown = shown.groupby("configuration", sort=False).mean()
     print(shown.to_string(float_format="{:.4g}".format))
     if (sweep / "digits.csv").exists():
         digits = pd.read_csv(sweep / "digits.csv")

@@ -30,7 +30,12 @@ def draw(frame: pd.DataFrame, study: str, folder: Path) -> list[str]:
         frame: see `scalable_runs.frame_of`.
         study: the name of the study, whose numbers in the paper are drawn too.
         folder: where to write the figures.
+
+    Raises:
+        ValueError: there is no run with scalable codes.
     """
+    if not (frame.kind == runs.QSQ).any():
+        raise ValueError("no run with scalable codes")
     grid, alone = runs.grid(frame), runs.single_layers(frame)
     paper = PAPER.get(study, {})
     level = float(frame[frame.kind == runs.FLOAT].accuracy.mean())
@@ -65,7 +70,7 @@ def _layers(alone: pd.DataFrame, grid: pd.DataFrame, level: float, folder: Path)
     axes.set_xticks(range(len(phis)), [f"phi {phi:g}" for phi in phis])
     low = max(min(means["mean"].min() - 2, level - 2), 0)
     axes.set(ylabel="accuracy, %", ylim=(low, None), title="One layer alone, and all of them")
-    axes.legend(fontsize=8, ncols=3, loc="lower right")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _save(figure, folder, "qsq_layers")
 
 

@@ -18,6 +18,9 @@ from qbench.tasks.metric import Metric
 NAME = "pareto"
 _BLUE, _GREY = "#0072B2", "#888888"
 _WIDTH, _HEIGHT = 8.4, 5.0  # inches
+_SHARE = 0.6  # of the width for the axes; the legend takes the rest
+_MANY = 20
+"""The most rows that a figure names; of more it names those that no other beats."""
 # Where the number of a row stands beside its dot: numbers of neighbours on different sides.
 _BESIDE: tuple[dict[str, Any], ...] = tuple(
     {"xytext": offset, "textcoords": "offset points", "fontsize": "x-small"}
@@ -50,7 +53,7 @@ _COSTS = (
         ENERGY,
         ENERGY_FRONT,
         "the energy of reading weights",
-        "energy of reading all kernels from DRAM in uJ",
+        "energy of reading all kernels in uJ",
         f"{NAME}_energy",
     ),
 )
@@ -90,17 +93,19 @@ def _draw(frame: pd.DataFrame, metric: Metric, cost: _Cost) -> Figure:
     for number, line in enumerate(frame.to_dict("records"), 1):
         place, colour = (line[cost.column], line[metric.name]), _BLUE if line[cost.front] else _GREY
         dot = axes.scatter(*place, s=26, color=colour, zorder=3)
-        axes.annotate(str(number), place, **_BESIDE[number % 2])
-        entries.append((f"{number}  {line['configuration']}", dot))
+        if line[cost.front] or len(frame) <= _MANY:
+            axes.annotate(str(number), place, **_BESIDE[number % 2])
+            entries.append((f"{number}  {line['configuration']}", dot))
     outside = {"loc": "outside right upper", "frameon": False, "fontsize": "x-small"}
     legend(figure, entries, **outside)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(f"{cost.axis} (logarithmic); the line joins the rows that no other row beats")
+    label = f"{cost.axis} (logarithmic); the line joins the rows that no other beats"
+    axes.set_xlabel(fitted(label, _WIDTH * _SHARE))
     axes.set_ylabel(fitted(values.axis(metric), _HEIGHT))
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(fitted(_title(metric, cost), _WIDTH, points=12))
+    axes.set_title(fitted(_title(metric, cost), _WIDTH * _SHARE, points=12))
     return figure

@@ -117,6 +117,14 @@ def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     assert all(f"{number}  {label}" in drawn for number, label in enumerate(ROWS, 1))
 
 
+def test_a_figure_of_many_rows_names_the_front_alone(monkeypatch: Any, folder: Path) -> None:
+    monkeypatch.setattr("qbench.report.pareto._MANY", len(ROWS) - 1)
+    build_report(folder)
+    drawn = (folder / "figures" / "pareto.svg").read_text()
+    shown = [label for number, label in enumerate(ROWS, 1) if f"{number}  {label}" in drawn]
+    assert shown == ["baseline", "default", "quant.bits=4", "quant.range_given=true"]
+
+
 def test_a_sweep_of_multiplications_alone_has_no_such_table(tmp_path: Path) -> None:
     found = examples.write(tmp_path, examples.rows(1), 1)
     assert not has_codes(collect(found))
