@@ -17,6 +17,7 @@ from qbench.config.quant import Quant
 from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.scalable_codes import codes_of_network
 from qbench.engine.layer_check import check_layers, reading_layers
+from qbench.engine.requests import Listener, carry_out
 from qbench.models import MODELS
 from qbench.planning.identity import identity, phases
 from qbench.quantize.ranges import RangeAverages
@@ -119,6 +120,9 @@ def test_networks_are_checked_before_training(lent: None) -> None:
     assert said == ["conv: too few channels for a vector, so its vectors run across filters"]
     with pytest.raises(QbenchError, match=r"layers=dense matches no .* there are conv, head\."):
         check_layers([right, wrong], said.append)
+    # As the request of a sweep.
+    failure = carry_out("layers", Listener(say=said.append), experiments=[wrong.as_config()])
+    assert failure is not None and failure.message.startswith("quant.scheme.layers=dense matches")
 
 
 def test_a_network_without_dense_layers_to_train_is_refused() -> None:
