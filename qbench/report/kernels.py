@@ -20,8 +20,8 @@ TITLE = "Converted files on every kernel path"
 _EXPLAINED = (
     "One file gives different answers on different kernels. Differences are of {0} from those of"
     " the simulation with the file's fixed ranges, in steps of the output's grid (of float files,"
-    " in {0}). Of several seeds these are means ± standard deviations, and the largest difference of"
-    " all."
+    " in {0}). Of several seeds these are means ± standard deviations, and the largest difference"
+    " of all."
 )
 _ERROR = "could not run"
 
