@@ -65,8 +65,8 @@ def run_sweep(
         undecided: says which rows of the table are undecided, for `stop_when=decided`.
 
     Raises:
-        QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
-            are to be converted; no run was trained. Or its first stage decides nothing.
+        QbenchError: the folder or the data cannot be used, or no file can hold any scheme whose
+            runs are to be converted; no run was trained. Or its first stage decides nothing.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
