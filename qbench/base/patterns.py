@@ -34,12 +34,12 @@ def check_each_matches(
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise QbenchError(
-                f"{key}={pattern} matches no {described}; there are {_listed(names)}."
+                f"{key}={pattern} matches no {described}; there are {listed(names)}."
                 f"{nearest(pattern, names)}"
             )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The names; only some of many."""
     if len(names) <= _SHOWN:
         return ", ".join(names) or "none"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
 from qbench.base.errors import QbenchError
-from qbench.base.patterns import EVERY
+from qbench.base.patterns import EVERY, listed
 from qbench.codes.levels import bits_of, check_phi
 from qbench.codes.scalable import coded
 from qbench.codes.scales import LEAST_SQUARES, SCALES
@@ -95,12 +95,14 @@ class QualityScalable(weights.Weights):
             )
         plan = analyse(model, self.quantization)
         chosen = {name for name, (_, one) in plan.kernels.items() if one == how}
-        return [
-            f"{layer.name}: too few channels for a vector, so its vectors run across filters"
+        turned = [
+            layer.name
             for layer in model.layers
             if layer.name in chosen
             and any(how.cut(layer, kernel)[1].along != how.along for kernel in kernels(layer))
         ]
+        said = f"too few channels for a vector, so vectors run across filters: {listed(turned)}"
+        return [said] if turned else []
 
     def computes_features_once(self, phase: str) -> bool:
         """Whether dense layers alone are trained."""

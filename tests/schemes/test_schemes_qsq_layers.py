@@ -117,7 +117,7 @@ def test_networks_are_checked_before_training(lent: None) -> None:
     assert reading_layers([right, right, wrong]) == [right, wrong]
     said: list[str] = []
     check_layers([right, _experiment(length=4)], said.append)
-    assert said == ["conv: too few channels for a vector, so its vectors run across filters"]
+    assert said == ["too few channels for a vector, so vectors run across filters: conv"]
     with pytest.raises(QbenchError, match=r"layers=dense matches no .* there are conv, head\."):
         check_layers([right, wrong], said.append)
     # As the request of a sweep.
@@ -130,7 +130,7 @@ def test_a_network_without_dense_layers_to_train_is_refused() -> None:
     model = _model()
     assert scheme is not None
     assert scheme.check(model) == [
-        "conv1: too few channels for a vector, so its vectors run across filters"
+        "too few channels for a vector, so vectors run across filters: conv1"
     ]
     model.get_layer("head").trainable = False
     with pytest.raises(QbenchError, match=r"retrain=dense: the network .* has no dense"):
