@@ -139,14 +139,14 @@ def planning(figures: Figures) -> list[str]:
 def thresholds(figures: Figures) -> list[str]:
     """Seconds of the search by length of vectors and kind of scale."""
     rows = [
-        (row["length"], row["scale"], f"{found['median']:.1f}", f"{found['best']:.1f}")
+        (str(row["length"]), row["scale"], f"{found['median']:.1f}", f"{found['best']:.1f}")
         for row, found in ((row, row["seconds"]) for row in figures["rows"])
     ]
     slowest = max(row["seconds"]["median"] for row in figures["rows"])
     return [
         f"{figures['weights']:,} weights, codes up to {figures['phi']}, {rounds(figures)},"
-        f" {figures['workers']} threads. The slowest takes {slowest:.1f} s"
-        f" (aim {figures['aim']:.0f} s).",
+        f" {figures['workers']} threads. Seconds are CPU seconds by the number of threads, those of"
+        f" so many idle cores. The slowest takes {slowest:.1f} (aim {figures['aim']:.0f}).",
         "",
         *table(("values of a vector", "scale", "median, s", "best, s"), rows),
     ]
