@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import report_examples as examples
+import report_grids as grids
 
 from qbench.report.build import build_report
 from qbench.report.collect import collect
@@ -35,18 +37,23 @@ ROWS: dict[str, tuple[float, tuple[float, float], dict[str, Any] | None]] = {
 def folder(tmp_path: Path) -> Path:
     """A made-up sweep whose records say what `ROWS` says."""
     found = examples.write(tmp_path, examples.rows(2), 2)
-    for row in json.loads((found / layout.MANIFEST).read_bytes())["rows"]:
-        size, values, facts = ROWS[row["label"]]
-        for run, value in zip(row["runs"], values, strict=True):
-            place = layout.run_folder(tmp_path, run["id"])
-            record = records.read_record(place)
+    for label, (size, values, facts) in ROWS.items():
+        for record, value in zip(_records(found, label), values, strict=True):
             record["size"]["megabytes"] = size
             record["metrics"]["accuracy"] = value
             record |= {"kernels": facts} if facts else {}
-            files = {name: (place / name).read_bytes() for name in record["files"]}
-            sealed = records._sealed(record, files)
-            (place / layout.RECORD).write_bytes(records.as_json(sealed))
     return found
+
+
+def _records(folder: Path, label: str) -> Iterator[dict[str, Any]]:
+    """The record of each run of a row, which is written again with what has changed."""
+    rows = json.loads((folder / layout.MANIFEST).read_bytes())["rows"]
+    for run in next(row["runs"] for row in rows if row["label"] == label):
+        place = layout.run_folder(folder.parent, run["id"])
+        record = records.read_record(place)
+        yield record
+        files = {name: (place / name).read_bytes() for name in record["files"]}
+        (place / layout.RECORD).write_bytes(records.as_json(records._sealed(record, files)))
 
 
 def test_the_table_has_shares_sizes_and_the_front(folder: Path) -> None:
@@ -64,6 +71,27 @@ def test_the_table_has_shares_sizes_and_the_front(folder: Path) -> None:
     ]
     front = frame.index[frame["front"]].tolist()
     assert front == ["baseline", "default", "quant.bits=4", "quant.range_given=true"]
+
+
+def test_a_network_is_smaller_than_its_own_float_row(tmp_path: Path) -> None:
+    """One with half the values is not twice as small for the same bits."""
+    folder = grids.write(tmp_path, {"model.convolutions": (8, 5), "quant.bits": (8, 4)})
+    whole, half = {"values": 800_000}, {"values": 400_000}
+    sizes = {
+        "baseline": (whole, 3.2),
+        "default": (whole, 0.8),
+        "quant.bits=4": (whole, 0.4),
+        "model.convolutions=5 quant.enabled=false": (half, 1.6),
+        "model.convolutions=5": (half, 0.4),
+        "model.convolutions=5 quant.bits=4": ({"values": 400_000, "float_values": 9}, 0.2),
+    }
+    for label, (values, megabytes) in sizes.items():
+        for record in _records(folder, label):
+            record["size"] |= values | {"megabytes": megabytes}
+    smaller = codes_frame(collect(folder)).set_index("configuration")["smaller"]
+    assert smaller.index.tolist() == list(sizes)
+    assert smaller.tolist()[:5] == pytest.approx([1, 4, 8, 1, 4])
+    assert smaller.isna().tolist()[5]  # no float network has this number of float values
 
 
 def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
