@@ -15,6 +15,7 @@ from qbench.schemes.entry import EnteredKernel
 
 MOSTLY = 0.9
 """The share of zeros from which a kernel counts as mostly zero."""
+_NAMED = 3  # kernels that a sentence names
 
 
 def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, Any]:
@@ -52,6 +53,12 @@ def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, An
     if not unknown:
         facts |= {"uses": uses, "used_as": dict(sorted(used_as.items()))}
     return facts | ({"mostly_zero": mostly} if mostly else {})
+
+
+def named_kernels(mostly: Sequence[str]) -> str:
+    """The kernels in `mostly_zero`, which are not empty, in words without a point at the end."""
+    more = f" and {len(mostly) - _NAMED} more" if len(mostly) > _NAMED else ""
+    return f"nine of ten weights or more are 0 in {', '.join(mostly[:_NAMED])}{more}"
 
 
 def _times(model: Any) -> dict[str, int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from qbench.base.plain import sentence
+from qbench.deploy.kernel_facts import named_kernels
 from qbench.planning.derived import DERIVED, run_name
 from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
@@ -66,7 +67,7 @@ def about_values(sweep: Sweep) -> list[str]:
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
-    lines += converted_seeds(sweep)
+    lines += [*converted_seeds(sweep), *mostly_zero(sweep)]
     return lines + reference(sweep)
 
 
@@ -143,6 +144,19 @@ def converted_seeds(sweep: Sweep) -> list[str]:
         f" {len(every)} seeds. Deployed figures are theirs alone, the others are means of all"
         " seeds; runs.csv has a file beside its own run."
     ]
+
+
+def mostly_zero(sweep: Sweep) -> list[str]:
+    """A sentence for each row with kernels of which nearly all weights are 0."""
+    lines = []
+    for row in sweep.trained:
+        found = (sweep.records.get(run["id"], {}).get("kernels", {}) for run in row["runs"])
+        each = [one["mostly_zero"] for one in found if "mostly_zero" in one]
+        if each:
+            kernels = named_kernels(list(dict.fromkeys(name for one in each for name in one)))
+            runs = f"{len(each)} of {counted(len(row['runs']), 'run')}"
+            lines.append(f"{row['label']}: {kernels} (in {runs}).")
+    return lines
 
 
 def troubles(sweep: Sweep) -> list[str]:

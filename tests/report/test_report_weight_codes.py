@@ -111,6 +111,21 @@ def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     assert all(f"{number}  {label}" in drawn for number, label in enumerate(ROWS, 1))
 
 
+def test_rows_of_zeros_are_named_beside_the_table(folder: Path) -> None:
+    """In the notes of every form, with the kernels of all seeds, of which three are named."""
+    each = (["a/kernel", "b/kernel"], ["b/kernel", "c/kernel", "d/kernel"])
+    for record, mostly in zip(_records(folder, "quant.delay=0.4"), each, strict=True):
+        record["kernels"]["mostly_zero"] = mostly
+    said = (
+        "quant.delay=0.4: nine of ten weights or more are 0 in a/kernel, b/kernel, c/kernel and 1"
+        " more (in 2 of 2 runs)."
+    )
+    text = build_report(folder).text
+    assert said in text.splitlines()
+    assert f"- {said}" in (folder / layout.TABLE_MARKDOWN).read_text().splitlines()
+    assert said in (folder / layout.PAGE).read_text()
+
+
 def test_a_sweep_of_multiplications_alone_has_no_such_table(tmp_path: Path) -> None:
     found = examples.write(tmp_path, examples.rows(1), 1)
     assert not has_codes(collect(found))
