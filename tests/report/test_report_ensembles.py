@@ -82,6 +82,21 @@ def test_ensembles_that_share_seeds_have_neither_deviation_nor_interval(tmp_path
     assert made.family == 1  # the baseline alone
 
 
+def test_ensembles_of_one_are_their_row_and_widen_no_interval(tmp_path: Path) -> None:
+    """They had intervals of their own, against the default an undecided one around 0."""
+    plain = examples.write(tmp_path / "plain", examples.rows(6)[:3], seeds=6)
+    ones = examples.write(tmp_path / "ones", examples.rows(6)[:3], seeds=6)
+    derived.add(ones, 1)
+    before, after = (comparisons(collect(folder)).simulated for folder in (plain, ones))
+    assert before is not None and after is not None and after.family == before.family == 2
+    assert after.rows[:3] == before.rows
+    assert [row.seeds for row in after.rows[3:]] == [()] * 3
+    build_report(ones)
+    for line in _read(ones / "table.csv")[3:]:
+        assert line["configuration"].startswith("ensemble of 1: ")
+        assert (line["n_seeds"], line["difference"], line["verdict"]) == ("6", "", "")
+
+
 def test_groups_share_seeds_only_if_one_is_in_two_of_them() -> None:
     assert of_differences({(0, 1): 1.0, (2, 3): 2.0}).deviation == pytest.approx(0.5**0.5)
     shared = of_differences({(0, 1): 1.0, (1, 2): 2.0})
