@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from qbench.report import values
-from qbench.report.drawing import Drawing, fitted, legend
+from qbench.report.drawing import Drawing, fitted, legend, logarithmic
 from qbench.report.weight_codes import FRONT, SIZE
 from qbench.tasks.metric import Metric
 
@@ -53,12 +52,10 @@ def _draw(frame: pd.DataFrame, metric: Metric) -> Figure:
         dot = axes.scatter(*place, s=26, color=colour, zorder=3)
         axes.annotate(str(number), place, **_BESIDE[number % 2])
         entries.append((f"{number}  {line['configuration']}", dot))
-    outside = {"loc": "outside right upper", "frameon": False, "fontsize": "x-small"}
+    outside = {"loc": "outside right center", "frameon": False, "fontsize": "x-small"}
     legend(figure, entries, **outside)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes.xaxis, frame[SIZE])
     axes.set_xlabel("size in MB (logarithmic); the line joins the rows that no other row beats")
     axes.set_ylabel(fitted(values.axis(metric), _HEIGHT))
     axes.grid(alpha=0.25, linewidth=0.5)

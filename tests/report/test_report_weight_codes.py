@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import report_grids as grids
 
 from qbench.report.build import build_report
 from qbench.report.collect import collect
+from qbench.report.pareto import pareto_figure
 from qbench.report.weight_codes import codes_frame, has_codes, on_front
 from qbench.storage import layout, records
 
@@ -109,6 +111,20 @@ def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     assert lines[0].endswith("| 0.05 | 8.0 x | 25.0 | 60.0 | 0.0 | yes |")
     drawn = (folder / "figures" / "pareto.svg").read_text()
     assert all(f"{number}  {label}" in drawn for number, label in enumerate(ROWS, 1))
+
+
+def test_no_text_of_the_figure_lies_on_another(folder: Path) -> None:
+    """Long names of rows make the legend wide; it lay below the title."""
+    frame = codes_frame(collect(folder))
+    frame["configuration"] += " quant.scheme.max_weight=4.0"
+    (drawing,) = pareto_figure(frame, collect(folder).metric, [])
+    figure = drawing.make()
+    figure.canvas.draw()
+    ticks = [one for one in figure.axes[0].get_xticklabels() if one.get_text()]
+    texts = [figure._suptitle, figure.legends[0], *ticks]
+    boxes = [one.get_window_extent() for one in texts]
+    pairs = [(a, b) for a, b in combinations(boxes, 2) if a.overlaps(b)]
+    assert len(ticks) > 2 and pairs == []
 
 
 def test_rows_of_zeros_are_named_beside_the_table(folder: Path) -> None:
