@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from qbench.base.plain import sentence
 from qbench.deploy.kernel_facts import named_kernels
 from qbench.planning.derived import DERIVED, run_name
+from qbench.planning.early_stopping import MOST
 from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
@@ -118,9 +120,16 @@ def decided_steps(sweep: Sweep) -> list[str]:
     return [
         f"Steps: {one['steps']:,}{_of_rows(one['rows'], every)}, decided by early stopping of the"
         f" float network with seed {one['seed']} on the validation images (an evaluation every"
-        f" {one['auto_every']:,} steps, patience {one['auto_patience']:,})."
+        f" {one['auto_every']:,} steps, patience {one['auto_patience']:,})." + _of_end(one)
         for one in found
     ]
+
+
+def _of_end(decided: Mapping[str, Any]) -> str:
+    """A sentence if a first stage did not run out of patience; older manifests do not say it."""
+    if decided.get("ended") != MOST:
+        return ""
+    return f" It ended at train.auto_most={decided['auto_most']}, perhaps before the best step."
 
 
 def _of_rows(rows: Sequence[str], every: Collection[str]) -> str:
