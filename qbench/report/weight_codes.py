@@ -65,13 +65,10 @@ def codes_frame(sweep: Sweep) -> pd.DataFrame:
     frame = pd.DataFrame(lines)
     size = frame["packed_mb"] if _measured(frame) else frame["size_mb"]
     better = frame[name] if sweep.metric.higher_is_better else -frame[name]
-    return frame.assign(
-        **{
-            SIZE: size,
-            SMALLER: _smaller(sweep, frame, size),
-            FRONT: on_front(size.tolist(), better.tolist()),
-        }
-    )
+    frame[SIZE] = size
+    frame[SMALLER] = _smaller(sweep, frame, size)
+    frame[FRONT] = on_front(size.tolist(), better.tolist())
+    return frame
 
 
 def on_front(sizes: list[float], goodness: list[float]) -> list[bool]:
