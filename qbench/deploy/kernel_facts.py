@@ -1,4 +1,4 @@
-"""Counts the weights of a finished network by what they are: codes, zeros, shifts, signs."""
+"""Counts the weights of a finished network by what they are: codes, zeros, shifts, signs; bits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.codes.dram_energy import FULL_BITS, Stored
 from qbench.quantize.interface import MULTIPLICATION
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.schemes.entry import EnteredKernel
@@ -31,10 +32,11 @@ def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, An
 
     Returns:
         Plain data: `weights`, `coded` and `zero` count weights (all; in quantized kernels; coded as
-        0), `uses` counts for one image all uses of weights, and `used_as` those of weights that are
-        not 0, by what they are: `multiplication`, `shift` or `sign`; both are left out if the
-        shapes of a layer do not say them. `mostly_zero` names kernels whose weights are nearly all
-        0, if there are any.
+        0). `read_bits` are the bits of all weights as they are read from memory: codes, 32 for each
+        scale of codes, 32 for each other weight. `uses` counts for one image all uses of weights,
+        and `used_as` those of weights that are not 0, by what they are: `multiplication`, `shift`
+        or `sign`; both are left out if the shapes of a layer do not say them. `mostly_zero` names
+        kernels whose weights are nearly all 0, if there are any.
     """
     found: Counter[str] = Counter()
     used_as: Counter[str] = Counter()
@@ -44,6 +46,7 @@ def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, An
         size, times, one = math.prod(kernel.shape), times_of[layer.name], codes.get(id(kernel))
         zeros = 0 if one is None else int(np.count_nonzero(one.quantized == 0))
         found.update(weights=size, coded=0 if one is None else size, zero=zeros)
+        found["read_bits"] += stored(layer, kernel, one).total_bits
         acts = MULTIPLICATION if one is None else one.quantizer.multiplies_by
         unknown += times is None
         uses += (times or 0) * size
@@ -53,6 +56,14 @@ def kernel_facts(model: Any, quantized: Iterable[EnteredKernel]) -> dict[str, An
     if not unknown:
         facts |= {"uses": uses, "used_as": dict(sorted(used_as.items()))}
     return facts | ({"mostly_zero": mostly} if mostly else {})
+
+
+def stored(layer: Any, kernel: Any, coded: EnteredKernel | None) -> Stored:
+    """A kernel as it is read from memory; `coded` is None if it is not quantized."""
+    size = math.prod(kernel.shape)
+    if coded is None:
+        return Stored(size, FULL_BITS)
+    return Stored(size, coded.quantizer.bits, coded.quantizer.scales(layer, kernel))
 
 
 def named_kernels(mostly: Sequence[str]) -> str:

@@ -244,10 +244,9 @@ class _Execution:
         applied = self.network.applied(experiment.scheme)
         values, floats = folded_values(model), float_values(model)
         record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
-        if experiment.scheme:
-            record["kernels"] = kernel_facts(model, applied.entered_kernels())
-            if mostly := record["kernels"].get("mostly_zero"):
-                self.say(f"{self.spec.label}: {named_kernels(mostly)}")
+        facts = record["kernels"] = kernel_facts(model, applied.entered_kernels())
+        if mostly := facts.get("mostly_zero"):
+            self.say(f"{self.spec.label}: {named_kernels(mostly)}")
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),

@@ -134,7 +134,7 @@ def build_report(
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, pareto.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, *pareto.NAMES]
     return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 

@@ -228,10 +228,15 @@ class Network:
         return views[quantization]
 
     def step_in(self, scheme: Scheme | None, phase: str) -> Any:
-        """The compiled step of a phase; see `train_step`."""
+        """The compiled step of a phase; see `train_step`.
+
+        If the scheme lets features be made once, they are made now, with the present weights.
+        """
         if scheme is None or phase == FLOAT:
             return self.train_step(None)
-        return self.train_step(scheme.quantization_in(phase), scheme=scheme, phase=phase)
+        step = self.steps.step_of_features(self.applied(scheme), phase)
+        quantization = scheme.quantization_in(phase)
+        return step or self.train_step(quantization, scheme=scheme, phase=phase)
 
     def train_step(
         self,

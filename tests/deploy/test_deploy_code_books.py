@@ -138,6 +138,8 @@ def test_weights_and_their_uses_are_counted_by_what_they_are() -> None:
         zeros = {one.layer.name: int((one.quantized == 0).sum()) for one in state.entered_kernels()}
         facts = kernel_facts(model, state.entered_kernels())
         assert facts["weights"] == facts["coded"] == 252 and facts["uses"] == uses
+        bits = {"inq": 3, "twn": 2, "bwn": 1, "uniform": 3}[name]
+        assert facts["read_bits"] == 252 * bits + 4 * 32  # a scale for each kernel
         assert facts["zero"] == sum(zeros.values())
         nonzero = sum(times[one] * (size[one] - zeros[one]) for one in size)
         assert facts["used_as"] == {act: nonzero}
@@ -148,6 +150,7 @@ def test_kernels_that_stay_float_multiply_and_mostly_zero_ones_are_named() -> No
     model, _, _, state = finished("inq", bits=3, first_last="float")
     facts = kernel_facts(model, state.entered_kernels())
     assert (facts["weights"], facts["coded"]) == (252, 160)
+    assert facts["read_bits"] == 160 * 3 + 2 * 32 + 92 * 32
     assert facts["used_as"]["multiplication"] == 64 * 72 + 20
     small = replace(
         quant("inq", bits=3), scheme=Choice(name="inq", arguments={"max_weight": 1000.0})
@@ -198,4 +201,15 @@ def test_uses_are_left_out_if_a_shape_is_unknown() -> None:
         "weights": 54,
         "coded": 0,
         "zero": 0,
+        "read_bits": 54 * 32,
     }
+
+
+def test_a_scale_for_each_channel_is_read_too() -> None:
+    for name in ("twn", "uniform"):
+        weight_range = {"weight_range": "symmetric_narrow"} if name == "uniform" else {}
+        *_, state = finished(name, bits=2, granularity="channel", **weight_range)
+        every = {one.layer.name: one for one in state.entered_kernels()}
+        scales = {key: one.quantizer.scales(one.layer, one.variable) for key, one in every.items()}
+        filters = {key: one.variable.shape[-1] for key, one in every.items()}
+        assert scales == filters | {"logits": 1}  # a dense kernel has one

@@ -177,10 +177,12 @@ def test_records_count_weights_that_are_zero_shifts_or_signs(shared: Any) -> Non
     found = {}
     for name in ("float", "uniform", "inq", "bwn"):
         folder = layout.run_folder(root, work.ids[NAMES.index(name)])
-        found[name] = records.read_record(folder).get("kernels")
-    assert found["float"] is None
-    acts = {name: list(facts["used_as"]) for name, facts in found.items() if facts}
-    assert acts == {"uniform": ["multiplication"], "inq": ["shift"], "bwn": ["sign"]}
+        found[name] = records.read_record(folder)["kernels"]
+    assert found["float"]["coded"] == found["float"]["zero"] == 0
+    assert found["float"]["read_bits"] == 32 * found["float"]["weights"]
+    acts = {name: list(facts["used_as"]) for name, facts in found.items()}
+    every = {"uniform": "multiplication", "inq": "shift", "bwn": "sign", "float": "multiplication"}
+    assert acts == {name: [act] for name, act in every.items()}
     assert found["bwn"]["zero"] == 0 and found["bwn"]["used_as"]["sign"] == found["bwn"]["uses"]
     assert found["inq"]["weights"] == found["inq"]["coded"] > found["inq"]["zero"] > 0
 
