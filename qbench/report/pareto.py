@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from qbench.report import values
-from qbench.report.drawing import Drawing, fitted, legend
+from qbench.report.drawing import Drawing, fitted, legend, logarithmic
 from qbench.report.weight_codes import ENERGY, ENERGY_FRONT, FRONT, SIZE
 from qbench.tasks.metric import Metric
 
@@ -96,16 +95,14 @@ def _draw(frame: pd.DataFrame, metric: Metric, cost: _Cost) -> Figure:
         if line[cost.front] or len(frame) <= _MANY:
             axes.annotate(str(number), place, **_BESIDE[number % 2])
             entries.append((f"{number}  {line['configuration']}", dot))
-    outside = {"loc": "outside right upper", "frameon": False, "fontsize": "x-small"}
+    outside = {"loc": "outside right center", "frameon": False, "fontsize": "x-small"}
     legend(figure, entries, **outside)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes.xaxis, frame[cost.column])
     label = f"{cost.axis} (logarithmic); the line joins the rows that no other beats"
     axes.set_xlabel(fitted(label, _WIDTH * _SHARE))
     axes.set_ylabel(fitted(values.axis(metric), _HEIGHT))
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(fitted(_title(metric, cost), _WIDTH * _SHARE, points=12))
+    figure.suptitle(fitted(_title(metric, cost), _WIDTH, points=12))
     return figure

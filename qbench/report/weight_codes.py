@@ -38,9 +38,10 @@ def explained(frame: pd.DataFrame, metric: Metric) -> str:
     return (
         "Zero: weights whose code is 0, of all coded ones. Shifts and signs: of all uses of weights"
         " for one image, those in which a weight that is not 0 shifts bits or is a sign; the rest"
-        " are multiplications, or nothing where the weight is 0. Smaller: the float row's"
-        f" {of_size}, divided by the row's. Front: no other row has as small a {of_size} and as"
-        f" good a value of {metric.label}, and is better in one of them (means over the seeds)."
+        " are multiplications, or nothing where the weight is 0. Smaller: the"
+        f" {of_size} of the float row with as many values, divided by the row's. Front: no other"
+        f" row has as small a {of_size} and as good a value of {metric.label}, and is better in one"
+        " of them (means over the seeds)."
         f"{_ABOUT_ENERGY if _has_energy(frame) else ''}"
     )
 
@@ -79,17 +80,11 @@ def codes_frame(sweep: Sweep) -> pd.DataFrame:
             lines.append({"configuration": row["label"], **shown})
     frame = pd.DataFrame(lines)
     size = frame["packed_mb"] if _measured(frame) else frame["size_mb"]
-    floats = [not row["quantized"] for row in _rows(sweep, frame)]
-    reference = size[floats].iloc[0] if any(floats) else nan
     better = frame[name] if sweep.metric.higher_is_better else -frame[name]
-    return frame.assign(
-        **{
-            SIZE: size,
-            SMALLER: reference / size,
-            FRONT: on_front(size.tolist(), better.tolist()),
-            ENERGY_FRONT: on_front(frame[ENERGY].tolist(), better.tolist()),
-        }
-    )
+    frame[SIZE], frame[SMALLER] = size, _smaller(sweep, frame, size)
+    frame[FRONT] = on_front(size.tolist(), better.tolist())
+    frame[ENERGY_FRONT] = on_front(frame[ENERGY].tolist(), better.tolist())
+    return frame
 
 
 def on_front(sizes: list[float], goodness: list[float]) -> list[bool]:
@@ -140,6 +135,27 @@ def _measured(frame: pd.DataFrame) -> bool:
 def _rows(sweep: Sweep, frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     rows = {row["label"]: row for row in sweep.manifest["rows"]}
     return [rows[label] for label in frame["configuration"]]
+
+
+def _smaller(sweep: Sweep, frame: pd.DataFrame, size: pd.Series) -> list[float]:
+    """How many times smaller each row is than the first float row with as many values.
+
+    NaN without such a float row.
+    """
+    rows = _rows(sweep, frame)
+    floats: dict[tuple[int, int], float] = {}
+    for row, own in zip(rows, size.tolist(), strict=True):
+        if not row["quantized"]:
+            floats.setdefault(_network(sweep, row), own)
+    pairs = zip(rows, size.tolist(), strict=True)
+    return [floats.get(_network(sweep, row), nan) / own for row, own in pairs]
+
+
+def _network(sweep: Sweep, row: Mapping[str, Any]) -> tuple[int, int]:
+    """The numbers of values of a row's network: those with the bits of codes, and float ones."""
+    records = (sweep.records.get(run["id"]) for run in row["runs"])
+    size = next(record["size"] for record in records if record and record["size"])
+    return size["values"], size.get("float_values", 0)
 
 
 def _facts(sweep: Sweep, row: Mapping[str, Any]) -> dict[str, float]:

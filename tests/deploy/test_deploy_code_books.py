@@ -19,6 +19,7 @@ from qbench.deploy.file_kind import check_file, kind_of
 from qbench.deploy.kernel_facts import kernel_facts, positions
 from qbench.deploy.packed import BookCodes, identical, unpack
 from qbench.deploy.packing import contents, packed_file
+from qbench.models.flatten import flattened
 from qbench.quantize.powers import FROZEN
 from qbench.training.scheme_state import SchemeState
 
@@ -180,7 +181,18 @@ def test_kernels_that_stay_float_multiply_and_mostly_zero_ones_are_named() -> No
 def test_how_often_a_layer_uses_a_weight(layer: Any, shape: Any, times: Any) -> None:
     image = keras.Input(shape)
     keras.Model(image, layer(image))
-    assert positions(layer) == times
+    assert positions(layer, image.shape) == times
+
+
+def test_each_call_uses_the_weights_with_the_input_that_it_gets() -> None:
+    """A model inside the network may declare no sides, or be called with several."""
+    image, inside = keras.Input((8, 8, 1)), keras.Input((None, None, 1))
+    base = keras.Model(inside, layers.Conv2D(1, 3, padding="same")(inside))
+    half = layers.MaxPooling2D(2)(base(image))
+    model = flattened(keras.Model(image, layers.Dense(5)(layers.Flatten()(base(half)))))
+    facts = kernel_facts(model, ())
+    assert facts["uses"] == 9 * (64 + 16) + 16 * 5
+    assert facts["used_as"] == {"multiplication": facts["uses"]}
 
 
 def test_uses_are_left_out_if_a_shape_is_unknown() -> None:

@@ -189,9 +189,10 @@ def test_a_claim_that_no_interval_supports_fails_or_is_undecided(
 
 
 def test_the_slips_of_chen_et_al(claims: ModuleType) -> None:
-    """By hand from their tables 1, 2, 6, 7, 9 and 10."""
+    """By hand from their tables 1, 2, 5 to 7, 9 and 10."""
     lines = "\n".join(claims.claims_regularization.slips())
     assert "two networks: +0.81; three: +1.95" in lines
+    assert "70.48 (table 5): three add +0.76, and two, five, six and seven together are" in lines
     assert "from an error of 50.04 to 47.05 (4 bits) and 47.08 (8)" in lines
     assert "+0.41 at 6 bits" in lines
     assert "five, with 86.84; six have 86.08" in lines

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import report_examples as examples
+import report_grids as grids
 
 from qbench.report.build import build_report
 from qbench.report.collect import collect
+from qbench.report.pareto import pareto_figures
 from qbench.report.weight_codes import codes_frame, has_codes, on_front
 from qbench.storage import layout, records
 
@@ -38,22 +42,27 @@ READ = {"baseline": 3200, "default": 800, "quant.bits=4": 400, "quant.delay=0.4"
 def written(tmp_path: Path, read: dict[str, int]) -> Path:
     """A made-up sweep whose records say what `ROWS` says, and these bits that are read."""
     found = examples.write(tmp_path, examples.rows(2), 2)
-    for row in json.loads((found / layout.MANIFEST).read_bytes())["rows"]:
-        size, values, facts = ROWS[row["label"]]
-        for run, value in zip(row["runs"], values, strict=True):
-            place = layout.run_folder(tmp_path, run["id"])
-            record = records.read_record(place)
+    for label, (size, values, facts) in ROWS.items():
+        for record, value in zip(_records(found, label), values, strict=True):
             record["size"]["megabytes"] = size
             record["metrics"]["accuracy"] = value
             kernels = dict(facts or {})
-            if row["label"] in read:
+            if label in read:
                 nothing = {"weights": 100, "coded": 0, "zero": 0}
-                kernels = nothing | kernels | {"read_bits": read[row["label"]]}
+                kernels = nothing | kernels | {"read_bits": read[label]}
             record |= {"kernels": kernels} if kernels else {}
-            files = {name: (place / name).read_bytes() for name in record["files"]}
-            sealed = records._sealed(record, files)
-            (place / layout.RECORD).write_bytes(records.as_json(sealed))
     return found
+
+
+def _records(folder: Path, label: str) -> Iterator[dict[str, Any]]:
+    """The record of each run of a row, which is written again with what has changed."""
+    rows = json.loads((folder / layout.MANIFEST).read_bytes())["rows"]
+    for run in next(row["runs"] for row in rows if row["label"] == label):
+        place = layout.run_folder(folder.parent, run["id"])
+        record = records.read_record(place)
+        yield record
+        files = {name: (place / name).read_bytes() for name in record["files"]}
+        (place / layout.RECORD).write_bytes(records.as_json(records._sealed(record, files)))
 
 
 @pytest.fixture
@@ -98,6 +107,27 @@ def test_the_table_has_shares_sizes_and_the_front(folder: Path) -> None:
     assert front == ["baseline", "default", "quant.bits=4", "quant.range_given=true"]
 
 
+def test_a_network_is_smaller_than_its_own_float_row(tmp_path: Path) -> None:
+    """One with half the values is not twice as small for the same bits."""
+    folder = grids.write(tmp_path, {"model.convolutions": (8, 5), "quant.bits": (8, 4)})
+    whole, half = {"values": 800_000}, {"values": 400_000}
+    sizes = {
+        "baseline": (whole, 3.2),
+        "default": (whole, 0.8),
+        "quant.bits=4": (whole, 0.4),
+        "model.convolutions=5 quant.enabled=false": (half, 1.6),
+        "model.convolutions=5": (half, 0.4),
+        "model.convolutions=5 quant.bits=4": ({"values": 400_000, "float_values": 9}, 0.2),
+    }
+    for label, (values, megabytes) in sizes.items():
+        for record in _records(folder, label):
+            record["size"] |= values | {"megabytes": megabytes}
+    smaller = codes_frame(collect(folder)).set_index("configuration")["smaller"]
+    assert smaller.index.tolist() == list(sizes)
+    assert smaller.tolist()[:5] == pytest.approx([1, 4, 8, 1, 4])
+    assert smaller.isna().tolist()[5]  # no float network has this number of float values
+
+
 def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     report = build_report(folder)
     assert not report.undrawn
@@ -115,6 +145,35 @@ def test_the_report_writes_it_with_a_figure(folder: Path) -> None:
     assert lines[0].endswith("| 0.05 | 8.0 x | 25.0 | 60.0 | 0.0 | yes |")
     drawn = (folder / "figures" / "pareto.svg").read_text()
     assert all(f"{number}  {label}" in drawn for number, label in enumerate(ROWS, 1))
+
+
+def test_no_text_of_the_figure_lies_on_another(folder: Path) -> None:
+    """Long names of rows make the legend wide; it lay below the title."""
+    frame = codes_frame(collect(folder))
+    frame["configuration"] += " quant.scheme.max_weight=4.0"
+    (drawing,) = pareto_figures(frame, collect(folder).metric, [])
+    figure = drawing.make()
+    figure.canvas.draw()
+    ticks = [one for one in figure.axes[0].get_xticklabels() if one.get_text()]
+    texts = [figure._suptitle, figure.legends[0], *ticks]
+    boxes = [one.get_window_extent() for one in texts]
+    pairs = [(a, b) for a, b in combinations(boxes, 2) if a.overlaps(b)]
+    assert len(ticks) > 2 and pairs == []
+
+
+def test_rows_of_zeros_are_named_beside_the_table(folder: Path) -> None:
+    """In the notes of every form, with the kernels of all seeds, of which three are named."""
+    each = (["a/kernel", "b/kernel"], ["b/kernel", "c/kernel", "d/kernel"])
+    for record, mostly in zip(_records(folder, "quant.delay=0.4"), each, strict=True):
+        record["kernels"]["mostly_zero"] = mostly
+    said = (
+        "quant.delay=0.4: nine of ten weights or more are 0 in a/kernel, b/kernel, c/kernel and 1"
+        " more (in 2 of 2 runs)."
+    )
+    text = build_report(folder).text
+    assert said in text.splitlines()
+    assert f"- {said}" in (folder / layout.TABLE_MARKDOWN).read_text().splitlines()
+    assert said in (folder / layout.PAGE).read_text()
 
 
 def test_a_figure_of_many_rows_names_the_front_alone(monkeypatch: Any, folder: Path) -> None:
