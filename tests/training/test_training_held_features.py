@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from qbench.base import device
 from qbench.config.experiment import Experiment
 from qbench.models import MODELS
 from qbench.tasks.classification import Classification
@@ -18,6 +19,8 @@ from qbench.testing import networks
 from qbench.training import held_features
 from qbench.training.held_features import features_of
 from qbench.training.network import Network
+
+device.start(2)
 
 SHAPE = (6, 6, 2)
 COUNT = networks.COUNT
