@@ -11,6 +11,7 @@ from qbench.quantize.folding import is_fusable
 from qbench.quantize.insertion_plan import (
     FoldedAway,
     Fused,
+    Gated,
     HeldInInference,
     Insertion,
     InsertionPlan,
@@ -23,7 +24,7 @@ from qbench.quantize.insertion_plan import (
     StandIn,
 )
 from qbench.quantize.interface import TensorQuantizing
-from qbench.quantize.placement import is_convolution, kernels, smallest_output
+from qbench.quantize.placement import is_convolution, is_silu, kernels, smallest_output
 from qbench.quantize.rules import Rules
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
@@ -138,6 +139,8 @@ class _Analysis:
             return FoldedAway(self._rules.folded[id(op)])
         if is_convolution(op):
             return self._with_kernel(op) if op.name in self._rules.kernels else None
+        if self._rules.gates is not None and is_silu(op):
+            return Gated(unique(f"{op.name}.gated", self._names), self._rules.gates)
         if not isinstance(op, keras.Layer):
             return None
         is_norm = isinstance(op, keras.layers.BatchNormalization)

@@ -150,7 +150,20 @@ class HeldInInference:
     layer: str
 
 
-StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference
+@dataclass(frozen=True)
+class Gated:
+    """A call of SiLU as a product of its input and a logistic function on a grid.
+
+    Attributes:
+        layer: name of the layer that stands in for it.
+        gate: quantizes the logistic function.
+    """
+
+    layer: str
+    gate: TensorQuantizing
+
+
+StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference | Gated
 
 
 @dataclass(frozen=True)

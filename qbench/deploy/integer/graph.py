@@ -36,8 +36,25 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
     "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "REDUCE_MAX": ("ReducerOptions", ("KeepDims",)),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
+    "RESIZE_NEAREST_NEIGHBOR": (
+        "ResizeNearestNeighborOptions",
+        ("AlignCorners", "HalfPixelCenters"),
+    ),
+    "TRANSPOSE_CONV": (
+        "TransposeConvOptions",
+        ("Padding", "StrideH", "StrideW", "FusedActivationFunction"),
+    ),
+    "STRIDED_SLICE": (
+        "StridedSliceOptions",
+        ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"),
+    ),
 }
 # Reading a file with wrong offsets or lengths raises one of these errors.
 _DAMAGE = (
@@ -51,7 +68,7 @@ _DAMAGE = (
     MemoryError,
 )
 # A function that takes an operator's name and the schema's operator, and returns its options.
-_Options = Callable[[str, Any], dict[str, int]]
+_Options = Callable[[str, Any], dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +110,7 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Mapping[str, int]
+    options: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -217,7 +234,7 @@ class _Reader:
             _checked(each, 0, tensors, "an operator's output")
         return Operator(name, inputs, outputs, options(name, operator))
 
-    def _options(self, name: str, operator: Any) -> dict[str, int]:
+    def _options(self, name: str, operator: Any) -> dict[str, float]:
         if name not in _OPTIONS:
             return {}
         kind, fields = _OPTIONS[name]
@@ -228,7 +245,11 @@ class _Reader:
             raise ValueError(f"{name} without its options")
         options = getattr(self.schema, kind)()
         options.Init(union.Bytes, union.Pos)
-        return {field: int(getattr(options, field)()) for field in fields}
+        found = {field: getattr(options, field)() for field in fields}
+        return {
+            field: value if isinstance(value, float) else int(value)
+            for field, value in found.items()
+        }
 
 
 def _numbers(vector: Any) -> tuple[int, ...]:
