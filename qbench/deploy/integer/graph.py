@@ -67,6 +67,10 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
 )
+_UNKNOWN = (
+    "a LiteRT file with {}, which the installed ai-edge-litert does not know; the file is newer, or"
+    " damaged."
+)
 # A function that takes an operator's name and the schema's operator, and returns its options.
 _Options = Callable[[str, Any], dict[str, float]]
 
@@ -133,6 +137,8 @@ def read_graph(content: bytes) -> Graph:
         raise QbenchError("not a LiteRT file: it does not begin like one.")
     try:
         return _Reader(content).graph()
+    except _Unknown as unknown:
+        raise QbenchError(_UNKNOWN.format(unknown)) from unknown
     except _DAMAGE as error:
         raise QbenchError(f"not a LiteRT file, or a damaged one: {error}.") from error
 
@@ -148,8 +154,14 @@ def read_operators(content: bytes) -> tuple[Operator, ...]:
     """
     try:
         return _Reader(content).operators()
+    except _Unknown as unknown:
+        raise QbenchError(_UNKNOWN.format(unknown)) from unknown
     except _DAMAGE as error:
         raise QbenchError(f"a damaged LiteRT file: {error}.") from error
+
+
+class _Unknown(Exception):
+    """A file uses a number that the schema of the installed runtime lacks."""
 
 
 class _Reader:
@@ -267,5 +279,5 @@ def _name_of(enumeration: Any, number: int) -> str:
     """The name of a number in an enumeration of the schema."""
     names = {value: name for name, value in vars(enumeration).items() if name.isupper()}
     if number not in names:
-        raise ValueError(f"{enumeration.__name__} {number} is unknown")
+        raise _Unknown(f"{enumeration.__name__} {number}")
     return str(names[number])
