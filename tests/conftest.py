@@ -58,12 +58,22 @@ def _needs_the_tiny_sweep(file: Path) -> bool:
     return "tiny_sweep" in file.read_text()
 
 
+# Few tests that take long: begun first, so that none of them runs alone at the end.
+LONG = ("engine/test_engine_faults.py", "cli/test_cli_launchers.py")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process; the files that need `tiny_sweep` share one."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
+        def _assign_work_unit(self, node: Any) -> None:
+            for file in reversed(LONG):
+                if f"tests/{file}" in self.workqueue:
+                    self.workqueue.move_to_end(f"tests/{file}", last=False)
+            super()._assign_work_unit(node)
+
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
             return "tiny_sweep" if _needs_the_tiny_sweep(config.rootpath / file) else file

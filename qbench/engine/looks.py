@@ -63,7 +63,7 @@ class Looks:
 
 
 def of(root: Path, planned: Collection[str]) -> Looks:
-    """The looks at tables of these runs, or of some of them, with other seeds or in other folders.
+    """The looks at tables that compared rows of a sweep, with other rows or seeds or elsewhere.
 
     Args:
         root: holds `runs/`.
@@ -72,9 +72,15 @@ def of(root: Path, planned: Collection[str]) -> Looks:
     found = [
         _read(manifest["by_seed"])
         for manifest in manifests(root)
-        if _has_looks(manifest.get("by_seed", {})) and trained_in(manifest) <= {*planned}
+        if _has_looks(manifest.get("by_seed", {})) and _compares(manifest, planned)
     ]
     return max(found, key=lambda one: (len(one.stages), one.stages), default=Looks())
+
+
+def _compares(manifest: Mapping[str, Any], planned: Collection[str]) -> bool:
+    """Whether a table has at least two rows with runs of these."""
+    rows = (trained_in({"rows": [row]}) for row in manifest["rows"])
+    return sum(not own.isdisjoint(planned) for own in rows) > 1
 
 
 def _has_looks(told: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from qbench.report.figures import COLOURS
 
 NAME = "interactions"
 _MOST, _COLUMNS = 12, 3  # panels
-_WIDTH, _HEIGHT = 3.3, 2.9  # of a panel, in inches
+_WIDTH, _HEIGHT = 4.9, 2.9  # of a panel with its legend, in inches
 
 Pair = tuple[int, int]
 
@@ -89,7 +89,8 @@ def _panel(axes: Axes, found: Analysis, pair: Pair) -> None:
     axes.margins(x=0.15)
     axes.set_xlabel(fitted(names[pair[0]], _WIDTH))
     head = fitted(names[pair[1]], _WIDTH / 2)
-    legend(axes, entries, title=head, fontsize="x-small", title_fontsize="x-small")
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
+    legend(axes, entries, title=head, fontsize="x-small", title_fontsize="x-small", **beside)
 
 
 def _by_seed(found: Analysis, pair: Pair, levels: Pair) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isnan, nan
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from qbench.deploy.lite import KERNELS
@@ -20,7 +20,8 @@ TITLE = "Converted files on every kernel path"
 _EXPLAINED = (
     "One file gives different answers on different kernels. Differences are of {0} from those of"
     " the simulation with the file's fixed ranges, in steps of the output's grid (of float files,"
-    " in {0}). Of several seeds these are means, and the largest difference of all."
+    " in {0}). Of several seeds these are means ± standard deviations, and the largest difference"
+    " of all."
 )
 _ERROR = "could not run"
 
@@ -60,7 +61,7 @@ def _figures(measured: list[Measured], metric: Metric, several: bool) -> list[st
     good = [one for one in measured if "error" not in one]
     cells = [mean(one, _values(good, one.name)) for one in (metric, AGREEMENT)]
     cells.append(_short(max(_values(good, "largest_difference"), default=nan)))
-    cells.append(_short(_mean(good, "mean_difference")))
+    cells.append(_mean(_values(good, "mean_difference")))
     cells += [str(len(good))] if several else []
     errors = dict.fromkeys(one["error"] for one in measured if "error" in one)
     return [*cells, "; ".join(errors)]
@@ -70,9 +71,9 @@ def _values(measured: list[Measured], key: str) -> list[float]:
     return [one[key] for one in measured if one.get(key) is not None]
 
 
-def _mean(measured: list[Measured], key: str) -> float:
-    values = _values(measured, key)
-    return fmean(values) if values else nan
+def _mean(values: list[float]) -> str:
+    shown = _short(fmean(values) if values else nan)
+    return f"{shown} ± {stdev(values):.2g}" if len(values) > 1 else shown
 
 
 def _short(value: float) -> str:

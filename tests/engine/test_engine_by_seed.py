@@ -256,9 +256,29 @@ def test_seeds_that_are_added_after_looking_are_looks_that_were_not_planned(
     write_manifest(table.folder, _told(tmp_path))
     (tmp_path / layout.MANIFEST).unlink()
     assert (by_seed.carried(resolved, tmp_path) or {})["stages"] == [2, 3]
-    assert by_seed.carried(_looking(resolved, 0, 1), tmp_path) == {"looks": 1}  # other runs
+    # Fewer seeds, chosen after looking; and seeds that nobody has looked at.
+    assert (by_seed.carried(_looking(resolved, 0, 1), tmp_path) or {})["looks"] == 2
+    assert by_seed.carried(_looking(resolved, 4), tmp_path) == {"looks": 1}
     more = _look(_looking(resolved, 0, 1, 2, 3, 4), tmp_path)
     assert (more["looks"], more["stages"], len(more["looked"])) == (3, [2, 3], 3)
+
+
+def _changed(resolved: ResolvedPlan, *changes: dict[str, Any]) -> ResolvedPlan:
+    """The sweep with other rows."""
+    rows = tuple(Row(str(one), one, examples.experiment(one), None) for one in changes)
+    return resolve(Plan(resolved.plan.settings, {}, rows), "CPU")
+
+
+def test_looks_stay_if_rows_are_taken_away_or_put_in_their_place(
+    resolved: ResolvedPlan, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [{}, {"quant.bits": 4}, {"quant.bits": 5}]
+    _look(_looking(_changed(resolved, *rows), 0, 1, 2, 3), tmp_path)
+    assert (by_seed.carried(resolved, tmp_path) or {})["looks"] == 3
+    other = _changed(resolved, *rows[1:], {"quant.bits": 6})
+    assert (by_seed.carried(other, tmp_path) or {})["looks"] == 3
+    # One common row alone was compared with nothing that is compared here.
+    assert by_seed.carried(_changed(resolved, {}, {"quant.bits": 6}), tmp_path) is None
 
 
 def test_a_table_with_a_run_that_is_tried_again_is_another_look(

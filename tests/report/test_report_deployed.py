@@ -172,10 +172,13 @@ def test_the_printed_table_shows_spreads_and_how_many_seeds(uneven: Path) -> Non
 
 
 def test_the_kernel_paths_say_how_many_seeds_they_are_of(uneven: Path) -> None:
+    other = {"xnnpack": conversions.path(94.0, mean_difference=0.7)}
+    conversions.add(uneven, 1, 2, kernels=other)
     build_report(uneven)
     head, *body = examples.cells((uneven / "table.md").read_text().partition("## Converted")[2])
     assert head[-1] == "seeds"
-    assert body[0] == ["default", "xnnpack", "92.00 ± 2.83", "98.25 ± 0.00", "3", "0.5", "2"]
+    figures = ["92.00 ± 2.83", "98.25 ± 0.00", "3", "0.6 ± 0.14", "2"]
+    assert body[0] == ["default", "xnnpack", *figures]
 
 
 def test_the_figure_joins_points_of_the_same_seeds(uneven: Path) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import report_examples as examples
 
 from qbench.report.collect import collect
-from qbench.report.page.classes import Classes, classes
+from qbench.report.page.classes import Classes, Count, classes
 
 
 def _with_predictions(
@@ -37,10 +38,10 @@ def test_classes_gain_and_lose_images(tmp_path: Path) -> None:
     assert found is not None
     assert (found.reference, found.names) == ("default", ["cat", "dog", "hen"])
     baseline, other = found.rows
-    assert (baseline.images, baseline.gained, baseline.lost) == (2, 2, 0)
-    assert baseline.classes == [1, 0, 1]
-    assert (other.images, other.gained, other.lost) == (4, 1, 2)
-    assert other.classes == [-1, -1, 1]
+    assert (baseline.images, baseline.gained, baseline.lost) == (Count(2), Count(2), Count(0))
+    assert baseline.classes == [Count(1), Count(0), Count(1)]
+    assert (other.images, other.gained, other.lost) == (Count(4), Count(1), Count(2))
+    assert other.classes == [Count(-1), Count(-1), Count(1)]
     assert found.largest == 1
     # Image 1 and image 4 change in both rows.
     assert found.images[0] == (1, "cat", "dog", "cat, hen", "2 of 2 runs")
@@ -53,7 +54,8 @@ def test_counts_are_means_over_seeds_and_the_reference_has_its_own_spread(tmp_pa
     found = _with_predictions(tmp_path, predicted)
     assert found is not None
     (row,) = found.rows
-    assert (row.images, row.gained, row.lost, row.classes) == (0.5, 0.5, 0, [0, 0, 0.5])
+    half, none = Count(0.5, pytest.approx(0.5**0.5)), Count(0, 0)
+    assert (row.images, row.gained, row.lost, row.classes) == (half, half, none, [none, none, half])
     assert found.names == ["0", "1", "2"]
     assert "between two seeds of default itself, 1.0 images change" in found.said[-1]
 

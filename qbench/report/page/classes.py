@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 from zipfile import BadZipFile
 
@@ -28,8 +28,21 @@ Kept = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
+class Count:
+    """A number of images over the seeds.
+
+    Attributes:
+        mean: its mean.
+        deviation: its sample standard deviation; None with one seed.
+    """
+
+    mean: float
+    deviation: float | None = None
+
+
+@dataclass(frozen=True)
 class Changed:
-    """A row against the reference; counts are means over the seeds.
+    """A row against the reference.
 
     Attributes:
         label: the label of the row.
@@ -40,10 +53,10 @@ class Changed:
     """
 
     label: str
-    images: float
-    gained: float
-    lost: float
-    classes: list[float]
+    images: Count
+    gained: Count
+    lost: Count
+    classes: list[Count]
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class Classes:
         rows: the other rows, if a prediction changed.
         images: (number of the image, its label, what the reference predicts, what the other runs
             predict, how many of them) for the images that change most often.
-        largest: the largest absolute value in `Changed.classes`, at least 1.
+        largest: the largest absolute mean in `Changed.classes`, at least 1.
         digits: decimal places of counts.
         said: sentences about what is shown, and about the reference's own seeds.
     """
@@ -88,12 +101,12 @@ def classes(sweep: Sweep, reference: str = DEFAULT) -> Classes | None:
     shown = _shown(rows)
     said = [
         f"Predictions of every row against those of {reference}, seed by seed"
-        + ("; counts are means over the seeds." if len(base) > 1 else ".")
+        + ("; counts are means ± standard deviations over the seeds." if len(base) > 1 else ".")
     ]
     if len(shown) < len(names):
         said.append(f"Of {len(names):,} classes these {len(shown)} changed most.")
     said += _own(reference, list(base.values()))
-    same = [one.label for one in rows if not one.images]
+    same = [one.label for one in rows if not one.images.mean]
     if same:
         said.append(
             f"No prediction changes in {counted(len(same), 'row')}: {', '.join(map(short, same))}."
@@ -101,9 +114,9 @@ def classes(sweep: Sweep, reference: str = DEFAULT) -> Classes | None:
     rows_shown = [
         Changed(one.label, one.images, one.gained, one.lost, [one.classes[k] for k in shown])
         for one in rows
-        if one.images
+        if one.images.mean
     ]
-    largest = max([1.0, *(abs(value) for row in rows_shown for value in row.classes)])
+    largest = max([1.0, *(abs(one.mean) for row in rows_shown for one in row.classes)])
     shown_names = [names[k] for k in shown]
     digits = 1 if any(len(found) > 1 for found in pairs.values()) else 0
     return Classes(reference, shown_names, rows_shown, _images(pairs, names), largest, digits, said)
@@ -149,8 +162,7 @@ def _names(sweep: Sweep, classes: int) -> list[str]:
 
 
 def _changed(label: str, pairs: list[tuple[Kept, Kept]], classes: int) -> Changed:
-    images, gained, lost = [], [], []
-    nets = np.zeros(classes)
+    images, gained, lost, nets = [], [], [], []
     for (labels, before), (_, after) in pairs:
         better = (after == labels) & (before != labels)
         worse = (before == labels) & (after != labels)
@@ -158,13 +170,18 @@ def _changed(label: str, pairs: list[tuple[Kept, Kept]], classes: int) -> Change
         gained.append(int(better.sum()))
         lost.append(int(worse.sum()))
         net = better.astype(np.float64) - worse
-        nets += np.bincount(labels, net, minlength=classes) / len(pairs)
-    return Changed(label, fmean(images), fmean(gained), fmean(lost), nets.tolist())
+        nets.append(np.bincount(labels, net, minlength=classes).tolist())
+    by_class = [_count(own) for own in zip(*nets, strict=True)]
+    return Changed(label, _count(images), _count(gained), _count(lost), by_class)
+
+
+def _count(values: Sequence[float]) -> Count:
+    return Count(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _shown(rows: list[Changed]) -> list[int]:
     """The classes to show: all, or those that changed most, in their own order."""
-    sums = np.abs(np.array([row.classes for row in rows])).max(axis=0)
+    sums = np.abs([[one.mean for one in row.classes] for row in rows]).max(axis=0)
     return sorted(np.argsort(-sums, kind="stable")[:_MOST_CLASSES].tolist())
 
 
