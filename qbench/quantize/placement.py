@@ -62,6 +62,11 @@ def is_add(op: Any) -> bool:
     return _is(op, "addition")
 
 
+def is_product(op: Any) -> bool:
+    """Whether `op` is a product of tensors, or of a tensor and a number."""
+    return _is(op, "product")
+
+
 def is_concatenation(op: Any) -> bool:
     """Whether `op` concatenates or stacks tensors; in a file they all have one grid."""
     kind = kind_of(op)

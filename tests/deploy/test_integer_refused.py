@@ -154,5 +154,5 @@ def test_a_newer_file_is_not_called_a_foreign_one():
     for read in (IntegerFile, read_operators):
         with pytest.raises(QbenchError, match=r"^a LiteRT file with BuiltinOperator 999, which"):
             read(content)
-    with pytest.raises(QbenchError, match="^no kernel for operator 999 of a newer runtime"):
+    with pytest.raises(QbenchError, match=r"^no kernel for operator 999 of a newer runtime"):
         LiteFile(content, "builtin")
