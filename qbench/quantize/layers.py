@@ -215,7 +215,7 @@ class GatedByItself(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Apply it to x, float32 of any shape."""
-        return x * self.gate(tf.sigmoid(x), 0.0, 0.0)
+        return x * self.gate(tf.sigmoid(x), 0.0, 0.0, name=self.name)
 
     def compute_output_spec(self, x: Any) -> Any:
         """A tensor like x."""

@@ -62,13 +62,16 @@ class Rules:
         return as_prescribed(self.graph.root(tensor).producer, quantizer)
 
     @property
-    def gates(self) -> FixedGrid | None:
-        """The grid of the logistic function inside SiLU, if the scheme simulates 8-bit files."""
+    def gate(self) -> tuple[str, FixedGrid] | None:
+        """The placement that quantizes the logistic function inside SiLU, and its grid.
+
+        None if the scheme does not simulate files, or activations have more bits than files.
+        """
         activation = self.scheme.activation if self.scheme else None
-        simulates = any(rule.gathered for _, rule in self._placements)
-        if activation is None or not simulates or activation.bits > FILE_BITS:
+        simulating = [name for name, rule in self._placements if rule.gathered]
+        if activation is None or not simulating or activation.bits > FILE_BITS:
             return None
-        return LOGISTIC
+        return simulating[0], LOGISTIC
 
     @cached_property
     def pixels(self) -> PixelQuantizer | None:
