@@ -136,6 +136,22 @@ def planning(figures: Figures) -> list[str]:
     return table(("runs", "median, s", "best, s"), rows)
 
 
+def thresholds(figures: Figures) -> list[str]:
+    """Seconds of the search by length of vectors and kind of scale."""
+    rows = [
+        (row["length"], row["scale"], f"{found['median']:.1f}", f"{found['best']:.1f}")
+        for row, found in ((row, row["seconds"]) for row in figures["rows"])
+    ]
+    slowest = max(row["seconds"]["median"] for row in figures["rows"])
+    return [
+        f"{figures['weights']:,} weights, codes up to {figures['phi']}, {rounds(figures)},"
+        f" {figures['workers']} threads. The slowest takes {slowest:.1f} s"
+        f" (aim {figures['aim']:.0f} s).",
+        "",
+        *table(("values of a vector", "scale", "median, s", "best, s"), rows),
+    ]
+
+
 def overhead(figures: Figures) -> list[str]:
     """The engine over the bare loop."""
     row = figures["ratio"]
@@ -279,6 +295,7 @@ WRITERS: dict[str, Callable[[Figures], list[str]]] = {
     "parallel_digits": parallel,
     "parallel_cifar10_resnet8": parallel,
     "planning": planning,
+    "thresholds": thresholds,
     "coverage": coverage,
     "effects_coverage": errors,
     "overhead": overhead,

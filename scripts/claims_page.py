@@ -16,6 +16,7 @@ from statistics import fmean, stdev
 
 import claims_contrasts as claimed
 import claims_regularization
+import claims_scalable
 import pandas as pd
 from claims_contrasts import BASELINE, DEFAULT, DELAYS, Contrasts
 from markdown_tables import table
@@ -158,6 +159,7 @@ def page(text: str, results: Path) -> str:
         if (results / one.folder).exists():
             lines = lines_of(results / one.folder, one.contrasts, one.published)
             text = written(text, one.folder, lines)
+    text = written(text, "scalable", claims_scalable.scalable(results))
     text = written(text, "slips", claims_regularization.slips())
     return written(text, "regularization", claims_regularization.regularization(results))
 

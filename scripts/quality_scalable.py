@@ -1,11 +1,12 @@
-"""Tables and figures of a sweep of `quant/scheme=qsq`: zeros, files, energy, digits of weights.
+"""Tables and figures of a sweep of `quant/scheme=qsq`: zeros, energy, files, digits of weights.
 
     python scripts/quality_scalable.py outputs/lenet --data data/mnist
 
-It reads the weights of every run, so the sweep must be on this machine. It writes into the folder
-of the sweep `quality_scalable.csv` (a line for each run), `digits.csv` (the distributions of
-non-zero digits over the kernels of float runs), and figures: accuracy by N, accuracy against
-energy, and the digits (figures 8 to 11 of Khaliq and Hafiz).
+From the records of the sweep it writes into its folder `quality_scalable.csv` (a line for each
+run) and figures 7 to 10 of Khaliq and Hafiz. If the weights of the runs are there, as they are not
+in committed results, it also writes `scalable_files.csv` (the file of the codes, decoded and
+compared) and `digits.csv` (the distributions of non-zero digits over the kernels of float runs).
+Figure 11 is drawn from `digits.csv`.
 """
 
 from __future__ import annotations
@@ -15,43 +16,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib
 import pandas as pd
+import scalable_figures
+import scalable_runs as runs
 
 from qbench.codes.signed_digits import counted
-from qbench.deploy.scalable_codes import codes_of_network, costs
-from qbench.engine.finished import bring_back
 from qbench.storage import layout, manifests
 
+FORM = "%.6g"
 MOST = 4
 
 
-def runs_of(sweep: Path) -> list[tuple[str, Path]]:
-    """The label of each row with the folder of each of its runs."""
-    rows = manifests.read_manifest(sweep)["rows"]
-    return [
-        (row["label"], layout.run_folder(sweep, run["id"]))
-        for row in rows
-        if "derived" not in row
-        for run in row["runs"]
-    ]
+def file_of(label: str, run: Any) -> dict[str, Any]:
+    """The line of a run with scalable codes: the file of its codes."""
+    from qbench.deploy.scalable_codes import codes_of_network, costs
 
-
-def line_of(label: str, run: Any) -> dict[str, Any]:
-    """The line of a run with scalable codes."""
-    kernel = run.experiment.quant.quantization.kernel
     applied = run.network.applied(run.experiment.scheme)
-    metric, value = next(iter(run.record["metrics"].items()))
-    return {
-        "configuration": label,
-        "seed": run.experiment.seed,
-        "phi": kernel.phi,
-        "length": kernel.length or "depth",
-        "scale": kernel.scale,
-        "retrain": run.experiment.scheme.retrain,
-        metric: value,
-        **asdict(costs(codes_of_network(applied))),
-    }
+    line = {"configuration": label, "seed": run.experiment.seed}
+    return line | asdict(costs(codes_of_network(applied)))
 
 
 def digits_of(run: Any) -> list[dict[str, Any]]:
@@ -73,49 +56,23 @@ def digits_of(run: Any) -> list[dict[str, Any]]:
     ]
 
 
-def draw_lines(frame: pd.DataFrame, metric: str, path: Path) -> None:
-    """Accuracy by N, a line for each phi."""
-    fig, ax = plt.subplots(figsize=(6, 4))
-    numbers = frame[(frame.length != "depth") & (frame.retrain == "nothing")]
-    for (phi, scale), part in numbers.groupby(["phi", "scale"]):
-        means = part.assign(length=part.length.astype(int)).groupby("length")[metric].mean()
-        ax.plot(means.index, means, marker="o", label=f"phi {phi}, {scale}")
-    ax.set(xscale="log", xlabel="values of a vector (N)", ylabel=metric)
-    ax.set_xticks([2, 4, 8, 16, 32, 64], ["2", "4", "8", "16", "32", "64"])
-    ax.minorticks_off()
-    ax.legend(fontsize=8)
-    _save(fig, path)
+def of_weights(sweep: Path, frame: pd.DataFrame, data: str | None) -> None:
+    """Write `scalable_files.csv` and `digits.csv` from the weights of the runs."""
+    from qbench.engine.finished import bring_back
 
-
-def draw_energy(frame: pd.DataFrame, metric: str, path: Path) -> None:
-    """Accuracy against the share of energy that is saved, a point for each row."""
-    fig, ax = plt.subplots(figsize=(6, 4))
-    keys = ["phi", "scale", "retrain", "length"]
-    means = frame.groupby(keys)[[metric, "energy"]].mean().reset_index()
-    for (phi, scale, retrain), part in means.groupby(keys[:3]):
-        ax.plot(100 * part.energy, part[metric], "o", label=f"phi {phi}, {scale}, {retrain}")
-        for _, point in part.iterrows():
-            ax.annotate(str(point.length), (100 * point.energy, point[metric]), fontsize=7)
-    ax.set(xlabel="energy of reading weights that is saved, %", ylabel=metric)
-    ax.legend(fontsize=8)
-    _save(fig, path)
-
-
-def draw_digits(frame: pd.DataFrame, path: Path) -> None:
-    """The share of weights with each number of non-zero digits."""
-    fig, ax = plt.subplots(figsize=(6, 4))
-    means = frame.groupby("digits")[["binary", "signed"]].mean()
-    for number, name in enumerate(means):
-        ax.bar(means.index + 0.4 * (number - 0.5), 100 * means[name], 0.4, label=name)
-    ax.set(xlabel="non-zero digits", ylabel="weights, %")
-    ax.legend()
-    _save(fig, path)
-
-
-def _save(fig: Any, path: Path) -> None:
-    fig.tight_layout()
-    fig.savefig(path, dpi=120)
-    plt.close(fig)
+    changes = {"data.dir": data} if data else {}
+    files: list[dict[str, Any]] = []
+    digits: list[dict[str, Any]] = []
+    kinds = dict(zip(frame.run, frame.kind, strict=True))
+    for label, folder in runs.runs_of(sweep):
+        kind = kinds.get(folder.name)
+        if kind == runs.QSQ:
+            files.append(file_of(label, bring_back(folder, changes)))
+        elif kind == runs.FLOAT:
+            digits += digits_of(bring_back(folder, changes))
+    for name, lines in (("scalable_files.csv", files), ("digits.csv", digits)):
+        if lines:
+            pd.DataFrame(lines).to_csv(sweep / name, index=False, float_format=FORM)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -124,28 +81,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("sweep", type=Path, help="the folder of a sweep")
     parser.add_argument("--data", help="the folder of its data, if it is another one now")
     given = parser.parse_args(arguments)
-    changes = {"data.dir": given.data} if given.data else {}
-    lines, digits = [], []
-    for label, folder in runs_of(given.sweep):
-        run = bring_back(folder, changes)
-        if not run.experiment.quant.enabled:
-            digits += digits_of(run)
-        elif run.experiment.quant.scheme.name == "qsq":
-            lines.append(line_of(label, run))
-    figures = given.sweep / "figures"
-    figures.mkdir(exist_ok=True)
-    if lines:
-        frame = pd.DataFrame(lines)
-        metric = str(frame.columns[6])
-        frame.to_csv(given.sweep / "quality_scalable.csv", index=False, float_format="%.6g")
-        draw_lines(frame, metric, figures / "qsq_vectors.png")
-        draw_energy(frame, metric, figures / "qsq_energy.png")
-        print(frame.groupby("configuration", sort=False).mean(numeric_only=True).to_string())
-    if digits:
-        frame = pd.DataFrame(digits)
-        frame.to_csv(given.sweep / "digits.csv", index=False, float_format="%.6g")
-        draw_digits(frame, figures / "qsq_digits.png")
-        few = frame[frame.digits.between(1, MOST)].groupby("digits").saved_with_so_many.mean()
+    matplotlib.use("Agg")
+    sweep, frame = given.sweep, runs.frame_of(given.sweep)
+    frame.to_csv(sweep / "quality_scalable.csv", index=False, float_format=FORM)
+    if all((folder / layout.WEIGHTS).exists() for _, folder in runs.runs_of(sweep)):
+        of_weights(sweep, frame, given.data)
+    study = str(manifests.read_manifest(sweep)["study"])
+    if (frame.kind == runs.QSQ).any():
+        scalable_figures.draw(frame, study, sweep / "figures")
+    shown = frame.reindex(columns=["configuration", "accuracy", "zeros", "saved"])
+    shown = shown.groupby("configuration", sort=False).mean()
+    print(shown.to_string(float_format="{:.4g}".format))
+    if (sweep / "digits.csv").exists():
+        digits = pd.read_csv(sweep / "digits.csv")
+        scalable_figures.draw_digits(digits, sweep / "figures")
+        few = digits[digits.digits.between(1, MOST)].groupby("digits").saved_with_so_many.mean()
         print("partial products saved:", {k: f"{100 * v:.1f} %" for k, v in few.items()})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from qbench.base.errors import Diverged, QbenchError
 from qbench.base.files import append_line
 from qbench.config.experiment import Experiment
 from qbench.data import Dataset, load_chosen, split
-from qbench.deploy.kernel_facts import kernel_facts
+from qbench.deploy.kernel_facts import kernel_facts, named_kernels
 from qbench.deploy.sizes import float_values, folded_values
 from qbench.engine import imagenet, run_record, tracking
 from qbench.engine.deciding import decide
@@ -244,9 +244,9 @@ class _Execution:
         applied = self.network.applied(experiment.scheme)
         values, floats = folded_values(model), float_values(model)
         record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
-        if experiment.scheme:
-            record["kernels"] = kernel_facts(model, applied.entered_kernels())
-            self._warn(record["kernels"].get("mostly_zero", ()))
+        facts = record["kernels"] = kernel_facts(model, applied.entered_kernels())
+        if mostly := facts.get("mostly_zero"):
+            self.say(f"{self.spec.label}: {named_kernels(mostly)}")
         record["weights_sha256"] = self.network.weights_hash()
         files: dict[str, Any] = {
             "ranges": self.network.ranges(),
@@ -273,11 +273,6 @@ class _Execution:
                 + run_record.possible_reason(experiment)
             }
         self._write(run, experiment, record, **files)
-
-    def _warn(self, kernels: Sequence[str]) -> None:
-        """Say which kernels are mostly zero."""
-        if kernels:
-            self.say(f"{', '.join(kernels)}: nine of ten weights or more are 0.")
 
     def _write(
         self, run: str, experiment: Experiment, record: run_record.Record, **files: Any

@@ -126,16 +126,25 @@ def try_conversion(experiment: Experiment) -> None:
 
 
 def refuse_schemes(experiments: Iterable[Experiment]) -> None:
-    """Check before training that files can hold the schemes of all runs.
+    """Check before training that files can hold the scheme of some quantized run.
+
+    Runs of other schemes have no file; `try_conversions` says so.
 
     Raises:
-        QbenchError: no file can hold one of them.
+        QbenchError: there are quantized runs, and no file can hold any of their schemes.
     """
+    reasons = []
     for experiment in experiments:
+        if experiment.scheme is None:
+            continue
         try:
             check_file(experiment.quant)
         except NotConvertible as error:
-            raise QbenchError(f"deploy.enabled=true: {error}") from error
+            reasons.append(error)
+        else:
+            return
+    if reasons:
+        raise QbenchError(f"deploy.enabled=true: {reasons[0]}") from reasons[0]
 
 
 def try_conversions(experiments: Sequence[Experiment], isolate: bool) -> None:

@@ -182,7 +182,8 @@ def _decided(trial: Trial, decisions: Decisions) -> Decided:
             " number, or another train.learning_rate."
         )
     say(f"{trial.label}: {_in_words(record)}")
-    return Decided(trial.id, record["steps"], trial.rows, trial.experiment.seed)
+    seed = trial.experiment.seed
+    return Decided(trial.id, record["steps"], trial.rows, seed, record["ended"])
 
 
 def _in_words(record: Record) -> str:

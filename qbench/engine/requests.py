@@ -6,6 +6,7 @@ A request is a kind and arguments. Both are plain data that can pass through a p
     check     models                        builds models and checks that qbench can train them
     imagenet  networks                      says the hashes of the weights they begin with
     pixels    experiments                   checks that their networks can read raw pixels
+    layers    experiments                   checks that their networks have what schemes need
     convert   folder, changes, calibration  converts a finished run
     trial     experiment                    converts an untrained network of its kind
 """
@@ -120,6 +121,12 @@ def _pixels(listener: Listener, experiments: Sequence[dict[str, Any]]) -> None:
     check_pixels([Experiment.from_config(one) for one in experiments])
 
 
+def _layers(listener: Listener, experiments: Sequence[dict[str, Any]]) -> None:
+    from qbench.engine.layer_check import check_layers
+
+    check_layers([Experiment.from_config(one) for one in experiments], listener.say)
+
+
 def _convert(
     listener: Listener, folder: str, changes: dict[str, Any], calibration: str | None
 ) -> None:
@@ -139,6 +146,7 @@ REQUESTS: dict[str, Callable[..., None]] = {
     "check": _check,
     "imagenet": _imagenet,
     "pixels": _pixels,
+    "layers": _layers,
     "convert": _convert,
     "trial": _trial,
 }

@@ -15,6 +15,7 @@ from qbench.config.experiment import Experiment
 from qbench.data import load_chosen
 from qbench.engine import imagenet, run_record
 from qbench.engine.execute import Report, execute
+from qbench.engine.layer_check import check_layers, reading_layers
 from qbench.engine.model_check import check_models
 from qbench.engine.pixel_check import check_pixels, reading_pixels
 from qbench.engine.progress import say
@@ -54,6 +55,7 @@ def run_single(
     try:
         check_models([network_entry(experiment)], say)
         check_pixels(reading_pixels([experiment]))
+        check_layers(reading_layers([experiment]), say)
         execute(spec, report, say)
     except QbenchError:
         raise

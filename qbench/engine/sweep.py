@@ -18,6 +18,7 @@ from qbench.engine.derived import evaluate_derived
 from qbench.engine.first_stage import FirstStage
 from qbench.engine.inputs import inputs_of
 from qbench.engine.job_files import cleared, write
+from qbench.engine.layer_check import reading_layers
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
@@ -64,8 +65,8 @@ def run_sweep(
         undecided: says which rows of the table are undecided, for `stop_when=decided`.
 
     Raises:
-        QbenchError: the folder or the data cannot be used, or no file can hold a scheme whose runs
-            are to be converted; no run was trained. Or its first stage decides nothing.
+        QbenchError: the folder or the data cannot be used, or no file can hold any scheme whose
+            runs are to be converted; no run was trained. Or its first stage decides nothing.
         DiskFull: a disk was full; finished results are kept.
     """
     settings = plan.settings
@@ -227,12 +228,14 @@ def _record_lost(root: Path, batch: list[JobSpec], ends: list[Ended]) -> None:
 def _check_models(plan: Plan) -> None:
     """Before training, build every different network once and check that qbench can train it."""
     worker = worker_for(plan.settings.base, plan.settings.engine.isolate)
-    pixels = reading_pixels(run.experiment for run in plan.runs)
+    experiments = [run.experiment for run in plan.runs]
+    more = {"pixels": reading_pixels(experiments), "layers": reading_layers(experiments)}
     try:
         failure = worker.ask("check", Listener(), models=plan.networks)
-        if pixels and not failure:
-            configs = [experiment.as_config() for experiment in pixels]
-            failure = worker.ask("pixels", Listener(), experiments=configs)
+        for kind, chosen in more.items():
+            if chosen and not failure:
+                configs = [experiment.as_config() for experiment in chosen]
+                failure = worker.ask(kind, Listener(), experiments=configs)
     except WorkerDied as error:
         raise QbenchError(f"model: the worker process that built it ended {error}.") from error
     if failure:

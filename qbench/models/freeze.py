@@ -7,9 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from qbench.base.errors import QbenchError
-from qbench.base.registry import nearest
-
-_SHOWN = 8  # names in a message
+from qbench.base.patterns import check_each_matches
 
 
 def freeze_layers(model: Any, patterns: Sequence[str], new: str = "") -> None:
@@ -28,10 +26,10 @@ def freeze_layers(model: Any, patterns: Sequence[str], new: str = "") -> None:
             layer is left to train.
     """
     layers = [layer for layer in model.layers if layer.weights]
+    names = [layer.name for layer in layers]
     for pattern in patterns:
+        check_each_matches("model.freeze", [pattern], names, "layer with weights")
         found = [layer for layer in layers if fnmatchcase(layer.name, pattern)]
-        if not found:
-            raise QbenchError(_nothing(pattern, [layer.name for layer in layers]))
         if [layer.name for layer in found] == [new]:
             raise QbenchError(
                 f"model.freeze={pattern} freezes a layer that begins with new weights; leave it"
@@ -53,12 +51,3 @@ def spared(patterns: Sequence[str], new: str) -> list[str]:
         for pattern in patterns
         if new and fnmatchcase(new, pattern)
     ]
-
-
-def _nothing(pattern: str, names: list[str]) -> str:
-    more = ", ..." if len(names) > _SHOWN else ""
-    ends = [*names[: _SHOWN - 1], names[-1]] if more else names
-    return (
-        f"model.freeze={pattern} matches no layer with weights; there are"
-        f" {', '.join(ends[:-1])}{more or ','} {ends[-1]}.{nearest(pattern, names)}"
-    )

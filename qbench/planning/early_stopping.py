@@ -39,12 +39,14 @@ class Decided:
         steps: the number.
         rows: the labels of the rows.
         seed: the seed of the float training that decided it.
+        ended: why its first stage ended, PATIENCE or MOST.
     """
 
     id: str
     steps: int
     rows: tuple[str, ...]
     seed: int
+    ended: str = PATIENCE
 
 
 @dataclass(frozen=True, kw_only=True)

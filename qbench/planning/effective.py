@@ -167,7 +167,7 @@ def _quant_written_out(quant: Quant, settings: Settings) -> Settings:
         return {"ema_decay": settings["ema_decay"]}
     if "scheme" in settings:
         chosen = quant.scheme
-        arguments = SCHEMES[chosen.name].arguments(chosen.arguments)
+        arguments = SCHEMES[chosen.name].counted(chosen.arguments)
         settings["scheme"] = {"name": chosen.name, **arguments}
     settings["weight_bits"] = quant.bits_of_weights
     bits = of_quant.FLOAT if quant.float_activations else quant.bits_of_activations

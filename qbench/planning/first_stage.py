@@ -101,17 +101,18 @@ def with_known(plan: Plan) -> Plan:
     device = plan.settings.engine.device.upper()
     if device != "AUTO":
         records = [one for one in records if one["device"]["kind"] == device]
-    numbers: dict[str, dict[int, str]] = {}
+    numbers: dict[str, dict[int, tuple[str, str]]] = {}
     for one in records:
         if one["steps"] is not None:
-            numbers.setdefault(one["planned"], {}).setdefault(one["steps"], one["decision"])
+            told = one["decision"], one["ended"]
+            numbers.setdefault(one["planned"], {}).setdefault(one["steps"], told)
     found: dict[str, Decided] = {}
     for row, experiment in _experiments(plan).items():
         known = numbers.get(planned_key(experiment, plan.settings.auto), {})
         if len(known) == 1:
-            ((steps, name),) = known.items()
+            ((steps, (name, ended)),) = known.items()
             rows = found[name].rows if name in found else ()
-            found[name] = Decided(name, steps, (*rows, row), experiment.seed)
+            found[name] = Decided(name, steps, (*rows, row), experiment.seed, ended)
     return with_decisions(plan, list(found.values()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,6 +94,53 @@ class Computation(keras.layers.Layer):
         return construction.read(plan.last, known[graph.output.name])
 
 
+class Part(keras.layers.Layer):
+    """Computes some calls of what a plan describes, from tensors that are known; without a model.
+
+    It calls the same layers in the same order as the model that `construct` builds.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        plan: InsertionPlan,
+        parts: Callable[[], Parts],
+        calls: Sequence[int],
+        given: Sequence[str],
+        makes: Sequence[str],
+    ) -> None:
+        """Arguments as for `Computation`, and the division.
+
+        Args:
+            model: the model that was analysed.
+            plan: the insertion plan.
+            parts: makes new parts for each call.
+            calls: the numbers of the calls in the plan, in order.
+            given: the names of the known tensors.
+            makes: the names of the tensors to return; nothing for the output of the network.
+        """
+        super().__init__(name=model.name)
+        self._held = _Held((model, plan, parts))
+        self._division = _Held((tuple(calls), tuple(given), tuple(makes)))
+
+    def call(self, values: Any, training: bool = False) -> Any:
+        """The list of tensors to return, or the output, for the list of known tensors."""
+        model, plan, parts = self._held.value
+        calls, given, makes = self._division.value
+        graph = graph_of(model)
+        construction = _Construction(plan, parts(), [plan.calls[number] for number in calls])
+        known = dict(zip(given, values, strict=True))
+
+        def value_of(leaf: Any) -> Any:
+            return known[graph.symbols.get(id(leaf), IMAGE)]
+
+        for number in calls:
+            known |= construction.compute(graph.calls[number], value_of)
+        if makes:
+            return [known[name] for name in makes]
+        return construction.read(plan.last, known[graph.output.name])
+
+
 @dataclass(frozen=True)
 class _Held:
     """Holds objects that Keras must not track as attributes of a layer."""
@@ -104,8 +151,11 @@ class _Held:
 class _Construction:
     """One construction. The walk passes every call of the model to `call`, in order."""
 
-    def __init__(self, plan: InsertionPlan, parts: Parts) -> None:
-        self._calls = iter(plan.calls)
+    def __init__(
+        self, plan: InsertionPlan, parts: Parts, calls: Sequence[PlannedCall] | None = None
+    ) -> None:
+        """`calls` are some of the plan's calls; None for all of them."""
+        self._calls = iter(plan.calls if calls is None else calls)
         self._parts = parts
         self.values: dict[str, Any] = {}
         self.quantized: dict[str, Any] = {}

@@ -171,6 +171,10 @@ class KernelQuantizing(_Quantizing):
         """
         return {}
 
+    def scales(self, layer: Any, kernel: Any) -> int:
+        """Number of scales of a kernel's codes."""
+        return 1
+
     def side_bits(self, layer: Any, kernel: Any) -> int:
         """Bits beside the codes, such as scales of vectors, for the theoretical size."""
         return 0

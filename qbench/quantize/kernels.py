@@ -75,6 +75,11 @@ class KernelQuantizer(KernelQuantizing):
         """The function `Op.grid` of the op; QbenchError if it has none."""
         return self.quantizer.require_grid()
 
+    def scales(self, layer: Any, kernel: Any) -> int:
+        """One, or one for each output channel."""
+        form = channel_form(layer, kernel) if self.per_channel else None
+        return 1 if form is None else form.channels
+
     def with_bits(self, bits: int) -> KernelQuantizer:
         """The same quantizer with another number of bits."""
         return replace(self, quantizer=self.quantizer.with_bits(bits))

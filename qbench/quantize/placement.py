@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,3 +175,8 @@ PLACEMENTS.add("add", Placement(inputs_of=reads_to_add))
 PLACEMENTS.add("shortcut", Placement(shortcuts_of=reads_to_add))
 PLACEMENTS.add("deploy", Placement(kernels=True, gathered=True))
 PLACEMENTS.add("contrib", Placement(kernels=True, tensors_of=_as_contrib_quantize))
+
+
+def names_kernels(placement: Iterable[str]) -> bool:
+    """Whether one of these placements quantizes the kernels of convolutions and dense layers."""
+    return any(PLACEMENTS[name].kernels for name in placement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from qbench.quantize.analysis import analyse
-from qbench.quantize.construction import Computation, construct
+from qbench.quantize.construction import Computation, Part, construct
 from qbench.quantize.folded import WithFoldedKernel
 from qbench.quantize.insertion_plan import (
     Fused,
@@ -84,6 +85,19 @@ def inference_of(
     """
     plan = analyse(model, scheme)
     return Computation(model, plan, lambda: _InferenceParts(plan, averages, states))
+
+
+def part_of(
+    model: Any,
+    scheme: QuantizationScheme,
+    states: States,
+    calls: Sequence[int],
+    given: Sequence[str],
+    makes: Sequence[str],
+) -> Part:
+    """A layer that computes some calls of a view that quantizes kernels only; see `Part`."""
+    plan = analyse(model, scheme)
+    return Part(model, plan, lambda: _InferenceParts(plan, None, states), calls, given, makes)
 
 
 class _ViewParts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from qbench.base.patterns import EVERY, check_each_matches, matches
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.fixed_grid import BITS as FILE_BITS
 from qbench.quantize.fixed_grid import LOGISTIC, FixedGrid, as_prescribed
@@ -16,6 +17,9 @@ from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.shared_ranges import groups
 from qbench.quantize.tensors import Call, Graph, Tensor
+
+LAYERS = "quant.scheme.layers"
+"""The key of the scheme's patterns of layers, for messages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +85,26 @@ class Rules:
 
     @cached_property
     def kernels(self) -> dict[str, tuple[str, KernelQuantizing]]:
-        """The placement that quantizes the kernels of a layer, and the quantizer, by layer."""
+        """The placement that quantizes the kernels of a layer, and the quantizer, by layer.
+
+        Raises:
+            QbenchError: one of the scheme's patterns of layers matches no kernel.
+        """
         names = [op.name for op in self.graph.operations if is_convolution(op)]
         wanting = [name for name, rule in self._placements if rule.kernels]
         if self.scheme is None or not wanting:
             return {}
         ends = {*names[:1], *names[-1:]}
         scheme = self.scheme
-        found = {name: scheme.edge_kernel if name in ends else scheme.kernel for name in names}
-        return {name: (wanting[0], quantizer) for name, quantizer in found.items() if quantizer}
+        every = {name: scheme.edge_kernel if name in ends else scheme.kernel for name in names}
+        found = {name: quantizer for name, quantizer in every.items() if quantizer}
+        if scheme.layers != EVERY:
+            check_each_matches(LAYERS, scheme.layers, list(found), "layer with a quantized kernel")
+        return {
+            name: (wanting[0], quantizer)
+            for name, quantizer in found.items()
+            if matches(name, scheme.layers)
+        }
 
     @cached_property
     def folds(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qbench.base.patterns import EVERY
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kernels import KernelQuantizer
 from qbench.quantize.ops import OPS
@@ -32,6 +33,7 @@ class QuantizationScheme:
         fold: fold batch normalization into the kernels before they are quantized.
         freeze: normalize with the moving statistics, and do not update them.
         constant_statistics: no gradient passes through the batch statistics of folded layers.
+        layers: patterns of the layers whose kernels are quantized; the others stay float.
         share_ranges: tensors that are added or concatenated share one range.
     """
 
@@ -45,6 +47,7 @@ class QuantizationScheme:
     share_ranges: bool = False
     image: PixelQuantizer | None = None
     constant_statistics: bool = False
+    layers: tuple[str, ...] = EVERY
 
     @property
     def weight_bits(self) -> int:

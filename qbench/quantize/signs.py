@@ -70,6 +70,11 @@ class SignsQuantizer(CodeBookQuantizing):
         _, scales = self.parts(self._columns(layer, kernel, tf.convert_to_tensor(value)))
         return CodeBook(np.array(self.levels, np.float32), np.asarray(scales).reshape(-1))
 
+    def scales(self, layer: Any, kernel: Any) -> int:
+        """One, or one for each output channel."""
+        form = channel_form(layer, kernel) if self.per_channel else None
+        return 1 if form is None else form.channels
+
     def _columns(self, layer: Any, kernel: Any, value: Any) -> Any:
         import tensorflow as tf
 

@@ -28,6 +28,7 @@ from qbench.report.notes import (
     about_values,
     converted_seeds,
     decided_steps,
+    mostly_zero,
     notes,
     troubles,
     validation,
@@ -133,7 +134,7 @@ def build_report(
 
 def _figures(sweep: Sweep) -> list[str]:
     """The names of all figures that a report can have."""
-    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, pareto.NAME]
+    own = [deployed.NAME, heatmap.NAME, interactions.NAME, ensembles.NAME, *pareto.NAMES]
     return [*figures.NAMES, latency.name(sweep.metric), *own]
 
 
@@ -141,6 +142,7 @@ def _said(sweep: Sweep, wrong: list[str]) -> list[str]:
     """The lines below the tables on a terminal."""
     said = balance.sentences(sweep.manifest, sweep.left_out)
     said += [*validation(sweep), *decided_steps(sweep), *converted_seeds(sweep)]
+    said += mostly_zero(sweep)
     said += [*reference(sweep), *sweep.remarks]
     return list(map(one_line, [*said, *(f"! {line}" for line in wrong)]))
 

@@ -12,6 +12,7 @@ from typing import Any
 from qbench.base.errors import QbenchError
 from qbench.report.collect import Sweep, collect
 from qbench.report.deployed import PATH
+from qbench.report.rows import repeats_a_row
 from qbench.report.values import capital, unit_of_differences
 from qbench.statistics.comparison import Comparison, compare
 from qbench.statistics.methods import DUNNETT, PAIRED
@@ -127,7 +128,10 @@ def _resolution(sweep: Sweep, metric: Metric) -> float:
 
 def _compared(sweep: Sweep, deployed: bool, notes: list[str]) -> Comparison | None:
     """The comparison of one kind of values; sentences about it are added to the notes."""
-    found = {row["label"]: run_values(sweep, row, deployed) for row in sweep.manifest["rows"]}
+    found = {
+        row["label"]: {} if repeats_a_row(row) else run_values(sweep, row, deployed)
+        for row in sweep.manifest["rows"]
+    }
     rows = {row["label"]: row for row in sweep.trained if row["reason"] is None}
     reference = sweep.stats.reference_among(list(rows))
     if reference is None:

@@ -14,6 +14,7 @@ from qbench.planning.designs import network_part
 from qbench.report import values
 from qbench.report.collect import Sweep
 from qbench.report.comparison import EMPTY, cells, compared_as
+from qbench.report.rows import repeats_a_row
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
 from qbench.statistics.comparison import compare_differences
@@ -50,7 +51,7 @@ def figures(metric: Metric) -> list[str]:
 
 
 def differences(sweep: Sweep) -> pd.DataFrame:
-    """One line for each quantized row of the table.
+    """One line for each quantized row of the table, except ensembles of one.
 
     Returns:
         A column for each factor of the design, factors of the network first, with the level as on
@@ -75,7 +76,7 @@ def differences(sweep: Sweep) -> pd.DataFrame:
     }
     lines, of_seeds = [], []
     for row in sweep.manifest["rows"]:
-        if not row["quantized"]:
+        if not row["quantized"] or repeats_a_row(row):
             continue
         own, of_float = _by_seeds(sweep, row), floats.get(_network(row, levels), {})
         pairs = pd.DataFrame(

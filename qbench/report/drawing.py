@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FuncFormatter
+from matplotlib.ticker import FixedFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from qbench.base.plain import one_line, visible
 from qbench.report.texts import columns, short
@@ -30,6 +31,8 @@ _REASON = 200  # most columns of the reason why a figure is missing
 _WIDTH, _INCHES = 110, 7.2  # columns of a note below a figure, and the width of this figure
 _MOST_LINES, _FREE_LINES = 30, 2
 _LINE_INCHES = 0.12
+# Up to so many decades a logarithmic axis has these numbers in each.
+_STEPS = ((1.3, (1, 2, 5)), (2.3, (1, 3)), (math.inf, (1,)))
 _LETTERS = 135.0  # letters per inch, for letters of one point
 
 
@@ -79,6 +82,16 @@ def fitted(text: str, inches: float, points: float = 10.0) -> str:
         points: the size of the letters.
     """
     return textwrap.fill(one_line(text), int(inches * _LETTERS / points))
+
+
+def logarithmic(axis: Axis, values: Iterable[float]) -> None:
+    """Number a logarithmic axis, the more sparsely the more decades the values above 0 span."""
+    found = [value for value in values if value > 0]
+    decades = math.log10(max(found) / min(found)) if found else 0.0
+    steps = next(subs for most, subs in _STEPS if decades <= most)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend(owner: Any, entries: Iterable[tuple[str, Artist]], **options: Any) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from qbench.planning.derived.ensemble import Ensemble
 from qbench.report import values
 from qbench.report.collect import Sweep
 from qbench.report.comparison import cells, compared_as, run_values
-from qbench.report.drawing import Drawing, fitted, legend, name_of
+from qbench.report.drawing import Drawing, fitted, legend, logarithmic, name_of
 from qbench.report.figures import COLOURS
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
@@ -194,13 +193,11 @@ def _draw(found: Sequence[Point], metric: Metric) -> Figure:
     left.set_xticks(sorted({point.members for point in found}))
     left.set_ylabel(fitted(values.axis(metric), _HEIGHT))
     right.set(xlabel="size of all members, MB", xscale="log")
-    right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    right.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
-    right.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(right.xaxis, [point.size for point in found])
     for axes in (left, right):
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-    legend(drawn, entries, loc="outside right upper", frameon=False, fontsize="x-small")
+    legend(drawn, entries, loc="outside right center", frameon=False, fontsize="x-small")
     drawn.suptitle(fitted(title(metric), _WIDTH), fontsize="medium")
     return drawn
 

@@ -20,7 +20,7 @@ from qbench.report import (
 from qbench.report.collect import Sweep
 from qbench.report.heatmap import heatmap
 from qbench.report.interactions import interaction_plot
-from qbench.report.pareto import pareto_figure
+from qbench.report.pareto import pareto_figures
 from qbench.report.section import Section
 from qbench.report.tables import csv_text, for_programs
 from qbench.storage import layout, records
@@ -106,7 +106,7 @@ def _weight_codes(sweep: Sweep) -> tuple[Section, pd.DataFrame] | None:
         return None
     frame, metric = weight_codes.codes_frame(sweep), sweep.metric
     lines = [("", weight_codes.as_lines(frame, metric))]
-    drawings = pareto_figure(frame, metric, sweep.remarks)
+    drawings = pareto_figures(frame, metric, sweep.remarks)
     explained = weight_codes.explained(frame, metric)
     section = Section(weight_codes.TITLE, explained, lines, drawings, wide=True)
     return section, frame.drop(columns=[weight_codes.SIZE])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from qbench.base.plain import sentence
+from qbench.deploy.kernel_facts import named_kernels
 from qbench.planning.derived import DERIVED, run_name
+from qbench.planning.early_stopping import MOST
 from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
@@ -66,7 +69,7 @@ def about_values(sweep: Sweep) -> list[str]:
     lines += [DERIVED[kind].note() for kind in kinds if kind in DERIVED.names()]
     lines += [*(metric.note for metric in sweep.metrics if metric.note), SIZE]
     lines += [deployed.note(sweep.task)] if sweep.exports else []
-    lines += converted_seeds(sweep)
+    lines += [*converted_seeds(sweep), *mostly_zero(sweep)]
     return lines + reference(sweep)
 
 
@@ -117,9 +120,16 @@ def decided_steps(sweep: Sweep) -> list[str]:
     return [
         f"Steps: {one['steps']:,}{_of_rows(one['rows'], every)}, decided by early stopping of the"
         f" float network with seed {one['seed']} on the validation images (an evaluation every"
-        f" {one['auto_every']:,} steps, patience {one['auto_patience']:,})."
+        f" {one['auto_every']:,} steps, patience {one['auto_patience']:,})." + _of_end(one)
         for one in found
     ]
+
+
+def _of_end(decided: Mapping[str, Any]) -> str:
+    """A sentence if a first stage did not run out of patience; older manifests do not say it."""
+    if decided.get("ended") != MOST:
+        return ""
+    return f" It ended at train.auto_most={decided['auto_most']}, perhaps before the best step."
 
 
 def _of_rows(rows: Sequence[str], every: Collection[str]) -> str:
@@ -143,6 +153,19 @@ def converted_seeds(sweep: Sweep) -> list[str]:
         f" {len(every)} seeds. Deployed figures are theirs alone, the others are means of all"
         " seeds; runs.csv has a file beside its own run."
     ]
+
+
+def mostly_zero(sweep: Sweep) -> list[str]:
+    """A sentence for each row with kernels of which nearly all weights are 0."""
+    lines = []
+    for row in sweep.trained:
+        found = (sweep.records.get(run["id"], {}).get("kernels", {}) for run in row["runs"])
+        each = [one["mostly_zero"] for one in found if "mostly_zero" in one]
+        if each:
+            kernels = named_kernels(list(dict.fromkeys(name for one in each for name in one)))
+            runs = f"{len(each)} of {counted(len(row['runs']), 'run')}"
+            lines.append(f"{row['label']}: {kernels} (in {runs}).")
+    return lines
 
 
 def troubles(sweep: Sweep) -> list[str]:

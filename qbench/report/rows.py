@@ -27,3 +27,14 @@ def spread(row: Mapping[str, Any], values: pd.Series) -> float:
     """
     dependent = share_seeds(tuple(run.get("seeds", ())) for run in row["runs"])
     return nan if dependent else float(values.std())
+
+
+def repeats_a_row(row: Mapping[str, Any]) -> bool:
+    """Whether the runs of a row are those of another one, as ensembles of one run are.
+
+    Such a row is not compared: it would widen the intervals of all others by saying things twice.
+
+    Args:
+        row: the row of the manifest.
+    """
+    return "derived" in row and all(len(run["seeds"]) == 1 for run in row["runs"])

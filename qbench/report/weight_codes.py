@@ -1,14 +1,15 @@
-"""What weights are in each row: sizes, zeros, shifts and signs, and which rows no other beats."""
+"""What weights are in each row: sizes, energy, zeros, shifts, and which rows no other beats."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import nan
+from math import isnan, nan
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
+from qbench.codes.dram_energy import FULL_BITS, PICOJOULES, picojoules
 from qbench.quantize.interface import MULTIPLICATION, SHIFT, SIGN
 from qbench.report import values
 from qbench.report.collect import Sweep, table_frame
@@ -19,6 +20,7 @@ from qbench.tasks.metric import Metric
 
 TITLE = "Weights and their codes"
 SIZE, SMALLER, FRONT = "size", "smaller", "front"
+ENERGY, SAVED, ENERGY_FRONT = "energy_uj", "energy_saved_pct", "energy_front"
 _SIZES = {"size_mb": "size MB", "packed_mb": "packed MB", "tflite_mb": "file MB"}
 _SHARES = {"zero_pct": "zero %", "shifts_pct": "shifts %", "signs_pct": "signs %"}
 _UNIFORM = {MULTIPLICATION}
@@ -36,10 +38,24 @@ def explained(frame: pd.DataFrame, metric: Metric) -> str:
     return (
         "Zero: weights whose code is 0, of all coded ones. Shifts and signs: of all uses of weights"
         " for one image, those in which a weight that is not 0 shifts bits or is a sign; the rest"
-        " are multiplications, or nothing where the weight is 0. Smaller: the float row's"
-        f" {of_size}, divided by the row's. Front: no other row has as small a {of_size} and as"
-        f" good a value of {metric.label}, and is better in one of them (means over the seeds)."
+        " are multiplications, or nothing where the weight is 0. Smaller: the"
+        f" {of_size} of the float row with as many values, divided by the row's. Front: no other"
+        f" row has as small a {of_size} and as good a value of {metric.label}, and is better in one"
+        " of them (means over the seeds)."
+        f"{_ABOUT_ENERGY if _has_energy(frame) else ''}"
     )
+
+
+_ABOUT_ENERGY = (
+    " Energy: of reading all kernels once from DRAM, at"
+    f" {PICOJOULES:g} pJ for 32 bits, with 32 bits for each scale; and the share that is saved"
+    " against 32 bits for each weight. Energy front: the front with energy in place of size."
+)
+
+
+def _has_energy(frame: pd.DataFrame) -> bool:
+    """Whether the energy of some row is known; older records do not say it."""
+    return bool(frame[ENERGY].notna().any())
 
 
 def codes_frame(sweep: Sweep) -> pd.DataFrame:
@@ -49,7 +65,8 @@ def codes_frame(sweep: Sweep) -> pd.DataFrame:
         `configuration`, the first metric with `_std`, the columns of its comparison, `size_mb`,
         and with converted files `packed_mb` and `tflite_mb`; `weights` and `coded`, numbers of
         weights; `uses`, uses of weights for one image; `zero_pct`, `shifts_pct` and `signs_pct`,
-        shares in percent; `smaller`, a factor; `front`, a truth value. NaN if it is not known.
+        shares in percent; `energy_uj` in microjoules, `energy_saved_pct`; `smaller`, a factor;
+        `front` and `energy_front`, truth values. NaN if it is not known.
     """
     name = sweep.metric.name
     table = table_frame(sweep)
@@ -63,21 +80,24 @@ def codes_frame(sweep: Sweep) -> pd.DataFrame:
             lines.append({"configuration": row["label"], **shown})
     frame = pd.DataFrame(lines)
     size = frame["packed_mb"] if _measured(frame) else frame["size_mb"]
-    floats = [not row["quantized"] for row in _rows(sweep, frame)]
-    reference = size[floats].iloc[0] if any(floats) else nan
     better = frame[name] if sweep.metric.higher_is_better else -frame[name]
-    return frame.assign(
-        **{SIZE: size, SMALLER: reference / size, FRONT: on_front(size.tolist(), better.tolist())}
-    )
+    frame[SIZE], frame[SMALLER] = size, _smaller(sweep, frame, size)
+    frame[FRONT] = on_front(size.tolist(), better.tolist())
+    frame[ENERGY_FRONT] = on_front(frame[ENERGY].tolist(), better.tolist())
+    return frame
 
 
 def on_front(sizes: list[float], goodness: list[float]) -> list[bool]:
-    """Which points no other point beats: as small and as good, and better in one of them."""
+    """Which points no other point beats: as small and as good, and better in one of them.
+
+    A point without a size is not on the front and beats no other.
+    """
     points = list(zip(sizes, goodness, strict=True))
-    return [
-        not any(other[0] <= size and other[1] >= good and other != (size, good) for other in points)
-        for size, good in points
-    ]
+
+    def beaten(size: float, good: float) -> bool:
+        return any(x <= size and y >= good and (x, y) != (size, good) for x, y in points)
+
+    return [not isnan(size) and not beaten(size, good) for size, good in points]
 
 
 def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
@@ -87,6 +107,8 @@ def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
     heads = ["configuration", metric.heading]
     heads += ["difference", "95 % interval", "verdict"] if compared else []
     heads += [_SIZES[name] for name in sizes] + ["smaller", *_SHARES.values(), "front"]
+    energy = _has_energy(frame)
+    heads += ["energy uJ", "saved %", "energy front"] if energy else []
     lines = [heads]
     for line in frame.to_dict("records"):
         shown = values.number(metric, line[metric.name])
@@ -97,7 +119,11 @@ def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:
         texts += [cell(name, line[name]) for name in sizes]
         texts.append("-" if pd.isna(line[SMALLER]) else f"{line[SMALLER]:.1f} x")
         texts += [cell(name, line[name], 1) for name in _SHARES]
-        lines.append([*texts, "yes" if line[FRONT] else "-"])
+        texts.append("yes" if line[FRONT] else "-")
+        if energy:
+            texts += [cell(ENERGY, line[ENERGY], 2), cell(SAVED, line[SAVED], 1)]
+            texts.append("yes" if line[ENERGY_FRONT] else "-")
+        lines.append(texts)
     return lines
 
 
@@ -111,15 +137,40 @@ def _rows(sweep: Sweep, frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     return [rows[label] for label in frame["configuration"]]
 
 
+def _smaller(sweep: Sweep, frame: pd.DataFrame, size: pd.Series) -> list[float]:
+    """How many times smaller each row is than the first float row with as many values.
+
+    NaN without such a float row.
+    """
+    rows = _rows(sweep, frame)
+    floats: dict[tuple[int, int], float] = {}
+    for row, own in zip(rows, size.tolist(), strict=True):
+        if not row["quantized"]:
+            floats.setdefault(_network(sweep, row), own)
+    pairs = zip(rows, size.tolist(), strict=True)
+    return [floats.get(_network(sweep, row), nan) / own for row, own in pairs]
+
+
+def _network(sweep: Sweep, row: Mapping[str, Any]) -> tuple[int, int]:
+    """The numbers of values of a row's network: those with the bits of codes, and float ones."""
+    records = (sweep.records.get(run["id"]) for run in row["runs"])
+    size = next(record["size"] for record in records if record and record["size"])
+    return size["values"], size.get("float_values", 0)
+
+
 def _facts(sweep: Sweep, row: Mapping[str, Any]) -> dict[str, float]:
     """Means over the seeds of what the records count."""
     records = [sweep.records[run["id"]] for run in row["runs"] if run["id"] in sweep.records]
     found = [record["kernels"] for record in records if record.get("kernels")]
     used = [one for one in found if "used_as" in one]
+    read = [one for one in found if "read_bits" in one]
+    full = [1 - one["read_bits"] / (FULL_BITS * one["weights"]) for one in read if one["weights"]]
     return {
         "weights": _mean([one["weights"] for one in found]),
         "coded": _mean([one["coded"] for one in found]),
         "uses": _mean([one["uses"] for one in used]),
+        ENERGY: _mean([picojoules(one["read_bits"]) / 1e6 for one in read]),
+        SAVED: _mean([100 * one for one in full]),
         "zero_pct": _mean([100 * one["zero"] / one["coded"] for one in found if one["coded"]]),
         **{
             f"{name}s_pct": _mean([100 * one["used_as"].get(name, 0) / one["uses"] for one in used])

@@ -59,7 +59,7 @@ class Incremental(weights.Weights):
         """A phase for each portion; phase k of n ends at start + floor(k (end - start) / n)."""
         count = len(self.portions)
         return tuple(
-            PhaseEnd(f"inq_{100 * portion:g}", start + number * (end - start) // count)
+            PhaseEnd(f"inq_{100 * portion:.12g}", start + number * (end - start) // count)
             for number, portion in enumerate(self.portions, 1)
         )
 

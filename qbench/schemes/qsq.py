@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qbench.base import allowed, checks
 from qbench.base.allowed import Allowed
+from qbench.base.errors import QbenchError
+from qbench.base.patterns import EVERY, listed
 from qbench.codes.levels import bits_of, check_phi
 from qbench.codes.scalable import coded
 from qbench.codes.scales import LEAST_SQUARES, SCALES
@@ -17,7 +19,7 @@ from qbench.codes.vectors import CHANNELS, DIRECTIONS
 from qbench.quantize.settings import QuantSettings
 from qbench.quantize.states import StateVariable
 from qbench.schemes import weights
-from qbench.schemes.scalable_kernel import DELTA, GAMMA, NAME, ScalableKernel
+from qbench.schemes.scalable_kernel import DELTA, GAMMA, NAME, ScalableKernel, is_dense
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
 if TYPE_CHECKING:
@@ -73,6 +75,39 @@ class QualityScalable(weights.Weights):
         """Whether the kernels of a layer are values of codes."""
         return self._kernel.is_fixed(layer)
 
+    def check(self, model: Any) -> Sequence[str]:
+        """That it has the named layers, and dense ones to train; which vectors run across filters.
+
+        Raises:
+            QbenchError: a name matches no layer with a quantized kernel, or nothing is left to
+                train.
+        """
+        from qbench.quantize.analysis import analyse
+        from qbench.quantize.placement import kernels
+
+        how = self._kernel
+        if self.retrain == DENSE and not any(
+            one.trainable_variables and is_dense(one) for one in model.layers
+        ):
+            raise QbenchError(
+                f"quant.scheme.retrain={DENSE}: the network {model.name} has no dense layer to"
+                f" train; set quant.scheme.retrain={ALL} or {NOTHING}."
+            )
+        plan = analyse(model, self.quantization)
+        chosen = {name for name, (_, one) in plan.kernels.items() if one == how}
+        turned = [
+            layer.name
+            for layer in model.layers
+            if layer.name in chosen
+            and any(how.cut(layer, kernel)[1].along != how.along for kernel in kernels(layer))
+        ]
+        said = f"too few channels for a vector, so vectors run across filters: {listed(turned)}"
+        return [said] if turned else []
+
+    def computes_features_once(self, phase: str) -> bool:
+        """Whether dense layers alone are trained."""
+        return self.retrain == DENSE
+
     def in_file(self) -> str | None:
         """No LiteRT kernel reads the codes."""
         return (
@@ -99,11 +134,12 @@ def build(
     gamma: str,
     delta: str,
     retrain: str,
+    layers: tuple[str, ...],
 ) -> Scheme:
     """The scheme of these settings; `quant.enabled` is true."""
     number = None if length == DEPTH else int(length)
     kernel = ScalableKernel(phi, number, along, scale, _FIXED[retrain])
-    quantization = weights.quantization_with(quant, kernel)
+    quantization = replace(weights.quantization_with(quant, kernel), layers=layers)
     ends = (None if one == SEARCH else float(one) for one in (gamma, delta))
     return QualityScalable(quantization, retrain, *ends)
 
@@ -131,17 +167,18 @@ def lacks(quant: QuantSettings) -> frozenset[str]:
     return weights.lacks_bits(quant) | more
 
 
-def _or_word(word: str, described: str, check: Any) -> Allowed:
-    """A word or a number; it is stored as text."""
+def _or_word(word: str, described: str, kind: type, check: Any) -> Allowed:
+    """A word or a number of a kind; it is stored as text, equal numbers as the same."""
 
     def read(key: str, value: Any) -> Any:
         if isinstance(value, str) and value != word:
             value = _number(value)
         if isinstance(value, str) and value != word:
             raise checks.wrong(key, value, f"{word} or {described}")
-        if value != word:
-            check(key, value)
-        return str(value)
+        if value == word:
+            return word
+        check(key, value)
+        return str(kind(value))
 
     return Allowed(read, lambda: f"`{word}`, or {described}")
 
@@ -156,9 +193,22 @@ def _number(text: str) -> Any:
     return text
 
 
+def _layers() -> Allowed:
+    """One or more patterns; one that matches every name stands for all."""
+    patterns = allowed.patterns()
+
+    def read(key: str, value: Any) -> Any:
+        found = patterns.read(key, value)
+        if not found:
+            raise checks.wrong(key, [], "a list of names such as [conv1,conv2]")
+        return EVERY if EVERY[0] in found else found
+
+    return Allowed(read, patterns.describe, patterns.kind)
+
+
 def _phi(key: str, value: Any) -> Any:
     check_phi(value, key)
-    return value
+    return int(value)
 
 
 SCHEMES.add(
@@ -173,18 +223,25 @@ SCHEMES.add(
             "gamma": SEARCH,
             "delta": SEARCH,
             "retrain": NOTHING,
+            "layers": EVERY,
         },
         checks={
             "phi": Allowed(_phi, lambda: "1, 2 or 4"),
-            "length": _or_word(DEPTH, "whole number from 1", lambda k, v: checks.whole(k, v, 1)),
+            "length": _or_word(
+                DEPTH, "whole number from 1", int, lambda k, v: checks.whole(k, v, 1)
+            ),
             "along": allowed.one_of(DIRECTIONS),
             "scale": allowed.one_of(SCALES),
-            "gamma": _or_word(SEARCH, "number from 0 to 1", lambda k, v: checks.number(k, v, 0, 1)),
-            "delta": _or_word(SEARCH, "number from 1", lambda k, v: checks.number(k, v, 1)),
+            "gamma": _or_word(
+                SEARCH, "number from 0 to 1", float, lambda k, v: checks.number(k, v, 0, 1)
+            ),
+            "delta": _or_word(SEARCH, "number from 1", float, lambda k, v: checks.number(k, v, 1)),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
+            "layers": _layers(),
         },
         lacks=lacks,
         weight_bits=lambda phi, **others: bits_of(phi),
         refuses=refuses,
+        neutral={"layers": EVERY},
     ),
 )

@@ -59,19 +59,20 @@ class ScalableKernel(KernelQuantizing):
 
     def is_fixed(self, layer: Any) -> bool:
         """Whether the kernels of a layer are values of codes already."""
-        import keras
-
-        dense = isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
-        return self.fixed == "all" or (self.fixed == "features" and not dense)
+        return self.fixed == "all" or (self.fixed == "features" and not is_dense(layer))
 
     def cut(self, layer: Any, kernel: Any) -> tuple[KernelForm, Cut]:
         """The form of a kernel, and how this form is cut into vectors."""
         form = kernel_form(layer, kernel)
         return form, cut_of(form.shape, self.length, self.along)
 
+    def scales(self, layer: Any, kernel: Any) -> int:
+        """One for each vector."""
+        return self.cut(layer, kernel)[1].count
+
     def side_bits(self, layer: Any, kernel: Any) -> int:
         """The bits of the scales."""
-        return self.cut(layer, kernel)[1].count * FULL_BITS
+        return self.scales(layer, kernel) * FULL_BITS
 
     def __call__(self, layer: Any, kernel: Any, value: Any, name: str | None = None) -> Any:
         """The value of codes and scales; gradients pass straight through."""
@@ -89,6 +90,13 @@ class ScalableKernel(KernelQuantizing):
             return _kernel(y, form, cut), lambda gradient: gradient
 
         return tf.identity(through(value), name=name)
+
+
+def is_dense(layer: Any) -> bool:
+    """Whether it is a dense layer."""
+    import keras
+
+    return isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
 
 
 def _vectors(value: Any, form: KernelForm, cut: Cut) -> Any:

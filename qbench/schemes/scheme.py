@@ -112,6 +112,29 @@ class Scheme:
         """
         return False
 
+    def check(self, model: Any) -> Sequence[str]:
+        """Check before training that a network has what the scheme needs.
+
+        Args:
+            model: the float model, with a state of its own.
+
+        Returns:
+            Lines about the network that a person should know.
+
+        Raises:
+            QbenchError: the network lacks something.
+        """
+        return ()
+
+    def computes_features_once(self, phase: str) -> bool:
+        """Whether the steps of a phase may read what held layers compute, made once in inference.
+
+        Then the moving averages of ranges stay as they are in this phase. Training does it where
+        the held layers give the same for an image in every step: without augmentation, random
+        layers before the trained ones, and quantized activations.
+        """
+        return False
+
     def in_file(self) -> str | None:
         """One sentence why no LiteRT file can hold such a network; None if a file can."""
         return None
@@ -186,6 +209,8 @@ class SchemeKind(Buildable):
             returns them; None if `quant` chooses them.
         refuses: `(quant, **arguments)` -> a sentence about what the scheme cannot do in this
             configuration, or None.
+        neutral: by argument that is newer than records of the scheme, the value that gives the old
+            behaviour, in its stored form. It is left out of identities, so that ids stay.
     """
 
     first_phase: Mapping[str, str] = field(default_factory=dict)
@@ -193,6 +218,15 @@ class SchemeKind(Buildable):
     lacks: frozenset[str] | Callable[[Any], frozenset[str]] = frozenset()
     weight_bits: int | Callable[..., int] | None = None
     refuses: Callable[..., str | None] = _nothing
+    neutral: Mapping[str, Any] = field(default_factory=dict)
+
+    def counted(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that count in an identity: all but those with their neutral value."""
+        return {
+            name: value
+            for name, value in self.arguments(given).items()
+            if name not in self.neutral or value != self.neutral[name]
+        }
 
     def lacking(self, quant: Any) -> frozenset[str]:
         """The settings of `quant` that have no effect beside these settings, without `quant.`."""
@@ -249,7 +283,7 @@ class SchemeKind(Buildable):
         so_far = scheme.names[: scheme.names.index(phase) + 1]
         return {
             name: value
-            for name, value in self.arguments(given).items()
+            for name, value in self.counted(given).items()
             if self.first_phase.get(name, so_far[0]) in so_far
         }
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.ops import OPS, Op
+from qbench.quantize.placement import names_kernels
 from qbench.quantize.quantizer import OWN
 from qbench.quantize.scheme import QuantizationScheme, scheme_of
-from qbench.quantize.settings import QuantSettings
+from qbench.quantize.settings import FLOAT, QuantSettings
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
 
 NAME = "uniform"
@@ -33,6 +34,12 @@ def build(quant: QuantSettings) -> Scheme:
 
 def refuses(quant: QuantSettings) -> str | None:
     """The reason why these settings cannot be combined, or None."""
+    if quant.float_activations and not names_kernels(quant.placement):
+        listed = ",".join(quant.placement)
+        return (
+            f"quant.activation_bits={FLOAT}: quant.placement=[{listed}] names no kernels, so"
+            " nothing would be quantized; add conv."
+        )
     op = OPS[quant.op]
     if op.roundings and quant.rounding not in op.roundings:
         allowed = " or ".join(op.roundings)
@@ -76,4 +83,9 @@ def _averaging(op: Op) -> str:
     return " or ".join(given + others)
 
 
-SCHEMES.add(NAME, SchemeKind(build, refuses=refuses))
+def _lacks(quant: QuantSettings) -> frozenset[str]:
+    """If only kernels are quantized, there are no ranges of other tensors to tie."""
+    return frozenset({"tie_inputs"} if quant.float_activations else ())
+
+
+SCHEMES.add(NAME, SchemeKind(build, lacks=_lacks, refuses=refuses))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from qbench.quantize.interface import KernelQuantizing
-from qbench.quantize.placement import PLACEMENTS
+from qbench.quantize.placement import names_kernels
 from qbench.quantize.scheme import EDGE_BITS, QuantizationScheme, scheme_of
 from qbench.quantize.settings import QuantSettings
 from qbench.schemes import uniform
@@ -78,7 +78,7 @@ def refuses(quant: QuantSettings, name: str) -> str | None:
         quant: the settings.
         name: the name of the scheme.
     """
-    if not any(PLACEMENTS[one].kernels for one in quant.placement):
+    if not names_kernels(quant.placement):
         listed = ",".join(quant.placement)
         return f"quant.placement=[{listed}]: quant/scheme={name} quantizes kernels; add conv."
     if uses_ops(quant):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 
 from qbench.base.authored import author_model
 from qbench.base.errors import QbenchError
-from qbench.base.model_names import IMAGENET
 from qbench.base.reasons import reason
 from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import input_shape, preparation, side_of
 from qbench.models import build_model
-from qbench.models.start import Start, start_of
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import inference_of, rewrite
@@ -31,6 +28,7 @@ from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT
 from qbench.storage.state import State
 from qbench.storage.weights import load_weights_file
+from qbench.training.first_weights import FirstWeights
 from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
@@ -67,7 +65,7 @@ class Network:
         self.optimizer = build_optimizer(experiment.train)
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
-        self._initial: dict[int, list[NDArray[Any]]] = {}  # of the last seed
+        self._first = FirstWeights(experiment.model, self.model, self._build)
         self.prepare = preparation(experiment.data, data)
         self.steps = Steps(
             experiment, data, self.model, self.optimizer, self.averages, self.prepare
@@ -81,17 +79,9 @@ class Network:
         shape = input_shape(self._data.train_images.shape[1:], side_of(self._experiment.data))
         return build_model(model.name, model.arguments, shape, self._data.task, **model.settings)
 
-    @cached_property
-    def start(self) -> Start | None:
-        """The trained weights that training begins with; None if it begins with new ones."""
-        return start_of(self.model, **self._experiment.model.start)
-
     def start_facts(self) -> dict[str, Any] | None:
         """What a record says about the trained weights that training began with, if it did."""
-        weights = self._experiment.model.weights
-        if weights == IMAGENET:
-            return {"weights": weights, "new": [self.model.layers[-1].name]}
-        return {"weights": self.start.file.shown, **self.start.as_record()} if self.start else None
+        return self._first.start_facts()
 
     def initialise(self, seed: int) -> None:
         """Set every variable to its initial value: its trained value, or that of a new network.
@@ -103,29 +93,13 @@ class Network:
             QbenchError: the function of the model builds a different network each time, or the file
                 of the trained weights cannot be used.
         """
-        if seed not in self._initial:
-            self._initial = {seed: self._drawn(seed)}
-        for variable, value in zip(kept(self.model), self._initial[seed], strict=True):
+        for variable, value in zip(kept(self.model), self._first.of_seed(seed), strict=True):
             variable.assign(value)
         settle(self.model)
         for variable, value in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(value)
         for variable in self.averages.variables:
             variable.assign(keras.ops.zeros_like(variable))
-
-    def _drawn(self, seed: int) -> list[NDArray[Any]]:
-        """The values of all kept variables of a new network with this seed."""
-        keras.utils.set_random_seed(seed)
-        fresh = self._build()
-        shapes, others = ([v.shape for v in kept(m)] for m in (self.model, fresh))
-        if shapes != others:
-            raise QbenchError(
-                f"model={self._experiment.model.name}: its builder makes another network each time"
-                " it is called; let its layers follow from its arguments alone."
-            )
-        if self.start:
-            self.start.load_into(fresh)
-        return [variable.numpy() for variable in kept(fresh)]
 
     def applied(self, scheme: Scheme | None) -> SchemeState:
         """The variables of a scheme for this network, which are made when they are needed.
@@ -254,10 +228,15 @@ class Network:
         return views[quantization]
 
     def step_in(self, scheme: Scheme | None, phase: str) -> Any:
-        """The compiled step of a phase; see `train_step`."""
+        """The compiled step of a phase; see `train_step`.
+
+        If the scheme lets features be made once, they are made now, with the present weights.
+        """
         if scheme is None or phase == FLOAT:
             return self.train_step(None)
-        return self.train_step(scheme.quantization_in(phase), scheme=scheme, phase=phase)
+        step = self.steps.step_of_features(self.applied(scheme), phase)
+        quantization = scheme.quantization_in(phase)
+        return step or self.train_step(quantization, scheme=scheme, phase=phase)
 
     def train_step(
         self,

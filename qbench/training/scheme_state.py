@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,15 +13,17 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
+from qbench.base.patterns import EVERY
 from qbench.config.train import Train
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import affine
 from qbench.quantize.insertion_plan import InsertionPlan
 from qbench.quantize.kernels import channel_form
-from qbench.quantize.placement import kernels
+from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.settings import FLOAT_BITS
 from qbench.quantize.states import NO_STATES, QuantizerState, States, StateVariable, kernel_name
 from qbench.quantize.view import View
 from qbench.schemes.entry import EnteredKernel, EnteredTensor, Entry
@@ -34,6 +37,7 @@ class Compiled:
     views: dict[QuantizationScheme | None, View] = field(default_factory=dict)
     steps: dict[Any, Any] = field(default_factory=dict)
     forwards: dict[QuantizationScheme | None, Any] = field(default_factory=dict)
+    features: dict[str, Any] = field(default_factory=dict)
 
 
 class SchemeState:
@@ -222,11 +226,24 @@ class SchemeState:
         return found
 
     def side_bits(self) -> int:
-        """Bits beside the codes of all kernels, for the theoretical size."""
-        return sum(
+        """Bits beside the codes of all kernels, for the theoretical size.
+
+        Kernels that the scheme leaves float by their names have more bits than codes.
+        """
+        beside = sum(
             plan.kernels[layer.name][1].side_bits(layer, kernel)
             for layer, kernel, plan in self.quantized_kernels()
         )
+        return beside + self._bits_of_other_layers()
+
+    def _bits_of_other_layers(self) -> int:
+        if self.scheme is None or self.scheme.quantization.layers == EVERY:
+            return 0
+        coded = {layer.name for layer, _, _ in self.quantized_kernels()}
+        layers = (layer for layer in self._model.layers if is_convolution(layer))
+        others = [kernel for one in layers if one.name not in coded for kernel in kernels(one)]
+        size: int = sum(math.prod(kernel.shape) for kernel in others)
+        return size * (FLOAT_BITS - self.scheme.weight_bits)
 
 
 def _checked_mask(kernel: Any, mask: Any) -> Any:

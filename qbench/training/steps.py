@@ -17,6 +17,7 @@ from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.training.feeding import batch_reader, batch_signature
 from qbench.training.frozen import Frozen
+from qbench.training.held_features import HeldFeatures, features_of
 from qbench.training.randomness import generator_states, set_states
 from qbench.training.scheme_state import SchemeState
 
@@ -47,16 +48,23 @@ class Steps:
         return self._experiment.train.compiles or None
 
     def train_step(
-        self, view: Any, gather: bool, applied: SchemeState, phase: str, pixels: bool
+        self,
+        view: Any,
+        gather: bool,
+        applied: SchemeState,
+        phase: str,
+        pixels: bool,
+        features: HeldFeatures | None = None,
     ) -> Any:
         """A compiled training step; see `Network.train_step`.
 
         Args:
-            view: the Keras model of a view.
+            view: the Keras model of a view, or `features`.
             gather: whether the averages include the ranges of the step.
             applied: the scheme of the step with its variables.
             phase: the phase of the step.
             pixels: whether the image is rounded to whole pixels.
+            features: what the step reads in place of images, if the view is `features`.
         """
         weights = example_weights(self._experiment.train, self._data)
         read = batch_reader(self._data, weights)
@@ -74,7 +82,10 @@ class Steps:
             set_states(states, seed, step)
             frozen = Frozen(applied.masks(phase), self._optimizer)
             images, targets, weight = read(*batch)
-            x, wanted = self.augmented(images, targets, seed, step, pixels)
+            if features is None:
+                x, wanted = self.augmented(images, targets, seed, step, pixels)
+            else:
+                x, wanted = features.gathered(*batch), targets
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
                 each = self._data.task.loss(outputs, wanted)
@@ -99,6 +110,23 @@ class Steps:
             return loss
 
         return train_step
+
+    def step_of_features(self, applied: SchemeState, phase: str) -> Any:
+        """The step of a phase that reads features, made now; None if its steps read images.
+
+        Args:
+            applied: the scheme of the step with its variables.
+            phase: the phase of the step.
+        """
+        known, images = applied.compiled.features, self._data.train_images
+        if phase not in known:
+            made = features_of(self._model, self._experiment, self._data, applied, phase)
+            step = made and self.train_step(made, False, applied, phase, False, made)
+            known[phase] = made, step
+        features, step = known[phase]
+        if features is not None:
+            features.refresh(images, self._prepare, self._experiment.train.batch_size)
+        return step
 
     def forward(self, infer: Callable[[Any], Any], pixels: bool) -> Any:
         """Compiled inference; see `Network.forward`.

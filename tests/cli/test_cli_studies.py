@@ -64,6 +64,7 @@ def test_powers_of_two_beside_float(
     assert tuple(quant.bits for quant in quantized) == bits
     assert {(quant.scheme.name, quant.activation_bits) for quant in quantized} == {("inq", "float")}
     assert len(plan.settings.seeds) == seeds
+    assert plan.settings.stats.reference == "baseline"  # the claim is about gains over float
     assert sum(len(row.runs) for row in plan.derived) == ensembles
     assert Tree([plan.phases(run, None) for run in plan.runs]).steps_shared == steps
 

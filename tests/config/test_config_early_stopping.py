@@ -70,11 +70,11 @@ def _decide(root: Path, plan: Plan, steps: int | None, **changed: Any) -> Decide
     """A decision on disk for all rows of a plan, as a first stage leaves it."""
     (trial,) = trials(plan, dict.fromkeys((row.label for row in plan.rows), changed))
     key = planned_key(trial.experiment, plan.settings.auto)
-    record = {"planned": key, "steps": steps, "device": {"kind": "CPU"}} | changed
+    record = {"planned": key, "steps": steps, "ended": MOST, "device": {"kind": "CPU"}} | changed
     decisions = Decisions(root, print)
     decisions.make_folder()
     decisions.write(trial.id, record)
-    return Decided(trial.id, steps or 0, trial.rows, trial.experiment.seed)
+    return Decided(trial.id, steps or 0, trial.rows, trial.experiment.seed, MOST)
 
 
 SHARED: list[dict[str, Any]] = [

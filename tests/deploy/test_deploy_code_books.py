@@ -20,6 +20,7 @@ from qbench.deploy.file_kind import check_file, kind_of
 from qbench.deploy.kernel_facts import kernel_facts, positions
 from qbench.deploy.packed import BookCodes, identical, unpack
 from qbench.deploy.packing import contents, packed_file
+from qbench.models.flatten import flattened
 from qbench.quantize.powers import FROZEN
 from qbench.training.scheme_state import SchemeState
 
@@ -138,6 +139,8 @@ def test_weights_and_their_uses_are_counted_by_what_they_are() -> None:
         zeros = {one.layer.name: int((one.quantized == 0).sum()) for one in state.entered_kernels()}
         facts = kernel_facts(model, state.entered_kernels())
         assert facts["weights"] == facts["coded"] == 252 and facts["uses"] == uses
+        bits = {"inq": 3, "twn": 2, "bwn": 1, "uniform": 3}[name]
+        assert facts["read_bits"] == 252 * bits + 4 * 32  # a scale for each kernel
         assert facts["zero"] == sum(zeros.values())
         nonzero = sum(times[one] * (size[one] - zeros[one]) for one in size)
         assert facts["used_as"] == {act: nonzero}
@@ -148,6 +151,7 @@ def test_kernels_that_stay_float_multiply_and_mostly_zero_ones_are_named() -> No
     model, _, _, state = finished("inq", bits=3, first_last="float")
     facts = kernel_facts(model, state.entered_kernels())
     assert (facts["weights"], facts["coded"]) == (252, 160)
+    assert facts["read_bits"] == 160 * 3 + 2 * 32 + 92 * 32
     assert facts["used_as"]["multiplication"] == 64 * 72 + 20
     small = replace(
         quant("inq", bits=3), scheme=Choice(name="inq", arguments={"max_weight": 1000.0})
@@ -178,7 +182,18 @@ def test_kernels_that_stay_float_multiply_and_mostly_zero_ones_are_named() -> No
 def test_how_often_a_layer_uses_a_weight(layer: Any, shape: Any, times: Any) -> None:
     image = keras.Input(shape)
     keras.Model(image, layer(image))
-    assert positions(layer) == times
+    assert positions(layer, image.shape) == times
+
+
+def test_each_call_uses_the_weights_with_the_input_that_it_gets() -> None:
+    """A model inside the network may declare no sides, or be called with several."""
+    image, inside = keras.Input((8, 8, 1)), keras.Input((None, None, 1))
+    base = keras.Model(inside, layers.Conv2D(1, 3, padding="same")(inside))
+    half = layers.MaxPooling2D(2)(base(image))
+    model = flattened(keras.Model(image, layers.Dense(5)(layers.Flatten()(base(half)))))
+    facts = kernel_facts(model, ())
+    assert facts["uses"] == 9 * (64 + 16) + 16 * 5
+    assert facts["used_as"] == {"multiplication": facts["uses"]}
 
 
 def test_uses_are_left_out_if_a_shape_is_unknown() -> None:
@@ -187,4 +202,15 @@ def test_uses_are_left_out_if_a_shape_is_unknown() -> None:
         "weights": 54,
         "coded": 0,
         "zero": 0,
+        "read_bits": 54 * 32,
     }
+
+
+def test_a_scale_for_each_channel_is_read_too() -> None:
+    for name in ("twn", "uniform"):
+        weight_range = {"weight_range": "symmetric_narrow"} if name == "uniform" else {}
+        *_, state = finished(name, bits=2, granularity="channel", **weight_range)
+        every = {one.layer.name: one for one in state.entered_kernels()}
+        scales = {key: one.quantizer.scales(one.layer, one.variable) for key, one in every.items()}
+        filters = {key: one.variable.shape[-1] for key, one in every.items()}
+        assert scales == filters | {"logits": 1}  # a dense kernel has one

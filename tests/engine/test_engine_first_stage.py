@@ -140,7 +140,7 @@ def test_the_table_says_how_its_steps_were_decided(swept: tuple[Path, Launcher])
     assert read_manifest(root)["decided"] == [
         {
             **{"id": told["decision"], "steps": told["steps"], "rows": list(ROWS), "seed": 0},
-            **told["rule"],
+            **{"ended": told["ended"], **told["rule"]},
         }
     ]
 

@@ -52,6 +52,11 @@ ROWS: dict[str, dict[str, Any]] = {
     "learned": _learned(),
     "inq": {**WEIGHTS, "quant.bits": 4, "quant.scheme": INQ},
     "bwn": {**WEIGHTS, "quant.scheme": {"name": "bwn"}},
+    "zeros": {
+        **WEIGHTS,
+        **{"quant.bits": 4, "quant.delay": 1},
+        "quant.scheme": {"name": "inq", "max_weight": 1000.0},
+    },
     "no steps": {**_powers(), "quant.delay": 1},
     "no steps either": {**_learned(), "quant.delay": 1},
     "float": {"quant.enabled": False},
@@ -67,10 +72,10 @@ def _toys() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """(resolved rows, folder, steps trained) of a sweep with every row."""
-    root = tmp_path_factory.mktemp("shared")
+    """(resolved rows, folder, steps trained, what was said) of a sweep with every row."""
+    root, said = tmp_path_factory.mktemp("shared"), []
     work = resolved(*ROWS.values())
-    return work, root, sum(do(job) for job in jobs(work, root))
+    return work, root, sum(do(job, said.append) for job in jobs(work, root)), said
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     ],
 )
 def test_shared_phases_give_the_bits_of_training_alone(shared: Any, name: str) -> None:
-    work, root, _ = shared
+    work, root, *_ = shared
     number = NAMES.index(name)
     assert weights(root, work.ids[number]) == train_alone(work.plan.runs[number].experiment)
 
@@ -90,7 +95,7 @@ def test_other_step_sizes_or_ranges_than_alone_are_noticed(
     shared: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last step of training changes them after they changed the weights."""
-    work, root, _ = shared
+    work, root, *_ = shared
     number = NAMES.index("learned")
     source, chosen = layout.run_folder(root, work.ids[number]), work.plan.runs[number].experiment
     alone = verify._trained_alone(chosen)
@@ -110,7 +115,7 @@ def test_other_step_sizes_or_ranges_than_alone_are_noticed(
 
 
 def test_every_step_of_the_tree_is_trained_once(shared: Any) -> None:
-    work, _, trained = shared
+    work, _, trained, _ = shared
     assert trained == work.tree.steps_shared < work.tree.steps_unshared
     assert len(set(work.ids)) == len(ROWS)
 
@@ -135,7 +140,7 @@ def test_a_phase_without_steps_at_the_end_counts_for_the_run_alone(shared: Any) 
     one, two = _path(shared, "finish"), _path(shared, "finish differently")
     assert one == two == _path(shared, "powers")[:3] + one[3:]
     assert [part[:2] for part in one[2:]] == [("second", 8), ("second", 10)]
-    work, root, _ = shared
+    work, root, *_ = shared
     hashes = {name: weights(root, work.ids[NAMES.index(name)]) for name in NAMES}
     assert hashes["finish"] != hashes["finish differently"]
     assert hashes["float"] not in (hashes["no steps"], hashes["finish"])
@@ -158,8 +163,8 @@ def test_the_masks_of_the_last_phase_are_saved(shared: Any, name: str, share: fl
 
 
 def test_what_a_scheme_saves_is_sealed_and_uniform_saves_nothing(shared: Any) -> None:
-    work, root, _ = shared
-    keeps = {"powers", "learned", "inq"}
+    work, root, *_ = shared
+    keeps = {"powers", "learned", "inq", "zeros"}
     for name in (*keeps, "uniform", "bwn", "float"):
         kept = name in keeps
         folder = layout.run_folder(root, work.ids[NAMES.index(name)])
@@ -168,20 +173,33 @@ def test_what_a_scheme_saves_is_sealed_and_uniform_saves_nothing(shared: Any) ->
 
 
 def test_records_count_weights_that_are_zero_shifts_or_signs(shared: Any) -> None:
-    work, root, _ = shared
+    work, root, *_ = shared
     found = {}
     for name in ("float", "uniform", "inq", "bwn"):
         folder = layout.run_folder(root, work.ids[NAMES.index(name)])
-        found[name] = records.read_record(folder).get("kernels")
-    assert found["float"] is None
-    acts = {name: list(facts["used_as"]) for name, facts in found.items() if facts}
-    assert acts == {"uniform": ["multiplication"], "inq": ["shift"], "bwn": ["sign"]}
+        found[name] = records.read_record(folder)["kernels"]
+    assert found["float"]["coded"] == found["float"]["zero"] == 0
+    assert found["float"]["read_bits"] == 32 * found["float"]["weights"]
+    acts = {name: list(facts["used_as"]) for name, facts in found.items()}
+    every = {"uniform": "multiplication", "inq": "shift", "bwn": "sign", "float": "multiplication"}
+    assert acts == {name: [act] for name, act in every.items()}
     assert found["bwn"]["zero"] == 0 and found["bwn"]["used_as"]["sign"] == found["bwn"]["uses"]
     assert found["inq"]["weights"] == found["inq"]["coded"] > found["inq"]["zero"] > 0
 
 
+def test_kernels_of_zeros_are_told_with_the_run(shared: Any) -> None:
+    work, root, _, said = shared
+    number = NAMES.index("zeros")
+    folder = layout.run_folder(root, work.ids[number])
+    facts = records.read_record(folder)["kernels"]
+    assert facts["zero"] == facts["coded"] and len(facts["mostly_zero"]) > 3
+    first, more = facts["mostly_zero"][:3], len(facts["mostly_zero"]) - 3
+    said_of_it = f"nine of ten weights or more are 0 in {', '.join(first)} and {more} more"
+    assert said == [f"{work.plan.runs[number].label}: {said_of_it}"]
+
+
 def test_float_states_know_no_scheme_and_later_ones_hold_its_variables(shared: Any) -> None:
-    _, root, _ = shared
+    _, root, *_ = shared
     store = Store(root, silent)
     states = {phase: store.load(segment) for phase, _, segment in _path(shared, "powers")}
     held = {

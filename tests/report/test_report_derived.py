@@ -157,6 +157,15 @@ def test_differences_are_to_the_single_float_runs_of_the_members_seeds(tmp_path:
     assert has_networks(sweep)
 
 
+def test_ensembles_of_one_have_no_line_among_the_differences(tmp_path: Path) -> None:
+    folder = grids.write(tmp_path, grids.DEPTHS, seeds=3)
+    before = differences(collect(folder))
+    derived.add(folder, 1)
+    after = differences(collect(folder))
+    assert after["derived"].tolist() == [""] * len(before)
+    assert after["interval"].tolist() == before["interval"].tolist()
+
+
 def test_groups_that_share_seeds_give_no_interval(tmp_path: Path) -> None:
     folder = grids.write(tmp_path, grids.DEPTHS, seeds=4)
     derived.add(folder, draws=ROTATED)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -80,6 +82,32 @@ def test_ensembles_that_share_seeds_have_neither_deviation_nor_interval(tmp_path
     assert (row.low, row.high, row.verdict) == (None, None, Verdict.SINGLE)
     assert row.sentence.endswith("with groups that share seeds, which gives no interval")
     assert made.family == 1  # the baseline alone
+
+
+def test_sizes_of_many_decades_do_not_lie_on_each_other(tmp_path: Path) -> None:
+    found = ensembles.points(collect(_write(tmp_path, DISJOINT)))
+    found = [replace(one, size=0.001 * 10**k) for k, one in enumerate(found)]
+    (drawing,) = ensembles.figure(found, collect(tmp_path / "ofat-12345678").metric, [])
+    drawn = drawing.make()
+    drawn.canvas.draw()
+    ticks = [one for one in drawn.axes[1].get_xticklabels() if one.get_text()]
+    boxes = [one.get_window_extent() for one in ticks]
+    assert len(ticks) > 2 and not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
+def test_ensembles_of_one_are_their_row_and_widen_no_interval(tmp_path: Path) -> None:
+    """They had intervals of their own, against the default an undecided one around 0."""
+    plain = examples.write(tmp_path / "plain", examples.rows(6)[:3], seeds=6)
+    ones = examples.write(tmp_path / "ones", examples.rows(6)[:3], seeds=6)
+    derived.add(ones, 1)
+    before, after = (comparisons(collect(folder)).simulated for folder in (plain, ones))
+    assert before is not None and after is not None and after.family == before.family == 2
+    assert after.rows[:3] == before.rows
+    assert [row.seeds for row in after.rows[3:]] == [()] * 3
+    build_report(ones)
+    for line in _read(ones / "table.csv")[3:]:
+        assert line["configuration"].startswith("ensemble of 1: ")
+        assert (line["n_seeds"], line["difference"], line["verdict"]) == ("6", "", "")
 
 
 def test_groups_share_seeds_only_if_one_is_in_two_of_them() -> None:

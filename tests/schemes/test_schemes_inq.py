@@ -65,7 +65,9 @@ def test_the_portions_divide_the_quantized_steps() -> None:
     ends = [PhaseEnd("inq_50", 5), PhaseEnd("inq_75", 7), PhaseEnd("inq_87.5", 8)]
     assert scheme().phases(4, 10) == (*ends, PhaseEnd("inq_100", 10))
     assert [one.end for one in scheme().phases(2400, 4000)] == [2800, 3200, 3600, 4000]
-    assert scheme(portions=[0.3, 1]).phases(0, 5)[0] == PhaseEnd("inq_30", 2)
+    assert scheme(portions=[0.29, 1]).phases(0, 5)[0] == PhaseEnd("inq_29", 2)
+    close = scheme(portions=[0.3333333, 0.3333334, 1]).checked_phases(0, 6)
+    assert [one.end for one in close] == [2, 4, 6]
 
 
 def test_the_largest_weights_become_codes_first_and_stay() -> None:
@@ -141,6 +143,8 @@ REFUSED: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
         ("quant.weight_bits",),
         "quant.weight_bits=4: the scheme t",
     ),
+    ("uniform", {"quant.placement": ["activation", "add"]}, (), "quant.activation_bits=float: "),
+    ("uniform", {"quant.tie_inputs": True}, ("quant.tie_inputs",), "quant.tie_inputs=true: the sc"),
     ("bwn", {"quant.bits": 4}, ("quant.bits",), "quant.bits=4: the scheme bwn has no such setting"),
     ("bwn", {}, ("quant.op",), "quant.op=qdq_v2: the scheme bwn has no such setting."),
     ("inq", {"quant.bits": 4}, ("quant.granularity",), "quant.granularity=tensor: the scheme inq"),

@@ -17,6 +17,7 @@ from qbench.codes.threshold_search import DELTAS, GAMMAS, search
 from qbench.codes.thresholds import Thresholds
 from qbench.config.quant import Quant
 from qbench.deploy.scalable_codes import codes_of_network, costs
+from qbench.engine.exporting import refuse_schemes
 from qbench.models import MODELS
 from qbench.planning.factors import cells
 from qbench.quantize.placement import kernels
@@ -245,3 +246,18 @@ def test_numbers_and_their_texts_are_the_same_argument() -> None:
         kind.check("quant.scheme", "qsq", given)
         found = kind.arguments(given)
         assert (found["length"], found["gamma"], found["delta"]) == ("8", "0.25", "search")
+    assert kind.arguments({"gamma": 1, "phi": 2.0}) == kind.arguments({"gamma": "1.0", "phi": 2})
+
+
+def test_a_sweep_is_converted_if_files_can_hold_some_of_its_schemes() -> None:
+    def made(name: str, **quant: Any) -> Any:
+        given = {"activation_bits": "float", **quant}
+        return networks.experiment("resnet8", {}, 6, 6, {"name": name}, given)
+
+    coded, plain, powers = made("qsq"), made("uniform", enabled=False), made("inq", bits=4)
+    refuse_schemes([plain, coded, powers])
+    refuse_schemes([plain])
+    with pytest.raises(
+        QbenchError, match=r"^deploy\.enabled=true: quant\.scheme\.name=qsq: LiteRT"
+    ):
+        refuse_schemes([plain, coded, made("few_digits")])

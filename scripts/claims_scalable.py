@@ -1,0 +1,209 @@
+"""The claims of Khaliq and Hafiz for docs/claims.md, beside runs of their two networks.
+
+Their numbers are typed here once, from table III, section IV and the conclusion. Ours come from
+`quality_scalable.csv` in results/lenet and results/convnet, as far as these are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pandas as pd
+from markdown_tables import table
+
+from qbench.report.values import signed
+from qbench.statistics.comparison import Comparison, compare_differences
+from qbench.statistics.verdict import Verdict
+
+MARGIN = 0.5  # percentage points, as `stats.margin` is by default
+NAME = "quality_scalable.csv"
+LENET, CONVNET = "lenet", "convnet"
+
+Picked = dict[str, object]
+Values = dict[int, float]
+"""A value by seed."""
+
+CODED: Picked = {"kind": "qsq", "scale": "least_squares", "along": "channels"}
+PLAIN: Picked = CODED | {"retrain": "nothing"}
+FLOAT: Picked = {"kind": "float"}
+OF_16: Picked = PLAIN | {"length": "16"}
+ALL_FILTERS: Picked = PLAIN | {"length": "depth", "along": "filters"}
+MORE_ZEROS, MEMORY = 6.0, 82.4919  # percent
+
+# Line of the table, the paper's accuracy, and the rows that are meant.
+LENET_ROWS: dict[str, tuple[str, Picked]] = {
+    "float": ("98.68 (text: 98.86)", FLOAT),
+    "codes up to 4, not retrained": ("97.59", OF_16 | {"phi": 4, "layers": "*"}),
+    "dense layers alone, 5 epochs": ("98.35", CODED | {"phi": 4, "layers": "*", "epochs": 5}),
+    "dense layers alone, 20 epochs": ("98.55", CODED | {"phi": 4, "layers": "*", "epochs": 20}),
+    "float dense layers behind coded convolutions, not retrained": (
+        "",
+        OF_16 | {"phi": 4, "layers": "conv*"},
+    ),
+    "the same, 5 epochs": ("", CODED | {"phi": 4, "layers": "conv*", "epochs": 5}),
+    "the same, 20 epochs": ("", CODED | {"phi": 4, "layers": "conv*", "epochs": 20}),
+    "codes up to 1 (2 bits), not retrained": ("", OF_16 | {"phi": 1, "layers": "*"}),
+    "codes up to 1, dense layers alone, 20 epochs": (
+        "",
+        CODED | {"phi": 1, "layers": "*", "epochs": 20},
+    ),
+}
+CONVNET_ROWS: dict[str, tuple[str, Picked]] = {
+    "float": ("", FLOAT),
+    "2 bits, a scale for all filters (91.95 % of energy saved)": (
+        "68.47",
+        ALL_FILTERS | {"phi": 1},
+    ),
+    "3 bits, a scale for all filters (88.82 %)": ("73.28", ALL_FILTERS | {"phi": 4}),
+    "2 bits, N = 16": ("", OF_16 | {"phi": 1, "layers": "conv*"}),
+    "3 bits, N = 16": ("", OF_16 | {"phi": 4, "layers": "conv*"}),
+    "3 bits, N = 16, the paper's scale": (
+        "",
+        OF_16 | {"phi": 4, "layers": "conv*", "scale": "equation_9"},
+    ),
+}
+Contrast = tuple[str, str]
+NEAR: dict[str, tuple[str, Contrast]] = {
+    "LeNet: not retrained, less float": (LENET, ("codes up to 4, not retrained", "float")),
+    "LeNet: 5 epochs, less float": (LENET, ("dense layers alone, 5 epochs", "float")),
+    "LeNet: 20 epochs, less float": (LENET, ("dense layers alone, 20 epochs", "float")),
+    "ConvNet: 3 bits, N = 16, less float": (CONVNET, ("3 bits, N = 16", "float")),
+}
+FAR: dict[str, tuple[str, Contrast]] = {
+    "LeNet: 3 bits less 2, N = 16": (
+        LENET,
+        ("codes up to 4, not retrained", "codes up to 1 (2 bits), not retrained"),
+    ),
+    "ConvNet: 3 bits less 2, a scale for all filters": (
+        CONVNET,
+        (
+            "3 bits, a scale for all filters (88.82 %)",
+            "2 bits, a scale for all filters (91.95 % of energy saved)",
+        ),
+    ),
+    "ConvNet: 3 bits less 2, N = 16": (CONVNET, ("3 bits, N = 16", "2 bits, N = 16")),
+}
+ROWS = {LENET: LENET_ROWS, CONVNET: CONVNET_ROWS}
+
+
+def frame_of(results: Path, study: str) -> pd.DataFrame | None:
+    """The runs of a study; None if there are none."""
+    path = results / study / NAME
+    return pd.read_csv(path, dtype={"length": str}) if path.exists() else None
+
+
+def picked(frame: pd.DataFrame, wanted: Picked, column: str = "accuracy") -> Values:
+    """The values of the runs with these facts, by seed.
+
+    Raises:
+        AssertionError: several rows have them.
+    """
+    found = frame
+    for name, value in wanted.items():
+        found = found[found[name] == value]
+    values = dict(zip(found.seed.astype(int), found[column].astype(float), strict=True))
+    assert len(values) == len(found), wanted
+    return values
+
+
+def compared(results: Path) -> Comparison:
+    """Every contrast whose runs are there, over equal seeds; intervals hold together with 95 %."""
+    found: dict[str, dict[int, float]] = {}
+    for name, (study, (row, other)) in (NEAR | FAR).items():
+        frame = frame_of(results, study)
+        if frame is not None:
+            one, two = (picked(frame, ROWS[study][label][1]) for label in (row, other))
+            found[name] = {seed: one[seed] - two[seed] for seed in one if seed in two}
+    return compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
+
+
+def scalable(results: Path) -> list[str]:
+    """Accuracies beside the paper's, contrasts with intervals, and verdicts in words."""
+    lines: list[str] = []
+    for study, title in ((LENET, "LeNet on MNIST"), (CONVNET, "ConvNet on CIFAR-10")):
+        frame = frame_of(results, study)
+        if frame is None:
+            lines += [f"No runs of `study={study}` are committed, so it is undecided here.", ""]
+        else:
+            lines += [*_accuracies(frame, title, ROWS[study]), ""]
+    if frame_of(results, LENET) is None and frame_of(results, CONVNET) is None:
+        return lines[:-1]
+    made = compared(results)
+    shown = [_line(made, row.row) for row in made.rows]
+    heads = ["accuracy, percentage points", "seeds", "ours", "95 % interval", "ours, in words"]
+    return [*lines, *table(heads, shown), "", *_verdicts(results, made)]
+
+
+def _accuracies(frame: pd.DataFrame, title: str, rows: dict[str, tuple[str, Picked]]) -> list[str]:
+    lines = []
+    for name, (paper, wanted) in rows.items():
+        values, saved = picked(frame, wanted), picked(frame, wanted, "saved")
+        if not values:
+            continue
+        each = list(values.values())
+        spread = f" ± {stdev(each):.2f}" if len(each) > 1 else ""
+        share = "-" if wanted == FLOAT else f"{100 * fmean(saved.values()):.2f}"
+        lines.append([name, paper or "-", f"{fmean(each):.2f}{spread}", share])
+    return table([title, "paper, %", "ours, %", "bits saved, %"], lines)
+
+
+def _line(made: Comparison, name: str) -> list[str]:
+    one = made.row(name)
+    interval = "-" if one.low is None else f"[{one.low:.2f}, {one.high:.2f}]"
+    mean = signed(one.mean, 2) if one.seeds else "-"
+    return [name, str(len(one.seeds)), mean, interval, one.verdict.value]
+
+
+def _verdicts(results: Path, made: Comparison) -> list[str]:
+    """One sentence for each claim whose runs are there."""
+    rows = {one.row: one.verdict for one in made.rows}
+    near = {name: rows[name] for name in NEAR if name in rows}
+    far = {name: rows[name] for name in FAR if name in rows}
+    lines = [
+        '- "almost same accuracy [...] with little or no fine-tuning", that is, within half a point'
+        f" of float: {_each(near, _is_near)}.",
+        f'- 3 bits "gave far better accuracies" than 2: {_each(far, _is_better)}.',
+    ]
+    lenet = frame_of(results, LENET)
+    return lines if lenet is None else [*lines, *_of_weights(lenet)]
+
+
+def _is_near(verdict: Verdict) -> bool | None:
+    if verdict is Verdict.WORSE:
+        return False
+    return True if verdict.decided else None
+
+
+def _is_better(verdict: Verdict) -> bool | None:
+    if verdict is Verdict.BETTER:
+        return True
+    return False if verdict.decided else None
+
+
+def _each(verdicts: dict[str, Verdict], holds: Callable[[Verdict], bool | None]) -> str:
+    """In which of the contrasts a claim holds, fails or is undecided."""
+    words = {True: "holds", False: "fails", None: "undecided"}
+    found: dict[str, list[str]] = {}
+    for name, verdict in verdicts.items():
+        found.setdefault(words[holds(verdict)], []).append(name)
+    return ", ".join(f"{word} here ({'; '.join(names)})" for word, names in found.items())
+
+
+def _of_weights(lenet: pd.DataFrame) -> list[str]:
+    """Zeros and memory of LeNet over the grid of phi and N."""
+    grid = lenet
+    for name, value in (PLAIN | {"layers": "*"}).items():
+        grid = grid[grid[name] == value]
+    zeros = 100 * grid.groupby("phi").zeros.agg(["min", "max"])
+    spans = [f"{low:.1f} to {high:.1f} % (phi {phi:g})" for phi, low, high in zeros.itertuples()]
+    least = float(zeros["min"].min())
+    verdict = "there are more" if least > MORE_ZEROS else "holds here"
+    saved = 100 * grid[grid.phi > 1].groupby("length", sort=False).saved.mean()
+    listed = ", ".join(f"{value:.2f} (N = {length})" for length, value in saved.items())
+    return [
+        f'- "an increase upto {MORE_ZEROS:g}% of zeros": {verdict}. Of the coded weights'
+        f" {', '.join(spans)} are 0, of float weights none.",
+        f'- "memory savings upto {MEMORY}%" of LeNet: for our layers, 3 bits save {listed} %.',
+    ]
