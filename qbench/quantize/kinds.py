@@ -31,7 +31,8 @@ def _candidates(op: Any) -> tuple[Kind, ...]:
 
     if isinstance(op, keras.layers.Activation):
         return _of_function(op.activation)
-    return _of_class(type(op))
+    kind: Any = type(op)
+    return _of_class(kind)
 
 
 @cache

@@ -87,4 +87,5 @@ def _sources(new: int, old: int, half: bool) -> NDArray[np.int64]:
     """The old pixel that each new pixel takes, computed in float32 as the runtime does."""
     places = np.arange(new, dtype=np.float32) + np.float32(0.5 if half else 0)
     sources = np.floor(places * (np.float32(old) / np.float32(new))).astype(np.int64)
-    return np.minimum(sources, old - 1)
+    limited: NDArray[np.int64] = np.minimum(sources, old - 1)
+    return limited
