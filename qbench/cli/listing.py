@@ -14,7 +14,7 @@ from qbench.data import source_of
 from qbench.data.preprocessing import input_shape, side_of
 from qbench.models import build_model
 from qbench.quantize.analysis import analyse
-from qbench.quantize.insertion_plan import Insertion, InsertionPlan, QuantizedKernel
+from qbench.quantize.insertion_plan import Gated, Insertion, InsertionPlan, QuantizedKernel
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.placement import is_add
@@ -76,15 +76,17 @@ def list_graph(experiment: Experiment) -> Listing:
         .get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
         .graph
     )
-    types = _graph_ops(quantization)
+    types = _graph_ops(quantization, plan)
     found = _typed(graph, plan, types) if types else _planned(plan)
     adds = {layer.name for layer in model.operations if is_add(layer)}
     return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
 
 
-def _graph_ops(quantization: QuantizationScheme | None) -> Collection[str]:
+def _graph_ops(quantization: QuantizationScheme | None, plan: InsertionPlan) -> Collection[str]:
     """TensorFlow's op types of all quantizers; empty if a quantizer has none."""
     every = [one.graph_ops for one in quantization.quantizers] if quantization else []
+    every += [one.quantizer.graph_ops for one in plan.quantized_tensors]
+    every += [one.gate.graph_ops for one in _gates(plan)]
     return {name for names in every for name in names} if all(every) else ()
 
 
@@ -106,8 +108,14 @@ def _planned(plan: InsertionPlan) -> tuple[Found, ...]:
     for call in plan.calls:
         if isinstance(call.stand_in, QuantizedKernel):
             quantizers[call.stand_in.layer] = call.stand_in.quantizer
+    quantizers |= {one.layer: one.gate for one in _gates(plan)}
     every = [(one, quantizers[one.layer]) for one in plan.insertions]
     return tuple(Found(one, quantizer.op, quantizer.bits) for one, quantizer in every)
+
+
+def _gates(plan: InsertionPlan) -> list[Gated]:
+    """The calls of SiLU with a logistic function on a grid."""
+    return [call.stand_in for call in plan.calls if isinstance(call.stand_in, Gated)]
 
 
 def _layer(name: str) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 
 from qbench.deploy.baking import scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
+from qbench.deploy.forms import INNER, inner_grid
 from qbench.deploy.grids import LOWEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
 from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
+from qbench.quantize.tensors import graph_of
 from qbench.quantize.walk import readers
 
 # Operators whose output may have the grid of their input.
@@ -21,11 +23,13 @@ _PASSING = frozenset(
         *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
         *("DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MAX_POOL_2D"),
         *("MINIMUM", "MIRROR_PAD", "PACK", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "RELU"),
-        *("RELU6", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE"),
+        *("RELU6", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE"),
         *("SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE"),
         *("TILE", "TRANSPOSE", "UNPACK"),
     )
 )
+# Operators that a layer may begin with, on the grid of its input.
+_MOVING = ("EXPAND_DIMS", "PAD", "RESHAPE")
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
 # The relative tolerance of scales: they are float32 in the file and float64 here.
 _SAME = 2e-6
@@ -46,13 +50,16 @@ class Comparer:
         self._folds = foldable(model)
         names = {op.name for op in model.operations} | self._tensors
         self._hosts = {name: name for name in names}
-        self._hosts |= {f"{name}.grid": name for name in names}
+        self._hosts |= {f"{name}{end}": name for name in names for end in (".grid", INNER)}
         for op in model.operations:
             norm = self._folds.get(op.name)
             self._hosts[f"{op.name}.baked"] = norm.name if norm else op.name
         self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
+        self._inner = {
+            f"{call.makes[0].name}{INNER}": call for call in graph_of(model).calls if call.makes
+        }
 
     def differing(self, graph: FileGraph) -> list[str]:
         """The names of tensors and kernels that differ between file and simulation."""
@@ -98,11 +105,17 @@ class Comparer:
             for tensor in op.makes:
                 if not tensor.has_grid or tensor is graph.signed_image:
                     continue
+                if self._scope(tensor) in self._inner:
+                    if not self._is_inside(tensor, expected):
+                        yield self._reader(op)
+                    continue
                 simulated = [name for name in self._names(tensor) if expected.get(name)]
                 found = {name for name in simulated if _on(tensor, expected[name])}
                 missing -= found
-                keeps = self._host(tensor) not in self._tensors and _keeps_grid(op, tensor)
-                if not (found or keeps or self._is_for_a_join(op, tensor, graph, expected)):
+                moves = self._host(tensor) not in self._tensors or op.name in _MOVING
+                keeps = moves and _keeps_grid(op, tensor)
+                joined = self._is_for_a_join(op, tensor, graph, expected)
+                if not (found or keeps or joined or self._is_compared(tensor, graph, expected)):
                     yield self._reader(op)
         yield from sorted(missing)
 
@@ -142,6 +155,30 @@ class Comparer:
             reader.name in ("CONCATENATION", "PACK")
             and any(_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
             for reader in readers
+        )
+
+    def _is_inside(self, tensor: FileTensor, expected: Mapping[str, Grid | None]) -> bool:
+        """Whether a tensor inside an operation has the grid that the simulation implies."""
+        call = self._inner[self._scope(tensor)]
+        own = expected.get(call.makes[0].name)
+        return _on(tensor, inner_grid(call.op, len(call.reads), own))
+
+    def _is_compared(
+        self, tensor: FileTensor, graph: FileGraph, expected: Mapping[str, Grid | None]
+    ) -> bool:
+        """Whether a tensor that the simulation leaves float is on the grid of a maximum of it.
+
+        To quantize the values before or behind a maximum or minimum gives the same.
+        """
+        readers = [other for other in graph.operators if tensor in other.reads]
+        simulated = any(expected.get(name) for name in self._names(tensor))
+        return (
+            bool(readers)
+            and not simulated
+            and all(
+                reader.name in ("MAXIMUM", "MINIMUM") and _keeps_grid(reader, reader.makes[0])
+                for reader in readers
+            )
         )
 
     def _kernels(self, op: Operator) -> Iterator[str]:
@@ -217,8 +254,9 @@ def _is_float(op: Operator) -> bool:
 
 
 def _is_integer_constant(tensor: FileTensor) -> bool:
-    """Whether a tensor is a constant on a grid of eight bits."""
-    return tensor.is_constant and tensor.has_grid and tensor.dtype == "int8"
+    """Whether a tensor is a constant of several values on a grid of eight bits."""
+    several = tensor.is_constant and not tensor.is_number
+    return several and tensor.has_grid and tensor.dtype == "int8"
 
 
 def _on(tensor: FileTensor, grid: Grid | None) -> bool:

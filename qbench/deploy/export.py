@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from qbench.base.errors import QbenchError
 from qbench.config.quant import Quant
-from qbench.deploy.baking import Baked, bake
+from qbench.deploy.baked import BakedConvolution
+from qbench.deploy.baking import bake
 from qbench.deploy.file_kind import check_file
+from qbench.deploy.forms import in_file
 from qbench.deploy.grids import Grid
+from qbench.deploy.on_grid import OnGrid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.analysis import analyse
 from qbench.quantize.construction import construct
@@ -32,14 +34,19 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
-from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import unique
 from qbench.quantize.walk import functional
 
-CONVERTIBLE = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.DepthwiseConv2D)
+CONVERTIBLE = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Dense,
+    keras.layers.DepthwiseConv2D,
+)
 # In an int8 file every tensor with a gathered range has a grid, and batch normalization is folded
 # into the kernels.
 _FILE = Quant(placement=("deploy",), range_given=True, fold_batch_norm=True)
@@ -102,7 +109,7 @@ class Export:
     def graph(self, on_grids: bool = True, all_of_8_bits: bool = False) -> tuple[Any, list[str]]:
         """See `export_model`."""
         plan = analyse(self._model, _scheme(on_grids))
-        parts = _FileParts(self._model, self.simulation, on_grids, all_of_8_bits)
+        parts = _FileParts(self._model, plan, self.simulation, on_grids, all_of_8_bits)
         built = construct(self._model, plan, parts)
         graph = keras.Model(built.inputs, built.output, name=self._model.name)
         return graph, list(dict.fromkeys(_left_float(plan, self.simulation))) if on_grids else []
@@ -150,15 +157,23 @@ class _FileParts:
     """Inserts constants in place of variables, and grids in place of fake quantization."""
 
     def __init__(
-        self, model: Any, simulation: Simulation, on_grids: bool, all_of_8_bits: bool
+        self,
+        model: Any,
+        plan: InsertionPlan,
+        simulation: Simulation,
+        on_grids: bool,
+        all_of_8_bits: bool,
     ) -> None:
+        self._gathered = set(plan.tensors)
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
-        self._names = {op.name for op in model.operations}
+        self._own = {op.name for op in model.operations}
+        self._names = set(self._own)
+        self._formed: set[str] = set()
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
-        grid = self._simulation.grid_of(planned.root, not self._all_of_8_bits)
+        grid = self._grid(planned.root)
         return OnGrid(grid, unique(f"{planned.tensor}.grid", self._names))(value)
 
     def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,10 +182,26 @@ class _FileParts:
             return args[0]
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
+        if self._on_grids:
+            made = call.makes[0]
+            grid = self._grid(made) if made in self._gathered else None
+            output = in_file(op, args, kwargs, grid, self._name)
+            if output is not None:
+                return output
         if isinstance(op, keras.Layer):
             return op(*args, **kwargs)
         scoped = Scoped(op, args, kwargs)
         return scoped(scoped.tensors)
+
+    def _grid(self, root: str) -> Grid:
+        return self._simulation.grid_of(root, not self._all_of_8_bits)
+
+    def _name(self, name: str) -> str:
+        """A name for a layer in place of an operation: its own name at the first call."""
+        if name in self._own - self._formed:
+            self._formed.add(name)
+            return name
+        return unique(name, self._names)
 
     def _baked(self, op: Any, norm: Any | None) -> Any:
         if not isinstance(op, CONVERTIBLE):
@@ -216,67 +247,3 @@ class _Held:
     """Holds an object that Keras must not track as an attribute of a layer."""
 
     value: Any
-
-
-class OnGrid(keras.layers.Layer):
-    """Puts its input on a grid, as a FakeQuant op that the converter reads."""
-
-    def __init__(self, grid: Grid, name: str) -> None:
-        super().__init__(name=name)
-        self.grid = grid
-        self.leaves_out_grid = False
-
-    def call(self, x: Any) -> Any:
-        """Quantize `x`, float32 of any shape."""
-        if self.leaves_out_grid:
-            return x
-        low, high = self.grid.ends
-        return tf.quantization.fake_quant_with_min_max_args(x, low, high, num_bits=8)
-
-    def compute_output_spec(self, x: Any) -> Any:
-        """Shape and dtype stay."""
-        return keras.KerasTensor(x.shape, x.dtype)
-
-
-class BakedConvolution(keras.layers.Layer):
-    """A convolution or dense layer with constant, folded weights."""
-
-    def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
-        """With `on_grid`, the kernel gets the int8 grid in `baked`."""
-        super().__init__(name=name)
-        self.layer = layer
-        self.baked = baked
-        self.on_grid = on_grid
-        self.leaves_out_grid = False
-
-    def call(self, x: Any) -> Any:
-        """Apply the layer with its constant weights to its input `x`."""
-        kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
-        if self.on_grid and not self.leaves_out_grid:
-            kernel = self._quantized(kernel)
-        mapping = [(kernels(self.layer)[0], kernel)]
-        own = getattr(self.layer, "bias", None)
-        if own is not None:
-            mapping.append((own, tf.constant(bias)))
-        with keras.StatelessScope(state_mapping=mapping):
-            y = self.layer.call(x)
-        return y if own is not None or not bias.any() else y + tf.constant(bias)
-
-    def compute_output_spec(self, x: Any) -> Any:
-        """What the layer says about its own output."""
-        return self.layer.compute_output_spec(x)
-
-    def _quantized(self, kernel: Any) -> Any:
-        ends = self.baked.ends
-        if ends.ndim == 0:
-            end = float(ends)
-            return tf.quantization.fake_quant_with_min_max_args(
-                kernel, -end, end, num_bits=8, narrow_range=True
-            )
-        # A depthwise kernel is (height, width, inputs, multiplier); the op takes channels last.
-        *outer, channels = kernel.shape
-        columns = kernel if len(ends) == channels else tf.reshape(kernel, (*outer[:2], len(ends)))
-        columns = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-            columns, -ends, ends, num_bits=8, narrow_range=True
-        )
-        return tf.reshape(columns, kernel.shape)

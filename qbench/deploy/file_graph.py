@@ -23,6 +23,7 @@ class FileTensor:
         scales: float32, (1,) or, for a kernel, (channels,); empty if the tensor has no grid.
         zero_point: the code of 0.
         is_constant: whether its values are stored in the file.
+        is_number: whether it has one value, which its own grid holds exactly.
     """
 
     index: int
@@ -31,6 +32,7 @@ class FileTensor:
     scales: NDArray[np.float32]
     zero_point: int
     is_constant: bool
+    is_number: bool
 
     @property
     def has_grid(self) -> bool:
@@ -101,4 +103,5 @@ def _tensor(detail: dict[str, Any], made: set[int]) -> FileTensor:
         np.asarray(grid["scales"], np.float32),
         int(grid["zero_points"][0]) if len(grid["zero_points"]) else 0,
         index not in made,
+        bool(np.prod(detail["shape"]) == 1),
     )

@@ -278,7 +278,12 @@ class LiteFile:
 def _cannot_run(error: ValueError) -> str:
     """The reason why the runtime cannot run a file, in one sentence."""
     missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", str(error))
-    return f"no kernel for {missing.group(1)}" if missing else f"not a LiteRT file: {reason(error)}"
+    if missing:
+        return f"no kernel for {missing.group(1)}"
+    newer = re.search(r"builtin_code out of range: (\d+)", str(error))
+    if newer:
+        return f"no kernel for operator {newer.group(1)} of a newer runtime"
+    return f"not a LiteRT file: {reason(error)}"
 
 
 def _noise(shape: Sequence[int], dtype: Any) -> NDArray[Any]:

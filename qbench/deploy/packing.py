@@ -198,6 +198,8 @@ def _lowest_code(grids: list[OpGrid]) -> tuple[int, int]:
 def _in_channels(layer: Any, codes: Any) -> Any:
     """Codes with the output channels last."""
     form = channel_form(layer, kernels(layer)[0])
+    if form is not None and form.swapped:
+        return np.swapaxes(codes, -1, -2)
     if form is None or form.channels == codes.shape[-1]:
         return codes
     return codes.reshape(*codes.shape[:-2], form.channels)

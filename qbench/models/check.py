@@ -105,7 +105,7 @@ def _check_saved(model: Any) -> None:
 _ROOT = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _INNER = re.compile(r"[A-Za-z0-9_.\\/>-]+")
 # The names that qbench gives to layers that it inserts after other layers or in their place.
-_OURS = re.compile(r".+\.(quantized|range|fused|frozen|baked|grid)(\.\d+)?")
+_OURS = re.compile(r".+\.(quantized|range|fused|frozen|baked|grid|inner|gated)(\.\d+)?")
 _IMAGE = "image"
 
 

@@ -18,6 +18,7 @@ from qbench.models.flatten import flattened
 from qbench.models.freeze import freeze_layers
 from qbench.models.functional import as_functional
 from qbench.models.head import new_head
+from qbench.models.separate import separated
 from qbench.tasks.task import Task
 
 MODELS: Registry[Callable[..., Any]] = Registry("model.name", Callable)
@@ -54,8 +55,9 @@ def build_model(
     """A new functional Keras model from (N, *shape) float32 images to the task's outputs.
 
     A sequential model becomes a functional model, and models inside it become their layers
-    (`qbench.models.flatten`). When a process builds a network for the first
-    time, `qbench.models.check` checks whether qbench can train it.
+    (`qbench.models.flatten`). Activations inside layers that a file computes apart from these
+    become layers (`qbench.models.separate`). When a process builds a network for the first time,
+    `qbench.models.check` checks whether qbench can train it.
 
     Layers without a name in the function get the same names each time, because range averages are
     stored by these names. The weights are new ones; `qbench.models.start` loads trained weights.
@@ -94,7 +96,7 @@ def build_model(
         raise QbenchError(
             f"model={name} cannot be used on images of {shape}: {summary(error).rstrip('.')}."
         ) from error
-    return model
+    return separated(model)
 
 
 def _called(

@@ -11,6 +11,7 @@ from qbench.quantize.folding import is_fusable
 from qbench.quantize.insertion_plan import (
     FoldedAway,
     Fused,
+    Gated,
     HeldInInference,
     Insertion,
     InsertionPlan,
@@ -23,7 +24,7 @@ from qbench.quantize.insertion_plan import (
     StandIn,
 )
 from qbench.quantize.interface import TensorQuantizing
-from qbench.quantize.placement import is_convolution, kernels, smallest_output
+from qbench.quantize.placement import is_convolution, is_silu, kernels, smallest_output
 from qbench.quantize.rules import Rules
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
@@ -138,6 +139,8 @@ class _Analysis:
             return FoldedAway(self._rules.folded[id(op)])
         if is_convolution(op):
             return self._with_kernel(op) if op.name in self._rules.kernels else None
+        if self._rules.gate is not None and is_silu(op):
+            return self._gated(call, *self._rules.gate)
         if not isinstance(op, keras.Layer):
             return None
         is_norm = isinstance(op, keras.layers.BatchNormalization)
@@ -145,6 +148,13 @@ class _Analysis:
         if is_norm and not call.is_masked and is_fusable(op, call.args[0]):
             return Fused(unique(f"{op.name}.fused", self._names), held)
         return HeldInInference(unique(f"{op.name}.frozen", self._names)) if held else None
+
+    def _gated(self, call: Call, placement: str, gate: TensorQuantizing) -> Gated:
+        """SiLU with its logistic function on a grid."""
+        layer, (made,) = unique(f"{call.op.name}.gated", self._names), call.makes
+        one = Insertion(layer, placement, f"{made.name} gate", False, gate.source, made.name)
+        self._insertions.append(one)
+        return Gated(layer, gate)
 
     def _with_kernel(self, op: Any) -> QuantizedKernel:
         placement, quantizer = self._rules.kernels[op.name]

@@ -21,7 +21,13 @@ import keras
 
 from qbench.base.errors import QbenchError
 from qbench.quantize.folding import foldable_in
-from qbench.quantize.placement import is_activation, is_add, is_convolution, smallest_output
+from qbench.quantize.placement import (
+    is_activation,
+    is_add,
+    is_convolution,
+    is_product,
+    smallest_output,
+)
 from qbench.quantize.tensors import Call, Graph, Tensor
 
 
@@ -73,7 +79,7 @@ class _Search:
         if is_add(op) and len(call.reads) > 1:
             if reads & self._layers:
                 self._sums.add(made.name)
-        elif not _is_product(op):
+        elif not is_product(op):
             return False
         return bool(reads & self._on_grid) and not self._goes_into_relu_alone(made)
 
@@ -105,9 +111,3 @@ def _is_relu(op: Any) -> bool:
     if isinstance(op, keras.layers.ReLU):
         return not op.negative_slope and not op.threshold and op.max_value in (None, 6)
     return smallest_output(op) is not None
-
-
-def _is_product(op: Any) -> bool:
-    return isinstance(op, keras.layers.Multiply) or (
-        not isinstance(op, keras.Layer) and type(op).__name__ == "Multiply"
-    )

@@ -72,7 +72,12 @@ def _takes_up(convolution: Any, reader: Any) -> bool:
         and reader.axis in (-1, len(convolution.output.shape) - 1)
         and getattr(convolution, "activation", None) in (None, keras.activations.linear)
         and isinstance(
-            convolution, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+            convolution,
+            keras.layers.Conv1D
+            | keras.layers.Conv2D
+            | keras.layers.Conv2DTranspose
+            | keras.layers.DepthwiseConv2D
+            | keras.layers.Dense,
         )
     )
 
@@ -81,6 +86,8 @@ def scaled(layer: Any, kernel: Any, factor: Any) -> Any:
     """A kernel times a factor for each output channel, (channels,)."""
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # (height, width, inputs, multiplier)
         factor = keras.ops.reshape(factor, kernel.shape[-2:])
+    if isinstance(layer, keras.layers.Conv2DTranspose):  # (height, width, outputs, inputs)
+        factor = factor[..., None]
     return kernel * factor
 
 

@@ -16,7 +16,8 @@ class Insertion:
     Attributes:
         layer: name of the inserted layer, which is the scope of its ops in a traced graph.
         placement: the first rule that quantizes the tensor.
-        tensor: the quantized tensor: the name of the layer that makes it, or `<layer> kernel`.
+        tensor: the quantized tensor: the name of the layer that makes it, `<layer> kernel`, or
+            `<layer> gate` for the logistic function inside SiLU.
         is_kernel: whether the tensor is a kernel.
         source: where the range comes from (see `qbench.quantize.quantizer`).
         root: the gathered tensor whose values this tensor passes on; mostly the tensor itself,
@@ -150,7 +151,20 @@ class HeldInInference:
     layer: str
 
 
-StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference
+@dataclass(frozen=True)
+class Gated:
+    """A call of SiLU as a product of its input and a logistic function on a grid.
+
+    Attributes:
+        layer: name of the layer that stands in for it.
+        gate: quantizes the logistic function.
+    """
+
+    layer: str
+    gate: TensorQuantizing
+
+
+StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference | Gated
 
 
 @dataclass(frozen=True)

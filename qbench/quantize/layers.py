@@ -204,6 +204,24 @@ class FusedBatchNormalization(keras.layers.Layer):
         return keras.KerasTensor(x.shape, x.dtype)
 
 
+class GatedByItself(keras.layers.Layer):
+    """SiLU as a file computes it: x * logistic(x), with the logistic function on a grid."""
+
+    def __init__(self, gate: TensorQuantizing, name: str) -> None:
+        """`gate` quantizes the logistic function, and has a range of its own."""
+        super().__init__(name=name)
+        self.supports_masking = True
+        self.gate = gate
+
+    def call(self, x: Any) -> Any:
+        """Apply it to x, float32 of any shape."""
+        return x * self.gate(tf.sigmoid(x), 0.0, 0.0, name=self.name)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """A tensor like x."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
 class InInference(keras.layers.Layer):
     """Runs a layer as in inference, also in training."""
 

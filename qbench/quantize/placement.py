@@ -7,87 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.base.registry import Registry
+from qbench.quantize.kind import KEEPS, ONE_GRID, PASSES
+from qbench.quantize.kinds import kind_of
 
 KERNEL_ATTRIBUTES = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def is_convolution(op: Any) -> bool:
     """Whether `op` multiplies by a kernel: a convolution of any kind, or a dense layer."""
-    import keras
-
-    return isinstance(
-        op,
-        keras.layers.Conv1D
-        | keras.layers.Conv2D
-        | keras.layers.Conv3D
-        | keras.layers.Conv1DTranspose
-        | keras.layers.Conv2DTranspose
-        | keras.layers.Conv3DTranspose
-        | keras.layers.DepthwiseConv1D
-        | keras.layers.DepthwiseConv2D
-        | keras.layers.SeparableConv1D
-        | keras.layers.SeparableConv2D
-        | keras.layers.Dense
-        | keras.layers.EinsumDense,
-    )
+    kind = kind_of(op)
+    return kind is not None and kind.kernel
 
 
 def kernels(op: Any) -> list[Any]:
     """The kernel variables of a layer for which `is_convolution` holds."""
     found = (getattr(op, attribute, None) for attribute in KERNEL_ATTRIBUTES)
     return [kernel for kernel in found if kernel is not None]
-
-
-# Class names of operations (keras.ops) that compute the same as layers with other names.
-_ACTIVATION_OPS = frozenset(
-    {
-        "Celu",
-        "Elu",
-        "Gelu",
-        "Glu",
-        "HardSigmoid",
-        "HardSilu",
-        "HardTanh",
-        "LeakyRelu",
-        "Mish",
-        "Relu",
-        "Relu6",
-        "Selu",
-        "Sigmoid",
-        "Silu",
-        "Softplus",
-        "Tanh",
-    }
-)
-_PASSING_OPS = frozenset(
-    {
-        "ExpandDims",
-        "Flip",
-        "GetItem",
-        "Max",
-        "MaxPool",
-        "Moveaxis",
-        "Pad",
-        "Ravel",
-        "Repeat",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Swapaxes",
-        "Tile",
-        "Transpose",
-        "Unstack",
-    }
-)
-_JOINING_OPS = frozenset({"Concatenate", "Stack"})
-
-
-def _is_operation(op: Any, *names: str) -> bool:
-    """Whether `op` is an operation, not a layer, of one of these classes."""
-    import keras
-
-    return not isinstance(op, keras.Layer) and type(op).__name__ in names
 
 
 def is_activation(op: Any) -> bool:
@@ -97,13 +32,10 @@ def is_activation(op: Any) -> bool:
     """
     import keras
 
-    if not isinstance(op, keras.Layer):
-        return _is_operation(op, *_ACTIVATION_OPS)
-    if isinstance(op, keras.layers.ReLU | keras.layers.LeakyReLU | keras.layers.PReLU):
+    kind = kind_of(op)
+    if kind is not None and kind.activates:
         return True
-    if isinstance(op, keras.layers.ELU):
-        return True
-    function = getattr(op, "activation", None)
+    function = getattr(op, "activation", None) if isinstance(op, keras.Layer) else None
     return function not in (None, keras.activations.linear, keras.activations.softmax)
 
 
@@ -118,7 +50,7 @@ def smallest_output(op: Any) -> float | None:
     if op is None:
         return None
     if not isinstance(op, keras.Layer):
-        return 0.0 if _is_operation(op, "Relu", "Relu6") else None
+        return 0.0 if type(op).__name__ in ("Relu", "Relu6") else None
     if isinstance(op, keras.layers.ReLU):
         return None if op.negative_slope or op.threshold else 0.0
     plain = (keras.activations.relu, keras.activations.relu6)
@@ -127,16 +59,18 @@ def smallest_output(op: Any) -> float | None:
 
 def is_add(op: Any) -> bool:
     """Whether `op` is an addition: the layer Add, or `x + y` with two tensors."""
-    import keras
+    return _is(op, "addition")
 
-    return isinstance(op, keras.layers.Add) or _is_operation(op, "Add")
+
+def is_product(op: Any) -> bool:
+    """Whether `op` is a product of tensors, or of a tensor and a number."""
+    return _is(op, "product")
 
 
 def is_concatenation(op: Any) -> bool:
     """Whether `op` concatenates or stacks tensors; in a file they all have one grid."""
-    import keras
-
-    return isinstance(op, keras.layers.Concatenate) or _is_operation(op, *_JOINING_OPS)
+    kind = kind_of(op)
+    return kind is not None and kind.inputs == ONE_GRID
 
 
 def reads_to_multiply(op: Any, operands: int) -> bool:
@@ -150,31 +84,18 @@ def reads_to_add(op: Any, operands: int) -> bool:
 
 
 def is_average(op: Any) -> bool:
-    """Whether `op` is an average pool: an integer kernel needs the range of its input."""
-    import keras
-
-    layers = keras.layers
-    if keeps_grid(op) or _is_operation(op, "Mean"):
-        return True
-    return isinstance(
-        op,
-        layers.GlobalAveragePooling1D
-        | layers.GlobalAveragePooling2D
-        | layers.GlobalAveragePooling3D,
-    )
+    """Whether `op` is an average pool or a mean over axes."""
+    return _is(op, "global average") or _is(op, "average pool", "average pool of volumes")
 
 
 def keeps_grid(op: Any) -> bool:
-    """Whether `op` is an average pool with a window: LiteRT gives its output the input's grid.
+    """Whether LiteRT gives the new values of `op` the grid of its input.
 
-    A global average pool becomes another operator, MEAN, whose output has its own grid.
+    It does for average pools with a window, and for bilinear resizing. A global average pool
+    becomes another operator, MEAN, whose output has its own grid.
     """
-    import keras
-
-    layers = keras.layers
-    return _is_operation(op, "AveragePool") or isinstance(
-        op, layers.AveragePooling1D | layers.AveragePooling2D | layers.AveragePooling3D
-    )
+    kind = kind_of(op)
+    return kind is not None and kind.grid == KEEPS
 
 
 def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -> bool:
@@ -184,55 +105,26 @@ def passes_values_through(op: Any, arguments: Mapping[str, Any] | None = None) -
         op: the layer or operation.
         arguments: the keyword arguments of the call.
     """
-    import keras
-
-    layers = keras.layers
-    if isinstance(op, layers.UpSampling2D):
-        return bool(op.interpolation == "nearest")
-    if _is_operation(op, *_PASSING_OPS):
-        # Another number that pads a tensor, or that is compared with it, may not be on the grid.
-        padded = (arguments or {}).get("constant_values")
-        return padded in (None, 0) and getattr(op, "initial", None) in (None, 0)
-    return isinstance(
-        op,
-        layers.ZeroPadding1D
-        | layers.ZeroPadding2D
-        | layers.ZeroPadding3D
-        | layers.MaxPooling1D
-        | layers.MaxPooling2D
-        | layers.MaxPooling3D
-        | layers.GlobalMaxPooling1D
-        | layers.GlobalMaxPooling2D
-        | layers.Cropping1D
-        | layers.Cropping2D
-        | layers.Cropping3D
-        | layers.Flatten
-        | layers.Reshape
-        | layers.Permute
-        | layers.Identity
-        | layers.RepeatVector
-        | layers.UpSampling1D
-        | layers.UpSampling3D,
-    )
+    kind = kind_of(op, arguments)
+    return kind is not None and kind.grid == PASSES
 
 
 def is_identity_in_inference(op: Any) -> bool:
     """Whether a layer does something only in training, so that a file does not contain it."""
-    import keras
+    kind = kind_of(op)
+    return kind is not None and kind.idle
 
-    layers = keras.layers
-    return isinstance(
-        op,
-        layers.Dropout
-        | layers.SpatialDropout1D
-        | layers.SpatialDropout2D
-        | layers.SpatialDropout3D
-        | layers.AlphaDropout
-        | layers.GaussianDropout
-        | layers.GaussianNoise
-        | layers.ActivityRegularization
-        | layers.Identity,
-    )
+
+def is_silu(op: Any) -> bool:
+    """Whether `op` is x * logistic(x), computed by Keras' own code."""
+    from qbench.quantize.calls import is_stock
+
+    return _is(op, "SiLU") and is_stock(op)
+
+
+def _is(op: Any, *names: str) -> bool:
+    kind = kind_of(op)
+    return kind is not None and kind.name in names
 
 
 def _never(*_: Any) -> bool:

@@ -14,6 +14,7 @@ from qbench.quantize.construction import Computation, Part, construct
 from qbench.quantize.folded import WithFoldedKernel
 from qbench.quantize.insertion_plan import (
     Fused,
+    Gated,
     HeldInInference,
     InsertionPlan,
     PlannedCall,
@@ -23,6 +24,7 @@ from qbench.quantize.insertion_plan import (
 from qbench.quantize.layers import (
     FakeQuantize,
     FusedBatchNormalization,
+    GatedByItself,
     InInference,
     MeasureRange,
     StackRanges,
@@ -127,6 +129,8 @@ class _ViewParts:
             return self._with_kernel(op, planned)(*args, **kwargs)
         if isinstance(planned, Fused):
             return FusedBatchNormalization(op, planned.layer, planned.freeze)(args[0])
+        if isinstance(planned, Gated):
+            return GatedByItself(planned.gate, planned.layer)(args[0])
         if isinstance(planned, HeldInInference):
             return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)

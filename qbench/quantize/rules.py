@@ -9,6 +9,8 @@ from typing import Any
 
 from qbench.base.patterns import EVERY, check_each_matches, matches
 from qbench.quantize.entry import PixelQuantizer
+from qbench.quantize.fixed_grid import BITS as FILE_BITS
+from qbench.quantize.fixed_grid import LOGISTIC, FixedGrid, as_prescribed
 from qbench.quantize.folding import foldable_in
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
@@ -38,19 +40,42 @@ class Rules:
         placement = self._placement(call, tensor)
         is_edge = tensor.root == self.graph.output.root  # later ops only pass its values on
         quantizer = self.scheme.edge if is_edge else self.scheme.activation
-        return (placement, quantizer) if placement and quantizer else None
+        if not placement or not quantizer:
+            return None
+        return placement, self._in_a_file(placement, tensor, quantizer)
 
     def wanted_end(self) -> tuple[str, TensorQuantizing] | None:
         """The placement that quantizes the network's output, and the quantizer."""
         quantizer, output = self.scheme.edge if self.scheme else None, self.graph.output
         chosen = next((name for name, found in self._chosen if output.name in found), None)
-        return (chosen, quantizer) if chosen and quantizer else self._wanted_end(quantizer)
+        wanted = (chosen, quantizer) if chosen and quantizer else self._wanted_end(quantizer)
+        return wanted and (wanted[0], self._in_a_file(wanted[0], output, wanted[1]))
 
     def _wanted_end(
         self, quantizer: TensorQuantizing | None
     ) -> tuple[str, TensorQuantizing] | None:
         wanting = [name for name, rule in self._placements if rule.gathered]
         return (wanting[0], quantizer) if wanting and quantizer else None
+
+    def _in_a_file(
+        self, placement: str, tensor: Tensor, quantizer: TensorQuantizing
+    ) -> TensorQuantizing:
+        """The quantizer of a tensor; a placement that simulates files takes the kernel's grid."""
+        if not PLACEMENTS[placement].gathered or tensor.root in self.shared_ranges:
+            return quantizer
+        return as_prescribed(self.graph.root(tensor).producer, quantizer)
+
+    @property
+    def gate(self) -> tuple[str, FixedGrid] | None:
+        """The placement that quantizes the logistic function inside SiLU, and its grid.
+
+        None if the scheme does not simulate files, or activations have more bits than files.
+        """
+        activation = self.scheme.activation if self.scheme else None
+        simulating = [name for name, rule in self._placements if rule.gathered]
+        if activation is None or not simulating or activation.bits > FILE_BITS:
+            return None
+        return simulating[0], LOGISTIC
 
     @cached_property
     def pixels(self) -> PixelQuantizer | None:

@@ -11,9 +11,10 @@ import keras
 
 from qbench.quantize.calls import is_in_inference
 from qbench.quantize.entry import is_rescaling
+from qbench.quantize.kind import ANY, FIXED, GRIDS, KEEPS, Kind
+from qbench.quantize.kinds import COMPUTING, kind_of
 from qbench.quantize.placement import (
     is_activation,
-    is_average,
     is_concatenation,
     is_convolution,
     keeps_grid,
@@ -59,6 +60,11 @@ class Call:
     kwargs: Mapping[str, Any]
     reads: tuple[Tensor, ...]
     makes: tuple[Tensor, ...]
+
+    @property
+    def kind(self) -> Kind | None:
+        """What qbench knows about the layer or operation; None if it knows nothing."""
+        return kind_of(self.op, self.kwargs)
 
     @property
     def depth(self) -> int:
@@ -130,7 +136,32 @@ class Graph:
             return False
         if self.is_image(tensor) or is_activation(self.root(tensor).producer):
             return True
-        return is_convolution(call.op) or call.joins or is_average(call.op)
+        return self._needs_grid(call, tensor)
+
+    def _needs_grid(self, call: Call, tensor: Tensor) -> bool:
+        """Whether an integer kernel of the reader needs a grid of the tensor.
+
+        An addition of a number, or a product with one, needs none behind a convolution: the
+        converter makes it part of the convolution. Nor does a ReLU behind most kernels. What is
+        concatenated has a grid already, that of its parts.
+        """
+        kind = call.kind
+        if kind is None or (is_concatenation(self.root(tensor).producer) and not _rounds(call)):
+            return False
+        if kind.inputs == ANY:
+            before = kind_of(tensor.producer)
+            return kind.activates and before is not None and not before.takes_relu
+        with_number = kind.name in COMPUTING and len(call.reads) == 1
+        turned = kind.name == "subtraction" and not keras.utils.is_keras_tensor(call.args[0])
+        joins = is_convolution(self._before_normalization(tensor)) and not turned
+        return not (with_number and joins)
+
+    def _before_normalization(self, tensor: Tensor) -> Any:
+        """The layer that makes a tensor, or the one before a batch normalization that makes it."""
+        if not isinstance(tensor.producer, keras.layers.BatchNormalization):
+            return tensor.producer
+        makers = (call for call in self.calls if tensor in call.makes)
+        return next((read.producer for call in makers for read in call.reads), None)
 
     @property
     def gathered(self) -> tuple[str, ...]:
@@ -197,6 +228,20 @@ def _lead(calls: list[Call]) -> tuple[tuple[Any, ...], str]:
             return tuple(found), entry
         found.append(call.op)
         entry = call.makes[0].name
+
+
+def _rounds(call: Call) -> bool:
+    """Whether the reader of a concatenation needs a grid of its own for it.
+
+    It multiplies by a kernel, adds, joins, averages or prescribes a grid, or becomes several
+    operators.
+    """
+    kind = call.kind
+    if kind is None:
+        return False
+    several = len(kind.file) > 1 and kind.inputs == GRIDS
+    prescribes = kind.grid in (KEEPS, FIXED)
+    return call.joins or kind.kernel or prescribes or several or kind.name == "global average"
 
 
 def _made(call: Call, name: str) -> Tensor:

@@ -129,3 +129,26 @@ def test_graph_says_op_bits_and_range(capsys):
     op = "FakeQuantWithMinMaxVars"
     assert " ".join(kernel.split()) == f"conv stem kernel {op} 4 current minimum and maximum"
     assert " ".join(tensor.split()) == f"activation stem_relu {op} 8 moving average"
+
+
+GATED = """
+import keras
+from keras import layers
+
+
+def build(shape, classes):
+    image = keras.Input(shape)
+    x = layers.Conv2D(2, 3, activation="silu", name="conv")(image)
+    gate = layers.Dense(2, activation="sigmoid", name="gate")(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(image, layers.Dense(classes)(layers.Flatten()(x * gate[:, None, None])))
+"""
+
+
+def test_graph_lists_prescribed_grids_and_gates(capsys, tmp_path):
+    (tmp_path / "gated.py").write_text(GATED)
+    model = f"model={tmp_path}/gated.py:build"
+    assert main(["graph", "study=digits", "threads=2", "quant=deploy", model]) == 0
+    said = capsys.readouterr().out
+    for tensor in ("conv.silu gate", "gate.sigmoid"):
+        (line,) = [line for line in said.splitlines() if f" {tensor} " in f" {line} "]
+        assert "prescribed by the kernel" in line and "FakeQuantWithMinMaxArgs" in line

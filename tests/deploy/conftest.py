@@ -18,6 +18,14 @@ def trained() -> bytes:
 
 
 @pytest.fixture(scope="session")
+def various() -> bytes:
+    """An int8 file of a network with gates, extremes, moves and resizing."""
+    from integer_networks import various_file
+
+    return various_file()
+
+
+@pytest.fixture(scope="session")
 def calibrated() -> bytes:
     """An int8 file of a network with depthwise convolutions."""
     from integer_networks import calibrated_file

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from deploy_examples import images, measured, network, quant
-from keras import layers
+from deploy_examples import DEPLOY, images, measured, network, quant
+from keras import layers, ops
 
 from qbench.deploy.export import export_model
 from qbench.deploy.lite import convert
@@ -34,6 +34,27 @@ def flat(image: Any) -> Any:
     z = layers.ReLU(name="sum_relu")(layers.Add(name="sum")([x, y]))
     x = layers.Concatenate(name="both")([x, z])  # of two grids
     return layers.Dense(5)(layers.Flatten()(layers.AveragePooling2D(2)(x)))
+
+
+def various(image: Any) -> Any:
+    """Gates of all sorts, extremes, moves and both kinds of resizing."""
+    x = layers.Activation("hard_silu")(layers.Conv2D(4, 3, padding="same")(image))
+    y = layers.Activation("tanh")(layers.Conv2D(4, 3, padding="same")(x))
+    gate = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
+    gate = layers.Reshape((1, 1, 4))(layers.Activation("sigmoid")(gate))
+    x = layers.LeakyReLU(0.2)(x * gate - y)
+    x = ops.minimum(ops.maximum(x, y), layers.Permute((2, 1, 3))(x))
+    x = layers.Conv2DTranspose(4, 3, strides=2, padding="same")(x)
+    x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Cropping2D(2)(x))
+    x = layers.UpSampling2D(2)(layers.Conv2D(4, 3, strides=2)(x))
+    return layers.Dense(5)(layers.GlobalMaxPooling2D()(x))
+
+
+def various_file() -> bytes:
+    """A network with every operator that the two others lack."""
+    model = network(various)
+    exported, _ = export_model(model, measured(model), quant(**DEPLOY))
+    return convert(exported, "int8")
 
 
 def trained_file() -> bytes:

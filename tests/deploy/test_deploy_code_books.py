@@ -14,7 +14,8 @@ from keras import layers
 from qbench.base.errors import NotConvertible, QbenchError
 from qbench.config.groups import Choice
 from qbench.config.quant import Quant
-from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.baked import BakedConvolution
+from qbench.deploy.export import export_model
 from qbench.deploy.file_kind import check_file, kind_of
 from qbench.deploy.kernel_facts import kernel_facts, positions
 from qbench.deploy.packed import BookCodes, identical, unpack

@@ -7,7 +7,8 @@ import pytest
 from deploy_examples import measured, network, quant
 from keras import layers
 
-from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.baked import BakedConvolution
+from qbench.deploy.export import export_model
 from qbench.deploy.integer import read_operators
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.packed import Codes, identical, pack, unpack

@@ -24,7 +24,7 @@ from qbench.models import build_model
 from qbench.tasks.classification import Classification
 
 
-@pytest.mark.parametrize("name", ["trained", "calibrated"])
+@pytest.mark.parametrize("name", ["trained", "calibrated", "various"])
 def test_converted_networks_agree_bit_for_bit(name, request):
     content = request.getfixturevalue(name)
     file = LiteFile(content, "reference")
@@ -35,13 +35,13 @@ def test_converted_networks_agree_bit_for_bit(name, request):
     assert len(np.unique(made)) > 20  # not a constant
 
 
-def test_the_networks_have_every_operator(trained, calibrated):
-    graphs = [read_graph(content) for content in (trained, calibrated)]
+def test_the_networks_have_every_operator(trained, calibrated, various):
+    graphs = [read_graph(content) for content in (trained, calibrated, various)]
     found = {operator.name for graph in graphs for operator in graph.operators}
     assert found == set(OPERATORS) | {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 
-@pytest.mark.parametrize("name", ["trained", "calibrated"])
+@pytest.mark.parametrize("name", ["trained", "calibrated", "various"])
 def test_every_tensor_on_the_way_is_the_runtimes(name, request):
     content = request.getfixturevalue(name)
     interpreter = Interpreter(
@@ -108,7 +108,7 @@ def test_the_spy_sees_floats():
     assert Spy.seen == {"int8", "float64"}
 
 
-@pytest.mark.parametrize("name", ["trained", "calibrated"])
+@pytest.mark.parametrize("name", ["trained", "calibrated", "various"])
 def test_there_is_no_floating_point_between_input_and_output(name, request):
     """Over two files that have every operator."""
     content = request.getfixturevalue(name)

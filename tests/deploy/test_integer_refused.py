@@ -12,7 +12,7 @@ from integer_files import Part, codes, constant, edited, file_of, part
 
 from qbench.base.errors import QbenchError
 from qbench.deploy.export import export_model
-from qbench.deploy.integer import IntegerFile
+from qbench.deploy.integer import IntegerFile, read_operators
 from qbench.deploy.lite import LiteFile, convert
 
 
@@ -143,3 +143,16 @@ def test_inputs_of_another_shape_or_type_are_refused(trained):
             file.run(np.asarray(wrong))
     with pytest.raises(QbenchError, match="has 1 inputs, given are 2"):
         file.run(x, x)
+
+
+def test_a_newer_file_is_not_called_a_foreign_one():
+    def change(model: Any) -> None:
+        code = model.operatorCodes[0]
+        code.builtinCode, code.deprecatedBuiltinCode = 999, 127
+
+    content = edited(small("RESHAPE", part((1, 4), *GRID)), change)
+    for read in (IntegerFile, read_operators):
+        with pytest.raises(QbenchError, match=r"^a LiteRT file with BuiltinOperator 999, which"):
+            read(content)
+    with pytest.raises(QbenchError, match=r"^no kernel for operator 999 of a newer runtime"):
+        LiteFile(content, "builtin")

@@ -14,10 +14,11 @@ from own_ops import FEWER, LOGARITHMIC, POWERS, ROUNDS_DOWN, SHIFTED, UNCUT
 from qbench.base.errors import QbenchError
 from qbench.config.inputs import FileInput
 from qbench.deploy.agreement import check_grid
+from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import folded_kernel
 from qbench.deploy.convert import _make, fixed
 from qbench.deploy.exactness import Comparer
-from qbench.deploy.export import BakedConvolution, export_model
+from qbench.deploy.export import export_model
 from qbench.deploy.file_kind import kind_of
 from qbench.deploy.grids import tensor_grid
 from qbench.deploy.lite import LiteFile, convert

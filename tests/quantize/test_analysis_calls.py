@@ -118,8 +118,8 @@ CONVOLUTIONS = [
     (layers.Dense(3), {}, (8,), True),
     (layers.Dense(3), {"axis": 1}, (8,), True),
     (layers.Dense(3), {"axis": 1}, (8, 2), False),
-    (layers.Conv1D(2, 3), {}, (8, 2), False),
-    (layers.Conv2DTranspose(2, 3), {}, (8, 8, 2), False),
+    (layers.Conv1D(2, 3), {}, (8, 2), True),
+    (layers.Conv2DTranspose(2, 3), {}, (8, 8, 2), True),
     (layers.SeparableConv2D(2, 3), {}, (8, 8, 2), False),
 ]
 

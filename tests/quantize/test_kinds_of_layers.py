@@ -126,7 +126,7 @@ OTHERS = [
     layers.Activation("softmax"),
     layers.BatchNormalization(),
     layers.Multiply(),
-    layers.UpSampling2D(2, interpolation="bilinear"),
+    layers.UpSampling2D(2, interpolation="bicubic"),
 ]
 
 

@@ -36,8 +36,25 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
     "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "REDUCE_MAX": ("ReducerOptions", ("KeepDims",)),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
+    "RESIZE_NEAREST_NEIGHBOR": (
+        "ResizeNearestNeighborOptions",
+        ("AlignCorners", "HalfPixelCenters"),
+    ),
+    "TRANSPOSE_CONV": (
+        "TransposeConvOptions",
+        ("Padding", "StrideH", "StrideW", "FusedActivationFunction"),
+    ),
+    "STRIDED_SLICE": (
+        "StridedSliceOptions",
+        ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"),
+    ),
 }
 # Reading a file with wrong offsets or lengths raises one of these errors.
 _DAMAGE = (
@@ -50,8 +67,12 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
 )
+_UNKNOWN = (
+    "a LiteRT file with {}, which the installed ai-edge-litert does not know; the file is newer, or"
+    " damaged."
+)
 # A function that takes an operator's name and the schema's operator, and returns its options.
-_Options = Callable[[str, Any], dict[str, int]]
+_Options = Callable[[str, Any], dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +114,7 @@ class Operator:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Mapping[str, int]
+    options: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -116,6 +137,8 @@ def read_graph(content: bytes) -> Graph:
         raise QbenchError("not a LiteRT file: it does not begin like one.")
     try:
         return _Reader(content).graph()
+    except _Unknown as unknown:
+        raise QbenchError(_UNKNOWN.format(unknown)) from unknown
     except _DAMAGE as error:
         raise QbenchError(f"not a LiteRT file, or a damaged one: {error}.") from error
 
@@ -131,8 +154,14 @@ def read_operators(content: bytes) -> tuple[Operator, ...]:
     """
     try:
         return _Reader(content).operators()
+    except _Unknown as unknown:
+        raise QbenchError(_UNKNOWN.format(unknown)) from unknown
     except _DAMAGE as error:
         raise QbenchError(f"a damaged LiteRT file: {error}.") from error
+
+
+class _Unknown(Exception):
+    """A file uses a number that the schema of the installed runtime lacks."""
 
 
 class _Reader:
@@ -217,7 +246,7 @@ class _Reader:
             _checked(each, 0, tensors, "an operator's output")
         return Operator(name, inputs, outputs, options(name, operator))
 
-    def _options(self, name: str, operator: Any) -> dict[str, int]:
+    def _options(self, name: str, operator: Any) -> dict[str, float]:
         if name not in _OPTIONS:
             return {}
         kind, fields = _OPTIONS[name]
@@ -228,7 +257,11 @@ class _Reader:
             raise ValueError(f"{name} without its options")
         options = getattr(self.schema, kind)()
         options.Init(union.Bytes, union.Pos)
-        return {field: int(getattr(options, field)()) for field in fields}
+        found = {field: getattr(options, field)() for field in fields}
+        return {
+            field: value if isinstance(value, float) else int(value)
+            for field, value in found.items()
+        }
 
 
 def _numbers(vector: Any) -> tuple[int, ...]:
@@ -246,5 +279,5 @@ def _name_of(enumeration: Any, number: int) -> str:
     """The name of a number in an enumeration of the schema."""
     names = {value: name for name, value in vars(enumeration).items() if name.isupper()}
     if number not in names:
-        raise ValueError(f"{enumeration.__name__} {number} is unknown")
+        raise _Unknown(f"{enumeration.__name__} {number}")
     return str(names[number])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -160,17 +161,17 @@ class Node:
         self._zero_point(tensor)
         return tensor
 
-    def bias(self, channels: int) -> NDArray[np.int64]:
-        """Input 2, the int32 bias, as int64 (channels,); zeros if it is absent.
+    def bias(self, channels: int, k: int = 2) -> NDArray[np.int64]:
+        """Input k, the int32 bias, as int64 (channels,); zeros if it is absent.
 
         The scale of the bias is assumed to be S1 S2 (eq. 11).
 
         Raises:
             QbenchError: the bias is not an int32 constant or has another shape.
         """
-        if self.input(2) is None:
+        if self.input(k) is None:
             return np.zeros(channels, np.int64)
-        data = self.constant(2, "int32")
+        data = self.constant(k, "int32")
         if data.shape != (channels,):
             raise self.error(f"has a bias of shape {data.shape} for {channels} channels")
         return data.astype(np.int64)
@@ -185,9 +186,20 @@ class Node:
         Raises:
             QbenchError: the value is below `least`.
         """
-        value = self.operator.options[name]
+        value = int(self.operator.options[name])
         if value < least:
             raise self.error(f"has {name} {value}, expected at least {least}")
+        return value
+
+    def number(self, name: str) -> float:
+        """The value of one option that is a real number.
+
+        Raises:
+            QbenchError: it is not finite.
+        """
+        value = float(self.operator.options[name])
+        if not math.isfinite(value):
+            raise self.error(f"has {name} {value}")
         return value
 
     def same_grid(self, tensor: Tensor) -> None:

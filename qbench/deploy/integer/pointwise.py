@@ -63,7 +63,7 @@ def concatenation(node: Node) -> Step:
     for tensor in inputs:
         node.same_grid(tensor)
     rank = len(inputs[0].shape) if inputs else 0
-    axis = node.operator.options["Axis"]
+    axis = int(node.operator.options["Axis"])
     axis += rank if axis < 0 else 0
     if not 0 < axis < rank or node.option("FusedActivationFunction"):
         raise node.error(f"joins {len(inputs)} tensors along axis {axis}")

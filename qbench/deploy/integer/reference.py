@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from qbench.base.errors import QbenchError
-from qbench.deploy.integer import pointwise, products
+from qbench.deploy.integer import elementwise, enlarging, moves, pointwise, products, tables
 from qbench.deploy.integer.arithmetic import Int8
 from qbench.deploy.integer.graph import Operator, Tensor, read_graph
 from qbench.deploy.integer.node import Node, Step
@@ -19,15 +19,32 @@ OPERATORS: dict[str, Callable[[Node], Step]] = {
     "CONV_2D": products.convolution,
     "DEPTHWISE_CONV_2D": products.depthwise_convolution,
     "FULLY_CONNECTED": products.fully_connected,
+    "HARD_SWISH": tables.hard_swish,
+    "LEAKY_RELU": elementwise.leaky_relu,
+    "LOGISTIC": tables.logistic,
+    "MAXIMUM": elementwise.maximum,
     "MAX_POOL_2D": pointwise.max_pool,
     "MEAN": pointwise.mean,
+    "MINIMUM": elementwise.minimum,
+    "MUL": elementwise.multiply,
     "PAD": pointwise.pad,
     "QUANTIZE": pointwise.requantize,
+    "REDUCE_MAX": moves.reduce_max,
     "RESHAPE": pointwise.reshape,
+    "RESIZE_BILINEAR": enlarging.bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": moves.nearest,
+    "STRIDED_SLICE": moves.strided_slice,
+    "SUB": elementwise.subtract,
+    "TANH": tables.tanh,
+    "TRANSPOSE": moves.transpose,
+    "TRANSPOSE_CONV": enlarging.transposed_convolution,
 }
-# In a file with a variable batch size, these operators compute the shape for RESHAPE. They are not
-# run: RESHAPE takes the shape of its output tensor in the file.
+# In a file with a variable batch size, these operators compute the shape for RESHAPE and
+# TRANSPOSE_CONV, in int32. They are not run: the file states the shapes of all tensors.
 _SHAPES = ("SHAPE", "STRIDED_SLICE", "PACK")
+
+# The inputs of operators that also read a shape.
+_READ = {"RESHAPE": slice(1), "TRANSPOSE_CONV": slice(1, None)}
 
 
 class IntegerFile:
@@ -111,12 +128,16 @@ class IntegerFile:
                 )
         return count
 
+    def _makes_shape(self, operator: Operator) -> bool:
+        """Whether an operator makes whole numbers, such as sizes, and no codes."""
+        return all(self.graph.tensors[k].dtype in ("int32", "int64") for k in operator.outputs)
+
     def _built(self) -> list[tuple[Operator, Step]]:
         """The operators in order, each with its step; the shapes in the file are checked."""
         known = {tensor.index for tensor in self.inputs}
         steps = []
         for number, operator in enumerate(self.graph.operators):
-            if operator.name in _SHAPES:
+            if operator.name in _SHAPES and self._makes_shape(operator):
                 continue
             if operator.name not in OPERATORS:
                 raise QbenchError(
@@ -124,7 +145,7 @@ class IntegerFile:
                     f" {', '.join(OPERATORS)}."
                 )
             node = Node(self.graph, number)
-            for index in operator.inputs[: 1 if operator.name == "RESHAPE" else None]:
+            for index in operator.inputs[_READ.get(operator.name, slice(None))]:
                 if index >= 0 and index not in known and self.graph.tensors[index].data is None:
                     raise node.error(f"reads tensor {index}, which nothing made before")
             step = OPERATORS[operator.name](node)

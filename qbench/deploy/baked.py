@@ -1,0 +1,98 @@
+"""A layer with constant, folded weights, written for the converter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from qbench.deploy.baking import Baked
+from qbench.quantize.calls import is_stock
+from qbench.quantize.placement import kernels
+
+
+class BakedConvolution(keras.layers.Layer):
+    """A convolution or dense layer with constant, folded weights."""
+
+    def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
+        """With `on_grid`, the kernel gets the int8 grid in `baked`."""
+        super().__init__(name=name)
+        self.layer = layer
+        self.baked = baked
+        self.on_grid = on_grid
+        self.leaves_out_grid = False
+
+    def call(self, x: Any) -> Any:
+        """Apply the layer with its constant weights to its input `x`."""
+        kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
+        if self.on_grid and not self.leaves_out_grid:
+            kernel = self._quantized(kernel)
+        if _is_written_out(self.layer):
+            return _convolved(self.layer, x, kernel, bias)
+        mapping = [(kernels(self.layer)[0], kernel)]
+        own = getattr(self.layer, "bias", None)
+        if own is not None:
+            mapping.append((own, tf.constant(bias)))
+        with keras.StatelessScope(state_mapping=mapping):
+            y = self.layer.call(x)
+        return y if own is not None or not bias.any() else y + tf.constant(bias)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """What the layer says about its own output."""
+        return self.layer.compute_output_spec(x)
+
+    def _quantized(self, kernel: Any) -> Any:
+        ends = self.baked.ends
+        if isinstance(self.layer, keras.layers.Conv2DTranspose):
+            return kernel  # the converter refuses FakeQuant here; it takes the values' scales
+        if ends.ndim == 0:
+            end = float(ends)
+            return tf.quantization.fake_quant_with_min_max_args(
+                kernel, -end, end, num_bits=8, narrow_range=True
+            )
+        if kernel.shape.rank == 3:  # the converter does not reshape grids of channels
+            kernel = kernel[None]
+        # A depthwise kernel is (height, width, inputs, multiplier); the op takes channels last.
+        *outer, channels = kernel.shape
+        columns = kernel if len(ends) == channels else tf.reshape(kernel, (*outer[:2], len(ends)))
+        columns = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            columns, -ends, ends, num_bits=8, narrow_range=True
+        )
+        return tf.reshape(columns, kernel.shape)
+
+
+def _is_written_out(layer: Any) -> bool:
+    """Whether Keras' own call gives the converter no CONV_2D.
+
+    Keras dilates by reordering the image, and the grids of a kernel with three axes get lost when
+    TensorFlow gives it a fourth one.
+    """
+    if not is_stock(layer):
+        return False
+    dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
+    return dilated or isinstance(layer, keras.layers.Conv1D)
+
+
+def _convolved(layer: Any, x: Any, kernel: Any, bias: Any) -> Any:
+    """The output of a layer that `_is_written_out`.
+
+    Args:
+        layer: the layer.
+        x: its input, (N, H, W, C) or (N, W, C) float32.
+        kernel: its kernel; with a first axis of one row if the layer is a Conv1D on a grid.
+        bias: (channels,) float32.
+    """
+    flat = isinstance(layer, keras.layers.Conv1D)
+    strides, dilations = list(layer.strides), list(layer.dilation_rate)
+    padding = layer.padding.upper()
+    if flat:
+        kernel = kernel if kernel.shape.rank == 4 else kernel[None]
+        strides, dilations = [1, *strides], [1, *dilations]
+        if padding == "CAUSAL":
+            before = dilations[1] * (kernel.shape[1] - 1)
+            x, padding = tf.pad(x, [[0, 0], [before, 0], [0, 0]]), "VALID"
+        x = tf.expand_dims(x, 1)
+    y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
+    y = layer.activation(y + tf.constant(bias) if bias.any() else y)
+    return tf.squeeze(y, 1) if flat else y

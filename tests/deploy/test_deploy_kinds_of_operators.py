@@ -1,0 +1,94 @@
+"""Every kind of the table in a file: operators, grids, kernel paths and differences."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from deploy_examples import DEPLOY, measured, quant, settled
+from kind_examples import EXAMPLES, SHAPE
+
+from qbench.base.errors import NotConvertible, QbenchError
+from qbench.deploy.convert import fixed
+from qbench.deploy.exactness import Comparer
+from qbench.deploy.export import export_model
+from qbench.deploy.lite import KERNELS, LiteFile, convert
+from qbench.deploy.measure import graph_of
+from qbench.deploy.simulation import Simulation
+from qbench.models.separate import separated
+from qbench.quantize.kind_table import KINDS
+from qbench.quantize.rewrite import rewrite
+
+# The operators that compute shapes, and those before the kind in some examples.
+BESIDE = {"SHAPE", "STRIDED_SLICE", "PACK", "RESHAPE", "EXPAND_DIMS", "CONV_2D", "QUANTIZE"}
+# The largest differences from the simulation, in steps of the output's grid. Where two operators
+# follow each other, one code before the second one is up to two behind it.
+BOUNDS = {"product": 1, "SiLU": 1}
+IN_FILES = [kind for kind in KINDS if kind.file]
+FLOAT = [kind for kind in KINDS if not kind.file and not kind.idle]
+# Operations over the whole batch, which no file has.
+NO_FILE = {"Ravel"}
+CONVERTED = [
+    pytest.param(kind, form, marks=() if k == 0 else pytest.mark.slow)
+    for kind in IN_FILES
+    for k, form in enumerate(form for form in EXAMPLES[kind.name] if form not in NO_FILE)
+]
+
+
+class Made:
+    """The file of a body, its simulation and what the comparer finds."""
+
+    def __init__(self, body):
+        keras.utils.set_random_seed(7)
+        image = keras.Input(SHAPE)
+        model = separated(settled(keras.Model(image, body(image))))
+        chosen = quant(**DEPLOY)
+        self.inputs = 3 * np.random.default_rng(3).normal(size=(64, *SHAPE)).astype(np.float32)
+        averages = measured(model, self.inputs)
+        self.content = convert(export_model(model, averages, chosen)[0], "int8")
+        graph = graph_of(self.content)
+        found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+        self.operators = [op.name for op in graph.operators]
+        self.differing, self.floats = found.differing(graph), found.float_tensors(graph)
+        self.others = found.has_other_kernels(graph)
+        view = rewrite(model, fixed(chosen), averages).model
+        self.expected = view([self.inputs], training=False)[0].numpy()
+
+    def steps(self, path):
+        """The largest difference on a kernel path, in steps of the output's grid."""
+        file = LiteFile(self.content, path)
+        return np.abs(file.outputs(self.inputs) - self.expected).max() / file.output_step()
+
+
+@pytest.mark.parametrize(("kind", "form"), CONVERTED)
+def test_a_kind_with_operators_is_integer_and_as_simulated(kind, form):
+    made = Made(EXAMPLES[kind.name][form])
+    assert set(made.operators) & set(kind.file), made.operators
+    assert set(made.operators) <= {
+        *kind.file,
+        *BESIDE,
+        "RELU",
+        "MUL",
+        "ADD",
+        "PAD",
+        "CONCATENATION",
+    }
+    assert (made.floats, made.differing, made.others) == ([], [], False)
+    for path in KERNELS:
+        if path not in kind.paths:
+            with pytest.raises(QbenchError, match="no kernel for"):
+                LiteFile(made.content, path)
+            continue
+        assert made.steps(path) <= BOUNDS.get(kind.name, 2) + 0.01, path
+
+
+@pytest.mark.parametrize("kind", FLOAT, ids=[kind.name for kind in FLOAT])
+def test_a_kind_without_operators_is_named_or_refused(kind):
+    forms = EXAMPLES[kind.name]
+    for form in list(forms)[:3]:
+        try:
+            made = Made(forms[form])
+        except (NotConvertible, QbenchError) as error:
+            assert "cannot be converted" in str(error) or "converter refuses" in str(error)
+            continue
+        assert made.floats or made.differing, form

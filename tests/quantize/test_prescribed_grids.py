@@ -1,0 +1,132 @@
+"""Grids that kernels prescribe, and SiLU as files compute it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+from quantize_networks import network
+
+from qbench.config.quant import Quant
+from qbench.quantize.analysis import analyse
+from qbench.quantize.fixed_grid import LOGISTIC, FixedGrid, as_prescribed, prescribed
+from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.rewrite import rewrite
+
+SHAPE = (4, 4, 2)
+DEPLOY = {
+    "placement": ("deploy",),
+    "op": "fake_quant",
+    "weight_range": "symmetric_narrow",
+    "granularity": "channel",
+    "fold_batch_norm": True,
+    "freeze_batch_norm": True,
+}
+ENDS = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128), "hard_sigmoid": (0.0, 1.0)}
+
+
+def scheme(**values):
+    return Quant(**{**DEPLOY, **values}).quantization
+
+
+def activated(name):
+    return network(lambda x: layers.Activation(name, name="last")(x), SHAPE)
+
+
+def quantizer_of(model, tensor, **values):
+    plan = analyse(model, scheme(**values))
+    return {one.tensor: one.quantizer for one in plan.quantized_tensors}[tensor]
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_grid_has_256_equal_steps_with_0_and_both_ends(name):
+    grid = FixedGrid(*ENDS[name])
+    low, high = grid.ends
+    x = np.linspace(low - 1, high + 1, 5001, dtype=np.float32)
+    values = np.unique(grid(tf.constant(x), 0.0, 0.0))
+    assert len(values) == 256 and 0 in values
+    np.testing.assert_allclose(values[[0, -1]], (low, high), atol=1e-7)
+    codes = grid.require_grid()(5.0, 6.0)
+    np.testing.assert_allclose(codes.ends, (low, high))
+    steps = np.asarray(values, np.float64) / codes.scale
+    np.testing.assert_allclose(steps, np.arange(256) - codes.zero_point, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_simulation_of_files_takes_the_grid_of_the_kernel(name):
+    model = activated(name)
+    assert quantizer_of(model, "last") == FixedGrid(*ENDS[name])
+    for values in ({"placement": ("activation",)}, {"bits": 4}, {"bits": 16}):
+        found = [one for one in analyse(model, scheme(**values)).quantized_tensors]
+        assert not any(isinstance(one.quantizer, FixedGrid) for one in found)
+
+
+def test_a_tied_range_stays_measured():
+    def build(x):
+        return layers.Add()([layers.Activation("sigmoid", name="gate")(x), x])
+
+    model = network(build, SHAPE)
+    assert quantizer_of(model, "gate") == LOGISTIC
+    assert quantizer_of(model, "gate", tie_inputs=True) != LOGISTIC
+
+
+def test_passed_on_values_stay_on_the_grid():
+    def build(x):
+        gate = layers.Activation("sigmoid", name="gate")(layers.GlobalAveragePooling2D()(x))
+        return x * layers.Reshape((1, 1, 2), name="shaped")(gate)
+
+    plan = analyse(network(build, SHAPE), scheme())
+    found = {one.tensor: one.quantizer for one in plan.quantized_tensors}
+    assert found["gate"] == LOGISTIC and "shaped" not in found
+
+
+class OwnActivation(layers.Activation):
+    """Its call may compute anything."""
+
+
+def test_a_layer_of_somebody_s_own_prescribes_nothing():
+    assert prescribed(layers.Activation("sigmoid")) == LOGISTIC
+    assert prescribed(OwnActivation("sigmoid")) is None and prescribed(None) is None
+    measured = scheme().activation
+    assert as_prescribed(OwnActivation("sigmoid"), measured) is measured
+
+
+def test_silu_has_its_logistic_function_on_a_grid():
+    model = network(lambda x: ops.silu(x), SHAPE)
+    name = model.operations[-1].name
+    view = rewrite(model, None)
+    averages = RangeAverages(view.tensors, 0.9)
+    x = np.random.default_rng(1).normal(size=(8, *SHAPE)).astype(np.float32)
+    averages.include(view.model([x])[1])
+    got = rewrite(model, scheme(), averages)
+    assert [one.tensor for one in got.insertions] == ["image", f"{name} gate", name]
+    row = [float(end) for end in averages.averages[0]]
+    image = np.asarray(scheme().activation(tf.constant(x), *row))
+    gate = np.clip(np.floor(256 / (1 + np.exp(-image)) + 0.5), 0, 255) / 256
+    row = [float(end) for end in averages.averages[1]]
+    expected = scheme().activation(tf.constant(image * gate.astype(np.float32)), *row)
+    np.testing.assert_allclose(got.model([x], training=False)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [{"placement": ("activation",)}, {"bits": 16}], ids=str)
+def test_silu_is_one_function_where_no_file_is_simulated(values):
+    plan = analyse(activated("silu"), scheme(**values))
+    assert plan.calls[-1].stand_in is None
+
+
+def test_the_gradient_passes_through_the_gate():
+    view = rewrite(activated("silu"), None)
+    averages = RangeAverages(view.tensors, 0.9)
+    x = tf.constant(np.random.default_rng(1).normal(size=(8, *SHAPE)).astype(np.float32))
+    averages.include(view.model([x])[1])
+    model = rewrite(activated("silu"), scheme(), averages).model
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(model([x], training=False)[0])
+    with tf.GradientTape() as plain:
+        plain.watch(x)
+        wanted = tf.reduce_sum(keras.activations.silu(x))
+    got, expected = tape.gradient(total, x), plain.gradient(wanted, x)
+    assert np.median(np.abs(got - expected)) < 0.02
