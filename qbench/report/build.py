@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
+
 from qbench.base.plain import one_line
 from qbench.report import (
     balance,
@@ -22,7 +24,7 @@ from qbench.report import (
 )
 from qbench.report.collect import Sweep, collect, runs_frame, table_frame
 from qbench.report.comparison import comparisons, sentences
-from qbench.report.drawing import draw, forget
+from qbench.report.drawing import Drawing, draw, forget
 from qbench.report.kernels import kernel_paths
 from qbench.report.notes import (
     about_values,
@@ -100,18 +102,9 @@ def build_report(
             title, tables.markdown(table, sweep.metrics), [*wrong, *said], [*seeds, *files]
         ),
     }
-    drawings = figures.loss_figures(sweep) + latency.latency_figure(sweep)
-    drawings += deployed.deployed_figure(runs, sweep.metric, sweep.remarks)
-    figures_folder = layout.figures_folder(folder)
-    figures_folder.mkdir(exist_ok=True)
-    aside.sweep_up([folder, figures_folder])
-    forget(figures_folder, _figures(sweep))
-    (folder / layout.PAGE).unlink(missing_ok=True)
-    for name, text in texts.items():
-        records.write_atomically(folder / name, text.encode())
+    _replace(folder, texts, _figures(sweep))
     sections = extras.write_extras(sweep, folder)
-    drawings += [drawing for section in sections for drawing in section.drawings]
-    drawn = draw(drawings, figures_folder)
+    drawn = draw(_drawings(sweep, runs, sections), layout.figures_folder(folder))
     of_others = Said(
         title,
         about_values(sweep),
@@ -130,6 +123,24 @@ def build_report(
     wrong += [*map(missing_figure, undrawn), *broken.values()]
     shown += [*map(one_line, verdicts), *_said(sweep, wrong)]
     return Report("\n".join(shown), [*(figure.title for figure in undrawn), *broken])
+
+
+def _replace(folder: Path, texts: Mapping[str, str], figure_names: list[str]) -> None:
+    """Write the tables, after the figures and the page of an earlier report are gone."""
+    figures_folder = layout.figures_folder(folder)
+    figures_folder.mkdir(exist_ok=True)
+    aside.sweep_up([folder, figures_folder])
+    forget(figures_folder, figure_names)
+    (folder / layout.PAGE).unlink(missing_ok=True)
+    for name, text in texts.items():
+        records.write_atomically(folder / name, text.encode())
+
+
+def _drawings(sweep: Sweep, runs: DataFrame, sections: list[Section]) -> list[Drawing]:
+    """The figures of every report, and those of the sections."""
+    own = figures.loss_figures(sweep) + latency.latency_figure(sweep)
+    own += deployed.deployed_figure(runs, sweep.metric, sweep.remarks)
+    return own + [drawing for section in sections for drawing in section.drawings]
 
 
 def _figures(sweep: Sweep) -> list[str]:
