@@ -67,6 +67,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process; the files that need `tiny_sweep` share one."""
     from xdist.scheduler import LoadFileScheduling
 
+    for file in LONG:
+        assert (config.rootpath / "tests" / file).is_file(), f"LONG: {file} is no file of tests"
+
     class Scheduling(LoadFileScheduling):
         def _assign_work_unit(self, node: Any) -> None:
             for file in reversed(LONG):
