@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from qbench.deploy.baking import Baked
@@ -47,6 +48,8 @@ class BakedConvolution(keras.layers.Layer):
 
     def _quantized(self, kernel: Any) -> Any:
         ends = self.baked.ends
+        if kernel.shape.rank == 4 and ends.ndim == 0:
+            ends = np.full(kernel.shape[-1], ends)  # of a dense layer, which is written out
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
         if ends.ndim == 0:
@@ -66,7 +69,7 @@ class BakedConvolution(keras.layers.Layer):
 
 
 def _is_written_out(layer: Any, x: Any) -> bool:
-    """Whether a layer is a CONV_2D of its input `x` that Keras' own call does not give the converter.
+    """Whether a layer is a CONV_2D of its input `x`, but the converter finds none in Keras' call.
 
     Keras dilates by reordering the image, and the grids of a kernel with three axes get lost when
     TensorFlow gives it a fourth one. A dense layer on maps or sequences is a convolution of 1x1:

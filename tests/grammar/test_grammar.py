@@ -134,7 +134,8 @@ def check_file(made, chosen, exported):
     bound = 3 * math.sqrt(len(graph.operators))
     for path in KERNELS:
         if "error" in report["kernels"][path]:
-            assert path == "reference", report["kernels"][path]
+            # It is said in the place of the figures; XNNPACK takes every integer operator.
+            assert floats or path == "reference", report["kernels"][path]
             continue
         file = LiteFile(exported.content, path)
         apart = np.abs(file.outputs(batch.file) - expected).max(axis=1) / (file.output_step() or 1)
