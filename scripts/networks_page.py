@@ -89,7 +89,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     code, said, _ = called(["train", *words, *more, f"out={folder / name}"])
     if code:
         return {"seconds": seconds, "refused": refusal(said)}
-    (run,) = (folder / name / "runs").iterdir()
+    run = max((folder / name / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
     code, said, _ = called(["convert", str(run)])
     if code:
         return {"seconds": seconds, "refused": refusal(said)}
