@@ -53,7 +53,11 @@ EXAMPLES: dict[str, dict[str, Body]] = {
             layers.BatchNormalization()(layers.Conv2DTranspose(3, 2, strides=2, use_bias=False)(x))
         ),
     },
-    "dense layer": {"Dense": lambda x: layers.Dense(3)(layers.Flatten()(x))},
+    "dense layer": {
+        "Dense": lambda x: layers.Dense(3)(layers.Flatten()(x)),
+        "Dense of maps": lambda x: layers.Dense(3, activation="relu")(x),
+        "Dense of sequences": lambda x: layers.Dense(3)(flat(x)),
+    },
     "other products with kernels": {
         "SeparableConv2D": lambda x: layers.SeparableConv2D(3, 3)(x),
         "SeparableConv1D": lambda x: layers.SeparableConv1D(3, 3)(flat(x)),

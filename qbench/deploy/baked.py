@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from qbench.deploy.baking import Baked
@@ -25,10 +26,13 @@ class BakedConvolution(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Apply the layer with its constant weights to its input `x`."""
+        written_out = _is_written_out(self.layer, x)
         kernel, bias = tf.constant(self.baked.kernel), self.baked.bias
+        if written_out and isinstance(self.layer, keras.layers.Dense):
+            kernel = kernel[None, None]
         if self.on_grid and not self.leaves_out_grid:
             kernel = self._quantized(kernel)
-        if _is_written_out(self.layer):
+        if written_out:
             return _convolved(self.layer, x, kernel, bias)
         mapping = [(kernels(self.layer)[0], kernel)]
         own = getattr(self.layer, "bias", None)
@@ -44,6 +48,8 @@ class BakedConvolution(keras.layers.Layer):
 
     def _quantized(self, kernel: Any) -> Any:
         ends = self.baked.ends
+        if kernel.shape.rank == 4 and ends.ndim == 0:
+            ends = np.full(kernel.shape[-1], ends)  # of a dense layer, which is written out
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
         if ends.ndim == 0:
@@ -62,16 +68,18 @@ class BakedConvolution(keras.layers.Layer):
         return tf.reshape(columns, kernel.shape)
 
 
-def _is_written_out(layer: Any) -> bool:
-    """Whether Keras' own call gives the converter no CONV_2D.
+def _is_written_out(layer: Any, x: Any) -> bool:
+    """Whether a layer is a CONV_2D of its input `x`, but the converter finds none in Keras' call.
 
     Keras dilates by reordering the image, and the grids of a kernel with three axes get lost when
-    TensorFlow gives it a fourth one.
+    TensorFlow gives it a fourth one. A dense layer on maps or sequences is a convolution of 1x1:
+    Keras reshapes between its product and its bias, where a file would need one more grid.
     """
     if not is_stock(layer):
         return False
     dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
-    return dilated or isinstance(layer, keras.layers.Conv1D)
+    over_places = isinstance(layer, keras.layers.Dense) and x.shape.rank in (3, 4)
+    return dilated or over_places or isinstance(layer, keras.layers.Conv1D)
 
 
 def _convolved(layer: Any, x: Any, kernel: Any, bias: Any) -> Any:
@@ -80,15 +88,17 @@ def _convolved(layer: Any, x: Any, kernel: Any, bias: Any) -> Any:
     Args:
         layer: the layer.
         x: its input, (N, H, W, C) or (N, W, C) float32.
-        kernel: its kernel; with a first axis of one row if the layer is a Conv1D on a grid.
+        kernel: its kernel; with a first axis of one row if the layer is a Conv1D on a grid, with
+            two axes of one before those of a dense layer.
         bias: (channels,) float32.
     """
-    flat = isinstance(layer, keras.layers.Conv1D)
-    strides, dilations = list(layer.strides), list(layer.dilation_rate)
-    padding = layer.padding.upper()
+    flat, dense = x.shape.rank == 3, isinstance(layer, keras.layers.Dense)
+    strides, dilations = ([1], [1]) if dense else (list(layer.strides), list(layer.dilation_rate))
+    padding = "VALID" if dense else layer.padding.upper()
+    if len(strides) == 1:
+        strides, dilations = [1, *strides], [1, *dilations]
     if flat:
         kernel = kernel if kernel.shape.rank == 4 else kernel[None]
-        strides, dilations = [1, *strides], [1, *dilations]
         if padding == "CAUSAL":
             before = dilations[1] * (kernel.shape[1] - 1)
             x, padding = tf.pad(x, [[0, 0], [before, 0], [0, 0]]), "VALID"

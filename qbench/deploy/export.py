@@ -190,7 +190,7 @@ class _FileParts:
                 return output
         if isinstance(op, keras.Layer):
             return op(*args, **kwargs)
-        scoped = Scoped(op, args, kwargs)
+        scoped = Scoped(op, args, kwargs, self._name(op.name))
         return scoped(scoped.tensors)
 
     def _grid(self, root: str) -> Grid:
@@ -219,8 +219,8 @@ class Scoped(keras.layers.Layer):
         tensors: the tensors among the arguments of the call, in order.
     """
 
-    def __init__(self, operation: Any, args: Any, kwargs: Any) -> None:
-        super().__init__(name=operation.name)
+    def __init__(self, operation: Any, args: Any, kwargs: Any, name: str) -> None:
+        super().__init__(name=name)
         self.operation = operation
         leaves = keras.tree.flatten((args, kwargs))
         self.tensors = [leaf for leaf in leaves if keras.utils.is_keras_tensor(leaf)]

@@ -42,7 +42,14 @@ CONVOLUTIONS = (
         file=("TRANSPOSE_CONV",),
         kernel=True,
     ),
-    Kind("dense layer", OWN, ("Dense",), inputs=GRIDS, file=("FULLY_CONNECTED",), kernel=True),
+    Kind(
+        "dense layer",
+        OWN,
+        ("Dense",),
+        inputs=GRIDS,
+        file=("FULLY_CONNECTED", "CONV_2D"),
+        kernel=True,
+    ),
     Kind(
         "other products with kernels",
         OWN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -160,8 +161,12 @@ class Graph:
         """The layer that makes a tensor, or the one before a batch normalization that makes it."""
         if not isinstance(tensor.producer, keras.layers.BatchNormalization):
             return tensor.producer
-        makers = (call for call in self.calls if tensor in call.makes)
-        return next((read.producer for call in makers for read in call.reads), None)
+        return next((read.producer for read in self._makers[tensor.name].reads), None)
+
+    @cached_property
+    def _makers(self) -> Mapping[str, Call]:
+        """The call that makes a tensor, by its name."""
+        return {tensor.name: call for call in self.calls for tensor in call.makes}
 
     @property
     def gathered(self) -> tuple[str, ...]:

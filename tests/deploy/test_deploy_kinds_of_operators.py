@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from deploy_examples import DEPLOY, measured, quant, settled
-from kind_examples import EXAMPLES, SHAPE
+from kind_examples import EXAMPLES, SHAPE, convolved
 
 from qbench.base.errors import NotConvertible, QbenchError
 from qbench.deploy.convert import fixed
@@ -15,6 +15,7 @@ from qbench.deploy.export import export_model
 from qbench.deploy.lite import KERNELS, LiteFile, convert
 from qbench.deploy.measure import graph_of
 from qbench.deploy.simulation import Simulation
+from qbench.models.flatten import flattened
 from qbench.models.separate import separated
 from qbench.quantize.kind_table import KINDS
 from qbench.quantize.rewrite import rewrite
@@ -41,7 +42,7 @@ class Made:
     def __init__(self, body):
         keras.utils.set_random_seed(7)
         image = keras.Input(SHAPE)
-        model = separated(settled(keras.Model(image, body(image))))
+        model = separated(flattened(settled(keras.Model(image, body(image)))))
         chosen = quant(**DEPLOY)
         self.inputs = 3 * np.random.default_rng(3).normal(size=(64, *SHAPE)).astype(np.float32)
         averages = measured(model, self.inputs)
@@ -92,3 +93,12 @@ def test_a_kind_without_operators_is_named_or_refused(kind):
             assert "cannot be converted" in str(error) or "converter refuses" in str(error)
             continue
         assert made.floats or made.differing, form
+
+
+def test_an_operation_that_is_called_twice_is_in_the_file_twice():
+    image = keras.Input(SHAPE)
+    inner = keras.Model(image, image + convolved(image))
+    made = Made(lambda x: inner(inner(x)))
+    assert made.operators.count("ADD") == 2
+    assert (made.floats, made.differing) == ([], [])
+    assert made.steps("builtin") <= 3.01
