@@ -46,18 +46,33 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Conv2D grouped": lambda x: layers.Conv2D(4, 3, groups=2)(x),
         "Conv1D causal": lambda x: layers.Conv1D(3, 3, padding="causal", dilation_rate=2)(flat(x)),
     },
-    "depthwise convolution": {"DepthwiseConv2D": lambda x: layers.DepthwiseConv2D(3)(x)},
+    "depthwise convolution": {
+        "DepthwiseConv2D": lambda x: layers.DepthwiseConv2D(3)(x),
+        "DepthwiseConv2D dilated": lambda x: layers.DepthwiseConv2D(
+            2, dilation_rate=2, padding="same", depth_multiplier=2, activation="relu"
+        )(x),
+        "DepthwiseConv1D": lambda x: layers.DepthwiseConv1D(3, strides=2, padding="same")(flat(x)),
+        "DepthwiseConv1D normalized": lambda x: layers.BatchNormalization()(
+            layers.DepthwiseConv1D(3, dilation_rate=2, depth_multiplier=2)(flat(x))
+        ),
+    },
+    "separable convolution": {
+        "SeparableConv2D": lambda x: layers.SeparableConv2D(
+            3, 3, strides=2, padding="same", depth_multiplier=2
+        )(x),
+        "SeparableConv2D normalized": lambda x: layers.ReLU()(
+            layers.BatchNormalization()(layers.SeparableConv2D(3, 3, use_bias=False)(x))
+        ),
+        "SeparableConv1D": lambda x: layers.SeparableConv1D(3, 3, activation="relu")(flat(x)),
+    },
     "transposed convolution": {
         "Conv2DTranspose": lambda x: layers.Conv2DTranspose(3, 3, strides=2, padding="same")(x),
-        "Conv2DTranspose valid": lambda x: layers.ReLU()(
+        "Conv2DTranspose normalized": lambda x: layers.ReLU()(
             layers.BatchNormalization()(layers.Conv2DTranspose(3, 2, strides=2, use_bias=False)(x))
         ),
     },
     "dense layer": {"Dense": lambda x: layers.Dense(3)(layers.Flatten()(x))},
     "other products with kernels": {
-        "SeparableConv2D": lambda x: layers.SeparableConv2D(3, 3)(x),
-        "SeparableConv1D": lambda x: layers.SeparableConv1D(3, 3)(flat(x)),
-        "DepthwiseConv1D": lambda x: layers.DepthwiseConv1D(3)(flat(x)),
         "Conv3D": lambda x: layers.Conv3D(2, 2)(volume(x)),
         "Conv1DTranspose": lambda x: layers.Conv1DTranspose(2, 2)(flat(x)),
         "Conv3DTranspose": lambda x: layers.Conv3DTranspose(2, 2)(volume(x)),

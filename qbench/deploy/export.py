@@ -45,6 +45,7 @@ CONVERTIBLE = (
     keras.layers.Conv2D,
     keras.layers.Conv2DTranspose,
     keras.layers.Dense,
+    keras.layers.DepthwiseConv1D,
     keras.layers.DepthwiseConv2D,
 )
 # In an int8 file every tensor with a gathered range has a grid, and batch normalization is folded

@@ -29,9 +29,17 @@ CONVOLUTIONS = (
     Kind(
         "depthwise convolution",
         OWN,
-        ("DepthwiseConv2D",),
+        ("DepthwiseConv1D", "DepthwiseConv2D"),
         inputs=GRIDS,
         file=("DEPTHWISE_CONV_2D",),
+        kernel=True,
+    ),
+    Kind(
+        "separable convolution",
+        OWN,
+        ("SeparableConv1D", "SeparableConv2D"),
+        inputs=GRIDS,
+        file=("DEPTHWISE_CONV_2D", "CONV_2D"),
         kernel=True,
     ),
     Kind(
@@ -46,10 +54,7 @@ CONVOLUTIONS = (
     Kind(
         "other products with kernels",
         OWN,
-        (
-            *("Conv3D", "Conv1DTranspose", "Conv3DTranspose", "DepthwiseConv1D"),
-            *("SeparableConv1D", "SeparableConv2D", "EinsumDense"),
-        ),
+        ("Conv3D", "Conv1DTranspose", "Conv3DTranspose", "EinsumDense"),
         inputs=GRIDS,
         kernel=True,
     ),

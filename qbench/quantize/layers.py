@@ -207,9 +207,12 @@ class FusedBatchNormalization(keras.layers.Layer):
 class GatedByItself(keras.layers.Layer):
     """SiLU as a file computes it: x * logistic(x), with the logistic function on a grid."""
 
-    def __init__(self, gate: TensorQuantizing, name: str) -> None:
-        """`gate` quantizes the logistic function, and has a range of its own."""
-        super().__init__(name=name)
+    def __init__(self, gate: TensorQuantizing, name: str, penalty: Any = None) -> None:
+        """`gate` quantizes the logistic function, and has a range of its own.
+
+        `penalty` is the regularizer of the activity, if the layer of SiLU has one.
+        """
+        super().__init__(name=name, activity_regularizer=penalty)
         self.supports_masking = True
         self.gate = gate
 

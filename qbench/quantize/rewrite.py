@@ -130,7 +130,8 @@ class _ViewParts:
         if isinstance(planned, Fused):
             return FusedBatchNormalization(op, planned.layer, planned.freeze)(args[0])
         if isinstance(planned, Gated):
-            return GatedByItself(planned.gate, planned.layer)(args[0])
+            penalty = getattr(op, "activity_regularizer", None)
+            return GatedByItself(planned.gate, planned.layer, penalty)(args[0])
         if isinstance(planned, HeldInInference):
             return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)

@@ -17,6 +17,7 @@ SHAPE = (6, 6, 4)
 CALLS = [(kind, form) for kind, forms in EXAMPLES.items() for form in forms]
 # Where the operation is, if it is not the last one.
 LAST = {"split": -2, "unstack": -2}
+NORMALIZED = {"DepthwiseConv1D": -2, "SeparableConv2D": -3, "Conv2DTranspose": -3}
 
 
 def _word(form):
@@ -41,8 +42,8 @@ def test_every_kind_has_examples_of_every_form():
 def test_every_form_is_of_its_kind(name, form):
     model = network(EXAMPLES[name][form], SHAPE)
     place = -2 if form.endswith("before ReLU") else LAST.get(name, -1)
-    if form == "Conv2DTranspose valid":
-        place = -3
+    if form.endswith(" normalized"):
+        place = NORMALIZED[_word(form)]
     op, kind = found(model, place)
     assert kind is not None and kind.name == name
     word = _word(form)
