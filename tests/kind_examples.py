@@ -152,8 +152,14 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Cropping3D": lambda x: layers.Cropping3D(((1, 1), (1, 1), (0, 1)))(volume(x)),
         "Cropping2D before ReLU": lambda x: layers.ReLU()(layers.Cropping2D(1)(convolved(x))),
     },
-    "split": {"Split": lambda x: ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=1)},
-    "unstack": {"Unstack": lambda x: ops.concatenate(ops.unstack(x, 6, axis=1), axis=-1)},
+    "split": {
+        "Split": lambda x: ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=1),
+        "Split in part": lambda x: ops.split(x, [1, 3], axis=-1)[1],
+    },
+    "unstack": {
+        "Unstack": lambda x: ops.concatenate(ops.unstack(x, 6, axis=1), axis=-1),
+        "Unstack in part": lambda x: ops.unstack(x, 6, axis=1)[2],
+    },
     "reshape": {
         "Reshape": lambda x: ops.reshape(x, (-1, 4, 36)),
         "layer Reshape": flat,
@@ -202,6 +208,11 @@ EXAMPLES: dict[str, dict[str, Body]] = {
     },
     "logistic": {"Sigmoid": operation(ops.sigmoid), "sigmoid": activation("sigmoid")},
     "tanh": {"Tanh": operation(ops.tanh), "tanh": activation("tanh")},
+    "softmax": {
+        "Softmax": operation(ops.softmax),
+        "layer Softmax": lambda x: layers.Softmax()(x),
+        "softmax": activation("softmax"),
+    },
     "hard sigmoid": {
         "HardSigmoid": operation(ops.hard_sigmoid),
         "hard_sigmoid": activation("hard_sigmoid"),

@@ -57,8 +57,12 @@ class Comparer:
         self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
-        self._inner = {
-            f"{call.makes[0].name}{INNER}": call for call in graph_of(model).calls if call.makes
+        calls = [call for call in graph_of(model).calls if call.makes]
+        self._inner = {f"{call.makes[0].name}{INNER}": call for call in calls}
+        self._left_out = {
+            call.makes[0].name
+            for call in calls
+            if call.averages_one and simulation.quantizer_of(call.makes[0].name) is None
         }
 
     def differing(self, graph: FileGraph) -> list[str]:
@@ -68,7 +72,8 @@ class Comparer:
 
     def moved(self, graph: FileGraph) -> list[str]:
         """The names of tensors whose grids in the file and in the exported graph differ."""
-        expected = {name: self._simulation.grid_of(name) for name in sorted(self._tensors)}
+        names = sorted(self._tensors - self._left_out)
+        expected = {name: self._simulation.grid_of(name) for name in names}
         return list(dict.fromkeys(self._off_grid(graph, expected)))
 
     def has_other_kernels(self, graph: FileGraph) -> bool:

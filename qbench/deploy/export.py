@@ -20,7 +20,7 @@ from qbench.config.quant import Quant
 from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import bake
 from qbench.deploy.file_kind import check_file
-from qbench.deploy.forms import in_file
+from qbench.deploy.forms import in_file, parts_in_file
 from qbench.deploy.grids import Grid
 from qbench.deploy.on_grid import OnGrid
 from qbench.deploy.simulation import Simulation
@@ -34,6 +34,7 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
+from qbench.quantize.placement import is_split
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
@@ -166,6 +167,7 @@ class _FileParts:
         all_of_8_bits: bool,
     ) -> None:
         self._gathered = set(plan.tensors)
+        self._read = {read.tensor for read in plan.reads}
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
@@ -184,6 +186,8 @@ class _FileParts:
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if self._on_grids:
+            if is_split(op) and not self._read.issuperset(call.makes):
+                return parts_in_file(op, args[0], self._name)
             made = call.makes[0]
             grid = self._grid(made) if made in self._gathered else None
             output = in_file(op, args, kwargs, grid, self._name)

@@ -91,6 +91,32 @@ def in_file(
     return Formula(last, own)([part, *tensors])
 
 
+def parts_in_file(op: Any, x: Any, name: Callable[[str], str]) -> Any:
+    """The results of a split or unstacking, each cut out of x by itself.
+
+    The converter leaves a split float if nothing reads one of its results. What is cut out for
+    nobody is not in the file.
+
+    Args:
+        op: the operation.
+        x: the symbolic tensor that it reads.
+        name: makes a name for a layer unique.
+    """
+    axis, rank = op.axis % len(x.shape), len(x.shape)
+    parts = op.compute_output_spec(x)
+    stacked = len(parts[0].shape) < rank
+    sizes = [1 if stacked else part.shape[axis] for part in parts]
+
+    def cut(x: Any) -> list[Any]:
+        before = [slice(None)] * axis
+        ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
+        starts = [end - size for end, size in zip(ends, sizes, strict=True)]
+        places = starts if stacked else list(map(slice, starts, ends))
+        return [x[(*before, place)] for place in places]
+
+    return Formula(cut, name(op.name))([x])
+
+
 def _hard_silu(op: Any) -> Function:
     return lambda x: x * tf.nn.relu6(x + 3.0) * (1 / 6)
 

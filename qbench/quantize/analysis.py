@@ -98,7 +98,8 @@ class _Analysis:
             if self._graph.is_gathered(call, tensor):
                 self._gather(tensor)
             reads.append(self._read(tensor, self._rules.wanted(call, tensor)))
-        if call.passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
+        passes = call.passes or (self._rules.simulates_files and call.averages_one)
+        if passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
             self._on_grid |= {tensor.name for tensor in call.makes}
         makes = tuple(tensor.name for tensor in call.makes)
         return PlannedCall(call.op, tuple(reads), makes, self._stand_in(call))

@@ -115,6 +115,11 @@ def is_identity_in_inference(op: Any) -> bool:
     return kind is not None and kind.idle
 
 
+def is_split(op: Any) -> bool:
+    """Whether `op` divides a tensor along an axis."""
+    return _is(op, "split", "unstack")
+
+
 def is_silu(op: Any) -> bool:
     """Whether `op` is x * logistic(x), computed by Keras' own code."""
     from qbench.quantize.calls import is_stock

@@ -54,8 +54,8 @@ class Rules:
     def _wanted_end(
         self, quantizer: TensorQuantizing | None
     ) -> tuple[str, TensorQuantizing] | None:
-        wanting = [name for name, rule in self._placements if rule.gathered]
-        return (wanting[0], quantizer) if wanting and quantizer else None
+        placement = self._simulating
+        return (placement, quantizer) if placement and quantizer else None
 
     def _in_a_file(
         self, placement: str, tensor: Tensor, quantizer: TensorQuantizing
@@ -71,11 +71,19 @@ class Rules:
 
         None if the scheme does not simulate files, or activations have more bits than files.
         """
-        activation = self.scheme.activation if self.scheme else None
-        simulating = [name for name, rule in self._placements if rule.gathered]
-        if activation is None or not simulating or activation.bits > FILE_BITS:
+        activation, placement = self.scheme.activation if self.scheme else None, self._simulating
+        if activation is None or placement is None or activation.bits > FILE_BITS:
             return None
-        return simulating[0], LOGISTIC
+        return placement, LOGISTIC
+
+    @property
+    def simulates_files(self) -> bool:
+        """Whether a placement quantizes what an int8 file has on grids, and nothing else."""
+        return self._simulating is not None
+
+    @property
+    def _simulating(self) -> str | None:
+        return next((name for name, rule in self._placements if rule.gathered), None)
 
     @cached_property
     def pixels(self) -> PixelQuantizer | None:

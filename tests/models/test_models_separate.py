@@ -153,7 +153,7 @@ class OwnDense(layers.Dense):
     """Its call may use the activation in any way."""
 
 
-@pytest.mark.parametrize("activation", ["relu", "relu6", "linear", "selu", "softmax", lambda x: x])
+@pytest.mark.parametrize("activation", ["relu", "relu6", "linear", "selu", lambda x: x])
 def test_other_activations_stay_inside(activation):
     image = keras.Input((4,))
     model = keras.Model(image, layers.Dense(3, activation=activation)(image))

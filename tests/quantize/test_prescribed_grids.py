@@ -24,7 +24,12 @@ DEPLOY = {
     "fold_batch_norm": True,
     "freeze_batch_norm": True,
 }
-ENDS = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128), "hard_sigmoid": (0.0, 1.0)}
+ENDS = {
+    "sigmoid": (0.0, 255 / 256),
+    "softmax": (0.0, 255 / 256),
+    "tanh": (-1.0, 127 / 128),
+    "hard_sigmoid": (0.0, 1.0),
+}
 
 
 def scheme(**values):
@@ -80,6 +85,20 @@ def test_passed_on_values_stay_on_the_grid():
     plan = analyse(network(build, SHAPE), scheme())
     found = {one.tensor: one.quantizer for one in plan.quantized_tensors}
     assert found["gate"] == LOGISTIC and "shaped" not in found
+
+
+def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
+    def build(x):
+        x = layers.Conv2D(2, 4, name="conv")(x)
+        mean = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(x)
+        return layers.Conv2D(2, 1)(mean)
+
+    model = network(build, SHAPE)
+    for placement, on_grid in ("deploy", "conv"), ("conv", "mean"):
+        plan = analyse(model, scheme(placement=(placement,)))
+        found = {one.tensor for one in plan.quantized_tensors}
+        assert found & {"conv", "mean"} == {on_grid}, placement
+        assert {"conv", "mean"} <= set(plan.tensors)
 
 
 class OwnActivation(layers.Activation):
