@@ -206,6 +206,11 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "ReLU": lambda x: layers.ReLU(negative_slope=0.1)(x),
         "leaky_relu": activation("leaky_relu"),
     },
+    "ReLU with slopes of its own": {
+        "PReLU": lambda x: layers.PReLU("uniform", shared_axes=[1, 2])(convolved(x)),
+        "PReLU of vectors": lambda x: layers.PReLU("uniform")(layers.Flatten()(x)),
+        "PReLU of zeros": lambda x: layers.PReLU(shared_axes=[1, 2])(x),
+    },
     "logistic": {"Sigmoid": operation(ops.sigmoid), "sigmoid": activation("sigmoid")},
     "tanh": {"Tanh": operation(ops.tanh), "tanh": activation("tanh")},
     "softmax": {
@@ -226,7 +231,6 @@ EXAMPLES: dict[str, dict[str, Body]] = {
     },
     "other activations": {
         "ELU": lambda x: layers.ELU(0.5)(convolved(x)),
-        "PReLU": lambda x: layers.PReLU(shared_axes=[1, 2])(convolved(x)),
         "LeakyReLU": lambda x: layers.LeakyReLU(0.0)(convolved(x)),
         "ReLU": lambda x: layers.ReLU(4.0)(convolved(x)),
         "Celu": operation(ops.celu),

@@ -10,29 +10,22 @@ import numpy as np
 from qbench.deploy.baking import scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
 from qbench.deploy.forms import INNER, inner_grid
-from qbench.deploy.grids import LOWEST, Grid, own_grid
+from qbench.deploy.grids import HIGHEST, Grid, own_grid
+from qbench.deploy.same_grid import SAME, is_on, keeps_grid, takes
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
+from qbench.quantize.placement import (
+    has_slopes,
+    is_convolution,
+    is_identity_in_inference,
+    kernels,
+)
 from qbench.quantize.tensors import graph_of
 from qbench.quantize.walk import readers
 
-# Operators whose output may have the grid of their input.
-_PASSING = frozenset(
-    (
-        *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
-        *("DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MAX_POOL_2D"),
-        *("MINIMUM", "MIRROR_PAD", "PACK", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "RELU"),
-        *("RELU6", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE"),
-        *("SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE"),
-        *("TILE", "TRANSPOSE", "UNPACK"),
-    )
-)
 # Operators that a layer may begin with, on the grid of its input.
 _MOVING = ("EXPAND_DIMS", "PAD", "RESHAPE")
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
-# The relative tolerance of scales: they are float32 in the file and float64 here.
-_SAME = 2e-6
 
 
 class Comparer:
@@ -55,6 +48,7 @@ class Comparer:
             norm = self._folds.get(op.name)
             self._hosts[f"{op.name}.baked"] = norm.name if norm else op.name
         self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
+        self._sloped = {op.name: op for op in model.operations if has_slopes(op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
         calls = [call for call in graph_of(model).calls if call.makes]
@@ -79,7 +73,9 @@ class Comparer:
     def has_other_kernels(self, graph: FileGraph) -> bool:
         """Whether the converter quantized a constant that is not the kernel of a known layer."""
         return any(
-            _is_integer_constant(tensor) and self._layer(tensor) is None
+            _is_integer_constant(tensor)
+            and self._layer(tensor) is None
+            and not self._has_slopes(op, tensor)
             for op in graph.operators
             for tensor in op.reads
         )
@@ -103,7 +99,7 @@ class Comparer:
         """The tensors with another grid than expected, and the tensors that the file lacks."""
         missing = {name for name, grid in expected.items() if grid is not None}
         entry = self._simulation.entry
-        if entry in expected and not _takes(graph, expected[entry]):
+        if entry in expected and not takes(graph, expected[entry]):
             yield entry
         missing.discard(entry)
         for op in graph.operators:
@@ -115,10 +111,10 @@ class Comparer:
                         yield self._reader(op)
                     continue
                 simulated = [name for name in self._names(tensor) if expected.get(name)]
-                found = {name for name in simulated if _on(tensor, expected[name])}
+                found = {name for name in simulated if is_on(tensor, expected[name])}
                 missing -= found
                 moves = self._host(tensor) not in self._tensors or op.name in _MOVING
-                keeps = moves and _keeps_grid(op, tensor)
+                keeps = moves and keeps_grid(op, tensor)
                 joined = self._is_for_a_join(op, tensor, graph, expected)
                 if not (found or keeps or joined or self._is_compared(tensor, graph, expected)):
                     yield self._reader(op)
@@ -158,7 +154,7 @@ class Comparer:
         readers = [other for other in graph.operators if tensor in other.reads]
         return op.name == "QUANTIZE" and all(
             reader.name in ("CONCATENATION", "PACK")
-            and any(_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
+            and any(is_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
             for reader in readers
         )
 
@@ -166,7 +162,7 @@ class Comparer:
         """Whether a tensor inside an operation has the grid that the simulation implies."""
         call = self._inner[self._scope(tensor)]
         own = expected.get(call.makes[0].name)
-        return _on(tensor, inner_grid(call.op, len(call.reads), own))
+        return is_on(tensor, inner_grid(call.op, len(call.reads), own))
 
     def _is_compared(
         self, tensor: FileTensor, graph: FileGraph, expected: Mapping[str, Grid | None]
@@ -181,7 +177,7 @@ class Comparer:
             bool(readers)
             and not simulated
             and all(
-                reader.name in ("MAXIMUM", "MINIMUM") and _keeps_grid(reader, reader.makes[0])
+                reader.name in ("MAXIMUM", "MINIMUM") and keeps_grid(reader, reader.makes[0])
                 for reader in readers
             )
         )
@@ -189,12 +185,20 @@ class Comparer:
     def _kernels(self, op: Operator) -> Iterator[str]:
         """The names of kernels that an operator reads and that differ from the simulation."""
         for tensor in op.reads:
-            if not _is_integer_constant(tensor):
+            if not _is_integer_constant(tensor) or self._has_slopes(op, tensor):
                 continue
             if self._layer(tensor) is None:
                 named = self._baked.get(self._scope(tensor))
                 name = named.name if named is not None else self._host(tensor) or self._reader(op)
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
+
+    def _has_slopes(self, op: Operator, tensor: FileTensor) -> bool:
+        """Whether a constant has the slopes of a ReLU, on the grid of the simulation."""
+        layer = self._sloped.get(self._reader(op)) if op.name == "PRELU" else None
+        if layer is None or tensor.dtype != "int8" or len(tensor.scales) != 1:
+            return False
+        step = np.abs(np.asarray(layer.alpha)).max() / HIGHEST
+        return not step or bool(np.isclose(step, tensor.scales[0], rtol=SAME, atol=0))
 
     def _layer(self, tensor: FileTensor) -> Any | None:
         """The layer that has this constant as its kernel in the simulation, or None.
@@ -213,7 +217,7 @@ class Comparer:
         if len(tensor.scales) not in (1, len(steps)) and len(steps) != 1:
             return False
         # A channel of zeros may have any scale.
-        return bool(np.all(np.isclose(steps, tensor.scales, rtol=_SAME, atol=0) | (steps == 0)))
+        return bool(np.all(np.isclose(steps, tensor.scales, rtol=SAME, atol=0) | (steps == 0)))
 
     def _steps(self, layer: Any) -> Any | None:
         """The scales of a kernel in the simulation, (channels,) or (1,); None if it is float."""
@@ -262,36 +266,3 @@ def _is_integer_constant(tensor: FileTensor) -> bool:
     """Whether a tensor is a constant of several values on a grid of eight bits."""
     several = tensor.is_constant and not tensor.is_number
     return several and tensor.has_grid and tensor.dtype == "int8"
-
-
-def _on(tensor: FileTensor, grid: Grid | None) -> bool:
-    """Whether a tensor of the file is int8 and has exactly this grid."""
-    return (
-        grid is not None
-        and tensor.dtype == "int8"
-        and len(tensor.scales) == 1
-        and bool(np.isclose(tensor.scales[0], grid.scale, rtol=_SAME, atol=0))
-        and tensor.zero_point == grid.zero_point
-    )
-
-
-def _takes(graph: FileGraph, grid: Grid | None) -> bool:
-    """Whether the input of a file has this grid; an input of uint8 has its codes from 0 on."""
-    image, first = graph.image, graph.signed_image
-    if image.dtype != "uint8" or first is None:
-        return _on(image, grid)
-    same = np.array_equal(image.scales, first.scales)
-    return same and image.zero_point == first.zero_point - LOWEST and _on(first, grid)
-
-
-def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:
-    """Whether an operator passes on values, and its output `tensor` has the grid of its inputs."""
-    if op.name not in _PASSING:
-        return False
-    data = [read for read in op.reads if not read.is_constant and read.has_grid]
-    return bool(data) and all(
-        tensor.dtype == read.dtype
-        and tensor.zero_point == read.zero_point
-        and np.array_equal(tensor.scales, read.scales)
-        for read in data
-    )

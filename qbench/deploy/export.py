@@ -31,6 +31,7 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
     Read,
 )
@@ -146,6 +147,8 @@ def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
         is_kernel = isinstance(call.stand_in, QuantizedKernel)
         if is_kernel and simulation.kernel_quantizer(call.op.name) is None:
             yield f"{call.op.name} kernel" if simulation.quantizes_kernels else "kernels"
+        if isinstance(call.stand_in, QuantizedSlopes) and not simulation.quantizes_slopes:
+            yield f"{call.op.name} slopes"
     yield from _float_roots([plan.last], simulation)
 
 

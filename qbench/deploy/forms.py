@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from qbench.deploy.grids import Grid, affine_grid
@@ -121,6 +122,12 @@ def _hard_silu(op: Any) -> Function:
     return lambda x: x * tf.nn.relu6(x + 3.0) * (1 / 6)
 
 
+def _with_slopes(op: Any) -> Function:
+    """The form in which the converter finds PRELU; it rounds constant slopes to a grid itself."""
+    slopes = np.asarray(op.alpha)
+    return lambda x: tf.nn.relu(x) + (-tf.constant(slopes)) * tf.nn.relu(-x)
+
+
 def _nearest(op: Any) -> Function | None:
     """UpSampling2D as one operator in place of two repetitions; others are one already."""
     if not isinstance(op, keras.layers.UpSampling2D):
@@ -135,6 +142,7 @@ def _nearest(op: Any) -> Function | None:
 
 _WHOLE: dict[str, Callable[[Any], Function | None]] = {
     "hard SiLU": _hard_silu,
+    "ReLU with slopes of its own": _with_slopes,
     "nearest resizing": _nearest,
 }
 # What comes before the tensor inside, and what makes the output from it and the inputs.

@@ -35,6 +35,14 @@ ACTIVATIONS = (
         applies=leaks,
     ),
     Kind(
+        "ReLU with slopes of its own",
+        OWN,
+        ("PReLU",),
+        inputs=GRIDS,
+        file=("PRELU",),
+        activates=True,
+    ),
+    Kind(
         "logistic",
         FIXED,
         (),
@@ -111,7 +119,7 @@ ACTIVATIONS = (
     Kind(
         "other activations",
         OWN,
-        ("ELU", "LeakyReLU", "PReLU", "ReLU"),
+        ("ELU", "LeakyReLU", "ReLU"),
         ("Celu", "Elu", "Glu", "HardTanh", "LeakyRelu", "Selu", "Softplus"),
         ("celu", "elu", "glu", "hard_tanh", "mish", "selu", "softplus"),
         activates=True,

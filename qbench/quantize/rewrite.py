@@ -19,6 +19,7 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
 )
 from qbench.quantize.layers import (
@@ -29,6 +30,7 @@ from qbench.quantize.layers import (
     MeasureRange,
     StackRanges,
     WithQuantizedKernel,
+    WithQuantizedSlopes,
 )
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
@@ -132,6 +134,8 @@ class _ViewParts:
         if isinstance(planned, Gated):
             penalty = getattr(op, "activity_regularizer", None)
             return GatedByItself(planned.gate, planned.layer, penalty)(args[0])
+        if isinstance(planned, QuantizedSlopes):
+            return WithQuantizedSlopes(op, planned.quantizer, planned.layer)(args[0])
         if isinstance(planned, HeldInInference):
             return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)

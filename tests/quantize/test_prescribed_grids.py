@@ -101,6 +101,32 @@ def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
         assert {"conv", "mean"} <= set(plan.tensors)
 
 
+def test_slopes_of_a_relu_are_on_a_symmetric_grid_of_8_bits():
+    slopes = np.array([[[0.25, -1.5]]], np.float32)
+
+    def build(x):
+        return layers.PReLU(keras.initializers.Constant(slopes), shared_axes=[1, 2], name="p")(x)
+
+    model = network(build, SHAPE)
+    x = np.random.default_rng(1).normal(size=(8, *SHAPE)).astype(np.float32)
+    view = rewrite(model, None)
+    averages = RangeAverages(view.tensors, 0.9)
+    averages.include(view.model([x])[1])
+    got = rewrite(model, scheme(bits=4), averages)
+    assert [one.tensor for one in got.insertions] == ["image", "p slopes", "p"]
+    for placement in ("conv", "activation"):
+        other = rewrite(model, scheme(placement=(placement,)), averages)
+        assert "p slopes" not in [one.tensor for one in other.insertions]
+    step = np.float32(1.5 / 127)
+    model.layers[-1].alpha.assign(np.round(slopes / step) * step)
+    expected = rewrite(model, scheme(bits=4), averages).model([x], training=False)[0]
+    model.layers[-1].alpha.assign(slopes)
+    np.testing.assert_allclose(got.model([x], training=False)[0], expected, atol=1e-6)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(got.model([x], training=True)[0])
+    assert np.all(np.asarray(tape.gradient(loss, model.layers[-1].alpha.value)) != 0)
+
+
 class OwnActivation(layers.Activation):
     """Its call may compute anything."""
 
