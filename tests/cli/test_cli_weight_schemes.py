@@ -11,12 +11,18 @@ from qbench.cli.main import main
 from qbench.storage import layout
 
 
-def test_the_study_plans_twelve_rows_on_one_trunk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_study_plans_all_schemes_on_one_trunk(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json", "study=schemes_fashion", "seeds=0"]) == 0
     facts = json.loads(capsys.readouterr().out)
     inq = [f"quant/scheme=inq quant.bits={bits}" for bits in (5, 4, 3, 2)]
     uniform = [f"quant.bits={bits}" for bits in (6, 4, 3, 2)]
-    labels = ["baseline", "default", *uniform, *inq, "quant/scheme=twn", "quant/scheme=bwn"]
+    qsq = [
+        f"quant/scheme=qsq quant.scheme.phi={phi} {how}"
+        for how in ("quant.scheme.retrain=all", "quant.delay=1")
+        for phi in (4, 2, 1)
+    ]
+    others = ["quant/scheme=twn", "quant/scheme=bwn", *qsq]
+    labels = ["baseline", "default", *uniform, *inq, *others]
     assert [run["label"] for run in facts["runs"]] == labels
     assert facts["not_applicable"] == []
     assert len([one for one in facts["segments"] if one["parent"] is None]) == 1

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from qbench.base import device
 from qbench.config.experiment import Experiment
 from qbench.models import MODELS
 from qbench.tasks.classification import Classification
@@ -18,6 +19,8 @@ from qbench.testing import networks
 from qbench.training import held_features
 from qbench.training.held_features import features_of
 from qbench.training.network import Network
+
+device.start(2)
 
 SHAPE = (6, 6, 2)
 COUNT = networks.COUNT
@@ -110,8 +113,11 @@ def test_training_that_stops_between_goes_on_with_the_same_bits(both: Any) -> No
     between = network.state([], chosen.scheme)
     for weight in network.model.weights:  # another run uses the network, and leaves its features
         weight.assign(weight.numpy()[..., ::-1] + 0.1)
+    features = network.applied(chosen.scheme).compiled.features["quantized"][0]
+    before = features.values[0].numpy()
     network.enter(chosen.scheme, ("quantized",), 1, START)
     _steps(network, chosen, range(START, 4))
+    assert np.abs(features.values[0].numpy() - before).max() > 0.01
     network.set_state(between, chosen.scheme)
     _steps(network, chosen, range(4, STEPS))
     for one, other in zip(_weights(network), whole, strict=True):
