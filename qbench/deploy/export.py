@@ -189,7 +189,7 @@ class _FileParts:
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if self._on_grids:
-            if is_split(op) and not self._read.issuperset(call.makes):
+            if is_split(op) and op.axis and not self._read.issuperset(call.makes):
                 return parts_in_file(op, args[0], self._name)
             made = call.makes[0]
             grid = self._grid(made) if made in self._gathered else None

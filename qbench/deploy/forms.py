@@ -99,7 +99,7 @@ def parts_in_file(op: Any, x: Any, name: Callable[[str], str]) -> Any:
     nobody is not in the file.
 
     Args:
-        op: the operation.
+        op: the operation; its axis is not that of the batch.
         x: the symbolic tensor that it reads.
         name: makes a name for a layer unique.
     """
