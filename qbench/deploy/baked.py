@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from qbench.deploy.baking import Baked
 from qbench.quantize.calls import is_stock
+from qbench.quantize.folding import is_depthwise
 from qbench.quantize.placement import kernels
 
 
@@ -69,7 +70,7 @@ class BakedConvolution(keras.layers.Layer):
 
 
 def _is_written_out(layer: Any, x: Any) -> bool:
-    """Whether a layer is a CONV_2D of its input `x`, but the converter finds none in Keras' call.
+    """Whether a layer is a convolution of its input `x` that the converter misses in Keras' call.
 
     Keras dilates by reordering the image, and the grids of a kernel with three axes get lost when
     TensorFlow gives it a fourth one. A dense layer on maps or sequences is a convolution of 1x1:
@@ -77,9 +78,10 @@ def _is_written_out(layer: Any, x: Any) -> bool:
     """
     if not is_stock(layer):
         return False
-    dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
+    flat = isinstance(layer, keras.layers.Conv1D | keras.layers.DepthwiseConv1D)
+    images = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
     over_places = isinstance(layer, keras.layers.Dense) and x.shape.rank in (3, 4)
-    return dilated or over_places or isinstance(layer, keras.layers.Conv1D)
+    return flat or over_places or (images and max(layer.dilation_rate) > 1)
 
 
 def _convolved(layer: Any, x: Any, kernel: Any, bias: Any) -> Any:
@@ -88,21 +90,31 @@ def _convolved(layer: Any, x: Any, kernel: Any, bias: Any) -> Any:
     Args:
         layer: the layer.
         x: its input, (N, H, W, C) or (N, W, C) float32.
-        kernel: its kernel; with a first axis of one row if the layer is a Conv1D on a grid, with
-            two axes of one before those of a dense layer.
+        kernel: its kernel; with a first axis of one row if the input has one and lies on a grid,
+            with two axes of one before those of a dense layer.
         bias: (channels,) float32.
     """
     flat, dense = x.shape.rank == 3, isinstance(layer, keras.layers.Dense)
     strides, dilations = ([1], [1]) if dense else (list(layer.strides), list(layer.dilation_rate))
     padding = "VALID" if dense else layer.padding.upper()
     if len(strides) == 1:
-        strides, dilations = [1, *strides], [1, *dilations]
+        # Depthwise convolutions have one stride for both axes.
+        strides = [strides[0] if is_depthwise(layer) else 1, *strides]
+        dilations = [1, *dilations]
     if flat:
         kernel = kernel if kernel.shape.rank == 4 else kernel[None]
         if padding == "CAUSAL":
             before = dilations[1] * (kernel.shape[1] - 1)
             x, padding = tf.pad(x, [[0, 0], [before, 0], [0, 0]]), "VALID"
         x = tf.expand_dims(x, 1)
-    y = tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
+    product = _depthwise if is_depthwise(layer) else tf.nn.conv2d
+    y = product(x, kernel, [1, *strides, 1], padding, dilations=[1, *dilations, 1])
     y = layer.activation(y + tf.constant(bias) if bias.any() else y)
     return tf.squeeze(y, 1) if flat else y
+
+
+def _depthwise(x: Any, kernel: Any, strides: Any, padding: str, dilations: Any) -> Any:
+    """`tf.nn.depthwise_conv2d` as one operation, which does not reorder the image."""
+    return tf.raw_ops.DepthwiseConv2dNative(
+        input=x, filter=kernel, strides=strides, padding=padding, dilations=dilations
+    )

@@ -19,10 +19,15 @@ from qbench.deploy.file_grids import (
     takes,
 )
 from qbench.deploy.forms import INNER, inner_grid
-from qbench.deploy.grids import Grid, own_grid
+from qbench.deploy.grids import HIGHEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
+from qbench.quantize.placement import (
+    has_slopes,
+    is_convolution,
+    is_identity_in_inference,
+    kernels,
+)
 from qbench.quantize.tensors import Call, graph_of
 from qbench.quantize.walk import readers
 
@@ -55,10 +60,15 @@ class Comparer:
             self._hosts[f"{op.name}.baked{number}"] = norm.name if norm else op.name
             if is_convolution(op):
                 self._baked[f"{op.name}.baked{number}"] = op
+        self._sloped = {op.name: op for op in model.operations if has_slopes(op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
-        self._inner = {
-            f"{call.makes[0].name}{INNER}": call for call in graph_of(model).calls if call.makes
+        calls = [call for call in graph_of(model).calls if call.makes]
+        self._inner = {f"{call.makes[0].name}{INNER}": call for call in calls}
+        self._left_out = {
+            call.makes[0].name
+            for call in calls
+            if call.averages_one and simulation.quantizer_of(call.makes[0].name) is None
         }
 
     def differing(self, graph: FileGraph) -> list[str]:
@@ -68,13 +78,16 @@ class Comparer:
 
     def moved(self, graph: FileGraph) -> list[str]:
         """The names of tensors whose grids in the file and in the exported graph differ."""
-        expected = {name: self._simulation.grid_of(name) for name in sorted(self._tensors)}
+        names = sorted(self._tensors - self._left_out)
+        expected = {name: self._simulation.grid_of(name) for name in names}
         return list(dict.fromkeys(self._off_grid(graph, expected)))
 
     def has_other_kernels(self, graph: FileGraph) -> bool:
         """Whether the converter quantized a constant that is not the kernel of a known layer."""
         return any(
-            is_integer_constant(tensor) and self._layer(tensor) is None
+            is_integer_constant(tensor)
+            and self._layer(tensor) is None
+            and not self._has_slopes(op, tensor)
             for op in graph.operators
             for tensor in op.reads
         )
@@ -184,12 +197,20 @@ class Comparer:
     def _kernels(self, op: Operator) -> Iterator[str]:
         """The names of kernels that an operator reads and that differ from the simulation."""
         for tensor in op.reads:
-            if not is_integer_constant(tensor):
+            if not is_integer_constant(tensor) or self._has_slopes(op, tensor):
                 continue
             if self._layer(tensor) is None:
                 named = self._baked.get(self._scope(tensor))
                 name = named.name if named is not None else self._host(tensor) or self._reader(op)
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
+
+    def _has_slopes(self, op: Operator, tensor: FileTensor) -> bool:
+        """Whether a constant has the slopes of a ReLU, on the grid of the simulation."""
+        layer = self._sloped.get(self._reader(op)) if op.name == "PRELU" else None
+        if layer is None or tensor.dtype != "int8" or len(tensor.scales) != 1:
+            return False
+        step = np.abs(np.asarray(layer.alpha)).max() / HIGHEST
+        return not step or bool(np.isclose(step, tensor.scales[0], rtol=SAME, atol=0))
 
     def _layer(self, tensor: FileTensor) -> Any | None:
         """The layer that has this constant as its kernel in the simulation, or None.

@@ -20,7 +20,7 @@ from qbench.config.quant import Quant
 from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import bake
 from qbench.deploy.file_kind import check_file
-from qbench.deploy.forms import in_file
+from qbench.deploy.forms import in_file, parts_in_file
 from qbench.deploy.grids import Grid
 from qbench.deploy.on_grid import OnGrid
 from qbench.deploy.simulation import Simulation
@@ -31,9 +31,11 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
     Read,
 )
+from qbench.quantize.placement import is_split
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
@@ -45,6 +47,7 @@ CONVERTIBLE = (
     keras.layers.Conv2D,
     keras.layers.Conv2DTranspose,
     keras.layers.Dense,
+    keras.layers.DepthwiseConv1D,
     keras.layers.DepthwiseConv2D,
 )
 # In an int8 file every tensor with a gathered range has a grid, and batch normalization is folded
@@ -144,6 +147,8 @@ def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
         is_kernel = isinstance(call.stand_in, QuantizedKernel)
         if is_kernel and simulation.kernel_quantizer(call.op.name) is None:
             yield f"{call.op.name} kernel" if simulation.quantizes_kernels else "kernels"
+        if isinstance(call.stand_in, QuantizedSlopes) and not simulation.quantizes_slopes:
+            yield f"{call.op.name} slopes"
     yield from _float_roots([plan.last], simulation)
 
 
@@ -165,6 +170,7 @@ class _FileParts:
         all_of_8_bits: bool,
     ) -> None:
         self._gathered = set(plan.tensors)
+        self._read = {read.tensor for read in plan.reads}
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
@@ -183,6 +189,8 @@ class _FileParts:
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if self._on_grids:
+            if is_split(op) and op.axis and not self._read.issuperset(call.makes):
+                return parts_in_file(op, args[0], self._name)
             made = call.makes[0]
             grid = self._grid(made) if made in self._gathered else None
             output = in_file(op, args, kwargs, grid, self._name)

@@ -83,6 +83,14 @@ class Call:
         return bool(self.reads) and passes_values_through(self.op, self.kwargs)
 
     @property
+    def averages_one(self) -> bool:
+        """Whether it averages one value and keeps the axes, so that no file contains it."""
+        if self.kind is None or self.kind.name != "global average":
+            return False
+        before, after = self.args[0].shape, self.op.compute_output_spec(self.args[0]).shape
+        return None not in before[1:] and tuple(before) == tuple(after)
+
+    @property
     def is_masked(self) -> bool:
         """Whether it gets a mask, even if Keras passes the mask on automatically."""
         return self.kwargs.get("mask") is not None

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from deploy_examples import DEPLOY, measured, quant, settled
+from keras import layers, ops
 from kind_examples import EXAMPLES, SHAPE, convolved
 
 from qbench.base.errors import NotConvertible, QbenchError
@@ -51,6 +52,7 @@ class Made:
         found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
         self.operators = [op.name for op in graph.operators]
         self.differing, self.floats = found.differing(graph), found.float_tensors(graph)
+        self.moved = found.moved(graph)
         self.others = found.has_other_kernels(graph)
         view = rewrite(model, fixed(chosen), averages).model
         self.expected = view([self.inputs], training=False)[0].numpy()
@@ -81,6 +83,28 @@ def test_a_kind_with_operators_is_integer_and_as_simulated(kind, form):
                 LiteFile(made.content, path)
             continue
         assert made.steps(path) <= BOUNDS.get(kind.name, 2) + 0.01, path
+
+
+def test_an_average_of_one_value_is_neither_in_the_file_nor_on_a_grid_of_its_own():
+    def body(x):
+        x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(4, 6)(x))
+        return layers.Conv2D(3, 1)(x)
+
+    made = Made(body)
+    assert made.operators == ["CONV_2D"] * 2
+    assert (made.floats, made.differing, made.moved, made.others) == ([], [], [], False)
+    assert all(made.steps(path) <= 1.01 for path in KERNELS)
+
+
+def test_parts_that_nothing_reads_are_cut_out():
+    def body(x):
+        parts = ops.split(layers.Conv2D(4, 3)(x), 4, axis=-1)
+        return layers.Conv2D(2, 1)(parts[3]) + parts[1]
+
+    made = Made(body)
+    assert "STRIDED_SLICE" in made.operators and "SPLIT" not in made.operators
+    assert (made.floats, made.differing, made.others) == ([], [], False)
+    assert all(made.steps(path) <= 2.01 for path in KERNELS)
 
 
 @pytest.mark.parametrize("kind", FLOAT, ids=[kind.name for kind in FLOAT])
