@@ -37,6 +37,10 @@ def two(function: Callable[[Any, Any], Any]) -> Body:
     return lambda x: function(x, convolved(x))
 
 
+def three(kind: Any) -> Body:
+    return lambda x: kind()([convolved(x), convolved(x), convolved(x)])
+
+
 # By kind, by the name of the class or function: a body. The first one is converted in every test.
 EXAMPLES: dict[str, dict[str, Body]] = {
     "convolution": {
@@ -86,6 +90,7 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Add": two(lambda x, y: x + y),
         "layer Add": two(lambda x, y: layers.Add()([x, y])),
         "Add of a number": lambda x: x * 0.3 + 1.0,
+        "layer Add of three": three(layers.Add),
     },
     "subtraction": {
         "Subtract": two(lambda x, y: x - y),
@@ -96,16 +101,25 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Multiply": two(lambda x, y: x * y),
         "layer Multiply": two(lambda x, y: layers.Multiply()([x, y])),
         "Multiply by a number": lambda x: x * 0.3,
+        "layer Multiply of three": three(layers.Multiply),
     },
-    "average of tensors": {"layer Average": two(lambda x, y: layers.Average()([x, y]))},
+    "average of tensors": {
+        "layer Average": two(lambda x, y: layers.Average()([x, y])),
+        "layer Average of three": three(layers.Average),
+    },
     "maximum": {
         "Maximum": two(ops.maximum),
         "layer Maximum": two(lambda x, y: layers.Maximum()([x, y])),
         "Maximum of convolutions": lambda x: ops.maximum(convolved(x), convolved(x)),
+        "layer Maximum of three": three(layers.Maximum),
     },
     "minimum": {
         "Minimum": two(ops.minimum),
         "layer Minimum": two(lambda x, y: layers.Minimum()([x, y])),
+    },
+    "division": {
+        "Divide": lambda x: ops.divide(convolved(x), 3.0),
+        "TrueDivide": lambda x: x / 3.0,
     },
     "concatenation": {
         "Concatenate": lambda x: ops.concatenate([x, x]),

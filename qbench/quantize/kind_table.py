@@ -74,6 +74,7 @@ ARITHMETIC = (
     Kind("maximum", OWN, ("Maximum",), ("Maximum",), file=("MAXIMUM",), takes_relu=False),
     Kind("minimum", OWN, ("Minimum",), ("Minimum",), file=("MINIMUM",), takes_relu=False),
 )
+DIVISION = (Kind("division", OWN, (), ("Divide", "TrueDivide"), inputs=GRIDS, file=("MUL",)),)
 JOINS = (
     Kind(
         "concatenation",
@@ -206,6 +207,6 @@ IDLE = (
     ),
 )
 KINDS: tuple[Kind, ...] = (
-    *(*CONVOLUTIONS, *ARITHMETIC, *JOINS, *POOLS, *MOVES),
+    *(*CONVOLUTIONS, *ARITHMETIC, *DIVISION, *JOINS, *POOLS, *MOVES),
     *(*ACTIVATIONS, *IDLE),
 )

@@ -149,6 +149,48 @@ def test_gradients_reach_the_author_s_variables(parted):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+def joining(image):
+    """Layers that compute with three tensors or more; two of them are called twice."""
+    x, y, z = (layers.Conv2D(4, k, padding="same")(image) for k in (1, 2, 3))
+    total, mean = layers.Add(name="total"), layers.Average(name="mean")
+    x = total([total([x, y, z]), y, z])
+    x = mean([mean([x, y, z, x]), y, z])
+    x = layers.Multiply(name="product")([x, y, z, x])
+    x = layers.Maximum(name="most")([x, y, layers.Minimum(name="least")([z, x, y])])
+    return layers.Flatten()(layers.Add(name="two")([x, y]))
+
+
+def test_layers_of_three_tensors_and_more_compute_with_two_at_a_time():
+    keras.utils.set_random_seed(7)
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, joining(image))
+    network = separated(model)
+    x = np.random.default_rng(1).normal(size=(4, *SHAPE)).astype(np.float32)
+    np.testing.assert_array_equal(network(x), np.asarray(model(x)))
+    calls = {call.makes[0].name: call for call in graph_of(network).calls}
+    assert max(len(call.reads) for call in calls.values()) == 2
+    expected = {
+        *("total.part1", "total", "total.part1.2", "total.2"),
+        *("mean.part1", "mean.part2", "mean.part3", "mean", "mean.2"),
+        *("product.part1", "product.part2", "product"),
+        *("least.part1", "least", "most.part1", "most", "two"),
+    }
+    assert expected < calls.keys()
+    assert not {"most.part2", "two.part1", "mean.part4"} & calls.keys()
+    assert network.get_layer("total") is model.get_layer("total")
+    assert network.get_layer("two") is model.get_layer("two")
+    assert author_model(network) is model
+
+
+def test_joins_that_are_more_than_steps_of_two_stay_whole():
+    image = keras.Input(SHAPE)
+    average = layers.Average(activity_regularizer="l1")([image, image, image])
+    pooled = layers.GlobalAveragePooling2D()(image)
+    other = layers.Add()([average, pooled, pooled])  # Keras gives them one rank first
+    model = keras.Model(image, other)
+    assert separated(model) is model
+
+
 class OwnDense(layers.Dense):
     """Its call may use the activation in any way."""
 
