@@ -21,10 +21,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markdown_tables import table
 
+from qbench.base.errors import QbenchError
+from qbench.base.paths import config_folder
 from qbench.cli.main import main as qbench
-from qbench.storage import layout
 from qbench.storage.records import write_atomically
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +51,7 @@ NETWORKS: dict[str, tuple[str, int, tuple[str, ...]]] = {
 }
 SETTINGS = ("study=fashion", "quant=deploy", "train.weight_decay=0", "seeds=0", "threads=2")
 STEPS, BATCH, RATE, IMAGES = 4, 8, 0.01, 20
+MEASURED = 64  # images that ranges and statistics of normalizations come from
 
 
 def overrides(name: str) -> list[str]:
@@ -76,7 +79,7 @@ def refusal(said: str) -> str:
     return lines[-1].removeprefix("qbench: ") if lines else "no reason was given"
 
 
-def measure(name: str, folder: Path) -> dict[str, Any]:
+def measure(name: str) -> dict[str, Any]:
     """The figures of a network: its graph is listed, and it is trained and converted."""
     for module in ("tensorflow", "keras", "qbench.cli.listing", "qbench.models"):
         importlib.import_module(module)
@@ -84,24 +87,67 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     code, said, seconds = called(["graph", *words])
     if code:
         return {"refused": refusal(said)}
+    try:
+        return {"seconds": seconds, **converted(words)}
+    except QbenchError as error:
+        return {"seconds": seconds, "refused": str(error)}
+
+
+def converted(words: Sequence[str]) -> dict[str, Any]:
+    """Train a network for a few steps, measure it on images and convert it.
+
+    After so few steps the statistics of normalizations have hardly moved from their start, and a
+    deep network gives the same for every image. So they are measured too, not only the ranges.
+
+    Raises:
+        QbenchError: the network cannot be trained or converted.
+    """
+    from hydra import compose, initialize_config_dir
+
+    from qbench.base import device
+    from qbench.cli.hydra_app import settings_of
+    from qbench.data import load
+    from qbench.deploy.convert import export, simulate
+    from qbench.training.loop import train
+    from qbench.training.network import Network
+
     steps = [f"train.steps={STEPS}", f"train.batch_size={BATCH}", f"train.learning_rate={RATE}"]
-    more = [*steps, f"eval.limit={IMAGES}", "deploy.enabled=false", "isolate=false"]
-    code, said, _ = called(["train", *words, *more, f"out={folder / name}"])
-    if code:
-        return {"seconds": seconds, "refused": refusal(said)}
-    run = max((folder / name / "runs").iterdir(), key=lambda path: path.stat().st_mtime)
-    code, said, _ = called(["convert", str(run)])
-    if code:
-        return {"seconds": seconds, "refused": refusal(said)}
-    report = json.loads((run / layout.conversion_report(None)).read_bytes())
-    return {"seconds": seconds, **operators(run / report["file"]), "report": report}
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("config", overrides=[*words, *steps, f"eval.limit={IMAGES}"])
+        chosen = settings_of(config).base
+    device.start(chosen.threads)
+    data = load(chosen.data.name, chosen.data.dir)
+    network = Network(chosen, data)
+    network.initialise(chosen.seed)
+    train(network, chosen, data, lambda *_: None)
+    images = np.asarray(data.train_images[:MEASURED])
+    measure_statistics(network, images)
+    network.measure_ranges(images)
+    made = export(network, chosen, data)
+    outputs = simulate(network, chosen, data.test_images[:IMAGES])
+    alike = not np.ptp(outputs, axis=0).any()
+    return {**operators(made.content), "alike": alike, "report": made.report}
 
 
-def operators(file: Path) -> dict[str, int]:
+def measure_statistics(network: Any, images: Any) -> None:
+    """Give every normalization of a network the statistics of images, (N, H, W, C) uint8."""
+    import keras
+
+    layers = network.model.layers
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    kept = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    network.model(network.prepare(images), training=True)
+    for layer, momentum in zip(norms, kept, strict=True):
+        layer.momentum = momentum
+
+
+def operators(content: bytes) -> dict[str, int]:
     """The numbers of operators of a file that read or make floats, and of the others."""
     from qbench.deploy.measure import graph_of
 
-    every = graph_of(file.read_bytes()).operators
+    every = graph_of(content).operators
     floats = [op for op in every if any(one.dtype == "float32" for one in (*op.reads, *op.makes))]
     return {"integer": len(every) - len(floats), "float": len(floats)}
 
@@ -110,20 +156,24 @@ def row(name: str, figures: dict[str, Any]) -> tuple[str, ...]:
     """The line of a network in the page."""
     seconds = f"{figures['seconds']:.1f}" if "seconds" in figures else ""
     if "refused" in figures:
-        return (name, "", "", "", "", seconds, f"refused: {figures['refused']}")
+        return (name, "", "", "", "", "", seconds, f"refused: {figures['refused']}")
     report = figures["report"]
     paths = report["kernels"].values()
-    largest = max(path["largest_difference"] for path in paths if "error" not in path)
+    runs = [path for path in paths if "error" not in path]
+    apart = [max(path[f"{key}_difference"] for path in runs) for key in ("largest", "mean")]
     note = f"{report['export']}; {report['export_note']}".removesuffix("; ")
+    if figures["alike"]:
+        note += "; every image has the same logits, so no difference shows"
     counts = (str(figures["integer"]), str(figures["float"]))
-    return (name, *counts, f"{largest:.1f}", f"{report['bytes'] / 1e6:.2f}", seconds, note)
+    size = f"{report['bytes'] / 1e6:.2f}"
+    return (name, *counts, f"{apart[0]:.1f}", f"{apart[1]:.2f}", size, seconds, note)
 
 
 def page(figures: dict[str, dict[str, Any]]) -> str:
     """The text of docs/networks.md."""
-    heads = ("network", "integer", "float", "largest", "MB", "seconds", "the file")
+    heads = ("network", "integer", "float", "largest", "mean", "MB", "seconds", "the file")
     rows = [
-        row(name, figures[name]) if name in figures else (name, *[""] * 5, "not run yet")
+        row(name, figures[name]) if name in figures else (name, *[""] * 6, "not run yet")
         for name in NETWORKS
     ]
     return "\n".join(
@@ -133,12 +183,15 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
             "`python scripts/networks_page.py` writes this page. It builds every network for images"
             " of Fashion-MNIST of",
             "32x32 pixels (Xception 71, InceptionV3 75) with new weights, trains"
-            f" {STEPS} steps of {BATCH} images with `quant=deploy`",
-            f"and converts it. The file is compared with the simulation on {IMAGES} images.",
+            f" {STEPS} steps of {BATCH} images with `quant=deploy`,",
+            f"measures its ranges and the statistics of its normalizations on {MEASURED} images"
+            " and converts it. The file is",
+            f"compared with the simulation on {IMAGES} images. Such a network is hardly trained,"
+            " and amplifies what is rounded otherwise.",
             "",
             "- *integer*, *float*: operators of the int8 file without and with float tensors.",
-            "- *largest*: the largest difference of a logit from the simulation on any kernel path,"
-            " in steps of the output's grid.",
+            "- *largest*, *mean*: the largest and the mean difference of a logit from the"
+            " simulation, in steps of the output's grid, on the kernel path where it is largest.",
             "- *seconds*: CPU seconds of `qbench graph`, without the import of TensorFlow and"
             " qbench.",
             "- *the file*: what qbench calls it, and its note; or why there is none.",
@@ -165,7 +218,7 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.one:
         (name,) = given.names
-        figures = measure(name, given.folder)
+        figures = measure(name)
         text = json.dumps(figures, indent=2) + "\n"
         write_atomically(given.folder / f"{name}.json", text.encode())
         return
