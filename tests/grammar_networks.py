@@ -109,9 +109,8 @@ def transposed(draw, x):
 
 @rule(MAPS)
 def separable(draw, x):
-    if draw.chance(0.8):  # no file has it, and then nothing else of the network is seen in one
-        return x
-    return layers.SeparableConv2D(_channels(draw), 3, padding="same")(x)
+    options = draw.pick({}, {"strides": 2}, {"depth_multiplier": 2}, {"activation": "silu"})
+    return layers.SeparableConv2D(_channels(draw), 3, padding="same", **options)(x)
 
 
 @rule(MAPS, SEQUENCES)
@@ -120,7 +119,9 @@ def convolution_of_sequences(draw, x):
         x = layers.Reshape((-1, x.shape[-1]))(x)
     options = draw.pick({}, {"strides": 2}, {"dilation_rate": 2, "padding": "causal"})
     options = {"padding": "same", **options}
-    return layers.Conv1D(_channels(draw), draw.pick(1, 3), **options)(x)
+    causal = options["padding"] == "causal"
+    kind = layers.SeparableConv1D if draw.chance(0.3) and not causal else layers.Conv1D
+    return kind(_channels(draw), draw.pick(1, 3), **options)(x)
 
 
 @rule(MAPS, SEQUENCES, VECTORS)
@@ -176,7 +177,7 @@ def arithmetic(draw, x):
         lambda: layers.Average()([x, y]),
         lambda: layers.Maximum()([x, y]),
         lambda: ops.minimum(x, y),
-        lambda: layers.Add()([x, y, x]),
+        lambda: draw.pick(layers.Add, layers.Multiply, layers.Average, layers.Maximum)()([x, y, x]),
     )()
 
 

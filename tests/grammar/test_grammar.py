@@ -112,7 +112,7 @@ def check_file(network, chosen, exported):
     } - {"QUANTIZE", "DEQUANTIZE"}
     assert bool(floats) == ("float in the file: " in note), floats
     assert (report["export"] == "exact") == (not note)
-    images = np.asarray(own.digits().test_images[:60])
+    images = np.asarray(own.digits().test_images[: chosen.eval.limit])
     expected = simulate(network, chosen, images)
     (batch,) = feed_of(network, chosen, "int8").batches(images)
     for path in KERNELS:
