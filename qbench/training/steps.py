@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +16,7 @@ from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import Preparation
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.training.feeding import batch_reader, batch_signature
+from qbench.training.feeding import Batch, Weights, batch_reader, batch_signature
 from qbench.training.frozen import Frozen
 from qbench.training.held_features import HeldFeatures, features_of
 from qbench.training.randomness import generator_states, set_states
@@ -47,6 +48,16 @@ class Steps:
         """Whether XLA compiles; None leaves it to TensorFlow."""
         return self._experiment.train.compiles or None
 
+    @cached_property
+    def _weights(self) -> Weights | None:
+        """The weight (N,) of each training image in the loss; None if there are none."""
+        return example_weights(self._experiment.train, self._data)
+
+    @cached_property
+    def _read(self) -> Callable[..., Batch]:
+        """See `batch_reader`. It copies the training images, so all steps share one."""
+        return batch_reader(self._data, self._weights)
+
     def train_step(
         self,
         view: Any,
@@ -66,8 +77,7 @@ class Steps:
             pixels: whether the image is rounded to whole pixels.
             features: what the step reads in place of images, if the view is `features`.
         """
-        weights = example_weights(self._experiment.train, self._data)
-        read = batch_reader(self._data, weights)
+        read, weights = self._read, self._weights
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
