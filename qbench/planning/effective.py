@@ -39,8 +39,8 @@ _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
 )
 
 # Computations that have changed since the first records: the statistics of folded layers, symmetric
-# kernels with one range for each channel, and the tensors that `deploy` quantizes, which follow from
-# the table of kinds. These texts in an identity distinguish new results from old ones.
+# kernels with one range for each channel, and the tensors that `deploy` quantizes, which the table
+# of kinds decides. These texts in an identity distinguish new results from old ones.
 _STATISTICS = "statistics in one pass"
 _UNITS = "in units"
 _DEPLOYED = {"deploy": "deploy, by kinds"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -98,28 +98,32 @@ class Steps:
                 x, wanted = features.gathered(*batch), targets
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
-                each = self._data.task.loss(outputs, wanted)
-                loss = tf.reduce_mean(each)
-                minimized = loss
-                if weight is not None:
-                    minimized = tf.reduce_mean(each * weight)
-                total = tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
-            every = [*variables, *learned]
-            gradients = tape.gradient(total, every)
-            # If its normalization is folded, a convolution's own bias has no gradient.
-            known = [
-                tf.zeros_like(variable.value) if gradient is None else gradient
-                for gradient, variable in zip(gradients, every, strict=True)
-            ]
-            self._optimizer.apply(frozen.masked(known[: len(variables)], variables), variables)
+                loss, total = self._losses(view, outputs, wanted, weight)
+            gradients = _gradients(tape, total, [*variables, *learned])
+            own, of_scheme = gradients[: len(variables)], gradients[len(variables) :]
+            self._optimizer.apply(frozen.masked(own, variables), variables)
             if learned:
-                applied.optimizer.apply(known[len(variables) :], learned)
+                applied.optimizer.apply(of_scheme, learned)
             frozen.keep()
             if gather:
                 self._averages.include(measured)
             return loss
 
         return train_step
+
+    def _losses(self, view: Any, outputs: Any, wanted: Any, weight: Any) -> tuple[Any, Any]:
+        """The mean of the task's loss, and the sum that a step minimizes; () float32 each.
+
+        Args:
+            view: the view, just called.
+            outputs: its outputs.
+            wanted: the targets.
+            weight: the weight (B,) of each image in the second one; None if they have none.
+        """
+        each = self._data.task.loss(outputs, wanted)
+        loss = tf.reduce_mean(each)
+        minimized = loss if weight is None else tf.reduce_mean(each * weight)
+        return loss, tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
 
     def step_of_features(self, applied: SchemeState, phase: str) -> Any:
         """The step of a phase that reads features, made now; None if its steps read images.
@@ -186,6 +190,17 @@ class Steps:
         if not decay or not trained:
             return []
         return [decay * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in trained])]
+
+
+def _gradients(tape: Any, total: Any, variables: Sequence[Any]) -> list[Any]:
+    """The gradient of each variable; zeros if it has none.
+
+    If its normalization is folded, a convolution's own bias has no gradient.
+    """
+    return [
+        tf.zeros_like(variable.value) if gradient is None else gradient
+        for gradient, variable in zip(tape.gradient(total, variables), variables, strict=True)
+    ]
 
 
 def _added_losses(view: Any) -> list[Any]:
