@@ -41,6 +41,14 @@ def three(kind: Any) -> Body:
     return lambda x: kind()([convolved(x), convolved(x), convolved(x)])
 
 
+def twice(kind: Any, *given: Any) -> Body:
+    def body(x: Any) -> Any:
+        layer = kind(*given)
+        return layer(layer(x))
+
+    return body
+
+
 # By kind, by the name of the class or function: a body. The first one is converted in every test.
 EXAMPLES: dict[str, dict[str, Body]] = {
     "convolution": {
@@ -79,6 +87,7 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Dense": lambda x: layers.Dense(3)(layers.Flatten()(x)),
         "Dense of maps": lambda x: layers.Dense(3, activation="relu")(x),
         "Dense of sequences": lambda x: layers.Dense(3)(flat(x)),
+        "Dense of maps called twice": twice(layers.Dense, 4),
     },
     "other products with kernels": {
         "Conv3D": lambda x: layers.Conv3D(2, 2)(volume(x)),

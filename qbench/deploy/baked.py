@@ -17,9 +17,13 @@ from qbench.quantize.placement import kernels
 class BakedConvolution(keras.layers.Layer):
     """A convolution or dense layer with constant, folded weights."""
 
-    def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str) -> None:
-        """With `on_grid`, the kernel gets the int8 grid in `baked`."""
+    def __init__(self, layer: Any, baked: Baked, on_grid: bool, name: str, before: int = 0) -> None:
+        """With `on_grid`, the kernel gets the int8 grid in `baked`.
+
+        `before` is the number of calls of the layer before this one.
+        """
         super().__init__(name=name)
+        self.before = before
         self.layer = layer
         self.baked = baked
         self.on_grid = on_grid
@@ -50,7 +54,9 @@ class BakedConvolution(keras.layers.Layer):
     def _quantized(self, kernel: Any) -> Any:
         ends = self.baked.ends
         if kernel.shape.rank == 4 and ends.ndim == 0:
-            ends = np.full(kernel.shape[-1], ends)  # of a dense layer, which is written out
+            # Of a dense layer, which is written out. The converter makes one kernel of equal ones
+            # of several calls, and finds other scales for it; so they differ in the last bits.
+            ends = np.full(kernel.shape[-1], ends * np.float32(1 + self.before * 2**-23))
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
         if ends.ndim == 0:

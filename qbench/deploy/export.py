@@ -8,6 +8,7 @@ code).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -179,6 +180,7 @@ class _FileParts:
         self._own = {op.name for op in model.operations}
         self._names = set(self._own)
         self._formed: set[str] = set()
+        self._calls: Counter[str] = Counter()  # of layers with kernels
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
         grid = self._grid(planned.root)
@@ -219,7 +221,9 @@ class _FileParts:
         quantizer = self._simulation.kernel_quantizer(op.name)
         weights = bake(op, self._simulation.folded_kernel(op, norm), quantizer)
         name = unique(f"{op.name}.baked", self._names)
-        return BakedConvolution(op, weights, self._on_grids, name)
+        before = self._calls[op.name]
+        self._calls[op.name] += 1
+        return BakedConvolution(op, weights, self._on_grids, name, before)
 
 
 class Scoped(keras.layers.Layer):
