@@ -52,11 +52,13 @@ class BakedConvolution(keras.layers.Layer):
         return self.layer.compute_output_spec(x)
 
     def _quantized(self, kernel: Any) -> Any:
+        # The converter makes one kernel of equal ones of several calls, and finds other scales for
+        # it; so they differ in the last bits.
         ends = self.baked.ends
-        if kernel.shape.rank == 4 and ends.ndim == 0:
-            # Of a dense layer, which is written out. The converter makes one kernel of equal ones
-            # of several calls, and finds other scales for it; so they differ in the last bits.
-            ends = np.full(kernel.shape[-1], ends * np.float32(1 + self.before * 2**-23))
+        if ends.ndim == 0:
+            ends = ends * np.float32(1 + self.before * 2**-23)
+            if kernel.shape.rank == 4:  # of a dense layer, which is written out
+                ends = np.full(kernel.shape[-1], ends)
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
         if ends.ndim == 0:

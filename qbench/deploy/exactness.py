@@ -60,10 +60,10 @@ class Comparer:
             self._hosts[f"{op.name}.baked{number}"] = norm.name if norm else op.name
             if is_convolution(op):
                 self._baked[f"{op.name}.baked{number}"] = op
-        self._sloped = {op.name: op for op in model.operations if has_slopes(op)}
+        calls = [call for call in graph_of(model).calls if call.makes]
+        self._sloped = {call.makes[0].name: call.op for call in calls if has_slopes(call.op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
-        calls = [call for call in graph_of(model).calls if call.makes]
         self._inner = {f"{call.makes[0].name}{INNER}": call for call in calls}
         self._left_out = {
             call.makes[0].name

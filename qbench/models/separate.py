@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -20,6 +21,10 @@ from qbench.quantize.kind import ANY
 from qbench.quantize.kinds import COMPUTING, function_kind, kind_of
 from qbench.quantize.tensors import Call, graph_of, unique
 from qbench.quantize.walk import walk
+
+# The activation that a layer had before, and the regularizer of its activity. A function may give
+# the same layers each time it is called.
+_TAKEN: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 
 
 def separated(model: Any) -> Any:
@@ -65,15 +70,16 @@ def _parts(op: Any, names: set[str]) -> list[Any]:
     own = kind_of(op)
     if own is None or not own.kernel or not is_stock(op):
         return [op]
-    is_split, is_apart = own.name == "separable convolution", _is_apart(op)
+    function, penalty = _TAKEN.get(op, (op.activation, op.activity_regularizer))
+    is_split, is_apart = own.name == "separable convolution", _is_apart(function)
     if not is_split and not is_apart:
         return [op]
-    function, penalty = op.activation, op.activity_regularizer
     inside = (keras.activations.linear, None) if is_apart else (function, penalty)
     if is_split:
         whole = _split(op, names, *inside)
     else:
         whole = [op]
+        _TAKEN[op] = function, penalty
         op.activation, op.activity_regularizer = inside
     if not is_apart:
         return whole
@@ -82,9 +88,9 @@ def _parts(op: Any, names: set[str]) -> list[Any]:
     return [*whole, behind]
 
 
-def _is_apart(op: Any) -> bool:
+def _is_apart(function: Any) -> bool:
     """Whether an integer file computes the activation inside a layer as an operator of its own."""
-    kind = function_kind(op)
+    kind = function_kind(function)
     return kind is not None and bool(kind.file) and kind.inputs != ANY
 
 

@@ -64,7 +64,7 @@ def _by_function() -> dict[int, tuple[Kind, ...]]:
     }
 
 
-def function_kind(op: Any) -> Kind | None:
-    """The kind of the activation inside a layer with a kernel; None if the table has none."""
-    found = _of_function(getattr(op, "activation", None))
+def function_kind(function: Any) -> Kind | None:
+    """The kind of the function of an activation inside a layer; None if the table has none."""
+    found = _of_function(function)
     return found[0] if found else None

@@ -73,6 +73,11 @@ def is_concatenation(op: Any) -> bool:
     return kind is not None and kind.inputs == ONE_GRID
 
 
+def is_comparison(op: Any) -> bool:
+    """Whether `op` is a maximum or minimum of tensors."""
+    return _is(op, "maximum", "minimum")
+
+
 def reads_to_multiply(op: Any, operands: int) -> bool:
     """Whether `op` multiplies its inputs by a kernel; see `Placement.inputs_of`."""
     return is_convolution(op)

@@ -13,7 +13,7 @@ from qbench.quantize.fixed_grid import BITS as FILE_BITS
 from qbench.quantize.fixed_grid import as_prescribed
 from qbench.quantize.folding import foldable_in
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
-from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
+from qbench.quantize.placement import PLACEMENTS, Placement, is_concatenation, is_convolution
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.shared_ranges import groups
 from qbench.quantize.tensors import Call, Graph, Tensor
@@ -135,11 +135,25 @@ class Rules:
 
     @cached_property
     def shared_ranges(self) -> Mapping[str, tuple[str, ...]]:
-        """For each tensor with a shared range, all tensors that share it."""
+        """For each tensor with a shared range, all tensors that share it.
+
+        What is concatenated shares the range of the whole too, if this is gathered: a file has one
+        grid for all of it. A tensor on a grid that its kernel prescribes shares none.
+        """
         if self.scheme is None or not self.scheme.share_ranges:
             return {}
         joining = [call for call in self.graph.calls if call.joins]
-        return groups([tensor.root for tensor in call.reads] for call in joining)
+        return groups(self._sharing(call) for call in joining)
+
+    def _sharing(self, call: Call) -> list[str]:
+        """The tensors that share a range because of one call."""
+        whole = [one.name for one in call.makes if one.name in self._gathered]
+        names = [one.root for one in call.reads] + (whole if is_concatenation(call.op) else [])
+        activation = self.scheme.activation if self.scheme else None
+        if not self.simulates_files or activation is None:
+            return names
+        makers = {name: self.graph.tensors[name].producer for name in names}
+        return [name for name in names if as_prescribed(makers[name], activation) is activation]
 
     @cached_property
     def _placements(self) -> list[tuple[str, Placement]]:

@@ -12,10 +12,11 @@ import keras
 
 from qbench.quantize.calls import is_in_inference
 from qbench.quantize.entry import is_rescaling
-from qbench.quantize.kind import ANY, FIXED, GRIDS, KEEPS, Kind
+from qbench.quantize.kind import ANY, Kind
 from qbench.quantize.kinds import COMPUTING, kind_of
 from qbench.quantize.placement import (
     is_activation,
+    is_comparison,
     is_concatenation,
     is_convolution,
     keeps_grid,
@@ -152,10 +153,13 @@ class Graph:
 
         An addition of a number, or a product with one, needs none behind a convolution: the
         converter makes it part of the convolution. Nor does a ReLU behind most kernels. What is
-        concatenated has a grid already, that of its parts.
+        concatenated or compared has one, or the converter gives it that of one of its parts.
         """
-        kind = call.kind
-        if kind is None or (is_concatenation(self.root(tensor).producer) and not _rounds(call)):
+        kind, maker = call.kind, self.root(tensor).producer
+        if (is_concatenation(maker) or is_comparison(maker)) and not call.passes:
+            cuts = kind is not None and kind.activates and kind.inputs == ANY and bool(kind.file)
+            return is_comparison(maker) or not cuts
+        if kind is None:
             return False
         if kind.inputs == ANY:
             before = kind_of(tensor.producer)
@@ -241,20 +245,6 @@ def _lead(calls: list[Call]) -> tuple[tuple[Any, ...], str]:
             return tuple(found), entry
         found.append(call.op)
         entry = call.makes[0].name
-
-
-def _rounds(call: Call) -> bool:
-    """Whether the reader of a concatenation needs a grid of its own for it.
-
-    It multiplies by a kernel, adds, joins, averages or prescribes a grid, or becomes several
-    operators.
-    """
-    kind = call.kind
-    if kind is None:
-        return False
-    several = len(kind.file) > 1 and kind.inputs == GRIDS
-    prescribes = kind.grid in (KEEPS, FIXED)
-    return call.joins or kind.kernel or prescribes or several or kind.name == "global average"
 
 
 def _made(call: Call, name: str) -> Tensor:
