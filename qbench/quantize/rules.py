@@ -137,8 +137,8 @@ class Rules:
     def shared_ranges(self) -> Mapping[str, tuple[str, ...]]:
         """For each tensor with a shared range, all tensors that share it.
 
-        What is concatenated shares the range of the whole too, if this is gathered: a file has one
-        grid for all of it. A tensor on a grid that its kernel prescribes shares none.
+        In a simulation of files, what is concatenated shares the range of the whole too, since a
+        file has one grid for all of it. A tensor on a grid that its kernel prescribes shares none.
         """
         if self.scheme is None or not self.scheme.share_ranges:
             return {}
@@ -147,11 +147,12 @@ class Rules:
 
     def _sharing(self, call: Call) -> list[str]:
         """The tensors that share a range because of one call."""
-        whole = [one.name for one in call.makes if one.name in self._gathered]
-        names = [one.root for one in call.reads] + (whole if is_concatenation(call.op) else [])
+        names = [tensor.root for tensor in call.reads]
         activation = self.scheme.activation if self.scheme else None
         if not self.simulates_files or activation is None:
             return names
+        if is_concatenation(call.op):
+            names += [tensor.name for tensor in call.makes if tensor.name in self._gathered]
         makers = {name: self.graph.tensors[name].producer for name in names}
         return [name for name in names if as_prescribed(makers[name], activation) is activation]
 

@@ -52,6 +52,17 @@ def gated(image):
     return unusual.block(layers.Multiply(name="gated")([x, layers.Reshape((1, 1, 4))(gate)]), 4)
 
 
+def slopes_twice(image):
+    slopes = layers.PReLU("uniform", shared_axes=[1, 2])
+    return slopes(layers.Conv2D(4, 3)(slopes(layers.Conv2D(4, 3)(image))))
+
+
+def dense_twice(image):
+    shared = layers.Dense(4)
+    x = shared(layers.GlobalAveragePooling2D()(unusual.block(image, 4)))
+    return layers.Reshape((1, 1, 4))(shared(x))
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(7)
@@ -84,6 +95,8 @@ EXACT = [
     lambda: network(upsampled),
     lambda: separated(network(gated)),
     lambda: network(called_twice),
+    lambda: network(slopes_twice),
+    lambda: network(dense_twice),
     lambda: unusual.concatenated_by_ops(SHAPE, 5),
     lambda: unusual.dropout(SHAPE, 5),
     lambda: unusual.prelu(SHAPE, 5),
@@ -102,6 +115,14 @@ def test_a_concatenation_of_untied_branches_is_not_exact():
     assert differing and set(differing) <= {"one", "two"}
     assert floats == []
     assert compare(network(untied), tie_inputs=True) == ([], [], False)
+
+
+def test_what_a_kernel_prescribes_is_concatenated_with_tied_branches():
+    def body(image):
+        x = unusual.block(image, 4)
+        return layers.Concatenate()([layers.Conv2D(4, 1)(x), layers.Softmax()(x)])
+
+    assert compare(network(body), tie_inputs=True) == ([], [], False)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,13 @@ def test_activations_have_the_names_of_their_layers(made):
     assert len(network.get_layer("shared.silu")._inbound_nodes) == 2
 
 
+def test_a_model_that_a_function_gives_twice_becomes_the_same_network_twice(made):
+    model, network, x, before = made
+    again = separated(model)
+    assert [op.name for op in again.operations] == [op.name for op in network.operations]
+    np.testing.assert_array_equal(again(x), before)
+
+
 def test_arguments_of_calls_stay(made):
     calls = {call.op.name: call for call in graph_of(made[1]).calls}
     assert calls["norm"].is_in_inference and not calls["gate"].is_in_inference

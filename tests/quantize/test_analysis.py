@@ -143,16 +143,17 @@ def chained(image):
 
 
 @pytest.mark.parametrize(
-    ("placement", "quantized"),
+    ("placement", "quantized", "joined"),
     [
-        ("deploy", {"a", "b", "c", "d", "left", "right", "middle"}),
-        ("add", {"a", "b", "pool", "d"}),
+        ("deploy", {"a", "b", "c", "d", "left", "right", "middle", "both"}, {"both"}),
+        ("add", {"a", "b", "pool", "d"}, set()),
     ],
 )
-def test_no_tensor_is_tied_to_its_own_row(placement, quantized):
+def test_no_tensor_is_tied_to_its_own_row(placement, quantized, joined):
+    """In a simulation of files a concatenation has the range of its parts."""
     plan = planned(chained, placement=(placement,), op="fake_quant", tie_inputs=True)
     groups = {frozenset(group) for group in plan.shared_ranges.values()}
-    assert groups == {frozenset("abcd"), frozenset({"left", "right", "middle"})}
+    assert groups == {frozenset("abcd"), frozenset({"left", "right", "middle"} | joined)}
     tied = [one for one in plan.quantized_tensors if one.root in plan.shared_ranges]
     assert {one.tensor for one in tied} == quantized
     for one in tied:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import keras
-from keras import layers
+import pytest
+from keras import layers, ops
 from quantize_networks import network
 from quantize_plans import planned, reads
 
@@ -81,3 +82,38 @@ def test_every_tensor_of_an_op_passes_a_grid_on():
     assert reads(plan, "second") == [(left, None)]
     assert reads(plan, "sum") == [("second", "second.quantized"), (right, None)]
     assert {read.root for read in plan.reads if read.tensor in call.makes} == {"relu"}
+
+
+JOINS = {
+    "concatenation": lambda x, y: layers.Concatenate(name="joined")([x, y]),
+    "minimum": lambda x, y: layers.Minimum(name="joined")([x, y]),
+}
+READERS = {
+    "number": lambda x: 0.5 * x,
+    "unknown": ops.abs,
+    "slopes": layers.LeakyReLU(),
+    "product": lambda x: x * layers.Conv2D(x.shape[-1], 1)(x),
+    "maximum": lambda x: layers.Maximum()([x, layers.Conv2D(x.shape[-1], 1)(x)]),
+    "without a kernel": layers.ELU(),
+    "normalization": layers.LayerNormalization(),
+    "pool": lambda x: ops.abs(layers.MaxPooling2D(1)(x)),
+}
+
+
+@pytest.mark.parametrize("join", JOINS.values(), ids=JOINS)
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_what_is_joined_has_a_range_of_its_own(reader, join):
+    """Without one, the converter gives it the grid of one of its parts, which may be too narrow."""
+
+    def build(image):
+        x = layers.ReLU()(layers.Conv2D(2, 1)(image))
+        return reader(join(x, layers.Conv2D(2, 1)(x)))
+
+    assert "joined" in graph_of(network(build)).gathered
+
+
+def test_a_relu_of_joined_tensors_needs_no_grid_before_it():
+    def build(image):
+        return layers.ReLU()(layers.Concatenate(name="joined")([image, image]))
+
+    assert "joined" not in graph_of(network(build)).gathered

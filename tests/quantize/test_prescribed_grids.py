@@ -68,13 +68,17 @@ def test_a_simulation_of_files_takes_the_grid_of_the_kernel(name):
         assert not any(isinstance(one.quantizer, FixedGrid) for one in found)
 
 
-def test_a_tied_range_stays_measured():
+@pytest.mark.parametrize("join", [layers.Add, layers.Concatenate])
+def test_a_prescribed_grid_shares_no_range(join):
     def build(x):
-        return layers.Add()([layers.Activation("sigmoid", name="gate")(x), x])
+        gate = layers.Activation("sigmoid", name="gate")(x)
+        return join()([gate, layers.Conv2D(2, 1, name="b")(x), layers.Conv2D(2, 1, name="c")(x)])
 
     model = network(build, SHAPE)
-    assert quantizer_of(model, "gate") == LOGISTIC
-    assert quantizer_of(model, "gate", tie_inputs=True) != LOGISTIC
+    assert quantizer_of(model, "gate", tie_inputs=True) == LOGISTIC
+    tied = analyse(model, scheme(tie_inputs=True)).shared_ranges
+    assert "gate" not in tied and {"b", "c"} <= set(tied["b"])
+    assert "gate" in analyse(model, scheme(tie_inputs=True, bits=4)).shared_ranges
 
 
 def test_passed_on_values_stay_on_the_grid():
