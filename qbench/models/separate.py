@@ -70,7 +70,9 @@ def _parts(op: Any, names: set[str]) -> list[Any]:
     own = kind_of(op)
     if own is None or not own.kernel or not is_stock(op):
         return [op]
-    function, penalty = _TAKEN.get(op, (op.activation, op.activity_regularizer))
+    function, penalty = op.activation, op.activity_regularizer
+    if function is keras.activations.linear:
+        function, penalty = _TAKEN.get(op, (function, penalty))
     is_split, is_apart = own.name == "separable convolution", _is_apart(function)
     if not is_split and not is_apart:
         return [op]
