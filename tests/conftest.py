@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -18,6 +19,10 @@ from slow_variants import VARIANTS
 from qbench.cli.main import main
 from qbench.engine.networks import NETWORKS
 from qbench.report import drawing
+
+# Garbage in cycles is rare beside what lasts: modules, networks and their steps. So collections are
+# rare too, and pass over the modules.
+gc.disable()
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
@@ -51,6 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
             for item in found:
                 item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not what the import of all modules has left."""
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @cache
