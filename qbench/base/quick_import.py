@@ -2,7 +2,7 @@
 
 Keras imports some packages if they are installed, only for functions that qbench does not call:
 scikit-learn for wrappers of models, matplotlib for galleries of images, pandas for `Model.fit` on
-tables. Python's collector of cycles looks through the new modules again and again, and finds little.
+tables. Python's garbage collector looks through the new modules again and again and finds little.
 """
 
 from __future__ import annotations
