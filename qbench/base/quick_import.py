@@ -11,6 +11,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Keras goes without these if they are not installed.
 OPTIONAL = ("sklearn", "matplotlib", "pandas")
@@ -24,13 +25,14 @@ def quick_import() -> Iterator[None]:
     """
     hidden = [name for name in OPTIONAL if name not in sys.modules]
     collects = gc.isenabled()
-    sys.modules.update(dict.fromkeys(hidden))  # None refuses an import
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(hidden))  # None refuses an import
     gc.disable()
     try:
         yield
     finally:
         for name in hidden:
-            del sys.modules[name]
+            del modules[name]
         gc.freeze()
         if collects:
             gc.enable()
