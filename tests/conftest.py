@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import typing
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -113,6 +114,9 @@ def quick_sweeps() -> Iterator[None]:
         if saving := sys.modules.get("keras.src.saving.saving_lib"):
             # Keras keeps the answer under another name than it looks for.
             patched.setattr(saving, "get_attr_skipset", cache(saving.get_attr_skipset))
+        if sys.version_info < (3, 12):
+            # TensorFlow asks of every value whether it follows a protocol; Python 3.12 knows it.
+            patched.setattr(typing, "_get_protocol_attrs", cache(typing._get_protocol_attrs))
         yield
 
 
