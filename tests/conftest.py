@@ -8,6 +8,7 @@ import typing
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import absl.logging
@@ -114,6 +115,9 @@ def quick_sweeps() -> Iterator[None]:
         if saving := sys.modules.get("keras.src.saving.saving_lib"):
             # Keras keeps the answer under another name than it looks for.
             patched.setattr(saving, "get_attr_skipset", cache(saving.get_attr_skipset))
+        for name in ("tensorflow.lite.python.lite", "keras.src.backend.common.global_state"):
+            if module := sys.modules.get(name):  # each conversion would collect all garbage
+                patched.setattr(module, "gc", SimpleNamespace(collect=lambda: 0))
         if sys.version_info < (3, 12):
             # TensorFlow asks of every value whether it follows a protocol; Python 3.12 knows it.
             patched.setattr(typing, "_get_protocol_attrs", cache(typing._get_protocol_attrs))
