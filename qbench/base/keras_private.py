@@ -7,7 +7,8 @@ function is called.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -48,6 +49,22 @@ def call_again(model: Any, inputs: Any, call: Any) -> Any:
         call: gives what the outputs of a call become.
     """
     return model._run_through_graph(inputs, call_fn=call)
+
+
+@contextmanager
+def calls_forgotten(model: Any) -> Iterator[None]:
+    """A context after which the layers of a functional model have forgotten the calls within it.
+
+    A layer holds all its symbolic calls, and with them the models that were built of it. Those
+    models go on to work.
+    """
+    lists = [calls for op in model.operations for calls in (op._inbound_nodes, op._outbound_nodes)]
+    before = [len(calls) for calls in lists]
+    try:
+        yield
+    finally:
+        for calls, count in zip(lists, before, strict=True):
+            del calls[count:]
 
 
 def call_dense(tensor: Any) -> None:

@@ -32,6 +32,7 @@ TEXTS = tuple(s.key for s in SETTINGS if s.check.kind in ("text", "folder"))
 _PATHS = tuple(s.key for s in SETTINGS if s.check.kind in ("folder", "path"))
 # Settings that are lists but not factors. A comma list is then the list itself, not its levels.
 _LISTS = tuple(s.key for s in SETTINGS if s.check.kind == "list" and s not in OF_RUNS)
+_WHOLE = {s.key: s for s in SETTINGS if s.check.kind == "list" or isinstance(s.default, tuple)}
 # Names of rows hold what Hydra reads as grammar, such as `quant.placement=[conv]`.
 _ROWS = tuple(s.key for s in SETTINGS if s.check.kind == "row")
 _MOST = 10_000  # values in one override
@@ -115,13 +116,22 @@ def split(text: str) -> tuple[str, str]:
     """The key of an override, without prefix and package, and its value.
 
     Raises:
-        QbenchError: the key is missing, or a value is missing that the override needs.
+        QbenchError: the key is missing, or a value is missing that the override needs, or the key
+            is one below a list.
     """
     typed, equals, value = text.partition("=")
     found = _KEY.fullmatch(typed)
     if found is None or not (equals or typed.startswith("~")):
         raise QbenchError(bad_key(text))
+    _check_not_below_a_list(text, found["key"])
     return found["key"], value
+
+
+def _check_not_below_a_list(text: str, key: str) -> None:
+    for above, found in _WHOLE.items():
+        if key.startswith(f"{above}."):
+            expected = found.check.describe().replace("`", "")
+            raise QbenchError(f"{shown(text)}: {above} is given as a whole; expected a {expected}.")
 
 
 def _parsed(text: str, key: str, value: str) -> Override:

@@ -12,6 +12,7 @@ from typing import TextIO
 from qbench.base.plain import one_line
 from qbench.planning.derived import run_name
 from qbench.storage import layout, manifests, records
+from qbench.storage.decisions import WAITING as DECISIONS
 from qbench.storage.decisions import Decisions, all_decisions
 from qbench.storage.locks import is_held
 from qbench.storage.store import Store
@@ -68,7 +69,7 @@ def _deciding(folder: Path) -> States:
     path = folder / layout.DECIDING
     if not path.is_file():
         return []
-    told = records.read_json(path, "the decisions of a sweep")
+    told = records.read_json(path, DECISIONS)
     root = layout.root_of_sweep(folder, told)
     decisions = Decisions(root, lambda text: None)
     done = {one["decision"] for one in all_decisions(root)}

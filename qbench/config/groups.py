@@ -28,7 +28,7 @@ class Data(Group, prefix="data"):
     """
 
     name: str = setting(
-        check=allowed.anything("name", registry="data.name"),
+        check=allowed.name(registry="data.name"),
         help="the name of the data set's reader; choose it with `data=NAME`, or your own"
         " ([docs](own.md)) with `data=FILE.py:NAME`",
     )

@@ -92,17 +92,18 @@ class Train(Group, prefix="train"):
 
     @property
     def number_of_steps(self) -> int:
-        """The number of steps.
+        """The number of steps; QbenchError as in `check_decided`."""
+        self.check_decided()
+        assert isinstance(self.steps, int)
+        return self.steps
 
-        Raises:
-            QbenchError: it is not decided yet.
-        """
-        if not isinstance(self.steps, int):
+    def check_decided(self) -> None:
+        """Raise QbenchError if the number of steps is not known yet."""
+        if self.is_undecided:
             raise QbenchError(
                 f"train.steps={self.steps}: only qbench sweep decides the number of steps; give it"
                 " a number here."
             )
-        return self.steps
 
     @property
     def compiles(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import calls_forgotten
 from qbench.config.quant import Quant
 from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import bake
@@ -110,8 +111,9 @@ class Export:
         """See `export_model`."""
         plan = analyse(self._model, _scheme(on_grids))
         parts = _FileParts(self._model, plan, self.simulation, on_grids, all_of_8_bits)
-        built = construct(self._model, plan, parts)
-        graph = keras.Model(built.inputs, built.output, name=self._model.name)
+        with calls_forgotten(self._model):  # a worker keeps the network, and exports it often
+            built = construct(self._model, plan, parts)
+            graph = keras.Model(built.inputs, built.output, name=self._model.name)
         return graph, list(dict.fromkeys(_left_float(plan, self.simulation))) if on_grids else []
 
 

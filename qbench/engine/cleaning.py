@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qbench.storage import layout, records
+from qbench.storage.decisions import Decisions, waited_for
 from qbench.storage.manifests import read_manifest
 from qbench.storage.store import Store
 
@@ -14,7 +15,8 @@ def clean(root: Path) -> list[Path]:
     """Remove the states and checkpoints that no unfinished run of any sweep in `root` needs.
 
     A run needs only the deepest stored state of its path: training continues from there. A
-    checkpoint stays if its segment is on the path of an unfinished run.
+    checkpoint stays if its segment is on the path of an unfinished run; that of a first stage, if a
+    sweep waits for its decision.
 
     Returns:
         The removed files.
@@ -28,8 +30,11 @@ def clean(root: Path) -> list[Path]:
             deepest = next((s for s in reversed(run["segments"]) if store.has(s)), None)
             below = run["segments"].index(deepest) if deepest else 0
             needed.update(run["segments"][below:])
-    needed.update(store.segments_held())
-    return store.clean(needed)
+    decisions = Decisions(root, lambda text: None)
+    return [
+        *store.clean(needed | store.segments_held()),
+        *decisions.clean(waited_for(root) | decisions.segments_held()),
+    ]
 
 
 def manifests(root: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from qbench.base import device, environment
 from qbench.base.errors import Diverged
 from qbench.base.files import append_line
 from qbench.data import Dataset
-from qbench.engine import run_record
+from qbench.engine import run_record, tracking
 from qbench.engine.networks import network_for
 from qbench.engine.spec import DecisionSpec, JobSpec
 from qbench.planning.early_stopping import Decision
@@ -47,7 +47,7 @@ def decide(
     decisions.make_folder()
     with decisions.locked(wanted.id):
         if decisions.read(wanted.id) is None:
-            _Stage(spec, wanted, data, report, decisions).run()
+            _Stage(spec, wanted, data, report, decisions, tracking.tracker_of(spec, say)).run()
 
 
 class _Stage:
@@ -60,12 +60,14 @@ class _Stage:
         data: Dataset,
         report: Callable[[int, float], None],
         decisions: Decisions,
+        tracker: tracking.Tracker,
     ) -> None:
         self.spec = spec
         self.wanted = wanted
         self.data = data
         self.metric = data.task.metrics[0]
-        self.report = report
+        self.tracker = tracker
+        self.report = tracking.reporting(tracker, lambda: self.losses, report)
         self.decisions = decisions
         self.clock = run_record.Clock()
         self.losses: list[float] = []
@@ -121,6 +123,7 @@ class _Stage:
             )
             self.scores.append(self._score())
             self._save()
+            self.tracker.scored(self.metric.name, dict(self._scores()))
         return decision
 
     def _score(self) -> float:
@@ -132,6 +135,11 @@ class _Stage:
         if not np.all(np.isfinite(found[0])):
             raise Diverged(len(self.losses) - 1)
         return self.data.task.checked_score(*found)[self.metric.name]
+
+    def _scores(self) -> Iterator[tuple[int, float]]:
+        """Each evaluation so far: its step and its score."""
+        for number, score in enumerate(self.scores, 1):
+            yield self.wanted.rule.step_of(number), score
 
     def _save(self) -> None:
         state: State = self.network.state(self.losses)
@@ -147,10 +155,7 @@ class _Stage:
             "ended": decision and decision.ended,
             "diverged": diverged,
             "metric": self.metric.as_config(),
-            "scores": [
-                {"step": rule.step_of(number), "score": score}
-                for number, score in enumerate(self.scores, 1)
-            ],
+            "scores": [{"step": step, "score": score} for step, score in self._scores()],
             "rule": rule.as_config(),
             "config": experiment.as_config(),
             "seed": experiment.seed,

@@ -30,10 +30,12 @@ def verify(plan: Plan) -> None:
     """Train every run of a plan with and without sharing; print whether all values are equal.
 
     Raises:
-        QbenchError: a network or the data cannot be used; nothing was trained.
+        QbenchError: a network or the data cannot be used, or a number of steps is not decided;
+            nothing was trained.
         SharingDiffers: values of at least one run differ.
     """
-    _ = [run.experiment.train.number_of_steps for run in plan.runs]  # refuses `auto`
+    for run in plan.runs:
+        run.experiment.train.check_decided()
     base = plan.settings.base
     device.start(base.threads, base.deterministic)
     resolved = resolve(plan, device.kind())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,7 +150,8 @@ def compare(model: Any, file: GivenFile, stored: Stored, head: str, strict: bool
         by_position=tuple(name for name in unsaid if own[name].is_ambiguous),
         frozen=tuple(name for name in (*missing, *other) if not own[name].trainable),
     )
-    _check(found, strict, [name for name in unused if not (left and _is_head(theirs[name]))])
+    unused = [name for name in unused if not (left and _is_head(theirs[name]))]
+    _check(found, strict, unused, stored.joined)
     return found
 
 
@@ -159,13 +160,20 @@ def _named(layer: OwnLayer) -> str:
     return layer.path.rpartition("/")[2]
 
 
-def _check(found: Start, strict: bool, unused: list[str]) -> None:
+def _check(found: Start, strict: bool, unused: list[str], joined: Collection[str]) -> None:
     """Check that enough layers match; one layer of the form of a head is the file's own head."""
+    inside = [name for name in (*found.unused, *found.other) if name in joined]
+    resaved = (
+        f" An .h5 file does not keep apart the layers inside {_listed(inside)}: load it with Keras"
+        " and save it as .keras."
+        if inside
+        else ""
+    )
     if not found.matched:
         raise QbenchError(
             f"{found.file.shown}: no layer has the name and the shape of one of the network; the"
             f" file has {_listed(found.unused or tuple(found.other))}, the network"
-            f" {_listed((*found.missing, *found.other, *found.new))}."
+            f" {_listed((*found.missing, *found.other, *found.new))}.{resaved}"
         )
     extra = len(found.unused) - len(unused)
     wrong = bool(found.missing or found.other or unused or extra > 1)
@@ -174,7 +182,7 @@ def _check(found: Start, strict: bool, unused: list[str]) -> None:
         hint = "" if found.new else " model.head=new leaves the last layer out,"
         raise QbenchError(
             f"{found.file.shown}: not every layer matches ({said});{hint}"
-            " model.weights_strict=false takes what matches."
+            f" model.weights_strict=false takes what matches.{resaved}"
         )
 
 

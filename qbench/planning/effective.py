@@ -38,11 +38,12 @@ _NEUTRAL: tuple[tuple[str, str, Any], ...] = (
     ("model", "stem_stride", 1),
 )
 
-# Computations that have changed since the first records, and now give other last bits: the
-# statistics of folded layers, and symmetric kernels with one range for each channel. These texts in
-# an identity distinguish new results from old ones.
+# Computations that have changed since the first records: the statistics of folded layers, symmetric
+# kernels with one range for each channel, and the tensors that `deploy` quantizes, which the table
+# of kinds decides. These texts in an identity distinguish new results from old ones.
 _STATISTICS = "statistics in one pass"
 _UNITS = "in units"
+_DEPLOYED = {"deploy": "deploy, by kinds"}
 
 
 def effective(group: Group) -> Settings:
@@ -180,4 +181,5 @@ def _quant_written_out(quant: Quant, settings: Settings) -> Settings:
     symmetric = settings.get("weight_range") == "symmetric_narrow"
     if symmetric and settings.get("granularity") == "channel":
         settings["granularity"] = f"channel, {_UNITS}"
+    settings["placement"] = [_DEPLOYED.get(name, name) for name in settings["placement"]]
     return settings

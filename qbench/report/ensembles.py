@@ -180,9 +180,10 @@ def _draw(found: Sequence[Point], metric: Metric) -> Figure:
     entries = []
     for (label, colour), own in _by_row(found):
         heights = [fmean(point.found.values()) for point in own]
-        (line,) = left.plot([point.members for point in own], heights, "o-", color=colour)
+        means = {"color": colour, "markersize": 4}  # smaller than the spread of most dots
+        (line,) = left.plot([point.members for point in own], heights, "o-", **means)
         entries.append((name_of(label), line))
-        right.plot([point.size for point in own], heights, "o-", color=colour)
+        right.plot([point.size for point in own], heights, "o-", **means)
         _draws(left, own, colour)
         better = max if metric.higher_is_better else min
         best = [point.over_members(better) for point in own]
@@ -213,8 +214,9 @@ def _by_row(found: Sequence[Point]) -> Iterable[tuple[tuple[str, str], list[Poin
 
 
 def _draws(axes: Axes, own: Sequence[Point], colour: str) -> None:
-    """A dot for each ensemble."""
+    """A dot for each ensemble, in front of their mean."""
     for point in own:
         places = [point.members] * len(point.found)
         heights = list(point.found.values())
-        axes.scatter(places, heights, s=7, alpha=0.4, color=colour, linewidths=0)
+        dots = axes.scatter(places, heights, s=8, alpha=0.6, color=colour, zorder=3)
+        dots.set(edgecolors="white", linewidths=0.4)

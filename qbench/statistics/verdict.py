@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _MOST_SEEDS = 10_000
+_MOST_SAID = 100  # nobody trains more, and the spread of few seeds says nothing about so many
 _MORE_DIGITS = 3
 
 Seeds = tuple[int, int | None]
@@ -133,12 +134,12 @@ def _more_seeds(more: Seeds | None, noun: str) -> str:
 
 
 def seeds_in_words(more: Seeds, noun: str = "seed") -> str:
-    """`about 8 to 14 seeds`."""
+    """`about 8 to 14 seeds`; `at least 8 seeds` if no practical number is sure to decide."""
     least, most = more
     many = "groups of seeds" if noun == "group of seeds" else f"{noun}s"
     if least >= _MOST_SEEDS:
         return f"more than {_MOST_SEEDS:,} {many}"
-    if most is None or most >= _MOST_SEEDS:
+    if most is None or most > _MOST_SAID:
         return f"at least {least:,} {many}"
     return f"about {least:,} {many}" if least == most else f"about {least:,} to {most:,} {many}"
 

@@ -12,6 +12,8 @@ from qbench.storage import layout, records
 from qbench.storage.store import Say, Store
 
 SCHEMA = 1
+WAITING = "the decisions of a sweep"
+"""What `deciding.json` holds, for messages."""
 
 Record = dict[str, Any]
 
@@ -67,6 +69,12 @@ def all_decisions(root: Path) -> list[Record]:
     """The records of all decisions below a root that can be read; reads only."""
     found = (_record_in(path) for path in layout.decision_records(root))
     return [record for record in found if record is not None]
+
+
+def waited_for(root: Path) -> set[str]:
+    """The decisions that sweeps below a root wait for, or waited for when they were stopped."""
+    lists = [records.read_json(path, WAITING) for path in layout.waiting_lists(root)]
+    return {one["id"] for told in lists for one in told["decisions"]}
 
 
 def _record_in(path: Path) -> Record | None:

@@ -252,6 +252,11 @@ def sweeps(folder: Path) -> list[Path]:
     return sorted(file.parent for file in files if file.is_file())
 
 
+def waiting_lists(root: Path) -> list[Path]:
+    """The lists of decisions that the sweeps of a root wait for."""
+    return [path for path in (root / DECIDING, *root.glob(f"*/{DECIDING}")) if path.is_file()]
+
+
 def figures_folder(sweep: Path) -> Path:
     """The folder of a sweep's figures."""
     return sweep / _FIGURES

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +16,7 @@ from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import Preparation
 from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
-from qbench.training.feeding import batch_reader, batch_signature
+from qbench.training.feeding import Batch, Weights, batch_reader, batch_signature
 from qbench.training.frozen import Frozen
 from qbench.training.held_features import HeldFeatures, features_of
 from qbench.training.randomness import generator_states, set_states
@@ -47,6 +48,16 @@ class Steps:
         """Whether XLA compiles; None leaves it to TensorFlow."""
         return self._experiment.train.compiles or None
 
+    @cached_property
+    def _weights(self) -> Weights | None:
+        """The weight (N,) of each training image in the loss; None if there are none."""
+        return example_weights(self._experiment.train, self._data)
+
+    @cached_property
+    def _read(self) -> Callable[..., Batch]:
+        """See `batch_reader`. It copies the training images, so all steps share one."""
+        return batch_reader(self._data, self._weights)
+
     def train_step(
         self,
         view: Any,
@@ -66,8 +77,7 @@ class Steps:
             pixels: whether the image is rounded to whole pixels.
             features: what the step reads in place of images, if the view is `features`.
         """
-        weights = example_weights(self._experiment.train, self._data)
-        read = batch_reader(self._data, weights)
+        read, weights = self._read, self._weights
         variables, learned = self._model.trainable_variables, applied.trained
         states = generator_states(self._model)
         whole = tf.TensorSpec((), tf.int64)
@@ -88,28 +98,32 @@ class Steps:
                 x, wanted = features.gathered(*batch), targets
             with tf.GradientTape() as tape:
                 outputs, measured = view(x, training=True)
-                each = self._data.task.loss(outputs, wanted)
-                loss = tf.reduce_mean(each)
-                minimized = loss
-                if weight is not None:
-                    minimized = tf.reduce_mean(each * weight)
-                total = tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
-            every = [*variables, *learned]
-            gradients = tape.gradient(total, every)
-            # If its normalization is folded, a convolution's own bias has no gradient.
-            known = [
-                tf.zeros_like(variable.value) if gradient is None else gradient
-                for gradient, variable in zip(gradients, every, strict=True)
-            ]
-            self._optimizer.apply(frozen.masked(known[: len(variables)], variables), variables)
+                loss, total = self._losses(view, outputs, wanted, weight)
+            gradients = _gradients(tape, total, [*variables, *learned])
+            own, of_scheme = gradients[: len(variables)], gradients[len(variables) :]
+            self._optimizer.apply(frozen.masked(own, variables), variables)
             if learned:
-                applied.optimizer.apply(known[len(variables) :], learned)
+                applied.optimizer.apply(of_scheme, learned)
             frozen.keep()
             if gather:
                 self._averages.include(measured)
             return loss
 
         return train_step
+
+    def _losses(self, view: Any, outputs: Any, wanted: Any, weight: Any) -> tuple[Any, Any]:
+        """The mean of the task's loss, and the sum that a step minimizes; () float32 each.
+
+        Args:
+            view: the view, just called.
+            outputs: its outputs.
+            wanted: the targets.
+            weight: the weight (B,) of each image in the second one; None if they have none.
+        """
+        each = self._data.task.loss(outputs, wanted)
+        loss = tf.reduce_mean(each)
+        minimized = loss if weight is None else tf.reduce_mean(each * weight)
+        return loss, tf.add_n([minimized, *self.penalties(), *_added_losses(view)])
 
     def step_of_features(self, applied: SchemeState, phase: str) -> Any:
         """The step of a phase that reads features, made now; None if its steps read images.
@@ -176,6 +190,17 @@ class Steps:
         if not decay or not trained:
             return []
         return [decay * tf.add_n([tf.nn.l2_loss(kernel.value) for kernel in trained])]
+
+
+def _gradients(tape: Any, total: Any, variables: Sequence[Any]) -> list[Any]:
+    """The gradient of each variable; zeros if it has none.
+
+    If its normalization is folded, a convolution's own bias has no gradient.
+    """
+    return [
+        tf.zeros_like(variable.value) if gradient is None else gradient
+        for gradient, variable in zip(tape.gradient(total, variables), variables, strict=True)
+    ]
 
 
 def _added_losses(view: Any) -> list[Any]:

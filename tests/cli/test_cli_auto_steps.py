@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qbench.cli.main import main
+from qbench.storage import layout
 
 AUTO = ["train.steps=auto", "train/schedule=constant", "data.validation=0.2"]
 
@@ -34,6 +35,25 @@ def test_a_number_takes_no_settings_of_a_first_stage(capsys: pytest.CaptureFixtu
     for verb in ("train", "sweep", "plan"):
         line = _refused([verb, "study=digits", "train.auto_most=50", "train.auto_every=1"], capsys)
         assert line == "train.auto_most=50: it has an effect only with train.steps=auto."
+
+
+@pytest.mark.parametrize("name", ["", "ofat"])
+def test_clean_removes_what_a_given_up_first_stage_left(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder of a first stage has no manifest yet; it may be below the study's."""
+    sweep = tmp_path / name
+    sweep.mkdir(exist_ok=True)
+    decisions = layout.decisions_folder(tmp_path)
+    decisions.mkdir()
+    for one in ("waiting", "given-up"):
+        (decisions / f"{one}.partial").write_bytes(b"x" * 200_000)
+    told = {"runs": layout.runs_seen_from(sweep, tmp_path), "decisions": [{"id": "waiting"}]}
+    (sweep / layout.DECIDING).write_text(json.dumps(told))
+    for folder, line in ((sweep, "1 files, 0.2 MB"), (tmp_path, "0 files, 0.0 MB")):
+        assert main(["clean", str(folder)]) == 0
+        assert capsys.readouterr().out.splitlines() == [line]
+    assert [path.name for path in decisions.iterdir()] == ["waiting.partial"]
 
 
 @pytest.mark.parametrize("verb", ["train", "sweep", "plan", "graph"])

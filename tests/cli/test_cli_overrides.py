@@ -28,6 +28,9 @@ REFUSED = {
     "seeds=range(1000000000)": "more than 10,000 values are in this.",
     "seeds=range(3,1)": "no value is in this.",
     "seeds=range(1,5,0)": "a range needs a step other than 0.",
+    "seeds.most=9": "seeds is given as a whole; expected a list of whole numbers.",
+    "design.factors.0=quant.bits": "design.factors is given as a whole; expected a list of keys,"
+    " or null.",
     "quant.bits=foo(4)": "foo is not a function; there are choice, range, sort, glob, int, float,"
     " str, bool.",
     "quant.bits=int(abc)": "int cannot be called with this.",

@@ -298,6 +298,15 @@ def test_names_of_one_computation_count_as_one(one: dict[str, Any], other: dict[
     assert first != second
 
 
+def test_the_tensors_of_files_count_as_the_table_of_kinds_has_them() -> None:
+    """Runs of `deploy` from before this table keep ids of their own; other placements have one."""
+    found = identity(examples.experiment({"quant.placement": ["conv", "deploy"]}))
+    assert found["quant"]["placement"] == ["conv", "deploy, by kinds"]
+    for placement in (["contrib"], ["conv", "activation", "add", "shortcut"]):
+        other = examples.experiment({"quant.placement": placement})
+        assert identity(other)["quant"]["placement"] == placement
+
+
 def test_both_forms_of_raw_pixels_are_trained_alike() -> None:
     one, other = (examples.experiment({"deploy.input": value}) for value in ("uint8", "int8"))
     assert phases(one, None) == phases(other, None)

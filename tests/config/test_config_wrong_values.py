@@ -34,6 +34,8 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("study.name", "", "''", "a name without '/'"),
     ("study.repeats", "mine", "mine", "kwasniewska2019"),
     ("data.dir", 5, "5", "a text or null"),
+    ("data.name", [1], "[1]", "a name"),
+    ("data.name", {"a": 1}, "{'a': 1}", "a name"),
     ("data.preprocessing", "lenet", "lenet", PREPROCESSINGS),
     ("data.preprocessing", None, "null", PREPROCESSINGS),
     ("data.preprocessing", "keras:LeNet", "keras:LeNet", "keras: and the name of a network of"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -95,3 +98,14 @@ def test_folding_leaves_the_model_alone():
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert isinstance(model.get_layer("stem_bn"), keras.layers.BatchNormalization)
+
+
+def test_a_network_does_not_hold_what_was_exported_of_it():
+    """A worker exports one network for many runs."""
+    model = network()
+    graph, _ = export_model(model, measured(model), quant())
+    held = [weakref.ref(layer) for layer in graph.layers if layer not in model.layers]
+    assert len(held) > 4
+    del graph
+    gc.collect()
+    assert not any(layer() for layer in held)

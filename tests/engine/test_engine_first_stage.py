@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from engine_examples import experiment, silent
@@ -218,10 +219,19 @@ def test_stopped_again_and_again_it_decides_the_same(
     assert not layout.decision_file(tmp_path, spec.decision.id, layout.PARTIAL).exists()
 
 
-def test_it_goes_on_from_the_last_evaluation(tmp_path: Path) -> None:
+def test_it_goes_on_from_the_last_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracker sees all losses and all scores, also those before."""
     spec = _job(tmp_path)
     assert _do(spec, 9) == 12  # the losses of a block are fetched at an evaluation
-    assert _do(spec) == _decision(tmp_path)["scores"][-1]["step"] - 8
+    shown = Mock()
+    monkeypatch.setattr(deciding.tracking, "tracker_of", lambda spec, say: shown)
+    trained = _do(spec)
+    scores = {one["step"]: one["score"] for one in _decision(tmp_path)["scores"]}
+    assert trained == max(scores) - 8
+    assert len(shown.follow.call_args.args[0]) == max(scores)
+    assert shown.scored.call_args.args == ("accuracy", scores)
 
 
 def test_a_decided_job_trains_nothing(

@@ -10,6 +10,7 @@ from full_disk import no_room_for, refuse
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.engine.cleaning import clean
 from qbench.storage import layout, records
+from qbench.storage.decisions import Decisions
 from qbench.storage.locks import LockLost, locked
 from qbench.storage.state import State
 from qbench.storage.store import Store
@@ -207,6 +208,21 @@ def test_clean_removes_everything_when_all_is_done(store, tmp_path, said):
     clean(tmp_path)
     assert _names(store) == []
     assert clean(tmp_path) == []
+
+
+def test_clean_keeps_the_checkpoint_of_a_first_stage_that_a_sweep_waits_for(store, tmp_path):
+    _manifest(tmp_path, {})
+    stages = Decisions(tmp_path, print)
+    stages.make_folder()
+    for name in ("mine", "theirs", "held", "given up"):
+        stages.save_partial(name, _state(1))
+    (tmp_path / "other").mkdir()
+    for folder, name in ((tmp_path, "mine"), (tmp_path / "other", "theirs")):
+        told = {"decisions": [{"id": name, "label": name}]}
+        records.write_atomically(folder / layout.DECIDING, records.as_json(told))
+    with locked(stages.lock("held"), print):
+        assert [path.name for path in clean(tmp_path)] == ["given up.partial"]
+    assert _names(stages) == ["held.partial", "mine.partial", "theirs.partial"]
 
 
 def test_locks_of_dead_holders_are_dropped_and_others_stay(tmp_path):

@@ -13,7 +13,8 @@ from engine_examples import do, experiment, jobs, resolved, weights
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.engine import tracking
-from qbench.engine.spec import JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.engine.spec import DecisionSpec, JobSpec, Policy, RunSpec, SegmentSpec
+from qbench.planning.early_stopping import EarlyStopping
 from qbench.training.loop import history
 
 installed = pytest.mark.skipif(
@@ -142,6 +143,26 @@ def test_a_trunk_shows_its_loss_and_is_no_line_of_the_table(tmp_path: Path) -> N
     tracking.tracker_of(spec(tmp_path), print).follow(LOSSES[:5])
     folder = tmp_path / "tensorboard" / "trunk_to_step_5-5e9"
     assert [step for step, _ in said(folder)["loss"]] == [1, 2, 3, 4, 5]
+    assert table_of(tmp_path) == {}
+
+
+@installed
+def test_a_first_stage_shows_its_loss_and_its_scores(tmp_path: Path) -> None:
+    """A job that goes on from a checkpoint knows all losses and scores, and writes them anew."""
+    decision = DecisionSpec("d1c", EarlyStopping(), "planned")
+    stage = replace(spec(tmp_path, label="steps of a"), segments=(), decision=decision)
+    shown = tracking.tracker_of(stage, print)
+    shown.follow(LOSSES[:4])
+    shown.scored("accuracy", {4: 50.0})
+    again = tracking.tracker_of(stage, print)
+    for count, scores in ((5, {4: 50.0}), (8, {4: 50.0, 8: 75.0})):
+        again.follow(LOSSES[:count])
+        again.scored("accuracy", scores)
+    folder = tmp_path / "tensorboard" / "steps_of_a-d1c"
+    assert len(list(folder.iterdir())) == 1
+    found = said(folder)
+    assert [step for step, _ in found["loss"]] == list(range(1, 9))
+    assert found["validation/accuracy"] == [(4, 50.0), (8, 75.0)]
     assert table_of(tmp_path) == {}
 
 

@@ -63,6 +63,26 @@ def test_values_gains_and_the_best_of_the_members(tmp_path: Path) -> None:
     assert "Accuracy by number of members" in (folder / "report.html").read_text()
 
 
+def test_seven_sizes_have_a_mark_each_and_a_dot_for_every_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = examples.write(tmp_path, examples.rows(9)[:2], seeds=9)
+    for count in range(2, 8):
+        monkeypatch.setattr(derived, "FIRST", 100 * count)  # other runs for each size
+        derived.add(folder, count, draws=ROTATED)
+    sweep = collect(folder)
+    found = ensembles.points(sweep)
+    assert [point.members for point in found] == [*range(1, 8)] * 2
+    left, right = ensembles._draw(found, sweep.metric).axes
+    assert left.get_xticks().tolist() == [*range(1, 8)]
+    means = [fmean(point.found.values()) for point in found[7:]]
+    assert left.get_lines()[2].get_ydata().tolist() == means
+    assert right.get_lines()[1].get_ydata().tolist() == means
+    assert [len(dots.get_offsets()) for dots in left.collections] == [9] * 14
+    each = [sorted(dots.get_offsets()[:, 1].tolist()) for dots in left.collections]
+    assert each == [sorted(point.found.values()) for point in found]
+
+
 def test_ensembles_that_share_seeds_have_neither_deviation_nor_interval(tmp_path: Path) -> None:
     folder = _write(tmp_path, ROTATED)
     build_report(folder)

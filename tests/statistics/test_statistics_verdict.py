@@ -99,6 +99,8 @@ def test_that_many_seeds_do_decide() -> None:
         ((8, 14), "about 8 to 14 seeds"),
         ((6, 6), "about 6 seeds"),
         ((6, None), "at least 6 seeds"),
+        ((5, 100), "about 5 to 100 seeds"),
+        ((5, 101), "at least 5 seeds"),
         ((1200, 10_000), "at least 1,200 seeds"),
         ((10_000, None), "more than 10,000 seeds"),
     ],

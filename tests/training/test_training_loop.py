@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import training_examples as examples
 
 from qbench.base.errors import Diverged
@@ -182,6 +183,19 @@ def test_a_network_used_for_another_seed_and_delay_leaves_no_trace() -> None:
     assert examples.trained(used, chosen) == examples.trained(clean, chosen) != elsewhere
     for mine, theirs in zip(_state(used), _state(clean), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_all_steps_of_a_network_read_one_copy_of_the_images() -> None:
+    """A copy for each step would grow a process by the training images with every row."""
+    chosen = examples.experiment()
+    network = examples.ready(chosen)
+    steps = [network.train_step(None), network.step_in(chosen.scheme, "quantized")]
+    read = [
+        [one for one in step.get_concrete_function().captured_inputs if one.dtype == tf.uint8]
+        for step in steps
+    ]
+    assert [images.shape for (images,) in read] == [(1198, 8, 8, 1)] * 2
+    assert read[0][0] is read[1][0]
 
 
 def test_seeds_differ_and_training_changes_the_weights() -> None:

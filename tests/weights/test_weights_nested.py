@@ -59,6 +59,26 @@ def test_the_weights_of_a_model_with_models_inside_are_its_own(folder: Path, nam
     assert np.array_equal(flat(IMAGES), np.load(folder / "outputs.npy"))
 
 
+def test_an_h5_file_with_models_inside_says_what_to_do(tmp_path: Path) -> None:
+    """The file has all arrays of a model inside in one list, in an order of its own."""
+
+    def mine(shape: Any, classes: int) -> Any:
+        image = keras.Input(shape)
+        x = layers.Conv2D(2, 3, name="first")(nested.base("a", 1)(image))
+        return keras.Model(image, layers.Dense(classes, name="d")(layers.Flatten()(x)))
+
+    path = saved(tmp_path, "a.h5", stirred(mine(SHAPE, 10)))
+    alone = saved(tmp_path, "alone.h5", stirred(nested.in_sequence(SHAPE, 10).layers[0]))
+    flat, said = _flat(mine), "An .h5 file does not keep apart the layers inside a: load it"
+    with pytest.raises(QbenchError) as error:
+        _start(flat, path)
+    assert str(error.value).endswith(f" {said} with Keras and save it as .keras.")
+    assert _start(flat, path, strict=False).matched == ("first", "d")
+    assert _start(flat, alone, strict=False).matched == ("a.conv", "a.bn")
+    path = saved(tmp_path, "a.keras", keras.saving.load_model(path))
+    assert _start(flat, path).matched == ("a.conv", "a.bn", "first", "d")
+
+
 def test_a_saved_network_may_have_models_inside(folder: Path) -> None:
     path = folder / "a.keras"
     model = from_file(path)

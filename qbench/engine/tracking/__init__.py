@@ -26,6 +26,9 @@ class Tracker(Protocol):
     def follow(self, losses: Sequence[float]) -> None:
         """Called after each block of steps, with the losses of all steps so far."""
 
+    def scored(self, metric: str, scores: Mapping[int, float]) -> None:
+        """Called after each evaluation of a first stage, with all scores so far by their steps."""
+
     def ended(
         self,
         run: str,
@@ -42,6 +45,9 @@ class _Untracked:
     def follow(self, losses: Sequence[float]) -> None:
         """Do nothing."""
 
+    def scored(self, *given: Any) -> None:
+        """Do nothing."""
+
     def ended(self, *given: Any) -> None:
         """Do nothing."""
 
@@ -53,23 +59,26 @@ class _Careful:
         self._tracker: Tracker = tracker
         self._say = say
 
-    def follow(self, losses: Sequence[float]) -> None:
+    def follow(self, *given: Any) -> None:
         """As the tracker."""
-        try:
-            self._tracker.follow(losses)
-        except OSError as error:
-            self._give_up(error)
+        self._try(self._tracker.follow, *given)
+
+    def scored(self, *given: Any) -> None:
+        """As the tracker."""
+        self._try(self._tracker.scored, *given)
 
     def ended(self, *given: Any) -> None:
         """As the tracker."""
-        try:
-            self._tracker.ended(*given)
-        except OSError as error:
-            self._give_up(error)
+        self._try(self._tracker.ended, *given)
 
-    def _give_up(self, error: OSError) -> None:
-        self._tracker = _Untracked()
-        self._say(f"track=tensorboard: {error}; training goes on, and is not shown any further.")
+    def _try(self, show: Callable[..., None], *given: Any) -> None:
+        try:
+            show(*given)
+        except OSError as error:
+            self._tracker = _Untracked()
+            self._say(
+                f"track=tensorboard: {error}; training goes on, and is not shown any further."
+            )
 
 
 def check_tracking(track: str | None) -> None:

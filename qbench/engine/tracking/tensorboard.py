@@ -1,7 +1,8 @@
 """Event files for TensorBoard: loss, metrics and hyperparameters of every run.
 
 Every run has a folder with one file. A trunk, whose steps several runs share, has one too, with its
-loss alone. The values of the loss are those of history.csv.
+loss alone, and a first stage, with its loss and its scores. The values of the loss of a run are
+those of history.csv.
 
 A job that goes on from a stored state writes the file of each of its runs anew, because it knows
 the losses of all steps from 0. So no file holds a step twice, and a file that a killed process left
@@ -34,7 +35,7 @@ VALIDATION = "validation"
 
 
 class EventFiles:
-    """The files of one job: one for each of its runs, or one for its trunk."""
+    """The files of one job: one for each of its runs, or one for its trunk or its first stage."""
 
     def __init__(self, spec: JobSpec) -> None:
         """No file is written yet."""
@@ -45,11 +46,19 @@ class EventFiles:
         if spec.segments and not spec.runs:
             last = spec.segments[-1].id
             self._files[last] = _EventFile(_folder(spec, spec.label, last), spec.experiment)
+        if spec.decision is not None:
+            name = spec.decision.id
+            self._files[name] = _EventFile(_folder(spec, spec.label, name), spec.experiment)
 
     def follow(self, losses: Sequence[float]) -> None:
         """See `Tracker`."""
         for file in self._files.values():
             file.add_losses(losses)
+
+    def scored(self, metric: str, scores: Mapping[int, float]) -> None:
+        """See `Tracker`."""
+        for file in self._files.values():
+            file.add_scores(metric, scores)
 
     def ended(
         self,
@@ -81,19 +90,20 @@ def _flat(prefix: str, config: Mapping[str, Any]) -> list[tuple[str, bool | floa
 
 
 def _folder(spec: JobSpec, label: str, name: str) -> Path:
-    """The folder of a run or a trunk, with a name that people can read."""
+    """The folder of a run, a trunk or a first stage, with a name that people can read."""
     readable = _ODD.sub("_", label).strip("_.")[:_LONGEST]
     return layout.tracking_folder(spec.root, name, readable)
 
 
 class _EventFile:
-    """The event file of a run or of a trunk."""
+    """The event file of a run, of a trunk or of a first stage."""
 
     def __init__(self, folder: Path, experiment: Experiment, run: str | None = None) -> None:
         self._folder = folder
         self._experiment = experiment
         self._run = run
         self._written = 0  # steps whose losses are in the file
+        self._scored = 0  # the last step whose score is in the file
 
     def add_losses(self, losses: Sequence[float], whole: bool = False) -> None:
         """Add the rows of the history that are new; with `whole` also a last incomplete row."""
@@ -106,6 +116,14 @@ class _EventFile:
             self._written = row["step"]
         if rows:
             self._file.flush()
+
+    def add_scores(self, metric: str, scores: Mapping[int, float]) -> None:
+        """Add the scores, by step, that are new."""
+        for step, score in scores.items():
+            if step > self._scored:
+                self._add_scalar(f"{VALIDATION}/{metric}", score, step)
+                self._scored = step
+                self._file.flush()
 
     def add_end(self, record: Mapping[str, Any]) -> None:
         """Add the metrics and how the run ended."""

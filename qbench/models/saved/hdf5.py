@@ -203,15 +203,19 @@ def _legacy(file: Any) -> Stored:
     """Weights by the names of layers, as Keras 2 wrote them; Keras 3 still does for `.h5`."""
     group = file.get("model_weights", file)
     layers: dict[str, dict[str, NDArray[Any]]] = {}
+    joined = set()
     for name in _once(group.attrs["layer_names"], "layers"):
         names = _once(group[name].attrs["weight_names"], f"weights of {name}")
         arrays = [_array(group[name][one]) for one in names]
         kept = [(n, a) for n, a in zip(names, arrays, strict=True) if not is_generator(a)]
         if kept:
             layers[name] = {f"{k}:{_leaf(one)}": array for k, (one, array) in enumerate(kept)}
+        owners = {one.rpartition("/")[0] for one, _ in kept}
+        if len(owners) > 1 or not all(name in one.split("/") for one in owners):
+            joined.add(name)
     described = file.attrs.get("model_config")
     config = None if described is None else json.loads(_text(described))
-    return Stored(layers, True, True, config)
+    return Stored(layers, True, True, config, joined=frozenset(joined))
 
 
 def _once(values: Any, what: str) -> list[str]:

@@ -30,6 +30,8 @@ class Stored:
         config: the description of the network as plain data; None in a file of weights alone.
         inside: by the name of a model inside the model, the arrays of its layers, by their paths
             such as `base/block/conv`.
+        joined: the layers of a file of Keras 2 with layers inside, whose arrays it does not keep
+            apart.
     """
 
     layers: Mapping[str, Arrays]
@@ -37,6 +39,7 @@ class Stored:
     legacy: bool
     config: Mapping[str, Any] | None
     inside: Mapping[str, Mapping[str, Arrays]] = field(default_factory=dict)
+    joined: frozenset[str] = frozenset()
 
     @property
     def values(self) -> int:
