@@ -15,7 +15,7 @@ JOBS ?= 2
 SLOW_JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep tables results reproduce docs test test-slow lint format lock clean bench bench-peers
+.PHONY: help setup sweep tables results reproduce docs test test-slow test-grammar networks lint format lock clean bench bench-peers
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,12 @@ test: setup  ## the tests; about 6 minutes on 2 cores
 
 test-slow: setup  ## the tests that take longer; about 12 minutes
 	$(BIN)/python -m pytest -q -n $(SLOW_JOBS) --dist loadfile -m slow
+
+test-grammar: setup  ## 300 random networks, each trained and converted; make test-slow has 20 of them
+	GRAMMAR_NETWORKS=300 $(BIN)/python -m pytest -q -n $(JOBS) -m slow tests/grammar
+
+networks: setup  ## train and convert networks of keras.applications, into docs/networks.md; goes on where it was stopped
+	$(BIN)/python scripts/networks_page.py
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10
 	$(BIN)/python benchmarks/step.py --save

@@ -37,6 +37,18 @@ def two(function: Callable[[Any, Any], Any]) -> Body:
     return lambda x: function(x, convolved(x))
 
 
+def three(kind: Any) -> Body:
+    return lambda x: kind()([convolved(x), convolved(x), convolved(x)])
+
+
+def twice(kind: Any, *given: Any) -> Body:
+    def body(x: Any) -> Any:
+        layer = kind(*given)
+        return layer(layer(x))
+
+    return body
+
+
 # By kind, by the name of the class or function: a body. The first one is converted in every test.
 EXAMPLES: dict[str, dict[str, Body]] = {
     "convolution": {
@@ -46,18 +58,38 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Conv2D grouped": lambda x: layers.Conv2D(4, 3, groups=2)(x),
         "Conv1D causal": lambda x: layers.Conv1D(3, 3, padding="causal", dilation_rate=2)(flat(x)),
     },
-    "depthwise convolution": {"DepthwiseConv2D": lambda x: layers.DepthwiseConv2D(3)(x)},
+    "depthwise convolution": {
+        "DepthwiseConv2D": lambda x: layers.DepthwiseConv2D(3)(x),
+        "DepthwiseConv2D dilated": lambda x: layers.DepthwiseConv2D(
+            2, dilation_rate=2, padding="same", depth_multiplier=2, activation="relu"
+        )(x),
+        "DepthwiseConv1D": lambda x: layers.DepthwiseConv1D(3, strides=2, padding="same")(flat(x)),
+        "DepthwiseConv1D normalized": lambda x: layers.BatchNormalization()(
+            layers.DepthwiseConv1D(3, dilation_rate=2, depth_multiplier=2)(flat(x))
+        ),
+    },
+    "separable convolution": {
+        "SeparableConv2D": lambda x: layers.SeparableConv2D(
+            3, 3, strides=2, padding="same", depth_multiplier=2
+        )(x),
+        "SeparableConv2D normalized": lambda x: layers.ReLU()(
+            layers.BatchNormalization()(layers.SeparableConv2D(3, 3, use_bias=False)(x))
+        ),
+        "SeparableConv1D": lambda x: layers.SeparableConv1D(3, 3, activation="relu")(flat(x)),
+    },
     "transposed convolution": {
         "Conv2DTranspose": lambda x: layers.Conv2DTranspose(3, 3, strides=2, padding="same")(x),
-        "Conv2DTranspose valid": lambda x: layers.ReLU()(
+        "Conv2DTranspose normalized": lambda x: layers.ReLU()(
             layers.BatchNormalization()(layers.Conv2DTranspose(3, 2, strides=2, use_bias=False)(x))
         ),
     },
-    "dense layer": {"Dense": lambda x: layers.Dense(3)(layers.Flatten()(x))},
+    "dense layer": {
+        "Dense": lambda x: layers.Dense(3)(layers.Flatten()(x)),
+        "Dense of maps": lambda x: layers.Dense(3, activation="relu")(x),
+        "Dense of sequences": lambda x: layers.Dense(3)(flat(x)),
+        "Dense of maps called twice": twice(layers.Dense, 4),
+    },
     "other products with kernels": {
-        "SeparableConv2D": lambda x: layers.SeparableConv2D(3, 3)(x),
-        "SeparableConv1D": lambda x: layers.SeparableConv1D(3, 3)(flat(x)),
-        "DepthwiseConv1D": lambda x: layers.DepthwiseConv1D(3)(flat(x)),
         "Conv3D": lambda x: layers.Conv3D(2, 2)(volume(x)),
         "Conv1DTranspose": lambda x: layers.Conv1DTranspose(2, 2)(flat(x)),
         "Conv3DTranspose": lambda x: layers.Conv3DTranspose(2, 2)(volume(x)),
@@ -67,6 +99,7 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Add": two(lambda x, y: x + y),
         "layer Add": two(lambda x, y: layers.Add()([x, y])),
         "Add of a number": lambda x: x * 0.3 + 1.0,
+        "layer Add of three": three(layers.Add),
     },
     "subtraction": {
         "Subtract": two(lambda x, y: x - y),
@@ -77,16 +110,25 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Multiply": two(lambda x, y: x * y),
         "layer Multiply": two(lambda x, y: layers.Multiply()([x, y])),
         "Multiply by a number": lambda x: x * 0.3,
+        "layer Multiply of three": three(layers.Multiply),
     },
-    "average of tensors": {"layer Average": two(lambda x, y: layers.Average()([x, y]))},
+    "average of tensors": {
+        "layer Average": two(lambda x, y: layers.Average()([x, y])),
+        "layer Average of three": three(layers.Average),
+    },
     "maximum": {
         "Maximum": two(ops.maximum),
         "layer Maximum": two(lambda x, y: layers.Maximum()([x, y])),
         "Maximum of convolutions": lambda x: ops.maximum(convolved(x), convolved(x)),
+        "layer Maximum of three": three(layers.Maximum),
     },
     "minimum": {
         "Minimum": two(ops.minimum),
         "layer Minimum": two(lambda x, y: layers.Minimum()([x, y])),
+    },
+    "division": {
+        "Divide": lambda x: ops.divide(convolved(x), 3.0),
+        "TrueDivide": lambda x: x / 3.0,
     },
     "concatenation": {
         "Concatenate": lambda x: ops.concatenate([x, x]),
@@ -137,8 +179,14 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "Cropping3D": lambda x: layers.Cropping3D(((1, 1), (1, 1), (0, 1)))(volume(x)),
         "Cropping2D before ReLU": lambda x: layers.ReLU()(layers.Cropping2D(1)(convolved(x))),
     },
-    "split": {"Split": lambda x: ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=1)},
-    "unstack": {"Unstack": lambda x: ops.concatenate(ops.unstack(x, 6, axis=1), axis=-1)},
+    "split": {
+        "Split": lambda x: ops.concatenate(ops.split(x, 2, axis=-1)[::-1], axis=1),
+        "Split in part": lambda x: ops.split(x, [1, 3], axis=-1)[1],
+    },
+    "unstack": {
+        "Unstack": lambda x: ops.concatenate(ops.unstack(x, 6, axis=1), axis=-1),
+        "Unstack in part": lambda x: ops.unstack(x, 6, axis=1)[2],
+    },
     "reshape": {
         "Reshape": lambda x: ops.reshape(x, (-1, 4, 36)),
         "layer Reshape": flat,
@@ -185,8 +233,18 @@ EXAMPLES: dict[str, dict[str, Body]] = {
         "ReLU": lambda x: layers.ReLU(negative_slope=0.1)(x),
         "leaky_relu": activation("leaky_relu"),
     },
+    "ReLU with slopes of its own": {
+        "PReLU": lambda x: layers.PReLU("uniform", shared_axes=[1, 2])(convolved(x)),
+        "PReLU of vectors": lambda x: layers.PReLU("uniform")(layers.Flatten()(x)),
+        "PReLU of zeros": lambda x: layers.PReLU(shared_axes=[1, 2])(x),
+    },
     "logistic": {"Sigmoid": operation(ops.sigmoid), "sigmoid": activation("sigmoid")},
     "tanh": {"Tanh": operation(ops.tanh), "tanh": activation("tanh")},
+    "softmax": {
+        "Softmax": operation(ops.softmax),
+        "layer Softmax": lambda x: layers.Softmax()(x),
+        "softmax": activation("softmax"),
+    },
     "hard sigmoid": {
         "HardSigmoid": operation(ops.hard_sigmoid),
         "hard_sigmoid": activation("hard_sigmoid"),
@@ -200,7 +258,6 @@ EXAMPLES: dict[str, dict[str, Body]] = {
     },
     "other activations": {
         "ELU": lambda x: layers.ELU(0.5)(convolved(x)),
-        "PReLU": lambda x: layers.PReLU(shared_axes=[1, 2])(convolved(x)),
         "LeakyReLU": lambda x: layers.LeakyReLU(0.0)(convolved(x)),
         "ReLU": lambda x: layers.ReLU(4.0)(convolved(x)),
         "Celu": operation(ops.celu),

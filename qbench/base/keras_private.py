@@ -115,3 +115,17 @@ def number_names_anew() -> None:
         from keras.src.backend.common.global_state import set_global_attribute
 
         set_global_attribute("name_scope_stack", [])
+
+
+def adopt(layer: Any, kernel: Any, bias: Any) -> None:
+    """Let a convolution that is not built yet compute with variables of another layer.
+
+    Args:
+        layer: a convolution or depthwise convolution of Keras.
+        kernel: the variable of its kernel.
+        bias: the variable of its bias; None if it has none.
+    """
+    name = "_kernel" if hasattr(type(layer), "kernel") else "kernel"  # a property of convolutions
+    setattr(layer, name, kernel)
+    layer.bias = bias
+    layer.built = True

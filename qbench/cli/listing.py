@@ -14,7 +14,13 @@ from qbench.data import source_of
 from qbench.data.preprocessing import input_shape, side_of
 from qbench.models import build_model
 from qbench.quantize.analysis import analyse
-from qbench.quantize.insertion_plan import Gated, Insertion, InsertionPlan, QuantizedKernel
+from qbench.quantize.insertion_plan import (
+    Gated,
+    Insertion,
+    InsertionPlan,
+    QuantizedKernel,
+    QuantizedSlopes,
+)
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kept_float import KeptFloat, kept_float
 from qbench.quantize.placement import is_add
@@ -87,6 +93,8 @@ def _graph_ops(quantization: QuantizationScheme | None, plan: InsertionPlan) -> 
     every = [one.graph_ops for one in quantization.quantizers] if quantization else []
     every += [one.quantizer.graph_ops for one in plan.quantized_tensors]
     every += [one.gate.graph_ops for one in _gates(plan)]
+    made = [call.stand_in for call in plan.calls]
+    every += [one.quantizer.graph_ops for one in made if isinstance(one, QuantizedSlopes)]
     return {name for names in every for name in names} if all(every) else ()
 
 
@@ -106,7 +114,7 @@ def _planned(plan: InsertionPlan) -> tuple[Found, ...]:
         one.layer: one.quantizer for one in plan.quantized_tensors
     }
     for call in plan.calls:
-        if isinstance(call.stand_in, QuantizedKernel):
+        if isinstance(call.stand_in, QuantizedKernel | QuantizedSlopes):
             quantizers[call.stand_in.layer] = call.stand_in.quantizer
     quantizers |= {one.layer: one.gate for one in _gates(plan)}
     every = [(one, quantizers[one.layer]) for one in plan.insertions]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,37 +10,38 @@ import numpy as np
 
 from qbench.deploy.baking import scales_of
 from qbench.deploy.file_graph import FileGraph, FileTensor, Operator
+from qbench.deploy.file_grids import (
+    SAME,
+    is_float,
+    is_integer_constant,
+    is_on,
+    keeps_grid,
+    takes,
+)
 from qbench.deploy.forms import INNER, inner_grid
-from qbench.deploy.grids import LOWEST, Grid, own_grid
+from qbench.deploy.grids import HIGHEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution, is_identity_in_inference, kernels
-from qbench.quantize.tensors import graph_of
+from qbench.quantize.placement import (
+    has_slopes,
+    is_convolution,
+    is_identity_in_inference,
+    kernels,
+)
+from qbench.quantize.tensors import Call, graph_of
 from qbench.quantize.walk import readers
 
-# Operators whose output may have the grid of their input.
-_PASSING = frozenset(
-    (
-        *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
-        *("DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MAX_POOL_2D"),
-        *("MINIMUM", "MIRROR_PAD", "PACK", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "RELU"),
-        *("RELU6", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE"),
-        *("SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE"),
-        *("TILE", "TRANSPOSE", "UNPACK"),
-    )
-)
 # Operators that a layer may begin with, on the grid of its input.
 _MOVING = ("EXPAND_DIMS", "PAD", "RESHAPE")
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
-# The relative tolerance of scales: they are float32 in the file and float64 here.
-_SAME = 2e-6
 
 
 class Comparer:
     """Finds the network's layers and operations in the file of the network.
 
     The exporter gives every layer and operation a scope with its name. The layers that it inserts
-    have the scopes `<name>.grid` and `<name>.baked`. TensorFlow adds numbers to the scopes.
+    have the scopes `<name>.grid` and `<name>.baked`, and `<name>.baked.2` at the second call of a
+    layer. TensorFlow adds numbers to the scopes.
     """
 
     def __init__(self, model: Any, simulation: Simulation, tensors: Iterable[str]) -> None:
@@ -51,14 +53,22 @@ class Comparer:
         names = {op.name for op in model.operations} | self._tensors
         self._hosts = {name: name for name in names}
         self._hosts |= {f"{name}{end}": name for name in names for end in (".grid", INNER)}
-        for op in model.operations:
-            norm = self._folds.get(op.name)
-            self._hosts[f"{op.name}.baked"] = norm.name if norm else op.name
-        self._baked = {f"{op.name}.baked": op for op in model.operations if is_convolution(op)}
+        self._baked: dict[str, Any] = {}
+        for call, number in _numbered(graph_of(model).calls):
+            op, norm = call.op, self._folds.get(call.op.name)
+            self._hosts.setdefault(f"{op.name}{number}", op.name)
+            self._hosts[f"{op.name}.baked{number}"] = norm.name if norm else op.name
+            if is_convolution(op):
+                self._baked[f"{op.name}.baked{number}"] = op
+        self._sloped = {op.name: op for op in model.operations if has_slopes(op)}
         self._known_steps: dict[str, Any] = {}
         self._behind = dict(self._fused(model))
-        self._inner = {
-            f"{call.makes[0].name}{INNER}": call for call in graph_of(model).calls if call.makes
+        calls = [call for call in graph_of(model).calls if call.makes]
+        self._inner = {f"{call.makes[0].name}{INNER}": call for call in calls}
+        self._left_out = {
+            call.makes[0].name
+            for call in calls
+            if call.averages_one and simulation.quantizer_of(call.makes[0].name) is None
         }
 
     def differing(self, graph: FileGraph) -> list[str]:
@@ -68,13 +78,16 @@ class Comparer:
 
     def moved(self, graph: FileGraph) -> list[str]:
         """The names of tensors whose grids in the file and in the exported graph differ."""
-        expected = {name: self._simulation.grid_of(name) for name in sorted(self._tensors)}
+        names = sorted(self._tensors - self._left_out)
+        expected = {name: self._simulation.grid_of(name) for name in names}
         return list(dict.fromkeys(self._off_grid(graph, expected)))
 
     def has_other_kernels(self, graph: FileGraph) -> bool:
         """Whether the converter quantized a constant that is not the kernel of a known layer."""
         return any(
-            _is_integer_constant(tensor) and self._layer(tensor) is None
+            is_integer_constant(tensor)
+            and self._layer(tensor) is None
+            and not self._has_slopes(op, tensor)
             for op in graph.operators
             for tensor in op.reads
         )
@@ -83,7 +96,7 @@ class Comparer:
         """The layers that the file computes in float, each with its operators in the file."""
         found: dict[str, list[str]] = {}
         for op in graph.operators:
-            if _is_float(op):
+            if is_float(op):
                 found.setdefault(self._reader(op), []).append(op.name)
         return [f"{layer} ({', '.join(dict.fromkeys(ops))})" for layer, ops in found.items()]
 
@@ -91,14 +104,14 @@ class Comparer:
         yield from self._off_grid(graph, {name: self._grid(name) for name in sorted(self._tensors)})
         for op in graph.operators:
             yield from self._kernels(op)
-            if _is_float(op):
+            if is_float(op):
                 yield self._reader(op)
 
     def _off_grid(self, graph: FileGraph, expected: Mapping[str, Grid | None]) -> Iterator[str]:
         """The tensors with another grid than expected, and the tensors that the file lacks."""
         missing = {name for name, grid in expected.items() if grid is not None}
         entry = self._simulation.entry
-        if entry in expected and not _takes(graph, expected[entry]):
+        if entry in expected and not takes(graph, expected[entry]):
             yield entry
         missing.discard(entry)
         for op in graph.operators:
@@ -110,10 +123,10 @@ class Comparer:
                         yield self._reader(op)
                     continue
                 simulated = [name for name in self._names(tensor) if expected.get(name)]
-                found = {name for name in simulated if _on(tensor, expected[name])}
+                found = {name for name in simulated if is_on(tensor, expected[name])}
                 missing -= found
                 moves = self._host(tensor) not in self._tensors or op.name in _MOVING
-                keeps = moves and _keeps_grid(op, tensor)
+                keeps = moves and keeps_grid(op, tensor)
                 joined = self._is_for_a_join(op, tensor, graph, expected)
                 if not (found or keeps or joined or self._is_compared(tensor, graph, expected)):
                     yield self._reader(op)
@@ -153,7 +166,7 @@ class Comparer:
         readers = [other for other in graph.operators if tensor in other.reads]
         return op.name == "QUANTIZE" and all(
             reader.name in ("CONCATENATION", "PACK")
-            and any(_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
+            and any(is_on(tensor, expected.get(name)) for name in self._names(reader.makes[0]))
             for reader in readers
         )
 
@@ -161,7 +174,7 @@ class Comparer:
         """Whether a tensor inside an operation has the grid that the simulation implies."""
         call = self._inner[self._scope(tensor)]
         own = expected.get(call.makes[0].name)
-        return _on(tensor, inner_grid(call.op, len(call.reads), own))
+        return is_on(tensor, inner_grid(call.op, len(call.reads), own))
 
     def _is_compared(
         self, tensor: FileTensor, graph: FileGraph, expected: Mapping[str, Grid | None]
@@ -176,7 +189,7 @@ class Comparer:
             bool(readers)
             and not simulated
             and all(
-                reader.name in ("MAXIMUM", "MINIMUM") and _keeps_grid(reader, reader.makes[0])
+                reader.name in ("MAXIMUM", "MINIMUM") and keeps_grid(reader, reader.makes[0])
                 for reader in readers
             )
         )
@@ -184,12 +197,20 @@ class Comparer:
     def _kernels(self, op: Operator) -> Iterator[str]:
         """The names of kernels that an operator reads and that differ from the simulation."""
         for tensor in op.reads:
-            if not _is_integer_constant(tensor):
+            if not is_integer_constant(tensor) or self._has_slopes(op, tensor):
                 continue
             if self._layer(tensor) is None:
                 named = self._baked.get(self._scope(tensor))
                 name = named.name if named is not None else self._host(tensor) or self._reader(op)
                 yield f"{name} {'kernel' if op.name in _MULTIPLYING else 'constant'}"
+
+    def _has_slopes(self, op: Operator, tensor: FileTensor) -> bool:
+        """Whether a constant has the slopes of a ReLU, on the grid of the simulation."""
+        layer = self._sloped.get(self._reader(op)) if op.name == "PRELU" else None
+        if layer is None or tensor.dtype != "int8" or len(tensor.scales) != 1:
+            return False
+        step = np.abs(np.asarray(layer.alpha)).max() / HIGHEST
+        return not step or bool(np.isclose(step, tensor.scales[0], rtol=SAME, atol=0))
 
     def _layer(self, tensor: FileTensor) -> Any | None:
         """The layer that has this constant as its kernel in the simulation, or None.
@@ -208,7 +229,7 @@ class Comparer:
         if len(tensor.scales) not in (1, len(steps)) and len(steps) != 1:
             return False
         # A channel of zeros may have any scale.
-        return bool(np.all(np.isclose(steps, tensor.scales, rtol=_SAME, atol=0) | (steps == 0)))
+        return bool(np.all(np.isclose(steps, tensor.scales, rtol=SAME, atol=0) | (steps == 0)))
 
     def _steps(self, layer: Any) -> Any | None:
         """The scales of a kernel in the simulation, (channels,) or (1,); None if it is float."""
@@ -247,46 +268,10 @@ class Comparer:
         return next((host for host in hosts if host), op.name)
 
 
-def _is_float(op: Operator) -> bool:
-    """Whether an operator computes in float."""
-    floats = any(tensor.dtype == "float32" for tensor in (*op.reads, *op.makes))
-    return floats and op.name not in ("QUANTIZE", "DEQUANTIZE")
-
-
-def _is_integer_constant(tensor: FileTensor) -> bool:
-    """Whether a tensor is a constant of several values on a grid of eight bits."""
-    several = tensor.is_constant and not tensor.is_number
-    return several and tensor.has_grid and tensor.dtype == "int8"
-
-
-def _on(tensor: FileTensor, grid: Grid | None) -> bool:
-    """Whether a tensor of the file is int8 and has exactly this grid."""
-    return (
-        grid is not None
-        and tensor.dtype == "int8"
-        and len(tensor.scales) == 1
-        and bool(np.isclose(tensor.scales[0], grid.scale, rtol=_SAME, atol=0))
-        and tensor.zero_point == grid.zero_point
-    )
-
-
-def _takes(graph: FileGraph, grid: Grid | None) -> bool:
-    """Whether the input of a file has this grid; an input of uint8 has its codes from 0 on."""
-    image, first = graph.image, graph.signed_image
-    if image.dtype != "uint8" or first is None:
-        return _on(image, grid)
-    same = np.array_equal(image.scales, first.scales)
-    return same and image.zero_point == first.zero_point - LOWEST and _on(first, grid)
-
-
-def _keeps_grid(op: Operator, tensor: FileTensor) -> bool:
-    """Whether an operator passes on values, and its output `tensor` has the grid of its inputs."""
-    if op.name not in _PASSING:
-        return False
-    data = [read for read in op.reads if not read.is_constant and read.has_grid]
-    return bool(data) and all(
-        tensor.dtype == read.dtype
-        and tensor.zero_point == read.zero_point
-        and np.array_equal(tensor.scales, read.scales)
-        for read in data
-    )
+def _numbered(calls: Iterable[Call]) -> Iterator[tuple[Call, str]]:
+    """Each call with what the exporter adds to its names: nothing, then `.2` and so on."""
+    count: Counter[str] = Counter()
+    for call in calls:
+        count[call.op.name] += 1
+        number = count[call.op.name]
+        yield call, f".{number}" if number > 1 else ""

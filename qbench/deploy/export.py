@@ -8,6 +8,7 @@ code).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from qbench.config.quant import Quant
 from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import bake
 from qbench.deploy.file_kind import check_file
-from qbench.deploy.forms import in_file
+from qbench.deploy.forms import in_file, parts_in_file
 from qbench.deploy.grids import Grid
 from qbench.deploy.on_grid import OnGrid
 from qbench.deploy.simulation import Simulation
@@ -32,9 +33,11 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
     Read,
 )
+from qbench.quantize.placement import is_split
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
@@ -46,6 +49,7 @@ CONVERTIBLE = (
     keras.layers.Conv2D,
     keras.layers.Conv2DTranspose,
     keras.layers.Dense,
+    keras.layers.DepthwiseConv1D,
     keras.layers.DepthwiseConv2D,
 )
 # In an int8 file every tensor with a gathered range has a grid, and batch normalization is folded
@@ -146,6 +150,8 @@ def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
         is_kernel = isinstance(call.stand_in, QuantizedKernel)
         if is_kernel and simulation.kernel_quantizer(call.op.name) is None:
             yield f"{call.op.name} kernel" if simulation.quantizes_kernels else "kernels"
+        if isinstance(call.stand_in, QuantizedSlopes) and not simulation.quantizes_slopes:
+            yield f"{call.op.name} slopes"
     yield from _float_roots([plan.last], simulation)
 
 
@@ -167,12 +173,14 @@ class _FileParts:
         all_of_8_bits: bool,
     ) -> None:
         self._gathered = set(plan.tensors)
+        self._read = {read.tensor for read in plan.reads}
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
         self._own = {op.name for op in model.operations}
         self._names = set(self._own)
         self._formed: set[str] = set()
+        self._calls: Counter[str] = Counter()  # of layers with kernels
 
     def quantized(self, planned: QuantizedTensor, value: Any, root: Any) -> Any:
         grid = self._grid(planned.root)
@@ -185,6 +193,8 @@ class _FileParts:
         if isinstance(call.stand_in, QuantizedKernel):
             return self._baked(op, call.stand_in.norm)(*args, **kwargs)
         if self._on_grids:
+            if is_split(op) and op.axis and not self._read.issuperset(call.makes):
+                return parts_in_file(op, args[0], self._name)
             made = call.makes[0]
             grid = self._grid(made) if made in self._gathered else None
             output = in_file(op, args, kwargs, grid, self._name)
@@ -192,7 +202,7 @@ class _FileParts:
                 return output
         if isinstance(op, keras.Layer):
             return op(*args, **kwargs)
-        scoped = Scoped(op, args, kwargs)
+        scoped = Scoped(op, args, kwargs, self._name(op.name))
         return scoped(scoped.tensors)
 
     def _grid(self, root: str) -> Grid:
@@ -211,7 +221,9 @@ class _FileParts:
         quantizer = self._simulation.kernel_quantizer(op.name)
         weights = bake(op, self._simulation.folded_kernel(op, norm), quantizer)
         name = unique(f"{op.name}.baked", self._names)
-        return BakedConvolution(op, weights, self._on_grids, name)
+        before = self._calls[op.name]
+        self._calls[op.name] += 1
+        return BakedConvolution(op, weights, self._on_grids, name, before)
 
 
 class Scoped(keras.layers.Layer):
@@ -221,8 +233,8 @@ class Scoped(keras.layers.Layer):
         tensors: the tensors among the arguments of the call, in order.
     """
 
-    def __init__(self, operation: Any, args: Any, kwargs: Any) -> None:
-        super().__init__(name=operation.name)
+    def __init__(self, operation: Any, args: Any, kwargs: Any, name: str) -> None:
+        super().__init__(name=name)
         self.operation = operation
         leaves = keras.tree.flatten((args, kwargs))
         self.tensors = [leaf for leaf in leaves if keras.utils.is_keras_tensor(leaf)]

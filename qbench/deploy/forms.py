@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from qbench.deploy.grids import Grid, affine_grid
@@ -91,8 +92,40 @@ def in_file(
     return Formula(last, own)([part, *tensors])
 
 
+def parts_in_file(op: Any, x: Any, name: Callable[[str], str]) -> Any:
+    """The results of a split or unstacking, each cut out of x by itself.
+
+    The converter leaves a split float if nothing reads one of its results. What is cut out for
+    nobody is not in the file.
+
+    Args:
+        op: the operation; its axis is not that of the batch.
+        x: the symbolic tensor that it reads.
+        name: makes a name for a layer unique.
+    """
+    axis, rank = op.axis % len(x.shape), len(x.shape)
+    parts = op.compute_output_spec(x)
+    stacked = len(parts[0].shape) < rank
+    sizes = [1 if stacked else part.shape[axis] for part in parts]
+
+    def cut(x: Any) -> list[Any]:
+        before = [slice(None)] * axis
+        ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
+        starts = [end - size for end, size in zip(ends, sizes, strict=True)]
+        places = starts if stacked else list(map(slice, starts, ends))
+        return [x[(*before, place)] for place in places]
+
+    return Formula(cut, name(op.name))([x])
+
+
 def _hard_silu(op: Any) -> Function:
     return lambda x: x * tf.nn.relu6(x + 3.0) * (1 / 6)
+
+
+def _with_slopes(op: Any) -> Function:
+    """The form in which the converter finds PRELU; it rounds constant slopes to a grid itself."""
+    slopes = np.asarray(op.alpha)
+    return lambda x: tf.nn.relu(x) + (-tf.constant(slopes)) * tf.nn.relu(-x)
 
 
 def _nearest(op: Any) -> Function | None:
@@ -109,6 +142,7 @@ def _nearest(op: Any) -> Function | None:
 
 _WHOLE: dict[str, Callable[[Any], Function | None]] = {
     "hard SiLU": _hard_silu,
+    "ReLU with slopes of its own": _with_slopes,
     "nearest resizing": _nearest,
 }
 # What comes before the tensor inside, and what makes the output from it and the inputs.

@@ -15,6 +15,7 @@ from qbench.deploy.grids import Grid, tensor_grid
 from qbench.deploy.packed import MOST_BITS
 from qbench.quantize.analysis import analyse
 from qbench.quantize.entry import PixelQuantizer
+from qbench.quantize.insertion_plan import QuantizedSlopes
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
@@ -31,6 +32,7 @@ class Simulation:
         lead: the layers before it.
         pixels: the grid of raw pixels at the beginning, if files take these; else None.
         quantizes_kernels: whether it quantizes any kernel.
+        quantizes_slopes: whether it quantizes the trained slopes of a ReLU.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Simulation:
         self._states = states
         self._folded: dict[str, FoldedKernel] = {}
         self.quantizes_kernels = any(one.is_kernel for one in self._plan.insertions)
+        stand_ins = [call.stand_in for call in self._plan.calls]
+        self.quantizes_slopes = any(isinstance(one, QuantizedSlopes) for one in stand_ins)
         self._rows = {name: row for row, name in enumerate(averages.tensors)}
         self._ranges = averages.averages.numpy()
         for quantizer in scheme.quantizers if scheme else ():

@@ -137,7 +137,7 @@ def _shape(shape: Iterable[int]) -> str:
 
 
 def own_layers(model: Any) -> dict[str, OwnLayer]:
-    """The layers with weights, by name, in the order of the network.
+    """The author's layers with weights, by name, in the order in which the network has the weights.
 
     Layers that the network does not need follow; a model inside its author's may have some.
     """
@@ -155,7 +155,12 @@ def own_layers(model: Any) -> dict[str, OwnLayer]:
             trainable=by_name[name].trainable,
             path=own_path(by_name[name]),
         )
-    ordered_names = dict.fromkeys(layer.name for layer in every)
+    place_of = {id(weight): k for k, weight in enumerate(model.weights)}
+
+    def first(layer: Any) -> int:
+        return min((place_of.get(id(one), len(place_of)) for one in layer.weights), default=0)
+
+    ordered_names = dict.fromkeys(layer.name for layer in sorted(every, key=first))
     return {name: found[name] for name in ordered_names if name in found}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from qbench.base.errors import QbenchError
+from qbench.quantize.fixed_grid import LOGISTIC
 from qbench.quantize.folding import is_fusable
 from qbench.quantize.insertion_plan import (
     FoldedAway,
@@ -17,6 +18,7 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
     Range,
     Read,
@@ -24,7 +26,14 @@ from qbench.quantize.insertion_plan import (
     StandIn,
 )
 from qbench.quantize.interface import TensorQuantizing
-from qbench.quantize.placement import is_convolution, is_silu, kernels, smallest_output
+from qbench.quantize.kernels import SLOPES
+from qbench.quantize.placement import (
+    has_slopes,
+    is_convolution,
+    is_silu,
+    kernels,
+    smallest_output,
+)
 from qbench.quantize.rules import Rules
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
@@ -98,7 +107,8 @@ class _Analysis:
             if self._graph.is_gathered(call, tensor):
                 self._gather(tensor)
             reads.append(self._read(tensor, self._rules.wanted(call, tensor)))
-        if call.passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
+        passes = call.passes or (self._rules.simulates_files and call.averages_one)
+        if passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
             self._on_grid |= {tensor.name for tensor in call.makes}
         makes = tuple(tensor.name for tensor in call.makes)
         return PlannedCall(call.op, tuple(reads), makes, self._stand_in(call))
@@ -139,8 +149,10 @@ class _Analysis:
             return FoldedAway(self._rules.folded[id(op)])
         if is_convolution(op):
             return self._with_kernel(op) if op.name in self._rules.kernels else None
-        if self._rules.gate is not None and is_silu(op):
-            return self._gated(call, *self._rules.gate)
+        if self._rules.inside is not None and is_silu(op):
+            return self._gated(call, self._rules.inside, LOGISTIC)
+        if self._rules.inside is not None and has_slopes(op):
+            return self._with_slopes(op, self._rules.inside)
         if not isinstance(op, keras.Layer):
             return None
         is_norm = isinstance(op, keras.layers.BatchNormalization)
@@ -155,6 +167,13 @@ class _Analysis:
         one = Insertion(layer, placement, f"{made.name} gate", False, gate.source, made.name)
         self._insertions.append(one)
         return Gated(layer, gate)
+
+    def _with_slopes(self, op: Any, placement: str) -> QuantizedSlopes:
+        layer = unique(f"{op.name}.slopes.quantized", self._names)
+        self._insertions.append(
+            Insertion(layer, placement, f"{op.name} slopes", False, SLOPES.source)
+        )
+        return QuantizedSlopes(layer, SLOPES)
 
     def _with_kernel(self, op: Any) -> QuantizedKernel:
         placement, quantizer = self._rules.kernels[op.name]

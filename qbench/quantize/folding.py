@@ -76,15 +76,21 @@ def _takes_up(convolution: Any, reader: Any) -> bool:
             keras.layers.Conv1D
             | keras.layers.Conv2D
             | keras.layers.Conv2DTranspose
+            | keras.layers.DepthwiseConv1D
             | keras.layers.DepthwiseConv2D
             | keras.layers.Dense,
         )
     )
 
 
+def is_depthwise(layer: Any) -> bool:
+    """Whether a layer has a kernel (..., inputs, multiplier), whose products are not added."""
+    return isinstance(layer, keras.layers.DepthwiseConv1D | keras.layers.DepthwiseConv2D)
+
+
 def scaled(layer: Any, kernel: Any, factor: Any) -> Any:
     """A kernel times a factor for each output channel, (channels,)."""
-    if isinstance(layer, keras.layers.DepthwiseConv2D):  # (height, width, inputs, multiplier)
+    if is_depthwise(layer):  # (height, width, inputs, multiplier)
         factor = keras.ops.reshape(factor, kernel.shape[-2:])
     if isinstance(layer, keras.layers.Conv2DTranspose):  # (height, width, outputs, inputs)
         factor = factor[..., None]

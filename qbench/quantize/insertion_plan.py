@@ -16,12 +16,12 @@ class Insertion:
     Attributes:
         layer: name of the inserted layer, which is the scope of its ops in a traced graph.
         placement: the first rule that quantizes the tensor.
-        tensor: the quantized tensor: the name of the layer that makes it, `<layer> kernel`, or
-            `<layer> gate` for the logistic function inside SiLU.
+        tensor: the quantized tensor: the name of the layer that makes it, `<layer> kernel`,
+            `<layer> slopes`, or `<layer> gate` for the logistic function inside SiLU.
         is_kernel: whether the tensor is a kernel.
         source: where the range comes from (see `qbench.quantize.quantizer`).
         root: the gathered tensor whose values this tensor passes on; mostly the tensor itself,
-            empty for kernels.
+            empty for kernels and slopes.
     """
 
     layer: str
@@ -164,7 +164,20 @@ class Gated:
     gate: TensorQuantizing
 
 
-StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference | Gated
+@dataclass(frozen=True)
+class QuantizedSlopes:
+    """A call of a ReLU with trained slopes, which are quantized.
+
+    Attributes:
+        layer: name of the layer that stands in for it.
+        quantizer: the quantizer of the slopes.
+    """
+
+    layer: str
+    quantizer: KernelQuantizing
+
+
+StandIn = QuantizedKernel | FoldedAway | Fused | HeldInInference | Gated | QuantizedSlopes
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def warnings(model: Any) -> list[str]:
     """One sentence for each layer with kernels that stay float; `model` is functional."""
     kernels: dict[str, list[KeptFloat]] = {}
     for kept in kept_float(model):
-        if kept.is_kernel:
+        if kept.is_kernel and kept.kind != "PReLU":  # slopes, not a kernel
             kernels.setdefault(kept.layer, []).append(kept)
     return [_warning(layer, held) for layer, held in kernels.items()]
 

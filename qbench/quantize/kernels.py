@@ -147,6 +147,10 @@ class KernelQuantizer(KernelQuantizing):
         return replace(grid, lowest=grid.lowest - grid.zero_point, zero_point=0)
 
 
+# The slopes of a ReLU in an int8 file: one symmetric grid without the lowest code.
+SLOPES = KernelQuantizer(Quantizer("fake_quant", 8, True, "half_up", CURRENT), symmetric=True)
+
+
 def _each_in_its_own_unit(x: Any, quantizer: Quantizer, name: str | None) -> Any:
     """Quantize the columns of x (n, channels) on -m .. m, m the largest magnitude of each column.
 

@@ -89,6 +89,11 @@ def leaks(op: Any, arguments: Mapping[str, Any]) -> bool:
     )
 
 
+def divides_along_the_last_axis(op: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether a softmax is over the last axis, and no mask leaves values out."""
+    return has(axis=(-1,))(op, arguments) and arguments.get("mask") is None
+
+
 def resizes_plainly(interpolation: str) -> Callable[[Any, Mapping[str, Any]], bool]:
     """A condition: an op resizes whole images by this interpolation alone."""
     return has(

@@ -8,9 +8,9 @@ runs it on every kernel path.
 
 from __future__ import annotations
 
+from qbench.quantize.activation_kinds import ACTIVATIONS
 from qbench.quantize.kind import (
     BUILTIN,
-    FIXED,
     GRIDS,
     KEEPS,
     ONE_GRID,
@@ -19,8 +19,6 @@ from qbench.quantize.kind import (
     XNNPACK,
     Kind,
     fills_with_0,
-    has,
-    leaks,
     resizes_plainly,
 )
 
@@ -29,9 +27,17 @@ CONVOLUTIONS = (
     Kind(
         "depthwise convolution",
         OWN,
-        ("DepthwiseConv2D",),
+        ("DepthwiseConv1D", "DepthwiseConv2D"),
         inputs=GRIDS,
         file=("DEPTHWISE_CONV_2D",),
+        kernel=True,
+    ),
+    Kind(
+        "separable convolution",
+        OWN,
+        ("SeparableConv1D", "SeparableConv2D"),
+        inputs=GRIDS,
+        file=("DEPTHWISE_CONV_2D", "CONV_2D"),
         kernel=True,
     ),
     Kind(
@@ -42,14 +48,18 @@ CONVOLUTIONS = (
         file=("TRANSPOSE_CONV",),
         kernel=True,
     ),
-    Kind("dense layer", OWN, ("Dense",), inputs=GRIDS, file=("FULLY_CONNECTED",), kernel=True),
+    Kind(
+        "dense layer",
+        OWN,
+        ("Dense",),
+        inputs=GRIDS,
+        file=("FULLY_CONNECTED", "CONV_2D"),
+        kernel=True,
+    ),
     Kind(
         "other products with kernels",
         OWN,
-        (
-            *("Conv3D", "Conv1DTranspose", "Conv3DTranspose", "DepthwiseConv1D"),
-            *("SeparableConv1D", "SeparableConv2D", "EinsumDense"),
-        ),
+        ("Conv3D", "Conv1DTranspose", "Conv3DTranspose", "EinsumDense"),
         inputs=GRIDS,
         kernel=True,
     ),
@@ -64,6 +74,7 @@ ARITHMETIC = (
     Kind("maximum", OWN, ("Maximum",), ("Maximum",), file=("MAXIMUM",), takes_relu=False),
     Kind("minimum", OWN, ("Minimum",), ("Minimum",), file=("MINIMUM",), takes_relu=False),
 )
+DIVISION = (Kind("division", OWN, (), ("Divide", "TrueDivide"), inputs=GRIDS, file=("MUL",)),)
 JOINS = (
     Kind(
         "concatenation",
@@ -130,8 +141,15 @@ MOVES = (
         file=("STRIDED_SLICE", "SLICE"),
         takes_relu=False,
     ),
-    Kind("split", PASSES, (), ("Split",), file=("SPLIT", "SPLIT_V"), takes_relu=False),
-    Kind("unstack", PASSES, (), ("Unstack",), file=("UNPACK",), takes_relu=False),
+    Kind(
+        "split",
+        PASSES,
+        (),
+        ("Split",),
+        file=("SPLIT", "SPLIT_V", "STRIDED_SLICE"),
+        takes_relu=False,
+    ),
+    Kind("unstack", PASSES, (), ("Unstack",), file=("UNPACK", "STRIDED_SLICE"), takes_relu=False),
     Kind(
         "reshape",
         PASSES,
@@ -176,100 +194,6 @@ MOVES = (
         applies=resizes_plainly("bilinear"),
     ),
 )
-ACTIVATIONS = (
-    Kind(
-        "ReLU, ReLU6",
-        OWN,
-        ("ReLU",),
-        ("Relu", "Relu6"),
-        ("relu", "relu6"),
-        file=("RELU", "RELU6"),
-        activates=True,
-        applies=has(negative_slope=(0,), threshold=(0,), max_value=(None, 6)),
-    ),
-    Kind(
-        "leaky ReLU",
-        OWN,
-        ("LeakyReLU", "ReLU"),
-        ("LeakyRelu",),
-        ("leaky_relu",),
-        inputs=GRIDS,
-        file=("LEAKY_RELU",),
-        activates=True,
-        applies=leaks,
-    ),
-    Kind(
-        "logistic",
-        FIXED,
-        (),
-        ("Sigmoid",),
-        ("sigmoid",),
-        inputs=GRIDS,
-        file=("LOGISTIC",),
-        ends=(0.0, 255 / 256),
-        activates=True,
-    ),
-    Kind(
-        "tanh",
-        FIXED,
-        (),
-        ("Tanh",),
-        ("tanh",),
-        inputs=GRIDS,
-        file=("TANH",),
-        ends=(-1.0, 127 / 128),
-        activates=True,
-    ),
-    Kind(
-        "hard sigmoid",
-        FIXED,
-        (),
-        ("HardSigmoid",),
-        ("hard_sigmoid",),
-        inputs=GRIDS,
-        file=("ADD", "MUL"),
-        ends=(0.0, 1.0),
-        activates=True,
-    ),
-    Kind(
-        "SiLU",
-        OWN,
-        (),
-        ("Silu",),
-        ("silu",),
-        inputs=GRIDS,
-        file=("LOGISTIC", "MUL"),
-        activates=True,
-    ),
-    Kind(
-        "hard SiLU",
-        OWN,
-        (),
-        ("HardSilu",),
-        ("hard_silu",),
-        inputs=GRIDS,
-        file=("HARD_SWISH",),
-        activates=True,
-    ),
-    Kind(
-        "GELU",
-        OWN,
-        (),
-        ("Gelu",),
-        ("gelu",),
-        inputs=GRIDS,
-        file=("GELU",),
-        activates=True,
-    ),
-    Kind(
-        "other activations",
-        OWN,
-        ("ELU", "LeakyReLU", "PReLU", "ReLU"),
-        ("Celu", "Elu", "Glu", "HardTanh", "LeakyRelu", "Selu", "Softplus"),
-        ("celu", "elu", "glu", "hard_tanh", "mish", "selu", "softplus"),
-        activates=True,
-    ),
-)
 IDLE = (
     Kind("identity", PASSES, ("Identity",), idle=True),
     Kind(
@@ -283,6 +207,6 @@ IDLE = (
     ),
 )
 KINDS: tuple[Kind, ...] = (
-    *(*CONVOLUTIONS, *ARITHMETIC, *JOINS, *POOLS, *MOVES),
+    *(*CONVOLUTIONS, *ARITHMETIC, *DIVISION, *JOINS, *POOLS, *MOVES),
     *(*ACTIVATIONS, *IDLE),
 )

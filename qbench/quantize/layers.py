@@ -149,6 +149,27 @@ class WithQuantizedKernel(keras.layers.Layer):
         return super().compute_output_spec(x, training=training)
 
 
+class WithQuantizedSlopes(keras.layers.Layer):
+    """Runs a ReLU with trained slopes, with its slopes fake-quantized."""
+
+    def __init__(self, layer: Any, quantizer: KernelQuantizing, name: str) -> None:
+        """`layer` stays the owner of its variables."""
+        super().__init__(name=name)
+        self.supports_masking = layer.supports_masking
+        self.layer = layer
+        self.quantizer = quantizer
+
+    def call(self, x: Any) -> Any:
+        """Call the layer on x, float32 of any shape."""
+        slopes = self.layer.alpha
+        value = self.quantizer(self.layer, slopes, tf.convert_to_tensor(slopes.value), self.name)
+        return call_with(self, self.layer, [(slopes, value)], x)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        """A tensor like x."""
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
 def prepared(
     quantizer: KernelQuantizing, state: QuantizerState, value: Any, training: bool
 ) -> KernelQuantizing:
@@ -207,9 +228,12 @@ class FusedBatchNormalization(keras.layers.Layer):
 class GatedByItself(keras.layers.Layer):
     """SiLU as a file computes it: x * logistic(x), with the logistic function on a grid."""
 
-    def __init__(self, gate: TensorQuantizing, name: str) -> None:
-        """`gate` quantizes the logistic function, and has a range of its own."""
-        super().__init__(name=name)
+    def __init__(self, gate: TensorQuantizing, name: str, penalty: Any = None) -> None:
+        """`gate` quantizes the logistic function, and has a range of its own.
+
+        `penalty` is the regularizer of the activity, if the layer of SiLU has one.
+        """
+        super().__init__(name=name, activity_regularizer=penalty)
         self.supports_masking = True
         self.gate = gate
 

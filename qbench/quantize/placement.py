@@ -115,6 +115,18 @@ def is_identity_in_inference(op: Any) -> bool:
     return kind is not None and kind.idle
 
 
+def has_slopes(op: Any) -> bool:
+    """Whether `op` is a ReLU with trained slopes, computed by Keras' own code."""
+    from qbench.quantize.calls import is_stock
+
+    return _is(op, "ReLU with slopes of its own") and is_stock(op)
+
+
+def is_split(op: Any) -> bool:
+    """Whether `op` divides a tensor along an axis."""
+    return _is(op, "split", "unstack")
+
+
 def is_silu(op: Any) -> bool:
     """Whether `op` is x * logistic(x), computed by Keras' own code."""
     from qbench.quantize.calls import is_stock

@@ -19,6 +19,7 @@ from qbench.quantize.insertion_plan import (
     InsertionPlan,
     PlannedCall,
     QuantizedKernel,
+    QuantizedSlopes,
     QuantizedTensor,
 )
 from qbench.quantize.layers import (
@@ -29,6 +30,7 @@ from qbench.quantize.layers import (
     MeasureRange,
     StackRanges,
     WithQuantizedKernel,
+    WithQuantizedSlopes,
 )
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
@@ -130,7 +132,10 @@ class _ViewParts:
         if isinstance(planned, Fused):
             return FusedBatchNormalization(op, planned.layer, planned.freeze)(args[0])
         if isinstance(planned, Gated):
-            return GatedByItself(planned.gate, planned.layer)(args[0])
+            penalty = getattr(op, "activity_regularizer", None)
+            return GatedByItself(planned.gate, planned.layer, penalty)(args[0])
+        if isinstance(planned, QuantizedSlopes):
+            return WithQuantizedSlopes(op, planned.quantizer, planned.layer)(args[0])
         if isinstance(planned, HeldInInference):
             return _in_inference(op, planned, args, kwargs)
         return op(*args, **kwargs)

@@ -10,7 +10,7 @@ from typing import Any
 from qbench.base.patterns import EVERY, check_each_matches, matches
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.fixed_grid import BITS as FILE_BITS
-from qbench.quantize.fixed_grid import LOGISTIC, FixedGrid, as_prescribed
+from qbench.quantize.fixed_grid import as_prescribed
 from qbench.quantize.folding import foldable_in
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.placement import PLACEMENTS, Placement, is_convolution
@@ -54,8 +54,8 @@ class Rules:
     def _wanted_end(
         self, quantizer: TensorQuantizing | None
     ) -> tuple[str, TensorQuantizing] | None:
-        wanting = [name for name, rule in self._placements if rule.gathered]
-        return (wanting[0], quantizer) if wanting and quantizer else None
+        placement = self._simulating
+        return (placement, quantizer) if placement and quantizer else None
 
     def _in_a_file(
         self, placement: str, tensor: Tensor, quantizer: TensorQuantizing
@@ -66,16 +66,25 @@ class Rules:
         return as_prescribed(self.graph.root(tensor).producer, quantizer)
 
     @property
-    def gate(self) -> tuple[str, FixedGrid] | None:
-        """The placement that quantizes the logistic function inside SiLU, and its grid.
+    def inside(self) -> str | None:
+        """The placement that quantizes what files have on grids inside an operation.
 
-        None if the scheme does not simulate files, or activations have more bits than files.
+        It is the logistic function in SiLU, and slopes. None if the scheme does not simulate files,
+        or activations have more bits than files.
         """
-        activation = self.scheme.activation if self.scheme else None
-        simulating = [name for name, rule in self._placements if rule.gathered]
-        if activation is None or not simulating or activation.bits > FILE_BITS:
+        activation, placement = self.scheme.activation if self.scheme else None, self._simulating
+        if activation is None or placement is None or activation.bits > FILE_BITS:
             return None
-        return simulating[0], LOGISTIC
+        return placement
+
+    @property
+    def simulates_files(self) -> bool:
+        """Whether a placement quantizes what an int8 file has on grids, and nothing else."""
+        return self._simulating is not None
+
+    @property
+    def _simulating(self) -> str | None:
+        return next((name for name, rule in self._placements if rule.gathered), None)
 
     @cached_property
     def pixels(self) -> PixelQuantizer | None:

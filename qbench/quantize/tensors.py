@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,6 +81,14 @@ class Call:
     def passes(self) -> bool:
         """Whether it returns only values of the first tensor that it reads, and 0."""
         return bool(self.reads) and passes_values_through(self.op, self.kwargs)
+
+    @property
+    def averages_one(self) -> bool:
+        """Whether it averages one value and keeps the axes, so that no file contains it."""
+        if self.kind is None or self.kind.name != "global average":
+            return False
+        before, after = self.args[0].shape, self.op.compute_output_spec(self.args[0]).shape
+        return None not in before[1:] and tuple(before) == tuple(after)
 
     @property
     def is_masked(self) -> bool:
@@ -160,8 +169,12 @@ class Graph:
         """The layer that makes a tensor, or the one before a batch normalization that makes it."""
         if not isinstance(tensor.producer, keras.layers.BatchNormalization):
             return tensor.producer
-        makers = (call for call in self.calls if tensor in call.makes)
-        return next((read.producer for call in makers for read in call.reads), None)
+        return next((read.producer for read in self._makers[tensor.name].reads), None)
+
+    @cached_property
+    def _makers(self) -> Mapping[str, Call]:
+        """The call that makes a tensor, by its name."""
+        return {tensor.name: call for call in self.calls for tensor in call.makes}
 
     @property
     def gathered(self) -> tuple[str, ...]:

@@ -18,6 +18,12 @@ from keras import layers
 from qbench.base import keras_private
 
 
+@pytest.fixture(autouse=True)
+def _own_names() -> None:
+    """A model of another file that could not be built leaves its name in front of others."""
+    keras_private.number_names_anew()
+
+
 class Block(layers.Layer):
     """A layer with layers inside, one of them a block again."""
 
@@ -109,6 +115,19 @@ def test_a_tensor_can_be_called_dense() -> None:
         product.sparse = False
     keras_private.call_dense(product)
     assert not product.sparse
+
+
+@pytest.mark.parametrize("kind", ["Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"])
+def test_a_layer_computes_with_variables_of_another(kind: str) -> None:
+    make = getattr(keras.layers, kind)
+    size = {} if kind.startswith("Depthwise") else {"filters": 2}
+    first, second = (make(kernel_size=1, **size) for _ in range(2))
+    x = np.ones((1, 3, 3, 2) if kind.endswith("2D") else (1, 3, 2), np.float32)
+    first.build(x.shape)
+    keras_private.adopt(second, first.kernel, first.bias)
+    np.testing.assert_array_equal(second(x), first(x))
+    assert second.kernel is first.kernel
+    assert [id(one) for one in second.weights] == [id(one) for one in first.weights]
 
 
 def test_names_are_numbered_anew_and_the_random_seed_stays() -> None:

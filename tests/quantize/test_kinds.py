@@ -16,7 +16,8 @@ from qbench.quantize.kinds import function_kind, kind_of
 SHAPE = (6, 6, 4)
 CALLS = [(kind, form) for kind, forms in EXAMPLES.items() for form in forms]
 # Where the operation is, if it is not the last one.
-LAST = {"split": -2, "unstack": -2}
+LAST = {"Split": -2, "Unstack": -2}
+NORMALIZED = {"DepthwiseConv1D": -2, "SeparableConv2D": -3, "Conv2DTranspose": -3}
 
 
 def _word(form):
@@ -40,9 +41,9 @@ def test_every_kind_has_examples_of_every_form():
 @pytest.mark.parametrize(("name", "form"), CALLS, ids=[f"{kind}-{form}" for kind, form in CALLS])
 def test_every_form_is_of_its_kind(name, form):
     model = network(EXAMPLES[name][form], SHAPE)
-    place = -2 if form.endswith("before ReLU") else LAST.get(name, -1)
-    if form == "Conv2DTranspose valid":
-        place = -3
+    place = -2 if form.endswith("before ReLU") else LAST.get(form, -1)
+    if form.endswith(" normalized"):
+        place = NORMALIZED[_word(form)]
     op, kind = found(model, place)
     assert kind is not None and kind.name == name
     word = _word(form)
@@ -75,8 +76,9 @@ def test_the_functions_inside_layers_are_known():
 
 
 def test_what_the_table_lacks_has_no_kind():
-    for op in (None, keras.layers.BatchNormalization(), keras.layers.Softmax(), object()):
+    for op in (None, keras.layers.BatchNormalization(), keras.layers.Softmax(axis=1), object()):
         assert kind_of(op) is None
+    assert kind_of(keras.layers.Softmax(), {"mask": object()}) is None
     assert kind_of(keras.layers.UpSampling2D(2, interpolation="bicubic")) is None
     assert kind_of(keras.layers.Resizing(4, 4, crop_to_aspect_ratio=True)) is None
     assert kind_of(keras.layers.Resizing(4, 4, antialias=True)) is None

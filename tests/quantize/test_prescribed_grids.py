@@ -24,7 +24,12 @@ DEPLOY = {
     "fold_batch_norm": True,
     "freeze_batch_norm": True,
 }
-ENDS = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128), "hard_sigmoid": (0.0, 1.0)}
+ENDS = {
+    "sigmoid": (0.0, 255 / 256),
+    "softmax": (0.0, 255 / 256),
+    "tanh": (-1.0, 127 / 128),
+    "hard_sigmoid": (0.0, 1.0),
+}
 
 
 def scheme(**values):
@@ -80,6 +85,46 @@ def test_passed_on_values_stay_on_the_grid():
     plan = analyse(network(build, SHAPE), scheme())
     found = {one.tensor: one.quantizer for one in plan.quantized_tensors}
     assert found["gate"] == LOGISTIC and "shaped" not in found
+
+
+def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
+    def build(x):
+        x = layers.Conv2D(2, 4, name="conv")(x)
+        mean = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(x)
+        return layers.Conv2D(2, 1)(mean)
+
+    model = network(build, SHAPE)
+    for placement, on_grid in ("deploy", "conv"), ("conv", "mean"):
+        plan = analyse(model, scheme(placement=(placement,)))
+        found = {one.tensor for one in plan.quantized_tensors}
+        assert found & {"conv", "mean"} == {on_grid}, placement
+        assert {"conv", "mean"} <= set(plan.tensors)
+
+
+def test_slopes_of_a_relu_are_on_a_symmetric_grid_of_8_bits():
+    slopes = np.array([[[0.25, -1.5]]], np.float32)
+
+    def build(x):
+        return layers.PReLU(keras.initializers.Constant(slopes), shared_axes=[1, 2], name="p")(x)
+
+    model = network(build, SHAPE)
+    x = np.random.default_rng(1).normal(size=(8, *SHAPE)).astype(np.float32)
+    view = rewrite(model, None)
+    averages = RangeAverages(view.tensors, 0.9)
+    averages.include(view.model([x])[1])
+    got = rewrite(model, scheme(bits=4), averages)
+    assert [one.tensor for one in got.insertions] == ["image", "p slopes", "p"]
+    for placement in ("conv", "activation"):
+        other = rewrite(model, scheme(placement=(placement,)), averages)
+        assert "p slopes" not in [one.tensor for one in other.insertions]
+    step = np.float32(1.5 / 127)
+    model.layers[-1].alpha.assign(np.round(slopes / step) * step)
+    expected = rewrite(model, scheme(bits=4), averages).model([x], training=False)[0]
+    model.layers[-1].alpha.assign(slopes)
+    np.testing.assert_allclose(got.model([x], training=False)[0], expected, atol=1e-6)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(got.model([x], training=True)[0])
+    assert np.all(np.asarray(tape.gradient(loss, model.layers[-1].alpha.value)) != 0)
 
 
 class OwnActivation(layers.Activation):
