@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from qbench.base.errors import QbenchError
-from qbench.data import DATASETS, download, load
+from qbench.data import DATASETS, digits, download, load
 
 
 def test_counts_shapes_and_kinds() -> None:
@@ -53,6 +56,24 @@ def test_the_split_is_fixed() -> None:
     assert first is not second
     assert first.hash == second.hash
     assert first.hash.startswith("d53a0d42f46b")
+
+
+def test_the_split_is_that_of_scikit_learn() -> None:
+    labels = load_digits().target
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=599, stratify=labels, random_state=0
+    )
+    np.testing.assert_array_equal(np.load(digits.ORDER), [*train, *test])
+
+
+def test_images_come_from_scikit_learn_where_it_keeps_them_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = digits.read(None)
+    monkeypatch.setattr(digits, "_FILE", Path("nowhere.csv.gz"))
+    for mine, theirs in zip(found, digits.read(None), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine.dtype == theirs.dtype
 
 
 def test_a_folder_is_a_mistake(tmp_path_factory: pytest.TempPathFactory) -> None:
