@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn."""
+"""The digits that come with qbench."""
 
 from __future__ import annotations
 
@@ -58,22 +58,25 @@ def test_the_split_is_fixed() -> None:
     assert first.hash.startswith("d53a0d42f46b")
 
 
-def test_the_split_is_that_of_scikit_learn() -> None:
-    labels = load_digits().target
-    train, test = train_test_split(
-        np.arange(len(labels)), test_size=599, stratify=labels, random_state=0
+def test_images_and_split_are_those_of_scikit_learn() -> None:
+    bunch = load_digits()
+    images = np.rint(bunch.images[..., np.newaxis] * (255 / 16)).astype(np.uint8)
+    places = train_test_split(
+        np.arange(len(images)), test_size=599, stratify=bunch.target, random_state=0
     )
-    np.testing.assert_array_equal(np.load(digits.ORDER), [*train, *test])
+    train_images, train_labels, test_images, test_labels = digits.read(None)
+    np.testing.assert_array_equal(train_images, images[places[0]])
+    np.testing.assert_array_equal(train_labels, bunch.target[places[0]])
+    np.testing.assert_array_equal(test_images, images[places[1]])
+    np.testing.assert_array_equal(test_labels, bunch.target[places[1]])
 
 
-def test_images_come_from_scikit_learn_where_it_keeps_them_elsewhere(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found = digits.read(None)
-    monkeypatch.setattr(digits, "_FILE", Path("nowhere.csv.gz"))
-    for mine, theirs in zip(found, digits.read(None), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-        assert mine.dtype == theirs.dtype
+def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "digits.npz"
+    other.write_bytes(digits.FILE.read_bytes() + b" ")
+    monkeypatch.setattr(digits, "FILE", other)
+    with pytest.raises(QbenchError, match="not the file that comes with qbench; install qbench"):
+        digits.read(None)
 
 
 def test_a_folder_is_a_mistake(tmp_path_factory: pytest.TempPathFactory) -> None:
