@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def _layers(alone: pd.DataFrame, grid: pd.DataFrame, level: float, folder: Path)
     axes.axhline(level, color="black", linewidth=0.8, linestyle="--", label="float")
     axes.set_xticks(range(len(phis)), [f"phi {phi:g}" for phi in phis])
     low = max(min(means["mean"].min() - 2, level - 2), 0)
-    axes.set(ylabel="accuracy, %", ylim=(low, None), title="One layer alone, and all of them")
+    high = min(axes.get_ylim()[1], 100)
+    axes.set(ylabel="accuracy, %", ylim=(low, high), title="One layer alone, and all of them")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _save(figure, folder, "qsq_layers")
 
@@ -127,9 +129,11 @@ def _energy(frame: pd.DataFrame, level: float, paper: Any, folder: Path) -> str:
     keys = ["phi", "scale", "along", "retrain", "epochs", "length"]
     means = coded.groupby(keys, sort=False)[["accuracy", "saved"]].mean().reset_index()
     marks = {("least_squares", "channels"): "o", ("least_squares", "filters"): "D"}
+    trained = sorted(means.epochs[means.retrain != "nothing"].unique())
+    of_epochs = dict(zip(trained, cycle("^vsP"), strict=False))
     for key, part in means.groupby(keys[:-1], sort=False):
         phi, scale, along, retrain, epochs = key
-        mark = "^" if retrain != "nothing" else marks.get((scale, along), "x")
+        mark = of_epochs[epochs] if retrain != "nothing" else marks.get((scale, along), "x")
         named = [f"phi {phi:g}", *([scale] if scale != "least_squares" else [])]
         named += ["across filters"] if along != "channels" else []
         named += [f"{retrain} trained, {epochs} epochs"] if retrain != "nothing" else []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import typing
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import absl.logging
@@ -18,6 +21,10 @@ from slow_variants import VARIANTS
 from qbench.cli.main import main
 from qbench.engine.networks import NETWORKS
 from qbench.report import drawing
+
+# Garbage in cycles is rare beside what lasts: modules, networks and their steps. So collections are
+# rare too, and pass over the modules.
+gc.disable()
 
 # The same examples everywhere: a suite must not fail on one machine alone.
 hypothesis.settings.register_profile("qbench", derandomize=True, deadline=None)
@@ -51,6 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
             for item in found:
                 item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not what the import of all modules has left."""
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @cache
@@ -101,6 +115,12 @@ def quick_sweeps() -> Iterator[None]:
         if saving := sys.modules.get("keras.src.saving.saving_lib"):
             # Keras keeps the answer under another name than it looks for.
             patched.setattr(saving, "get_attr_skipset", cache(saving.get_attr_skipset))
+        for name in ("tensorflow.lite.python.lite", "keras.src.backend.common.global_state"):
+            if module := sys.modules.get(name):  # each conversion would collect all garbage
+                patched.setattr(module, "gc", SimpleNamespace(collect=lambda: 0))
+        if sys.version_info < (3, 12):
+            # TensorFlow asks of every value whether it follows a protocol; Python 3.12 knows it.
+            patched.setattr(typing, "_get_protocol_attrs", cache(typing._get_protocol_attrs))
         yield
 
 

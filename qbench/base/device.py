@@ -9,6 +9,7 @@ from typing import Any
 
 from qbench.base.errors import QbenchError
 from qbench.base.keras_settings import check_keras_settings
+from qbench.base.quick_import import quick_import
 
 
 def import_tensorflow() -> Any:
@@ -29,7 +30,8 @@ def import_tensorflow() -> Any:
         kept = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:
-            import tensorflow as tf
+            with quick_import():
+                import tensorflow as tf
 
             # Warnings of TensorFlow's Python code, as for retracing, do not concern users.
             tf.get_logger().setLevel("ERROR")

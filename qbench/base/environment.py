@@ -13,7 +13,7 @@ import qbench
 # Increase this number if a change of qbench alters results. CHANGELOG.md gives the reason.
 NUMERICS = 2
 
-_RECORDED = ("keras", "numpy", "hydra-core", "scikit-learn")
+_RECORDED = ("keras", "numpy", "hydra-core")
 
 
 def _version(*names: str) -> str:

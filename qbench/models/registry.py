@@ -42,6 +42,15 @@ def with_settings(*names: str) -> Callable[[T], T]:
     return mark
 
 
+def is_own(name: str) -> bool:
+    """Whether the function of this name is qbench's own, which builds the same network each time.
+
+    Raises:
+        QbenchError: the name is unknown.
+    """
+    return MODELS[name].__module__.startswith("qbench.models.")
+
+
 def build_model(
     name: str,
     arguments: Mapping[str, Any],

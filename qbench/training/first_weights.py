@@ -19,18 +19,24 @@ from qbench.training.kept import kept
 class FirstWeights:
     """The first values of the variables of one network."""
 
-    def __init__(self, chosen: Model, model: Any, build: Callable[[], Any]) -> None:
-        """Nothing is read and nothing is drawn yet.
+    def __init__(
+        self, chosen: Model, model: Any, build: Callable[[], Any], seed: int | None = None
+    ) -> None:
+        """Nothing is read yet.
 
         Args:
             chosen: the settings of the model.
             model: the network.
             build: builds the network once more.
+            seed: the seed of the weights that the network has now, if its builder is known to build
+                the same network each time; it is not built once more for this seed.
         """
         self._chosen = chosen
         self._model = model
         self._build = build
         self._drawn: dict[int, list[NDArray[Any]]] = {}  # of the last seed
+        if seed is not None and not chosen.begins_trained:
+            self._drawn[seed] = _values(model)
 
     @cached_property
     def start(self) -> Start | None:
@@ -70,4 +76,8 @@ class FirstWeights:
             )
         if self.start:
             self.start.load_into(fresh)
-        return [variable.numpy() for variable in kept(fresh)]
+        return _values(fresh)
+
+
+def _values(model: Any) -> list[NDArray[Any]]:
+    return [variable.numpy() for variable in kept(model)]

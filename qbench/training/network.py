@@ -18,6 +18,7 @@ from qbench.config.experiment import Experiment
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import input_shape, preparation, side_of
 from qbench.models import build_model
+from qbench.models.registry import is_own
 from qbench.optimizers.optimizers import build_optimizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import inference_of, rewrite
@@ -33,6 +34,8 @@ from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
 from qbench.training.steps import Steps
+
+_BUILT_WITH = 0  # the first seed of most studies: these weights need no second network
 
 
 class Network:
@@ -57,15 +60,17 @@ class Network:
         """
         self._experiment = experiment
         self._data = data
-        keras.utils.set_random_seed(0)  # for random numbers of the builder that are not weights
+        # For the first weights, and for random numbers of the builder that are not weights.
+        keras.utils.set_random_seed(_BUILT_WITH)
         self.model = self._build()
+        seed = _BUILT_WITH if is_own(experiment.model.name) else None
+        self._first = FirstWeights(experiment.model, self.model, self._build, seed)
         float_view = rewrite(self.model, None)
         check_repeatable(experiment.model.name, self.model, self._build)
         self.averages = RangeAverages(float_view.tensors, experiment.quant.ema_decay)
         self.optimizer = build_optimizer(experiment.train)
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = [v.numpy() for v in self.optimizer.variables]
-        self._first = FirstWeights(experiment.model, self.model, self._build)
         self.prepare = preparation(experiment.data, data)
         self.steps = Steps(
             experiment, data, self.model, self.optimizer, self.averages, self.prepare

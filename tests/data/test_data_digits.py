@@ -1,13 +1,16 @@
-"""The digits that come with scikit-learn."""
+"""The digits that come with qbench."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from qbench.base.errors import QbenchError
-from qbench.data import DATASETS, download, load
+from qbench.data import DATASETS, digits, download, load
 
 
 def test_counts_shapes_and_kinds() -> None:
@@ -53,6 +56,27 @@ def test_the_split_is_fixed() -> None:
     assert first is not second
     assert first.hash == second.hash
     assert first.hash.startswith("d53a0d42f46b")
+
+
+def test_images_and_split_are_those_of_scikit_learn() -> None:
+    bunch = load_digits()
+    images = np.rint(bunch.images[..., np.newaxis] * (255 / 16)).astype(np.uint8)
+    places = train_test_split(
+        np.arange(len(images)), test_size=599, stratify=bunch.target, random_state=0
+    )
+    train_images, train_labels, test_images, test_labels = digits.read(None)
+    np.testing.assert_array_equal(train_images, images[places[0]])
+    np.testing.assert_array_equal(train_labels, bunch.target[places[0]])
+    np.testing.assert_array_equal(test_images, images[places[1]])
+    np.testing.assert_array_equal(test_labels, bunch.target[places[1]])
+
+
+def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "digits.npz"
+    other.write_bytes(digits.FILE.read_bytes() + b" ")
+    monkeypatch.setattr(digits, "FILE", other)
+    with pytest.raises(QbenchError, match="not the file that comes with qbench; install qbench"):
+        digits.read(None)
 
 
 def test_a_folder_is_a_mistake(tmp_path_factory: pytest.TempPathFactory) -> None:

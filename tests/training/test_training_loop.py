@@ -10,7 +10,9 @@ import tensorflow as tf
 import training_examples as examples
 
 from qbench.base.errors import Diverged
+from qbench.config.experiment import Experiment
 from qbench.data.batches import Batches
+from qbench.models import registry
 from qbench.schemes.phases import PhaseEnd
 from qbench.training.loop import _finite, history, train
 
@@ -238,3 +240,25 @@ def test_steps_compiled_by_xla_train_the_same_but_for_rounding(op: str) -> None:
         losses.append([float(row["loss"]) for row in rows])
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
     assert losses[1] != losses[0]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        examples.CONFIG["model"],
+        {"name": "mobilenet_v1", "depth_multiplier": 0.125, "halvings": 2},
+    ],
+    ids=["resnet_v1", "mobilenet_v1"],
+)
+def test_the_weights_of_the_first_seed_are_those_that_another_network_gets(
+    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the network is checked when it is built, and after other weights."""
+    chosen = Experiment.from_config({**examples.CONFIG, "model": model})
+    monkeypatch.setattr(registry, "_CHECKED", set())
+    network = examples.fresh(chosen)
+    first = network.weights_hash()
+    network.initialise(1)
+    other = network.weights_hash()
+    network.initialise(0)
+    assert network.weights_hash() == first != other
