@@ -57,7 +57,7 @@ class BakedConvolution(keras.layers.Layer):
         ends = self.baked.ends
         if ends.ndim == 0:
             ends = ends * np.float32(1 + self.before * 2**-23)
-            if kernel.shape.rank == 4:  # of a dense layer, which is written out
+            if kernel.shape.rank == 4:  # of a convolution: one scale for each channel, all equal
                 ends = np.full(kernel.shape[-1], ends)
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
