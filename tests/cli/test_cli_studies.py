@@ -23,8 +23,8 @@ def _planned(monkeypatch: pytest.MonkeyPatch, study: str) -> Plan:
 @pytest.mark.parametrize(
     ("study", "labels", "seeds", "steps"),
     [
-        ("cifar10_resnet20", ["baseline", "default", "quant.bits=4"], 3, 33_600),
-        ("cifar10_resnet8_long", ["baseline", "default"], 3, 210_960),
+        ("cifar10_resnet20", ["baseline", "default", "quant.bits=4"], 3, 16_800),
+        ("cifar10_resnet8_long", ["baseline", "default"], 3, 56_160),
     ],
 )
 def test_few_rows_on_the_grid_of_int8_files(
