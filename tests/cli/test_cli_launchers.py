@@ -1,4 +1,8 @@
-"""Every launcher gives the tables and files that Hydra's own gives, byte for byte."""
+"""Every launcher gives the tables and files that Hydra's own gives, byte for byte.
+
+The network is code from outside, and Hydra changes the working folder of every job: the processes
+of all launchers find it.
+"""
 
 import json
 import os
@@ -9,26 +13,61 @@ import time
 from pathlib import Path
 
 import pytest
-from launchers import LAUNCHERS
 
 from qbench.cli.main import main
 
 SWEEP = [
-    *("study=digits", "train.steps=20", "model.width=4", "eval.limit=150", "threads=2"),
-    *("workers=1", "deploy.enabled=true"),
+    *("study=digits", "train.steps=20", "model=nets/mine.py:build", "eval.limit=150", "threads=2"),
+    *("workers=1", "deploy.enabled=true", "hydra.job.chdir=true", "hydra.sweep.dir=elsewhere"),
 ]
+NETWORK = """
+import keras
+import parts
+from keras import layers
+
+
+def build(shape, classes):
+    image = keras.Input(shape)
+    x = layers.Conv2D(parts.WIDTH, 3, padding="same", use_bias=False)(image)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    return keras.Model(image, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)))
+"""
 DESIGN = ["design.factors=[quant.bits]", "quant.bits=8,4"]
-EVERY = {"workers": ["workers=2"], **LAUNCHERS}
-
-
+EVERY = {
+    "workers": ["workers=2"],
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "ray": [
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.num_cpus=2",
+        "+hydra.launcher.ray.init.include_dashboard=false",
+    ],
+    "submitit": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
+}
 PLUGINS = {"workers": "joblib"}  # the others are called like their plugin
 
 
 @pytest.fixture(scope="module")
-def basic(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("basic")
-    assert main(["sweep", *SWEEP, *DESIGN, f"out={folder}"]) == 0
+def outside(tmp_path_factory):
+    """A folder with a network and a module that it imports."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "nets").mkdir()
+    (folder / "nets" / "mine.py").write_text(NETWORK)
+    (folder / "nets" / "parts.py").write_text("WIDTH = 4\n")
     return folder
+
+
+@pytest.fixture(scope="module")
+def basic(outside, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("basic")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(outside)
+        assert main(["sweep", *SWEEP, *DESIGN, f"out={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _works_there(outside, monkeypatch):
+    monkeypatch.chdir(outside)
 
 
 def files_of(folder):

@@ -25,9 +25,15 @@ def turned(monkeypatch):
     right = convert.convert
 
     def wrong(model, *rest, **more):
-        return right(keras.Model(model.inputs, -model.outputs[0]), *rest, **more)
+        return right(negative(model), *rest, **more)
 
     monkeypatch.setattr(convert, "convert", wrong)
+
+
+def negative(model):
+    """The graph with its output turned round."""
+    image = keras.Input(model.input_shape[1:])
+    return keras.Model([image], -model([image]))
 
 
 @pytest.mark.slow
@@ -60,7 +66,7 @@ def test_a_graph_that_is_not_the_network_is_no_files_graph(monkeypatch, tmp_path
 
     def wrong(*args, **kwargs):
         model, left_float = right(*args, **kwargs)
-        return keras.Model(model.inputs, -model.outputs[0]), left_float
+        return negative(model), left_float
 
     monkeypatch.setattr(Export, "graph", wrong)
     assert main([*SWEEP, "design.factors=[]", f"out={tmp_path}"]) == 1

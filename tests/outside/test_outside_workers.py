@@ -1,4 +1,7 @@
-"""The processes of every launcher find code from outside, also from another working folder."""
+"""Workers find code from outside, also from another working folder.
+
+`cli/test_cli_launchers.py` shows it of the processes of every launcher.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launchers import LAUNCHERS
 from outside_files import FILES, NETWORK, OWN, SMALL, plan_of, record, write
 
 from qbench.cli.main import main
@@ -48,15 +50,6 @@ def test_without_a_launcher(isolate: bool, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(write(tmp_path, FILES))
     arguments = [*OWN, *SMALL, f"isolate={str(isolate).lower()}", *ROWS, "out=out"]
     assert main(["sweep", *arguments]) == 0
-    assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LAUNCHERS)
-def test_a_launcher(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip(f"hydra_plugins.hydra_{name}_launcher")
-    monkeypatch.chdir(write(tmp_path, FILES))
-    assert main(["sweep", *OWN, *SMALL, *ROWS, *LAUNCHERS[name], "out=out"]) == 0
     assert [one["status"] for one in records(tmp_path)] == ["ok", "ok"]
 
 
