@@ -38,8 +38,8 @@ results: setup  ## train and convert what results/ holds, in place; finished run
 	$(BIN)/qbench sweep study=digits out=results/digits deploy.enabled=true
 	$(BIN)/qbench sweep 'seeds=[0,1,2,3,4,5,6,7]' deploy.seeds=null out=results/fashion
 
-reproduce: setup  ## train a committed study again (STUDY=digits, fashion, ...; CIFAR=DIR if it needs it), and compare
-	$(BIN)/python scripts/reproduce.py $(STUDY) $(if $(CIFAR),--cifar "$(CIFAR)")
+reproduce: setup  ## train a committed study again (STUDY=digits, fashion, ...; DATA=DIR if it needs it), and compare
+	$(BIN)/python scripts/reproduce.py $(STUDY) $(if $(DATA),--data "$(DATA)")
 
 docs: setup  ## write the tables of docs/configuration.md from the settings as they are declared
 	$(BIN)/python scripts/configuration_page.py

@@ -1,7 +1,7 @@
 """Trains a committed study again, in a folder of its own, and compares the tables.
 
     python scripts/reproduce.py digits
-    python scripts/reproduce.py finetune --cifar data/cifar10
+    python scripts/reproduce.py finetune --data data/cifar10
 
 The commands are those that made the folder in results/, whose manifest keeps them. Results on the
 same kind of processor are the same bit for bit; another one may differ in last bits.
@@ -26,13 +26,13 @@ MADE = ROOT / "outputs" / "reproduced"
 QBENCH = [sys.executable, "-m", "qbench"]
 START = "first.weights.h5"  # the weights from which results/finetune starts
 FINETUNE = (
-    "qbench sweep data=scripts/finetune/halves.py:SECOND data.dir=DIR data.validation=0.1"
+    "qbench sweep data=scripts/finetune/halves.py:SECOND data.dir=data/cifar10 data.validation=0.1"
     " model=resnet8 model.head=new train=finetune design=factorial design.baseline=each"
     f" model.weights={START},none train.learning_rate=0.005,0.05 quant.bits=8,4 'seeds=[0,1,2]'"
     " study.name=finetune threads=1 workers=2"
 )
 FIRST_HALF = (
-    "qbench train study=cifar10_resnet8 data=scripts/finetune/halves.py:FIRST data.dir=DIR"
+    "qbench train study=cifar10_resnet8 data=scripts/finetune/halves.py:FIRST data.dir=data/cifar10"
     " seeds=0 deploy.enabled=false threads=1 train.steps=3000 quant.enabled=false"
 )
 # Manifests that are older than the command in them.
@@ -50,20 +50,22 @@ def command(name: str) -> str:
     return str(manifest.get("command") or OLDER[name])
 
 
-def arguments(text: str, cifar: str | None, out: Path) -> list[str]:
-    """The arguments of a command, with this folder of CIFAR-10 and this folder of results.
+def arguments(text: str, data: str | None, out: Path) -> list[str]:
+    """The arguments of a command, with this folder of its data and this folder of results.
 
     Raises:
-        SystemExit: it needs CIFAR-10, and there is no folder.
+        SystemExit: it needs a folder of data, and there is none.
     """
     typed = shlex.split(text)[1:]
-    has_data = any(word.startswith("data.dir=") for word in typed)
-    if has_data and not cifar:
-        raise SystemExit(
-            "CIFAR=DIR is missing: this study needs the folder with CIFAR-10's binary batches."
-        )
-    kept = [f"data.dir={cifar}" if word.startswith("data.dir=") else word for word in typed]
-    return [*kept, f"out={out}"]
+    for place, word in enumerate(typed):
+        if not word.startswith("data.dir="):
+            continue
+        if not data:
+            raise SystemExit(
+                f"DATA=DIR is missing: the study was made with {word}; give the folder of its data."
+            )
+        typed[place] = f"data.dir={data}"
+    return [*typed, f"out={out}"]
 
 
 def run(words: list[str]) -> int:
@@ -72,10 +74,10 @@ def run(words: list[str]) -> int:
     return subprocess.run([*QBENCH, *words], cwd=ROOT).returncode
 
 
-def train_the_start(cifar: str | None) -> None:
+def train_the_start(data: str | None) -> None:
     """Make the weights from which results/finetune starts, unless they are there."""
     out = MADE / "first"
-    words = arguments(FIRST_HALF, cifar, out)
+    words = arguments(FIRST_HALF, data, out)
     if (ROOT / START).exists():
         return
     if code := run(words):
@@ -103,13 +105,13 @@ def main() -> None:
     """Run and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("study", choices=studies())
-    parser.add_argument("--cifar", help="folder with CIFAR-10's binary batches")
+    parser.add_argument("--data", help="the folder of the study's data, if it needs one")
     options = parser.parse_args()
-    cifar = str(Path(options.cifar).expanduser().resolve()) if options.cifar else None
+    data = str(Path(options.data).expanduser().resolve()) if options.data else None
     out = MADE / options.study
-    words = arguments(command(options.study), cifar, out)
+    words = arguments(command(options.study), data, out)
     if options.study == "finetune":
-        train_the_start(cifar)
+        train_the_start(data)
     code = run(words)
     if code == 2:
         raise SystemExit(code)

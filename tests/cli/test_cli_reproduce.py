@@ -53,7 +53,7 @@ def test_the_folder_of_data_is_ones_own(reproduce: ModuleType, tmp_path: Path) -
     words = reproduce.arguments(reproduce.command("finetune"), "/my data", tmp_path)
     assert "data.dir=/my data" in words and words[-1] == f"out={tmp_path}"
     assert "seeds=[0,1,2]" in words
-    with pytest.raises(SystemExit, match="CIFAR=DIR is missing"):
+    with pytest.raises(SystemExit, match=r"DATA=DIR is missing: .* data\.dir=data/cifar10;"):
         reproduce.arguments(reproduce.command("finetune"), None, tmp_path)
     assert "out=x" in reproduce.arguments(reproduce.command("digits"), None, Path("x"))
 
