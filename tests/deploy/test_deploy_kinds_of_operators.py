@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +65,11 @@ class Made:
         return np.abs(file.outputs(self.inputs) - self.expected).max() / file.output_step()
 
 
+def unnumbered(name):
+    """A name without the number that Keras gives the layers of one kind."""
+    return re.sub(r"_\d+", "", name)
+
+
 @pytest.mark.parametrize(("kind", "form"), CONVERTED)
 def test_a_kind_with_operators_is_integer_and_as_simulated(kind, form):
     made = Made(EXAMPLES[kind.name][form])
@@ -76,7 +83,11 @@ def test_a_kind_with_operators_is_integer_and_as_simulated(kind, form):
         "PAD",
         "CONCATENATION",
     }
-    assert (made.floats, made.differing, made.others) == ([], [], False)
+    assert (made.floats, made.others) == ([], False)
+    # A file compares on the grid of its inputs, and rounds the result to its own one behind that.
+    compared_again = [f"{kind.name}.part1"] if form == "layer Maximum of three" else []
+    assert [unnumbered(name) for name in made.differing] == compared_again
+    assert made.moved == made.differing
     bound = 2 if form.endswith("of three") else BOUNDS.get(kind.name, 2)
     for path in KERNELS:
         if path not in kind.paths:
