@@ -18,7 +18,7 @@ from qbench.statistics.comparison import Comparison, compare_differences
 from qbench.statistics.verdict import Verdict
 
 MARGIN = 0.5  # percentage points, as `stats.margin` is by default
-NAME = "quality_scalable.csv"
+NAME, DIGITS = "quality_scalable.csv", "digits.csv"
 LENET, CONVNET = "lenet", "convnet"
 
 Picked = dict[str, object]
@@ -141,7 +141,8 @@ def scalable(results: Path) -> list[str]:
     shown = [_line(made, name, found[name]) for name in made.by_label]
     heads = ["accuracy, percentage points", "seeds", "ours", "least to most", "95 % interval"]
     tables = [*table([*heads, "ours, in words"], shown), "", *by_scale(results), ""]
-    return [*lines, *tables, *_verdicts(results, made)]
+    digits = by_digits(results)
+    return [*lines, *tables, *([*digits, ""] if digits else []), *_verdicts(results, made)]
 
 
 def by_scale(results: Path) -> list[str]:
@@ -161,6 +162,23 @@ def by_scale(results: Path) -> list[str]:
                 lines.append([f"{title}, {scale}", *cells, f"{more} of {len(common)}"])
     heads = ["accuracy, %, N = 16, not retrained", "phi 1", "phi 2", "phi 4"]
     return table([*heads, "seeds with phi 4 above phi 1"], lines)
+
+
+def by_digits(results: Path) -> list[str]:
+    """Accuracies of few signed digits, and the share of partial products that they save."""
+    lines = []
+    for study, (title, _) in STUDIES.items():
+        frame, path = frame_of(results, study), results / study / DIGITS
+        if frame is None or not path.exists():
+            continue
+        saved = pd.read_csv(path).groupby("digits").saved_with_so_many.mean()
+        lines.append([f"{title}, float", _mean(picked(frame, FLOAT)), "-"])
+        for most in sorted(frame[frame.kind == "few_digits"].digits.unique()):
+            values = picked(frame, {"kind": "few_digits", "digits": most})
+            name = f"{title}, {most:g} digit{'s' if most > 1 else ''}"
+            lines.append([name, _mean(values), f"{100 * saved[most]:.1f}"])
+    heads = ["weights of few signed digits", "accuracy, %", "partial products saved, %"]
+    return table(heads, lines) if lines else []
 
 
 def _accuracies(frame: pd.DataFrame, title: str, rows: dict[str, tuple[str, Picked]]) -> list[str]:

@@ -276,6 +276,21 @@ def test_scalable_claims_without_runs_are_undecided(claims: ModuleType, tmp_path
     assert "73.28 | 59.14" in "\n".join(said)
 
 
+def test_few_digits_stand_beside_the_partial_products_that_they_save(
+    claims: ModuleType, tmp_path: Path
+) -> None:
+    few = {"kind": "few_digits", "accuracy": 98.0, "digits": 1}
+    _scalable(tmp_path, "lenet", [*LENET, few, few | {"digits": 2}])
+    assert claims.claims_scalable.by_digits(tmp_path) == []
+    lines = "seed,digits,saved_with_so_many\n0,1,0.75\n1,1,0.77\n0,2,0.5\n1,2,0.5\n0,3,0\n"
+    (tmp_path / "lenet" / "digits.csv").write_text(lines)
+    assert claims.claims_scalable.by_digits(tmp_path)[2:] == [
+        "| LeNet, float | 99.10 ± 0.10 | - |",
+        "| LeNet, 1 digit | 98.18 ± 0.18 | 76.0 |",
+        "| LeNet, 2 digits | 98.19 ± 0.19 | 50.0 |",
+    ]
+
+
 def test_committed_float_lenets_are_well_trained(claims: ModuleType) -> None:
     """Codes of a badly trained network would say little; the paper's has 98.68 %."""
     scalable = claims.claims_scalable
