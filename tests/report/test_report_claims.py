@@ -6,9 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
