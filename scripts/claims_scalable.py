@@ -18,7 +18,7 @@ from qbench.statistics.comparison import Comparison, compare_differences
 from qbench.statistics.verdict import Verdict
 
 MARGIN = 0.5  # percentage points, as `stats.margin` is by default
-NAME = "quality_scalable.csv"
+NAME, DIGITS = "quality_scalable.csv", "digits.csv"
 LENET, CONVNET = "lenet", "convnet"
 
 Picked = dict[str, object]
@@ -29,6 +29,7 @@ CODED: Picked = {"kind": "qsq", "scale": "least_squares", "along": "channels"}
 PLAIN: Picked = CODED | {"retrain": "nothing"}
 FLOAT: Picked = {"kind": "float"}
 OF_16: Picked = PLAIN | {"length": "16"}
+OF_64: Picked = PLAIN | {"length": "64"}
 ALL_FILTERS: Picked = PLAIN | {"length": "depth", "along": "filters"}
 MORE_ZEROS, MEMORY = 6.0, 82.4919  # percent
 
@@ -57,6 +58,8 @@ CONVNET_ROWS: dict[str, tuple[str, Picked]] = {
         ALL_FILTERS | {"phi": 1},
     ),
     "3 bits, a scale for all filters (88.82 %)": ("73.28", ALL_FILTERS | {"phi": 4}),
+    "2 bits, N = 64 (91.95 %)": ("68.47", OF_64 | {"phi": 1, "layers": "conv*"}),
+    "3 bits, N = 64 (88.82 %)": ("73.28", OF_64 | {"phi": 4, "layers": "conv*"}),
     "2 bits, N = 16": ("", OF_16 | {"phi": 1, "layers": "conv*"}),
     "3 bits, N = 16": ("", OF_16 | {"phi": 4, "layers": "conv*"}),
     "3 bits, N = 16, the paper's scale": (
@@ -86,6 +89,8 @@ FAR: dict[str, tuple[str, Contrast]] = {
     "ConvNet: 3 bits less 2, N = 16": (CONVNET, ("3 bits, N = 16", "2 bits, N = 16")),
 }
 ROWS = {LENET: LENET_ROWS, CONVNET: CONVNET_ROWS}
+STUDIES = {LENET: ("LeNet", "*"), CONVNET: ("ConvNet", "conv*")}
+"""Name and coded layers of each study."""
 
 
 def frame_of(results: Path, study: str) -> pd.DataFrame | None:
@@ -108,15 +113,15 @@ def picked(frame: pd.DataFrame, wanted: Picked, column: str = "accuracy") -> Val
     return values
 
 
-def compared(results: Path) -> Comparison:
-    """Every contrast whose runs are there, over equal seeds; intervals hold together with 95 %."""
-    found: dict[str, dict[int, float]] = {}
+def differences(results: Path) -> dict[str, Values]:
+    """Every contrast whose runs are there: the difference under each seed."""
+    found: dict[str, Values] = {}
     for name, (study, (row, other)) in (NEAR | FAR).items():
         frame = frame_of(results, study)
         if frame is not None:
             one, two = (picked(frame, ROWS[study][label][1]) for label in (row, other))
             found[name] = {seed: one[seed] - two[seed] for seed in one if seed in two}
-    return compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
+    return found
 
 
 def scalable(results: Path) -> list[str]:
@@ -130,10 +135,50 @@ def scalable(results: Path) -> list[str]:
             lines += [*_accuracies(frame, title, ROWS[study]), ""]
     if frame_of(results, LENET) is None and frame_of(results, CONVNET) is None:
         return lines[:-1]
-    made = compared(results)
-    shown = [_line(made, row.row) for row in made.rows]
-    heads = ["accuracy, percentage points", "seeds", "ours", "95 % interval", "ours, in words"]
-    return [*lines, *table(heads, shown), "", *_verdicts(results, made)]
+    found = differences(results)
+    # The intervals hold together with 95 %.
+    made = compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
+    shown = [_line(made, name, found[name]) for name in made.by_label]
+    heads = ["accuracy, percentage points", "seeds", "ours", "least to most", "95 % interval"]
+    tables = [*table([*heads, "ours, in words"], shown), "", *by_scale(results), ""]
+    digits = by_digits(results)
+    return [*lines, *tables, *([*digits, ""] if digits else []), *_verdicts(results, made)]
+
+
+def by_scale(results: Path) -> list[str]:
+    """Accuracies by scale and phi at N = 16, and in how many seeds codes up to 4 are better."""
+    lines = []
+    for study, (title, layers) in STUDIES.items():
+        frame = frame_of(results, study)
+        if frame is None:
+            continue
+        for scale in ("least_squares", "equation_9"):
+            rows = OF_16 | {"layers": layers, "scale": scale}
+            each = {phi: picked(frame, rows | {"phi": phi}) for phi in (1, 2, 4)}
+            common = each[1].keys() & each[4].keys()
+            if common:
+                more = sum(each[4][seed] > each[1][seed] for seed in common)
+                cells = [_mean(values) for values in each.values()]
+                lines.append([f"{title}, {scale}", *cells, f"{more} of {len(common)}"])
+    heads = ["accuracy, %, N = 16, not retrained", "phi 1", "phi 2", "phi 4"]
+    return table([*heads, "seeds with phi 4 above phi 1"], lines)
+
+
+def by_digits(results: Path) -> list[str]:
+    """Accuracies of few signed digits, and the share of partial products that they save."""
+    lines = []
+    for study, (title, _) in STUDIES.items():
+        frame, path = frame_of(results, study), results / study / DIGITS
+        if frame is None or not path.exists():
+            continue
+        saved = pd.read_csv(path).groupby("digits").saved_with_so_many.mean()
+        lines.append([f"{title}, float", _mean(picked(frame, FLOAT)), "-"])
+        for most in sorted(frame[frame.kind == "few_digits"].digits.unique()):
+            values = picked(frame, {"kind": "few_digits", "digits": most})
+            name = f"{title}, {most:g} digit{'s' if most > 1 else ''}"
+            lines.append([name, _mean(values), f"{100 * saved[most]:.1f}"])
+    heads = ["weights of few signed digits", "accuracy, %", "partial products saved, %"]
+    return table(heads, lines) if lines else []
 
 
 def _accuracies(frame: pd.DataFrame, title: str, rows: dict[str, tuple[str, Picked]]) -> list[str]:
@@ -142,18 +187,26 @@ def _accuracies(frame: pd.DataFrame, title: str, rows: dict[str, tuple[str, Pick
         values, saved = picked(frame, wanted), picked(frame, wanted, "saved")
         if not values:
             continue
-        each = list(values.values())
-        spread = f" ± {stdev(each):.2f}" if len(each) > 1 else ""
         share = "-" if wanted == FLOAT else f"{100 * fmean(saved.values()):.2f}"
-        lines.append([name, paper or "-", f"{fmean(each):.2f}{spread}", share])
+        lines.append([name, paper or "-", _mean(values), share])
     return table([title, "paper, %", "ours, %", "bits saved, %"], lines)
 
 
-def _line(made: Comparison, name: str) -> list[str]:
+def _mean(values: Values) -> str:
+    """Mean and sample deviation over seeds."""
+    each = list(values.values())
+    if not each:
+        return "-"
+    return f"{fmean(each):.2f}" + (f" ± {stdev(each):.2f}" if len(each) > 1 else "")
+
+
+def _line(made: Comparison, name: str, differences: Values) -> list[str]:
     one = made.row(name)
+    each = differences.values()
+    ends = f"{signed(min(each), 2)} to {signed(max(each), 2)}" if each else "-"
     interval = "-" if one.low is None else f"[{one.low:.2f}, {one.high:.2f}]"
     mean = signed(one.mean, 2) if one.seeds else "-"
-    return [name, str(len(one.seeds)), mean, interval, one.verdict.value]
+    return [name, str(len(one.seeds)), mean, ends, interval, one.verdict.value]
 
 
 def _verdicts(results: Path, made: Comparison) -> list[str]:
@@ -199,11 +252,14 @@ def _of_weights(lenet: pd.DataFrame) -> list[str]:
     zeros = 100 * grid.groupby("phi").zeros.agg(["min", "max"])
     spans = [f"{low:.1f} to {high:.1f} % (phi {phi:g})" for phi, low, high in zeros.itertuples()]
     least = float(zeros["min"].min())
-    verdict = "there are more" if least > MORE_ZEROS else "holds here"
-    saved = 100 * grid[grid.phi > 1].groupby("length", sort=False).saved.mean()
+    verdict = "fails here, there are more" if least > MORE_ZEROS else "holds here"
+    saved = (100 * grid[grid.phi > 1].groupby("length").saved.mean()).sort_values()
     listed = ", ".join(f"{value:.2f} (N = {length})" for length, value in saved.items())
+    enough = [str(length) for length, value in saved.items() if value >= MEMORY]
+    said = f"holds here with N = {', '.join(enough)}" if enough else "fails here"
     return [
-        f'- "an increase upto {MORE_ZEROS:g}% of zeros": {verdict}. Of the coded weights'
-        f" {', '.join(spans)} are 0, of float weights none.",
-        f'- "memory savings upto {MEMORY}%" of LeNet: for our layers, 3 bits save {listed} %.',
+        f'- "an increase upto {MORE_ZEROS:g}% of zeros" of LeNet, against its float weights:'
+        f" {verdict}. Of the coded weights {', '.join(spans)} are 0, of float weights none.",
+        f'- "memory savings upto {MEMORY}%" of LeNet: {said}. For our layers, 3 bits save'
+        f" {listed} %.",
     ]

@@ -17,6 +17,7 @@ from qbench.codes.levels import bits_of
 COLOURS = {1: "#D55E00", 2: "#E69F00", 4: "#0072B2"}
 LENGTHS = (2, 4, 8, 16, 32, 64)
 DEPTH = "depth"
+SPREAD = "; means and sample deviations over seeds"
 
 # Accuracy by bits in the paper's conclusion, and the energy that it says is saved: its ConvNet.
 PAPER_CONVNET = {2: (68.47, 91.95), 3: (73.28, 88.82)}
@@ -69,9 +70,10 @@ def _layers(alone: pd.DataFrame, grid: pd.DataFrame, level: float, folder: Path)
         axes.bar(places, part["mean"], width, yerr=part["std"], label=name)
     axes.axhline(level, color="black", linewidth=0.8, linestyle="--", label="float")
     axes.set_xticks(range(len(phis)), [f"phi {phi:g}" for phi in phis])
-    low = max(min(means["mean"].min() - 2, level - 2), 0)
+    low = max(min((means["mean"] - means["std"]).min() - 1, level - 2), 0)
     high = min(axes.get_ylim()[1], 100)
-    axes.set(ylabel="accuracy, %", ylim=(low, high), title="One layer alone, and all of them")
+    axes.set(ylabel="accuracy, %", ylim=(low, high))
+    axes.set_title(f"One layer alone, and all of them{SPREAD}", fontsize="medium")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _save(figure, folder, "qsq_layers")
 
@@ -86,7 +88,9 @@ def _vectors(grid: pd.DataFrame, level: float, paper: Any, folder: Path) -> str:
         style = {"color": COLOURS[int(phi)], "marker": "o", "capsize": 2}
         axes.errorbar(means.length, means["mean"], means["std"], label=f"phi {phi:g}", **style)
     _levels(axes, level, {bits: accuracy for bits, (accuracy, _) in paper.items()})
+    title = f"Accuracy by the values that share a scale{SPREAD}"
     axes.set(xscale="log", xlabel="values of a vector (N)", ylabel="accuracy, %")
+    axes.set_title(title, fontsize="medium")
     axes.set_xticks(LENGTHS, [str(length) for length in LENGTHS])
     axes.minorticks_off()
     axes.legend(fontsize=8)
@@ -146,6 +150,7 @@ def _energy(frame: pd.DataFrame, level: float, paper: Any, folder: Path) -> str:
         axes.plot(saved, accuracy, "*", color=colour, markersize=12, label=f"paper, {bits} bits")
     _levels(axes, level, {})
     axes.set(xlabel="energy of reading the coded kernels that is saved, %", ylabel="accuracy, %")
+    axes.set_title("Means over seeds; N beside each point", fontsize="medium")
     axes.legend(fontsize=7)
     return _save(figure, folder, "qsq_energy")
 

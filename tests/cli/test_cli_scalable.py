@@ -50,6 +50,24 @@ def test_figures_are_drawn_of_what_there_is(scripts: Any, tmp_path: Path) -> Non
         figures.draw(floats, "lenet", tmp_path)
 
 
+def test_the_deviations_of_layers_alone_are_within_the_figure(
+    scripts: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Of 20 and 60 % the mean is 40 and the sample deviation 28.3."""
+    figures, frame = scripts("scalable_figures"), _frame()
+    alone = scripts("scalable_runs").single_layers(frame).index
+    frame.loc[alone, "accuracy"] = frame.loc[alone].seed.map({0: 20.0, 1: 60.0})
+    ends, save = {}, figures._save
+
+    def kept(figure: Any, folder: Path, name: str) -> str:
+        ends[name] = figure.axes[0].get_ylim()
+        return str(save(figure, folder, name))
+
+    monkeypatch.setattr(figures, "_save", kept)
+    figures.draw(frame, "lenet", tmp_path)
+    assert 0 < ends["qsq_layers"][0] < 40 - 28.28
+
+
 @pytest.mark.slow
 def test_tables_and_figures_of_a_sweep(scripts: Any, tiny: list[str], tmp_path: Path) -> None:
     varied = ["quant/scheme=qsq", "quant.delay=1", "quant.scheme.length=4,depth"]
