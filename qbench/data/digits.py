@@ -7,16 +7,16 @@ writes the file; `shipped/digits/LICENSE` is its license.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from qbench.base.errors import QbenchError
+from qbench.data import shipped_files
 from qbench.data.reading import Arrays
 from qbench.data.source import DATASETS, Source
 
-FILE = Path(__file__).with_name("shipped") / "digits" / "digits.npz"
+FILE = shipped_files.FOLDER / "digits" / "digits.npz"
 # Of the file as it is stored, so that `sha256sum` shows the same.
 SHA256 = "83a1f7b4c328c077a7e9b33078380f2dbcbe2b9b7c2ae400805e390df0795b43"
 PARTS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -32,9 +32,7 @@ def read(folder: Path | None) -> Arrays:
     """
     if folder is not None:
         raise QbenchError("data.dir is set, but the digits come with qbench; leave it out.")
-    if not FILE.is_file() or hashlib.sha256(FILE.read_bytes()).hexdigest() != SHA256:
-        raise QbenchError(f"{FILE}: not the file that comes with qbench; install qbench again.")
-    with np.load(FILE, allow_pickle=False) as arrays:
+    with np.load(shipped_files.checked(FILE, SHA256), allow_pickle=False) as arrays:
         train_images, train_labels, test_images, test_labels = (arrays[name] for name in PARTS)
     return train_images, train_labels, test_images, test_labels
 

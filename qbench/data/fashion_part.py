@@ -7,16 +7,16 @@ the first 5,000 test images in their published order. `scripts/fashion_part.py` 
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from qbench.base.errors import QbenchError
+from qbench.data import shipped_files
 from qbench.data.idx import read_idx
 from qbench.data.idx_files import ROLES, Role
 from qbench.data.source import DATASETS, Source
 
-FOLDER = Path(__file__).with_name("shipped") / "fashion_part"
+FOLDER = shipped_files.FOLDER / "fashion_part"
 
 # Of the files as they are stored, so that `sha256sum` shows the same.
 SHA256 = {
@@ -77,9 +77,7 @@ def read(folder: Path | None) -> Any:
 def _checked(role: Role) -> Any:
     """The array in the file of a role, after a comparison of its hash."""
     path = path_of(role)
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.name]:
-        raise QbenchError(f"{path}: not the file that comes with qbench; install qbench again.")
-    return read_idx(path, role.dimensions)
+    return read_idx(shipped_files.checked(path, SHA256[path.name]), role.dimensions)
 
 
 DATASETS.add(
