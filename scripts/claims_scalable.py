@@ -1,7 +1,8 @@
 """The claims of Khaliq and Hafiz for docs/claims.md, beside runs of their two networks.
 
 Their numbers are typed here once, from table III, section IV and the conclusion. Ours come from
-`quality_scalable.csv` in results/lenet and results/convnet, as far as these are there.
+`quality_scalable.csv` in results/lenet, results/convnet and the folders of their searches, as far
+as these are there.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ FAR: dict[str, tuple[str, Contrast]] = {
     "ConvNet: 3 bits less 2, N = 16": (CONVNET, ("3 bits, N = 16", "2 bits, N = 16")),
 }
 ROWS = {LENET: LENET_ROWS, CONVNET: CONVNET_ROWS}
+SEARCH = "{}_search"
+"""The study of a network's thresholds."""
 STUDIES = {LENET: ("LeNet", "*"), CONVNET: ("ConvNet", "conv*")}
 """Name and coded layers of each study."""
 
@@ -141,8 +144,9 @@ def scalable(results: Path) -> list[str]:
     shown = [_line(made, name, found[name]) for name in made.by_label]
     heads = ["accuracy, percentage points", "seeds", "ours", "least to most", "95 % interval"]
     tables = [*table([*heads, "ours, in words"], shown), "", *by_scale(results), ""]
-    digits = by_digits(results)
-    return [*lines, *tables, *([*digits, ""] if digits else []), *_verdicts(results, made)]
+    for more in (by_search(results), by_digits(results)):
+        tables += [*more, ""] if more else []
+    return [*lines, *tables, *_verdicts(results, made)]
 
 
 def by_scale(results: Path) -> list[str]:
@@ -162,6 +166,30 @@ def by_scale(results: Path) -> list[str]:
                 lines.append([f"{title}, {scale}", *cells, f"{more} of {len(common)}"])
     heads = ["accuracy, %, N = 16, not retrained", "phi 1", "phi 2", "phi 4"]
     return table([*heads, "seeds with phi 4 above phi 1"], lines)
+
+
+def by_search(results: Path) -> list[str]:
+    """Accuracies by what chooses the thresholds, and their differences under each seed."""
+    means: dict[str, list[str]] = {}
+    found: dict[str, Values] = {}
+    for study, (title, layers) in STUDIES.items():
+        frame = frame_of(results, SEARCH.format(study))
+        if frame is None:
+            continue
+        of_layers = frame[(frame.layers == layers) & (frame.search == "loss")]
+        for (scale, length, phi), _ in of_layers.groupby(["scale", "length", "phi"]):
+            wanted: Picked = {"scale": scale, "length": length, "phi": phi, "layers": layers}
+            one, two = (picked(frame, wanted | {"search": s}) for s in ("distance", "loss"))
+            name = f"{title}, phi {phi:g}, N = {length}, {scale}"
+            means[name] = [_mean(one), _mean(two)]
+            found[name] = {seed: two[seed] - one[seed] for seed in two if seed in one}
+    if not found:
+        return []
+    # The intervals hold together with 95 %.
+    made = compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
+    lines = [[name, *means[name], *_line(made, name, found[name])[2:]] for name in made.by_label]
+    heads = ["accuracy, %, not retrained", "by distance", "by loss", "loss less distance"]
+    return table([*heads, "least to most", "95 % interval", "in words"], lines)
 
 
 def by_digits(results: Path) -> list[str]:

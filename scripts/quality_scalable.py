@@ -3,10 +3,10 @@
     python scripts/quality_scalable.py outputs/lenet --data data/mnist
 
 From the records of the sweep it writes into its folder `quality_scalable.csv` (a line for each
-run) and figures 7 to 10 of Khaliq and Hafiz. If the weights of the runs are there, as they are not
-in committed results, it also writes `scalable_files.csv` (the file of the codes, decoded and
-compared) and `digits.csv` (the distributions of non-zero digits over the kernels of float runs).
-Figure 11 is drawn from `digits.csv`.
+run) and figures 7 to 10 of Khaliq and Hafiz, of thresholds by distance. If the weights of the runs
+are there, as they are not in committed results, it also writes `scalable_files.csv` (the file of
+the codes, decoded and compared) and `digits.csv` (the distributions of non-zero digits over the
+kernels of float runs). Figure 11 is drawn from `digits.csv`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from qbench.storage import layout, manifests, records
 FLOAT, QSQ, DIGITS = "float", "qsq", "few_digits"
 """What becomes of the weights of a run."""
 
+SHOWN = ("phi", "length", "along", "scale", "search", "retrain")
+"""The arguments of a scheme that have a column under their own name."""
+
 EVERY = "*"
 """The value of the column `layers` for all layers."""
 
@@ -35,10 +38,10 @@ def frame_of(sweep: Path) -> pd.DataFrame:
 
     Returns:
         `configuration`, `run`, `seed`, `kind` (FLOAT, QSQ or DIGITS), `steps` and `epochs` of
-        retraining; of the scheme `phi`, `length` (text), `along`, `scale`, `retrain`, `layers` and
-        `digits`; `accuracy`, the first metric; of the coded kernels `zeros`, the share of weights
-        that are 0, and `saved`, the share of bits that are saved with 32 bits for each scale;
-        `saved_in_all`, the same of all kernels. Empty where it has no meaning.
+        retraining; of the scheme `phi`, `length` (text), `along`, `scale`, `search`, `retrain`,
+        `layers` and `digits`; `accuracy`, the first metric; of the coded kernels `zeros`, the share
+        of weights that are 0, and `saved`, the share of bits that are saved with 32 bits for each
+        scale; `saved_in_all`, the same of all kernels. Empty where it has no meaning.
     """
     lines = [_line(label, folder) for label, folder in runs_of(sweep)]
     return pd.DataFrame([line for line in lines if line])
@@ -64,7 +67,7 @@ def _line(label: str, folder: Path) -> dict[str, Any]:
         "kind": kind,
         "steps": steps,
         "epochs": round(steps * size / record["data"]["train_images"]),
-        **{name: chosen.get(name) for name in ("phi", "length", "along", "scale", "retrain")},
+        **{name: chosen.get(name) for name in SHOWN},
         "layers": ",".join(chosen["layers"]) if "layers" in chosen else None,
         "digits": chosen.get("digits"),
         "accuracy": next(iter(record["metrics"].values())),
@@ -88,8 +91,12 @@ def base_layers(frame: pd.DataFrame) -> str:
 
 
 def grid(frame: pd.DataFrame, scale: str = "least_squares") -> pd.DataFrame:
-    """The runs of the grid of phi and N: the most layers, across channels, without retraining."""
+    """The runs of the grid of phi and N: the most layers, across channels, without retraining.
+
+    Their thresholds are those of the least distance.
+    """
     chosen = frame[(frame.kind == QSQ) & (frame.retrain == "nothing") & (frame.scale == scale)]
+    chosen = chosen[chosen.search == "distance"]
     return chosen[(chosen.layers == base_layers(frame)) & (chosen.along == "channels")]
 
 

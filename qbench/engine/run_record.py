@@ -95,6 +95,12 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     elif data.validation is not None:
         facts["validation_images"] = len(data.validation[0])
         facts["train_images"] += facts["validation_images"]
+    elif experiment.scheme is not None and experiment.scheme.reads_validation:
+        raise QbenchError(
+            f"quant.scheme.name={experiment.quant.scheme.name}: it chooses by the loss on"
+            f" validation images, and {data.name} has none; set data.validation, such as"
+            " data.validation=0.1."
+        )
     if PREPROCESSING[chosen.preprocessing].measured:
         facts["pixel_statistics"] = statistics_of(split(data, chosen)).as_record()
     return facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,14 @@ class Entry:
         tensors: the quantized tensors.
         seed: the seed of the run.
         step: the number of steps done.
+        loss: (number of images) -> the mean loss of the task over so many of the first validation
+            images, or over all if there are fewer; infinite if it is not a number. The finished
+            network computes it in inference, with the variables as they are now. Only a scheme
+            with `reads_validation` may call it.
     """
 
     kernels: Sequence[EnteredKernel]
     tensors: Sequence[EnteredTensor]
     seed: int
     step: int
+    loss: Callable[[int], float]

@@ -11,22 +11,23 @@ from qbench.base.allowed import Allowed
 from qbench.base.errors import QbenchError
 from qbench.base.patterns import EVERY, listed
 from qbench.codes.levels import bits_of, check_phi
-from qbench.codes.scalable import coded
 from qbench.codes.scales import LEAST_SQUARES, SCALES
-from qbench.codes.threshold_search import DELTAS, GAMMAS, search
-from qbench.codes.thresholds import Thresholds
+from qbench.codes.threshold_search import DELTAS, GAMMAS
 from qbench.codes.vectors import CHANNELS, DIRECTIONS
 from qbench.quantize.settings import QuantSettings
 from qbench.quantize.states import StateVariable
 from qbench.schemes import weights
 from qbench.schemes.scalable_kernel import DELTA, GAMMA, NAME, ScalableKernel, is_dense
 from qbench.schemes.scheme import SCHEMES, Scheme, SchemeKind
+from qbench.schemes.searched_kernel import SearchedKernel
 
 if TYPE_CHECKING:
-    from qbench.schemes.entry import EnteredKernel, Entry
+    from qbench.schemes.entry import Entry
 
 NOTHING, DENSE, ALL = "nothing", "dense", "all"
 SEARCH, DEPTH = "search", "depth"
+DISTANCE, LOSS = "distance", "loss"
+_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -39,37 +40,49 @@ class QualityScalable(weights.Weights):
             trained with codes of each step. `all`: all layers are.
         gamma: the threshold to 0 in units of sigma; None if it is searched.
         delta: the threshold to 4 in units of sigma; None if it is searched.
+        images: number of validation images whose loss chooses thresholds; 0 if the distance of
+            equation 5 does.
     """
 
     retrain: str = NOTHING
     gamma: float | None = None
     delta: float | None = None
+    images: int = 0
+
+    @property
+    def reads_validation(self) -> bool:
+        """Whether the loss on validation images chooses thresholds."""
+        return self.images > 0
 
     def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
         """The thresholds."""
         return StateVariable(GAMMA, initial=0.5), StateVariable(DELTA, initial=1.5)
 
     def enter(self, phase: str, entry: Entry) -> None:
-        """Choose thresholds, and set the kernels that stay as they are to values of codes."""
-        for kernel in entry.kernels:
-            if isinstance(
-                kernel.quantizer, ScalableKernel
-            ):  # the first and the last may be uniform
-                self._enter(kernel)
+        """Choose thresholds, and set the kernels that stay as they are to values of codes.
 
-    def _enter(self, kernel: EnteredKernel) -> None:
-        how = self._kernel
-        form, cut = how.cut(kernel.layer, kernel.variable)
-        value = form.of(kernel.value)
-        gammas = GAMMAS if self.gamma is None else (self.gamma,)
-        deltas = DELTAS if self.delta is None else (self.delta,)
-        chosen = Thresholds(gammas[0], deltas[0])
-        if len(gammas) * len(deltas) > 1:
-            chosen = search(value, cut, how.phi, how.scale, gammas, deltas).thresholds
-        kernel.state.set(GAMMA, chosen.gamma)
-        kernel.state.set(DELTA, chosen.delta)
-        if how.is_fixed(kernel.layer):
-            kernel.set(form.back(coded(value, cut, how.phi, how.scale, chosen).kernel))
+        The thresholds of each kernel are those of the least distance. If the loss chooses, the
+        kernels of the network are gone through once, in its order, and each gets the pair of the
+        grid with the least loss; the codes of all others stay as they are then.
+        """
+        grid = self._grid
+        # The first and the last kernel may be uniform.
+        chosen = [one for one in entry.kernels if isinstance(one.quantizer, ScalableKernel)]
+        kernels = [SearchedKernel(self._kernel, one) for one in chosen]
+        for kernel in kernels:
+            kernel.set(kernel.nearest(*grid))
+        if self.images:
+            least = entry.loss(self.images)
+            for kernel in kernels:
+                least = kernel.improve(least, *grid, lambda: entry.loss(self.images))
+
+    @property
+    def _grid(self) -> tuple[Sequence[float], Sequence[float]]:
+        """The values of gamma and of delta that are tried."""
+        return (
+            GAMMAS if self.gamma is None else (self.gamma,),
+            DELTAS if self.delta is None else (self.delta,),
+        )
 
     def holds(self, phase: str, layer: Any) -> bool:
         """Whether the kernels of a layer are values of codes."""
@@ -133,6 +146,8 @@ def build(
     scale: str,
     gamma: str,
     delta: str,
+    search: str,
+    search_images: int,
     retrain: str,
     layers: tuple[str, ...],
 ) -> Scheme:
@@ -140,8 +155,13 @@ def build(
     number = None if length == DEPTH else int(length)
     kernel = ScalableKernel(phi, number, along, scale, _FIXED[retrain])
     quantization = replace(weights.quantization_with(quant, kernel), layers=layers)
-    ends = (None if one == SEARCH else float(one) for one in (gamma, delta))
-    return QualityScalable(quantization, retrain, *ends)
+    return QualityScalable(
+        quantization,
+        retrain,
+        gamma=None if gamma == SEARCH else float(gamma),
+        delta=None if delta == SEARCH else float(delta),
+        images=search_images if search == LOSS else 0,
+    )
 
 
 def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
@@ -158,7 +178,25 @@ def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
             f"quant.freeze_batch_norm=false: {said} keeps all other layers as they are; set"
             " quant.freeze_batch_norm=true."
         )
-    return weights.refuses(quant, NAME)
+    return _refuses_search(**arguments) or weights.refuses(quant, NAME)
+
+
+def _refuses_search(
+    phi: int, gamma: str, delta: str, search: str, search_images: int, **others: Any
+) -> str | None:
+    """Why there is nothing to search, or no image to search with; None if there is."""
+    if search == DISTANCE and search_images != _IMAGES:
+        return (
+            f"quant.scheme.search_images={search_images}: only quant.scheme.search={LOSS} reads"
+            f" images; leave it at {_IMAGES}."
+        )
+    if search == LOSS and gamma != SEARCH and (delta != SEARCH or phi < 4):
+        given = "gamma leaves" if phi < 4 else "gamma and delta leave"
+        return (
+            f"quant.scheme.search={LOSS}: quant.scheme.{given} nothing to search; set"
+            f" quant.scheme.gamma={SEARCH}."
+        )
+    return None
 
 
 def lacks(quant: QuantSettings) -> frozenset[str]:
@@ -222,6 +260,8 @@ SCHEMES.add(
             "scale": LEAST_SQUARES,
             "gamma": SEARCH,
             "delta": SEARCH,
+            "search": DISTANCE,
+            "search_images": _IMAGES,
             "retrain": NOTHING,
             "layers": EVERY,
         },
@@ -236,12 +276,14 @@ SCHEMES.add(
                 SEARCH, "number from 0 to 1", float, lambda k, v: checks.number(k, v, 0, 1)
             ),
             "delta": _or_word(SEARCH, "number from 1", float, lambda k, v: checks.number(k, v, 1)),
+            "search": allowed.one_of((DISTANCE, LOSS)),
+            "search_images": allowed.whole(1),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
             "layers": _layers(),
         },
         lacks=lacks,
         weight_bits=lambda phi, **others: bits_of(phi),
         refuses=refuses,
-        neutral={"layers": EVERY},
+        neutral={"search": DISTANCE, "search_images": _IMAGES, "layers": EVERY},
     ),
 )

@@ -43,6 +43,11 @@ class Scheme:
         return True
 
     @property
+    def reads_validation(self) -> bool:
+        """Whether `enter` asks for the loss on validation images; data without them are refused."""
+        return False
+
+    @property
     def weight_bits(self) -> int:
         """Bits of a weight for the theoretical size."""
         return self.quantization.weight_bits

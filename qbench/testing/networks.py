@@ -34,9 +34,11 @@ def images(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 
 
 def dataset(pixels: NDArray[np.uint8], targets: NDArray[Any], task: Task) -> Dataset:
-    """The same images and targets as training and as test data."""
-    parts = pixels, targets, pixels, targets
-    return Dataset("checked", *parts, task=task, flip=False, hash="", provenance="")
+    """The same images and targets as training, test and validation data."""
+    part = pixels, targets
+    return Dataset(
+        "checked", *part, *part, task=task, flip=False, hash="", provenance="", validation=part
+    )
 
 
 def experiment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from qbench.training.kept import kept, settle
 from qbench.training.repeatable import check_repeatable
 from qbench.training.scheme_state import SchemeState
 from qbench.training.steps import Steps
+from qbench.training.validation_loss import validation_loss
 
 _BUILT_WITH = 0  # the first seed of most studies: these weights need no second network
 
@@ -127,7 +129,13 @@ class Network:
 
     def enter(self, scheme: Scheme | None, phases: Sequence[str], seed: int, step: int) -> None:
         """Begin phases of a scheme before the next step; see `SchemeState.enter`."""
-        self.applied(scheme).enter(phases, self.averages, seed, step)
+        loss = partial(self._validation_loss, scheme)
+        self.applied(scheme).enter(phases, self.averages, seed, step, loss)
+
+    def _validation_loss(self, scheme: Scheme | None, count: int) -> float:
+        """See `Entry.loss`. Batches are those of training, so evaluation settings change no bit."""
+        forward = self.forward(scheme.quantization if scheme else None, scheme)
+        return validation_loss(forward, self._data, count, self._experiment.train.batch_size)
 
     def _variables(self, scheme: Scheme | None) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -146,7 +146,14 @@ class SchemeState:
         for name, variable in variables.items():
             variable.assign(values[name])
 
-    def enter(self, phases: Sequence[str], averages: RangeAverages, seed: int, step: int) -> None:
+    def enter(
+        self,
+        phases: Sequence[str],
+        averages: RangeAverages,
+        seed: int,
+        step: int,
+        loss: Callable[[int], float],
+    ) -> None:
         """Begin phases of the scheme, one after the other, before the next step.
 
         Args:
@@ -155,13 +162,14 @@ class SchemeState:
             averages: the moving averages.
             seed: the seed of the run.
             step: the number of steps done.
+            loss: see `Entry`.
         """
         if not phases:
             return
         assert self.scheme is not None
         if phases[0] == self.scheme.names[0]:
             self._reset(step)
-        entry = Entry(self.entered_kernels(), self._entered_tensors(averages), seed, step)
+        entry = Entry(self.entered_kernels(), self._entered_tensors(averages), seed, step, loss)
         for phase in phases:
             self.scheme.enter(phase, entry)
 

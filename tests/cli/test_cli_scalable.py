@@ -23,17 +23,19 @@ def scripts(monkeypatch: Any) -> Any:
 
 
 def _frame() -> pd.DataFrame:
-    """Runs of two seeds: float, a grid of phi and N, one layer alone, retrained dense layers."""
+    """Runs of two seeds: float, a grid of phi and N, one layer alone, and others that vary."""
     lines: list[dict[str, Any]] = []
     for seed in (0, 1):
         of_float = {"seed": seed, "kind": "float", "accuracy": 75.0 + seed}
         facts = {"scale": "least_squares", "along": "channels", "retrain": "nothing", "epochs": 0}
+        facts |= {"search": "distance"}
         coded = facts | {"seed": seed, "kind": "qsq", "layers": "*", "accuracy": 70.0, "saved": 0.9}
         rows = [coded | {"phi": phi, "length": n} for phi in (1, 4) for n in ("4", "16", "depth")]
         alone = [rows[1] | {"layers": name} for name in ("conv1", "conv2")]
         trained = rows[1] | {"retrain": "dense", "epochs": 5}
         paper = rows[1] | {"scale": "equation_9"}
-        lines += [of_float, *rows, *alone, trained, paper]
+        by_loss = rows[1] | {"search": "loss"}
+        lines += [of_float, *rows, *alone, trained, paper, by_loss]
     return pd.DataFrame(lines).assign(configuration=lambda one: one.astype(str).sum(axis=1))
 
 

@@ -37,6 +37,11 @@ GOOD: dict[str, tuple[SchemeKind, Any, dict[str, Any]]] = {
         {"activation_bits": 8, "first_last": "8"},
         {"retrain": "all", "phi": 1, "scale": "equation_9"},
     ),
+    "qsq by the loss": (
+        SCHEMES["qsq"],
+        {"activation_bits": "float"},
+        {"retrain": "all", "gamma": 0.25, "search": "loss"},
+    ),
     "few digits": (
         SCHEMES["few_digits"],
         {"delay": 1.0, "activation_bits": "float"},

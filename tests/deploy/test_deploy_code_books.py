@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from deploy_examples import depthwise, measured, network, residual
 from keras import layers
+from toy_schemes import no_loss
 
 from qbench.base.errors import NotConvertible, QbenchError
 from qbench.config.groups import Choice
@@ -37,7 +38,7 @@ def finished(name: str, build: Any = residual, **values: Any) -> Any:
     chosen, model = quant(name, **values), network(build)
     averages = measured(model)
     state = SchemeState(chosen.chosen_scheme, model, TRAIN)
-    state.enter(chosen.chosen_scheme.names, averages, 0, 0)
+    state.enter(chosen.chosen_scheme.names, averages, 0, 0, no_loss)
     return model, averages, chosen, state
 
 
@@ -157,7 +158,7 @@ def test_kernels_that_stay_float_multiply_and_mostly_zero_ones_are_named() -> No
         quant("inq", bits=3), scheme=Choice(name="inq", arguments={"max_weight": 1000.0})
     )
     state = SchemeState(small.chosen_scheme, model, TRAIN)
-    state.enter(small.chosen_scheme.names, measured(model), 0, 0)
+    state.enter(small.chosen_scheme.names, measured(model), 0, 0, no_loss)
     facts = kernel_facts(model, state.entered_kernels())
     assert facts["mostly_zero"] == [f"{one}/kernel" for one in ("stem", "left", "right", "logits")]
     assert facts["used_as"] == {"shift": 0} and facts["zero"] == 252

@@ -33,7 +33,13 @@ def _scalable(folder: Path, study: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _coded(phi: int, accuracy: float, length: str = "16", **more: Any) -> dict[str, Any]:
-    facts = {"kind": "qsq", "scale": "least_squares", "along": "channels", "layers": "*"}
+    facts = {
+        "kind": "qsq",
+        "scale": "least_squares",
+        "along": "channels",
+        "layers": "*",
+        "search": "distance",
+    }
     facts |= {"retrain": "nothing", "epochs": 0, "phi": phi, "length": length}
     return facts | {"accuracy": accuracy} | more
 
@@ -108,6 +114,29 @@ def test_few_digits_stand_beside_the_partial_products_that_they_save(
         "| LeNet, 1 digit | 98.18 ± 0.18 | 76.0 |",
         "| LeNet, 2 digits | 98.19 ± 0.19 | 50.0 |",
     ]
+
+
+def test_searches_stand_beside_each_other(claims: ModuleType, tmp_path: Path) -> None:
+    """By hand: 94 less 80 is 14, and 0.01 or 0.02 more with each seed by its place in the table."""
+    assert claims.by_search(tmp_path) == []
+    accuracies = {4: (80.0, 94.0), 1: (70.0, 69.0)}
+    rows = [
+        _coded(phi, accuracy, search=search)
+        for phi, each in accuracies.items()
+        for search, accuracy in zip(("distance", "loss"), each, strict=True)
+    ]
+    _scalable(tmp_path, "lenet_search", [*rows, _coded(2, 50.0)])  # without its pair
+    heads, _, phi_1, phi_4 = claims.by_search(tmp_path)
+    assert heads.startswith("| accuracy, %, not retrained | by distance | by loss | loss less")
+    assert phi_4.startswith(
+        "| LeNet, phi 4, N = 16, least_squares | 80.10 ± 0.10 | 94.11 ± 0.11 | +14.01 |"
+        " +14.00 to +14.02 | [13."
+    )
+    assert phi_4.endswith("| better |")
+    assert phi_1.startswith(
+        "| LeNet, phi 1, N = 16, least_squares | 70.12 ± 0.12 | 69.13 ± 0.13 | -0.99 |"
+    )
+    assert phi_1.endswith("| worse |")
 
 
 def test_committed_float_lenets_are_well_trained(claims: ModuleType) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from toy_schemes import no_loss
 
 from qbench.base.errors import QbenchError
 from qbench.codes.signed_digits import non_zero_digits
@@ -26,7 +27,7 @@ def entered(values: Any, **arguments: Any) -> tuple[Any, int]:
     owner: Any = SimpleNamespace()
     scheme = KIND.made("few_digits", Quant(delay=1.0, activation_bits="float"), arguments)
     one = EnteredKernel("a", owner, kernel, None, state, scheme.quantization.kernel)
-    scheme.enter("quantized", Entry((one,), (), 0, 0))
+    scheme.enter("quantized", Entry((one,), (), 0, 0, no_loss))
     return kernel.numpy(), int(state.arrays()["fraction"])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import own_models as own
 import pytest
+from toy_schemes import no_loss
 
 from qbench.base.errors import QbenchError
 from qbench.config.groups import Choice
@@ -54,7 +55,7 @@ def kernel(values: Any, name: str = "conv/kernel", bits: int = 4) -> EnteredKern
 
 def entered(chosen: Any, one: EnteredKernel, phase: str, seed: int = 0) -> tuple[Any, Any]:
     """The kernel's values and the frozen ones once a phase has begun."""
-    chosen.enter(phase, Entry((one,), (), seed, 0))
+    chosen.enter(phase, Entry((one,), (), seed, 0, no_loss))
     return one.value, one.state.arrays()[FROZEN]
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from toy_schemes import no_loss
 
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
@@ -46,7 +47,7 @@ def _entered(arguments: dict[str, Any], **values: Any) -> tuple[Any, dict[str, A
     before = {weight.path: weight.numpy() for weight in model.weights}
     state = SchemeState(scheme, model, TRAIN)
     assert scheme is not None
-    state.enter(scheme.names, RangeAverages(("image",), 0.9), 0, 0)
+    state.enter(scheme.names, RangeAverages(("image",), 0.9), 0, 0, no_loss)
     return model, before, state
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import training_examples as examples
+from toy_schemes import no_loss
 
 from qbench.base import device
 from qbench.base.errors import QbenchError
@@ -95,7 +96,7 @@ def test_adam_corrects_the_bias_of_slots_that_begin_with_the_phase(name: str) ->
     averages = RangeAverages(rewrite(model, None).tensors, 0.9)
     (step,) = state.trained
     for first in (600, 900):  # entered again, it begins again
-        state.enter(("quantized",), averages, 0, first)
+        state.enter(("quantized",), averages, 0, first, no_loss)
         state.optimizer.apply([tf.constant(-3.0)], [step])
         rate = chosen.train.learning_rate
         rate *= 1 if name == "constant" else (1 + np.cos(np.pi * first / 1000)) / 2
