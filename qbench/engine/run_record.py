@@ -95,7 +95,7 @@ def data_facts(experiment: Experiment, data: Dataset) -> dict[str, Any]:
     elif data.validation is not None:
         facts["validation_images"] = len(data.validation[0])
         facts["train_images"] += facts["validation_images"]
-    elif experiment.scheme is not None and experiment.scheme.reads_validation:
+    elif experiment.scheme is not None and experiment.scheme.validation_images:
         raise QbenchError(
             f"quant.scheme.name={experiment.quant.scheme.name}: it chooses by the loss on"
             f" validation images, and {data.name} has none; set data.validation, such as"
@@ -165,10 +165,13 @@ def header(
         "finished": None,
     }
     if "validation_images" in data:
+        images = data["validation_images"]
+        read = min(experiment.scheme.validation_images if experiment.scheme else 0, images)
         record["validation"] = {
-            "images": data["validation_images"],
+            "images": images,
             "seed": experiment.data.validation_seed if experiment.data.validation else None,
             "metrics": None,
+            **({records.READ_BY_SCHEME: read} if read else {}),
         }
     return record
 

@@ -13,6 +13,7 @@ from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
 from qbench.report.reference import reference
 from qbench.report.texts import counted
+from qbench.storage.records import READ_BY_SCHEME
 
 _NAMED = 20  # classes that a note names
 
@@ -110,6 +111,24 @@ def validation(sweep: Sweep) -> list[str]:
         f" {f'seed {seed}' if seed >= 0 else 'as the data divide them'}; runs with this part train"
         " on the others."
         for name, images, all_images, seed in sorted(parts)
+    ] + _read_by_schemes(sweep)
+
+
+def reads_validation(sweep: Sweep, row: Mapping[str, Any]) -> bool:
+    """Whether the scheme of a row chose by validation images."""
+    return any(
+        READ_BY_SCHEME in (sweep.records.get(run["id"]) or {}).get("validation", {})
+        for run in row["runs"]
+    )
+
+
+def _read_by_schemes(sweep: Sweep) -> list[str]:
+    rows = [row["label"] for row in sweep.trained if reads_validation(sweep, row)]
+    if not rows:
+        return []
+    return [
+        "The schemes of these rows chose by validation images, so their values on them are too"
+        f" good: {', '.join(rows)}."
     ]
 
 

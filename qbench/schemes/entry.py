@@ -91,14 +91,13 @@ class Entry:
         tensors: the quantized tensors.
         seed: the seed of the run.
         step: the number of steps done.
-        loss: (number of images) -> the mean loss of the task over so many of the first validation
-            images, or over all if there are fewer; infinite if it is not a number. The finished
-            network computes it in inference, with the variables as they are now. Only a scheme
-            with `reads_validation` may call it.
+        loss: computes the mean loss of the task over the scheme's `validation_images`; infinite if
+            it is not a number. The finished network computes it in inference, with the variables
+            as they are now. The images are spread evenly over all validation images.
     """
 
     kernels: Sequence[EnteredKernel]
     tensors: Sequence[EnteredTensor]
     seed: int
     step: int
-    loss: Callable[[int], float]
+    loss: Callable[[], float]

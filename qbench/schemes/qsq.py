@@ -28,6 +28,7 @@ NOTHING, DENSE, ALL = "nothing", "dense", "all"
 SEARCH, DEPTH = "search", "depth"
 DISTANCE, LOSS = "distance", "loss"
 _IMAGES = 1000
+"""The most validation images whose loss chooses thresholds."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,19 @@ class QualityScalable(weights.Weights):
             trained with codes of each step. `all`: all layers are.
         gamma: the threshold to 0 in units of sigma; None if it is searched.
         delta: the threshold to 4 in units of sigma; None if it is searched.
-        images: number of validation images whose loss chooses thresholds; 0 if the distance of
-            equation 5 does.
+        search: what chooses thresholds: `distance`, that of equation 5, or `loss`, that of
+            validation images.
     """
 
     retrain: str = NOTHING
     gamma: float | None = None
     delta: float | None = None
-    images: int = 0
+    search: str = DISTANCE
 
     @property
-    def reads_validation(self) -> bool:
-        """Whether the loss on validation images chooses thresholds."""
-        return self.images > 0
+    def validation_images(self) -> int:
+        """The most images whose loss chooses thresholds."""
+        return _IMAGES if self.search == LOSS else 0
 
     def kernel_state(self, layer: Any, kernel: Any) -> Sequence[StateVariable]:
         """The thresholds."""
@@ -71,10 +72,10 @@ class QualityScalable(weights.Weights):
         kernels = [SearchedKernel(self._kernel, one) for one in chosen]
         for kernel in kernels:
             kernel.set(kernel.nearest(*grid))
-        if self.images:
-            least = entry.loss(self.images)
+        if self.search == LOSS:
+            least = entry.loss()
             for kernel in kernels:
-                least = kernel.improve(least, *grid, lambda: entry.loss(self.images))
+                least = kernel.improve(least, *grid, entry.loss)
 
     @property
     def _grid(self) -> tuple[Sequence[float], Sequence[float]]:
@@ -147,7 +148,6 @@ def build(
     gamma: str,
     delta: str,
     search: str,
-    search_images: int,
     retrain: str,
     layers: tuple[str, ...],
 ) -> Scheme:
@@ -160,7 +160,7 @@ def build(
         retrain,
         gamma=None if gamma == SEARCH else float(gamma),
         delta=None if delta == SEARCH else float(delta),
-        images=search_images if search == LOSS else 0,
+        search=search,
     )
 
 
@@ -178,17 +178,17 @@ def refuses(quant: QuantSettings, retrain: str, **arguments: Any) -> str | None:
             f"quant.freeze_batch_norm=false: {said} keeps all other layers as they are; set"
             " quant.freeze_batch_norm=true."
         )
-    return _refuses_search(**arguments) or weights.refuses(quant, NAME)
+    return _refuses_search(quant, **arguments) or weights.refuses(quant, NAME)
 
 
 def _refuses_search(
-    phi: int, gamma: str, delta: str, search: str, search_images: int, **others: Any
+    quant: QuantSettings, phi: int, gamma: str, delta: str, search: str, **others: Any
 ) -> str | None:
-    """Why there is nothing to search, or no image to search with; None if there is."""
-    if search == DISTANCE and search_images != _IMAGES:
+    """Why there is nothing to search, or no loss to search by; None if there is."""
+    if search == LOSS and quant.delay == 0 and not quant.float_activations:
         return (
-            f"quant.scheme.search_images={search_images}: only quant.scheme.search={LOSS} reads"
-            f" images; leave it at {_IMAGES}."
+            f"quant.delay=0: quant.scheme.search={LOSS} reads ranges of activations, and no float"
+            " step has measured them; set quant.delay above 0, or quant.activation_bits=float."
         )
     if search == LOSS and gamma != SEARCH and (delta != SEARCH or phi < 4):
         given = "gamma leaves" if phi < 4 else "gamma and delta leave"
@@ -261,7 +261,6 @@ SCHEMES.add(
             "gamma": SEARCH,
             "delta": SEARCH,
             "search": DISTANCE,
-            "search_images": _IMAGES,
             "retrain": NOTHING,
             "layers": EVERY,
         },
@@ -277,13 +276,12 @@ SCHEMES.add(
             ),
             "delta": _or_word(SEARCH, "number from 1", float, lambda k, v: checks.number(k, v, 1)),
             "search": allowed.one_of((DISTANCE, LOSS)),
-            "search_images": allowed.whole(1),
             "retrain": allowed.one_of((NOTHING, DENSE, ALL)),
             "layers": _layers(),
         },
         lacks=lacks,
         weight_bits=lambda phi, **others: bits_of(phi),
         refuses=refuses,
-        neutral={"search": DISTANCE, "search_images": _IMAGES, "layers": EVERY},
+        neutral={"search": DISTANCE, "layers": EVERY},
     ),
 )

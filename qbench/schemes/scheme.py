@@ -43,9 +43,12 @@ class Scheme:
         return True
 
     @property
-    def reads_validation(self) -> bool:
-        """Whether `enter` asks for the loss on validation images; data without them are refused."""
-        return False
+    def validation_images(self) -> int:
+        """The most validation images whose loss `enter` asks for; 0 if it asks for none.
+
+        Data without validation images are refused then.
+        """
+        return 0
 
     @property
     def weight_bits(self) -> int:

@@ -62,7 +62,10 @@ class SearchedKernel:
             The least loss.
         """
         best = self._now
+        present = self._now
         for pair in itertools.product(gammas, deltas if self._how.phi > 2 else deltas[:1]):
+            if Thresholds(*pair) == present:
+                continue
             self.set(Thresholds(*pair))
             found = loss()
             if found < least:

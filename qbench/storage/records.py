@@ -34,6 +34,7 @@ from qbench.storage.layout import (
 
 SCHEMA = 1
 FINISHED = ("ok", "diverged")
+READ_BY_SCHEME = "read_by_scheme"  # of how many validation images a scheme knew the loss
 NOT_COMMITTED = (WEIGHTS, OUTPUTS)  # such a file of a run may be missing
 
 

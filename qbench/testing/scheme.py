@@ -75,9 +75,12 @@ def _check_values(scheme: Scheme) -> None:
     bits, rate, said = scheme.weight_bits, scheme.rate, scheme.in_file()
     see(_is_number(bits) and bits > 0, f"weight_bits is {bits!r}; expected a positive number.")
     see(_is_number(rate) and rate >= 0, f"rate is {rate!r}; expected a number of 0 or more.")
-    for name in ("reads_averages", "reads_validation"):
-        value = getattr(scheme, name)
-        see(isinstance(value, bool), f"{name} is {value!r}; expected a truth value.")
+    averages, images = scheme.reads_averages, scheme.validation_images
+    see(isinstance(averages, bool), f"reads_averages is {averages!r}; expected a truth value.")
+    see(
+        type(images) is int and images >= 0,
+        f"validation_images is {images!r}; expected a whole number of 0 or more.",
+    )
     see(
         said is None or is_sentence(said),
         f"in_file gives {said!r}; expected None or one sentence.",

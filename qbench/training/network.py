@@ -132,10 +132,16 @@ class Network:
         loss = partial(self._validation_loss, scheme)
         self.applied(scheme).enter(phases, self.averages, seed, step, loss)
 
-    def _validation_loss(self, scheme: Scheme | None, count: int) -> float:
+    def _validation_loss(self, scheme: Scheme | None) -> float:
         """See `Entry.loss`. Batches are those of training, so evaluation settings change no bit."""
-        forward = self.forward(scheme.quantization if scheme else None, scheme)
-        return validation_loss(forward, self._data, count, self._experiment.train.batch_size)
+        if scheme is None or not scheme.validation_images:
+            raise QbenchError(
+                f"scheme {type(scheme).__name__}: it asks for a loss, and its validation_images is"
+                " 0; expected the number of images."
+            )
+        forward = self.forward(scheme.quantization, scheme)
+        most, batch = scheme.validation_images, self._experiment.train.batch_size
+        return validation_loss(forward, self._data, most, batch)
 
     def _variables(self, scheme: Scheme | None) -> dict[str, Any]:
         """All variables that the next step depends on, by name."""

@@ -152,7 +152,7 @@ class SchemeState:
         averages: RangeAverages,
         seed: int,
         step: int,
-        loss: Callable[[int], float],
+        loss: Callable[[], float],
     ) -> None:
         """Begin phases of the scheme, one after the other, before the next step.
 

@@ -7,18 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from qbench.base.errors import QbenchError
 from qbench.data.dataset import Dataset
+from qbench.data.rows import gathered
 
 
-def validation_loss(forward: Callable[[Any], Any], data: Dataset, count: int, batch: int) -> float:
-    """The mean of the task's loss over the first validation images.
+def validation_loss(forward: Callable[[Any], Any], data: Dataset, most: int, batch: int) -> float:
+    """The mean of the task's loss over validation images.
+
+    They are spread evenly over the whole part, because it may be sorted by class.
 
     Args:
         forward: images (B, H, W, C) uint8 -> outputs (B, ...) float32.
         data: the data, with validation images.
-        count: number of images; all are taken if there are fewer.
+        most: number of images; all are taken if there are fewer.
         batch: number of images that are computed at once.
 
     Returns:
@@ -29,11 +33,14 @@ def validation_loss(forward: Callable[[Any], Any], data: Dataset, count: int, ba
     """
     if data.validation is None:
         raise QbenchError(f"{data.name} has no validation images to compute a loss on.")
-    images, targets = (part[:count] for part in data.validation)
+    images, targets = data.validation
+    count = min(most, len(targets))
+    chosen = np.arange(count) * len(targets) // count
     total = 0.0
-    for first in range(0, len(targets), batch):
-        part = slice(first, first + batch)
-        outputs = forward(np.asarray(images[part]))
-        total += float(np.sum(data.task.loss(outputs, targets[part]), dtype=np.float64))
-    mean = total / len(targets)
+    for first in range(0, count, batch):
+        part = chosen[first : first + batch]
+        outputs = forward(gathered(images, part))
+        losses = data.task.loss(outputs, tf.convert_to_tensor(targets[part]))
+        total += float(np.sum(losses, dtype=np.float64))
+    mean = total / count
     return math.inf if math.isnan(mean) else mean

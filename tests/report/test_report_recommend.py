@@ -336,3 +336,15 @@ def test_rows_with_other_validation_images_are_not_compared(made: Sweep) -> None
 def test_sizes(number: float, shown: str) -> None:
     assert size(number) == shown
     assert latency(number / 1e6) == f"{float(f'{number / 1e6:.2g}'):g} ms"
+
+
+def test_a_row_whose_scheme_chose_by_validation_images_is_left_out(made: Sweep) -> None:
+    """Its values on them are too good; by the test images it may be chosen."""
+    for run in made.manifest["rows"][3]["runs"]:
+        made.records[run["id"]]["validation"]["read_by_scheme"] = 1000
+    found = recommend(made, Limits())
+    assert "quant.delay=0.4" not in labels(found)
+    reason = "its scheme chose by validation images, so it looks too good on them"
+    assert found.found.left_out[reason] == ["quant.delay=0.4"]
+    assert "quant.delay=0.4" not in recommend(made, Limits(part="test")).found.left_out.values()
+    assert reason not in recommend(made, Limits(part="test")).found.left_out

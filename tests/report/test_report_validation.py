@@ -12,6 +12,7 @@ import report_conversions as conversions
 import report_examples as examples
 import report_tasks as tasks
 
+from qbench.report import notes
 from qbench.report.build import build_report
 from qbench.report.collect import collect
 from qbench.report.figures import loss_figures
@@ -175,3 +176,16 @@ def test_files_and_figures_are_of_the_test_set(tmp_path: Path) -> None:
         assert ("validation accuracy %" in shown) == (part is not None)
         assert "deployed %" in shown
     assert found[0] == found[1]
+
+
+def test_rows_whose_scheme_chose_by_them_are_named(tmp_path: Path) -> None:
+    folder = examples.write(tmp_path, _rows()[:3])
+    sweep = collect(folder)
+    assert not any("chose by validation" in line for line in notes.validation(sweep))
+    (run,) = sweep.manifest["rows"][1]["runs"]
+    sweep.records[run["id"]]["validation"]["read_by_scheme"] = 100
+    label = sweep.manifest["rows"][1]["label"]
+    assert notes.validation(sweep)[-1] == (
+        "The schemes of these rows chose by validation images, so their values on them are too"
+        f" good: {label}."
+    )

@@ -13,7 +13,7 @@ from qbench.base.errors import QbenchError
 from qbench.cli.main import main
 from qbench.codes.threshold_search import DELTAS, GAMMAS
 from qbench.config.quant import Quant
-from qbench.engine.run_record import data_facts
+from qbench.engine.run_record import data_facts, header
 from qbench.models import MODELS
 from qbench.schemes import SCHEMES
 from qbench.schemes.scalable_kernel import DELTA, GAMMA
@@ -22,7 +22,6 @@ from qbench.testing import networks
 from qbench.training.network import Network
 
 KERNELS = ("conv/kernel", "head/kernel")
-COUNT = 20  # images of the search; the data have 32
 
 
 class _Chosen:
@@ -35,7 +34,7 @@ class _Chosen:
         pixels = networks.images(networks.SHAPE)
         data = networks.dataset(pixels, np.arange(len(pixels)) % 4, Classification(4))
         others = pixels[::-1] // 2, (np.arange(len(pixels)) + 1) % 3
-        self.images, self.targets = (part[:COUNT] for part in others)
+        self.images, self.targets = others
         with MODELS.lent("scalable_network", networks.small):
             chosen = networks.experiment("scalable_network", {}, 6, 2, scheme, quant)
             self.network = Network(chosen, replace(data, validation=others))
@@ -66,13 +65,13 @@ class _Chosen:
             state.set(DELTA, delta)
         logits = self.network.forward(self.scheme.quantization, self.scheme)(self.images)
         wide = np.asarray(logits, np.float64)
-        right = wide[np.arange(COUNT), self.targets]
+        right = wide[np.arange(len(wide)), self.targets]
         return float(np.mean(np.log(np.exp(wide).sum(axis=1)) - right))
 
 
 @pytest.fixture(scope="module")
 def by_loss() -> _Chosen:
-    return _Chosen(search="loss", search_images=COUNT)
+    return _Chosen(search="loss")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +98,7 @@ def test_weights_that_are_trained_keep_their_values(by_loss: _Chosen) -> None:
 
 
 def test_the_values_of_codes_are_those_of_the_chosen_thresholds(by_loss: _Chosen) -> None:
-    fixed = _Chosen(search="loss", search_images=COUNT, retrain="nothing")
+    fixed = _Chosen(search="loss", retrain="nothing")
     pairs = by_loss.thresholds
     assert fixed.thresholds == pairs
     loss = fixed.loss(pairs)  # kernels are values of codes: thresholds change nothing any more
@@ -107,21 +106,13 @@ def test_the_values_of_codes_are_those_of_the_chosen_thresholds(by_loss: _Chosen
 
 
 def test_a_given_threshold_is_kept() -> None:
-    found = _Chosen(search="loss", search_images=COUNT, delta=1.6).thresholds
+    found = _Chosen(search="loss", delta=1.6).thresholds
     assert [delta for _, delta in found] == [1.6, 1.6]
-
-
-def test_only_as_many_images_as_are_chosen_are_read(by_loss: _Chosen) -> None:
-    assert _Chosen(search="loss", search_images=1).thresholds != by_loss.thresholds
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (
-            {"search_images": 50},
-            "quant.scheme.search_images=50: only quant.scheme.search=loss reads images",
-        ),
         (
             {"search": "loss", "gamma": 0.25, "delta": 1.5},
             "quant.scheme.search=loss: quant.scheme.gamma and delta leave nothing to search",
@@ -137,9 +128,22 @@ def test_a_search_without_meaning_is_refused(arguments: Any, sentence: str) -> N
     assert said is not None and said.startswith(sentence) and said.endswith(".")
 
 
-def test_the_defaults_of_the_search_leave_an_identity_as_it_was() -> None:
+def test_ranges_that_no_step_has_measured_give_no_loss() -> None:
+    """All ranges of activations are 0 then, and every pair of thresholds has the same loss."""
+    arguments = {"search": "loss", "retrain": "all"}
+
+    def said(**quant: Any) -> str | None:
+        return SCHEMES["qsq"].impossible("qsq", Quant(**quant), arguments)
+
+    refused = said(delay=0.0, activation_bits=8)
+    assert refused is not None and refused.startswith("quant.delay=0: quant.scheme.search=loss")
+    assert said(delay=0.0, activation_bits="float") is None
+    assert said(delay=0.1, activation_bits=8) is None
+
+
+def test_the_default_of_the_search_leaves_an_identity_as_it_was() -> None:
     kind = SCHEMES["qsq"]
-    assert not {"search", "search_images"} & set(kind.counted({"search": "distance"}))
+    assert "search" not in kind.counted({"search": "distance"})
     assert kind.counted({"search": "loss"})["search"] == "loss"
 
 
@@ -174,3 +178,16 @@ def test_a_part_of_the_training_images_will_do() -> None:
     parts = replace(chosen, data=replace(chosen.data, validation=0.25))
     assert data_facts(parts, plain)["validation_images"] == 8
     assert data_facts(chosen, data)["validation_images"] == networks.COUNT
+
+
+def test_a_record_says_how_many_images_the_scheme_read() -> None:
+    def found(search: str, images: int) -> dict[str, Any]:
+        scheme = {"name": "qsq", "search": search}
+        chosen = networks.experiment("resnet8", {}, 6, 6, scheme, {"activation_bits": "float"})
+        data = {"validation_images": images}
+        read: dict[str, Any] = header(chosen, "run", data, {"kind": "cpu"})["validation"]
+        return read
+
+    assert found("loss", 5000)["read_by_scheme"] == 1000
+    assert found("loss", 300)["read_by_scheme"] == 300
+    assert "read_by_scheme" not in found("distance", 300)

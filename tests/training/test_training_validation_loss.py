@@ -23,12 +23,43 @@ def _logits(images: Any) -> Any:
     return np.asarray(images, np.float32).reshape(len(images), -1)[:, :4] / 64
 
 
-@pytest.mark.parametrize("count", [1, 7, 8, 13, 32, 100])
-def test_it_is_the_mean_over_the_first_images(count: int) -> None:
-    logits = _logits(IMAGES[:count]).astype(np.float64)
-    chosen = logits[np.arange(len(logits)), TARGETS[:count]]
+@pytest.mark.parametrize(
+    ("most", "places"),
+    [
+        (1, [0]),
+        (3, [0, 10, 21]),
+        (8, range(0, 32, 4)),
+        (31, range(31)),
+        (32, range(32)),
+        (100, range(32)),
+    ],
+)
+def test_it_is_the_mean_over_images_from_the_whole_part(most: int, places: list[int]) -> None:
+    seen: list[Any] = []
+
+    def forward(images: Any) -> Any:
+        seen.extend(images)
+        return _logits(images)
+
+    found = validation_loss(forward, DATA, most, 8)
+    places = list(places)
+    np.testing.assert_array_equal(seen, IMAGES[places])
+    logits = _logits(IMAGES[places]).astype(np.float64)
+    chosen = logits[np.arange(len(logits)), TARGETS[places]]
     expected = np.mean(np.log(np.exp(logits).sum(axis=1)) - chosen)
-    assert validation_loss(_logits, DATA, count, 8) == pytest.approx(expected, rel=1e-6)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_targets_are_tensors_as_in_a_training_step() -> None:
+    class Shaped(Classification):
+        """Asks a target for what only a tensor has."""
+
+        def loss(self, outputs: Any, targets: Any) -> Any:
+            assert targets.shape.as_list() == [8]
+            return super().loss(outputs, targets)
+
+    data = networks.dataset(IMAGES, TARGETS, Shaped(4))
+    assert validation_loss(_logits, data, 16, 8) == validation_loss(_logits, DATA, 16, 8)
 
 
 def test_batches_have_the_given_size_and_the_last_one_the_rest() -> None:

@@ -10,6 +10,7 @@ from qbench.base.errors import QbenchError
 from qbench.planning.alike import ALIKE
 from qbench.report.balance import raised
 from qbench.report.collect import Sweep
+from qbench.report.notes import reads_validation
 from qbench.report.texts import counted
 from qbench.report.timings import Point, points
 from qbench.storage.conversions import WITHOUT_FILE
@@ -86,6 +87,8 @@ def candidates(sweep: Sweep, part: Part, kernels: str) -> Candidates:
     for row in sweep.trained:
         values = _values(sweep, row, part)
         reason = _unfit(sweep, row, kernels, has_files) or ("" if values else _no_values(part))
+        if part == VALIDATION and reads_validation(sweep, row):
+            reason = reason or "its scheme chose by validation images, so it looks too good on them"
         if reason:
             left_out.setdefault(reason, []).append(row["label"])
             continue
