@@ -44,6 +44,9 @@ reproduce: setup  ## train a committed study again (STUDY=digits, fashion, ...; 
 docs: setup  ## write the tables of docs/configuration.md from the settings as they are declared
 	$(BIN)/python scripts/configuration_page.py
 
+# Without kept bytecode each process compiles all modules anew. An empty value keeps it.
+test test-slow test-grammar: export PYTHONDONTWRITEBYTECODE =
+
 test: setup  ## the tests; about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import typing
 from collections.abc import Iterator
@@ -44,12 +45,31 @@ TINY = [
 ]
 
 
+@cache
+def _may_have_slow_tests(path: Path) -> bool:
+    file = path.relative_to(Path(__file__).parent).as_posix()
+    return file in VARIANTS or "mark.slow" in path.read_text()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare `-m slow` the import of files without a slow test: most of them, in each process."""
+    if config.getoption("markexpr") != "slow" or not collection_path.name.startswith("test_"):
+        return None
+    return None if _may_have_slow_tests(collection_path) else True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of `slow_variants` as slow; a line that names no test any more is an error."""
+    """Mark the tests of `slow_variants` as slow; a line that names no test any more is an error.
+
+    So is a slow test of a file that `pytest_ignore_collect` would leave out.
+    """
     named = any("::" in argument for argument in config.args)
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
     for file, parts in VARIANTS.items():
-        tests = [item for item in items if item.path == config.rootpath / "tests" / file]
+        tests = by_file.get(config.rootpath / "tests" / file, [])
         for part in parts:
             found = [item for item in tests if part in item.name]
             if tests and not found and not named:
@@ -58,13 +78,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
             for item in found:
                 item.add_marker(pytest.mark.slow)
+    for item in items:
+        if item.get_closest_marker("slow") and not _may_have_slow_tests(item.path):
+            raise pytest.UsageError(f"{item.nodeid}: mark it as pytest.mark.slow in its own file")
 
 
 def pytest_collection_finish() -> None:
     """Collect garbage again, but not what the import of all modules has left."""
     gc.freeze()
+    _first_example()
     gc.enable()
     gc.set_threshold(100_000, 20, 20)
+
+
+@hypothesis.settings(max_examples=1)
+@hypothesis.given(hypothesis.strategies.none())
+def _first_example(_: None) -> None:
+    """Hypothesis looks through all objects once, before its first example; now they are few."""
+
+
+def pytest_sessionfinish() -> None:
+    """Pytest collects five times at the end, and would only warn of what it finds."""
+    gc.freeze()
 
 
 @cache
@@ -72,8 +107,23 @@ def _needs_the_tiny_sweep(file: Path) -> bool:
     return "tiny_sweep" in file.read_text()
 
 
-# Few tests that take long: begun first, so that none of them runs alone at the end.
-LONG = ("engine/test_engine_faults.py", "cli/test_cli_launchers.py")
+# What takes long is begun first, the longest before the others, so that none of it runs alone at
+# the end: xdist begins with the files of most tests.
+LONG = (
+    "engine/test_engine_faults.py",
+    "cli/test_cli_launchers.py",
+    "tiny_sweep",
+    "grammar/test_grammar.py",
+    "engine/test_engine_on_disk_slow.py",
+    "engine/test_engine_schemes.py",
+    "deploy/test_integer_files.py",
+    "cli/test_cli_digits.py",
+    "cli/test_cli_unconverted.py",
+    "cli/test_cli_failures.py",
+    "training/test_training_random.py",
+    "cli/test_cli_derived.py",
+    "engine/test_engine_execute.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,14 +131,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process; the files that need `tiny_sweep` share one."""
     from xdist.scheduler import LoadFileScheduling
 
-    for file in LONG:
-        assert (config.rootpath / "tests" / file).is_file(), f"LONG: {file} is no file of tests"
+    tests = config.rootpath / "tests"
+    for name in LONG:
+        assert name == "tiny_sweep" or (tests / name).is_file(), f"LONG: no file of tests: {name}"
 
     class Scheduling(LoadFileScheduling):
         def _assign_work_unit(self, node: Any) -> None:
-            for file in reversed(LONG):
-                if f"tests/{file}" in self.workqueue:
-                    self.workqueue.move_to_end(f"tests/{file}", last=False)
+            for name in reversed(LONG):
+                unit = name if name == "tiny_sweep" else f"tests/{name}"
+                if unit in self.workqueue:
+                    self.workqueue.move_to_end(unit, last=False)
             super()._assign_work_unit(node)
 
         def _split_scope(self, nodeid: str) -> str:
@@ -112,12 +164,18 @@ def quick_sweeps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Hydra, "get_mode", mode_of)
         patched.setattr(drawing, "save_figure", save_figure_if_looked_at)
+        # No test is for a loss of power, and what a process wrote outlives the process.
+        patched.setattr(os, "fsync", lambda handle: None)
         if saving := sys.modules.get("keras.src.saving.saving_lib"):
             # Keras keeps the answer under another name than it looks for.
             patched.setattr(saving, "get_attr_skipset", cache(saving.get_attr_skipset))
         for name in ("tensorflow.lite.python.lite", "keras.src.backend.common.global_state"):
             if module := sys.modules.get(name):  # each conversion would collect all garbage
                 patched.setattr(module, "gc", SimpleNamespace(collect=lambda: 0))
+        if module := sys.modules.get("tensorflow.python.util.tf_stack"):
+            # Each op of each graph keeps the lines that made it, for messages; here always these.
+            lines = module.extract_stack()
+            patched.setattr(module, "extract_stack", lambda stacklevel=1: lines)
         if sys.version_info < (3, 12):
             # TensorFlow asks of every value whether it follows a protocol; Python 3.12 knows it.
             patched.setattr(typing, "_get_protocol_attrs", cache(typing._get_protocol_attrs))

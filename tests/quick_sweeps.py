@@ -8,6 +8,7 @@ all of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -43,8 +44,9 @@ def figures_are_drawn() -> Iterator[None]:
 
 
 def save_figure_if_looked_at(figure: Figure, stem: Path, remarks: Sequence[str]) -> list[Path]:
-    """Stands in for `save_figure`: empty pictures, unless the running test's file names figures."""
-    if _asked_for or _looks_at_figures(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]):
+    """Stands in for `save_figure`: an empty picture, unless the running test's file looks at it."""
+    looked_at = _looked_at(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0])
+    if _asked_for or looked_at is None or stem.name in looked_at:
         return _save_figure(figure, stem, remarks)
     files = [stem.with_name(f"{stem.name}.{kind}") for kind in drawing.KINDS]
     for file in files:
@@ -52,6 +54,13 @@ def save_figure_if_looked_at(figure: Figure, stem: Path, remarks: Sequence[str])
     return files
 
 
+# `"figures" / "NAME.svg"` or `figures/NAME.svg`, and the folder for anything else.
+_ONE = r'(?<=["/])figures(?:/|" / f?")(\w+)\.'
+_ANY = re.compile(rf'(?!{_ONE})(?<=["/])figures["/](?!\)\.mkdir)|figures_folder|save_figure')
+
+
 @cache
-def _looks_at_figures(file: str) -> bool:
-    return "figures" in (Path(__file__).parent.parent / file).read_text()
+def _looked_at(file: str) -> frozenset[str] | None:
+    """The names of the figures that a file of tests looks at; None for every figure."""
+    text = (Path(__file__).parent.parent / file).read_text()
+    return None if _ANY.search(text) else frozenset(re.findall(_ONE, text))

@@ -1,8 +1,9 @@
 """Makes the import of TensorFlow and Keras take half as long.
 
 Keras imports some packages if they are installed, only for functions that qbench does not call:
-scikit-learn for wrappers of models, matplotlib for galleries of images, pandas for `Model.fit` on
-tables. Python's garbage collector looks through the new modules again and again and finds little.
+scikit-learn for wrappers of models, matplotlib for galleries of images, pandas and SciPy for
+`Model.fit` on tables and sparse matrices. Python's garbage collector looks through the new modules
+again and again and finds little.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Keras goes without these if they are not installed.
-OPTIONAL = ("sklearn", "matplotlib", "pandas")
+# Keras, and its copy in TensorFlow, go without these if they are not installed.
+OPTIONAL = ("sklearn", "matplotlib", "pandas", "scipy")
 
 
 @contextmanager

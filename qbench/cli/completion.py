@@ -86,7 +86,7 @@ def values() -> dict[str, tuple[str, ...]]:
         elif names and said.endswith("or null"):
             names.append("null")
         found[setting.key] = tuple(name for name in names if _SAFE.fullmatch(name))
-    return dict(sorted(found.items())) | {group: tuple(names) for group, names in groups().items()}
+    return dict(sorted(found.items())) | dict(groups())
 
 
 def _keys_of_files() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,15 @@ def _dotted(prefix: str, value: Any) -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def groups() -> dict[str, list[str]]:
+@lru_cache(maxsize=1)
+def groups() -> Mapping[str, tuple[str, ...]]:
     """The names to choose from, by group; a group is for example `data` or `train/schedule`."""
     folder = config_folder()
-    found: dict[str, list[str]] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.rglob("*.yaml")):
         group = path.parent.relative_to(folder).as_posix()
         if group != ".":
-            found.setdefault(group, []).append(path.stem)
+            found[group] = (*found.get(group, ()), path.stem)
     return found
 
 

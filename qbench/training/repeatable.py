@@ -22,7 +22,7 @@ from qbench.base.errors import QbenchError
 from qbench.base.keras_private import layers_within
 from qbench.base.reasons import summary
 from qbench.quantize.calls import is_in_inference, is_stock
-from qbench.quantize.walk import walk
+from qbench.quantize.tensors import graph_of
 from qbench.training import graphs
 from qbench.training.randomness import generator_states
 
@@ -91,13 +91,7 @@ def _refused(call: Call, what: str) -> QbenchError:
 
 def _calls(model: Any) -> list[Call]:
     """The calls of a model that need a check, in the order of its graph."""
-    found: list[Call] = []
-
-    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
-        found.append(Call(op, args, kwargs))
-        return op(*args, **kwargs)
-
-    walk(model, call)
+    found = [Call(call.op, call.args, call.kwargs) for call in graph_of(model).calls]
     kinds: set[type] = set()
     chosen = []
     for one in found:

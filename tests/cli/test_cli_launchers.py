@@ -78,7 +78,8 @@ def files_of(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
-def test_a_launcher_changes_nothing(name, basic, tmp_path):
+def test_a_launcher_changes_nothing(name, basic, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # 15 waits for the other processes of tests
     pytest.importorskip(f"hydra_plugins.hydra_{PLUGINS.get(name, name)}_launcher")
     assert main(["sweep", *SWEEP, *DESIGN, *EVERY[name], f"out={tmp_path}"]) == 0
     for file in ("table.csv", "table.md"):

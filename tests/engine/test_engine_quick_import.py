@@ -55,9 +55,9 @@ from qbench.data import load
 device.start(1)
 load("digits", None)
 assert {"tensorflow", "keras"} <= sys.modules.keys()
-assert not {"sklearn", "matplotlib", "pandas"} & sys.modules.keys()
-import pandas
-assert pandas.DataFrame
+assert not {"sklearn", "matplotlib", "pandas", "scipy"} & sys.modules.keys()
+import pandas, scipy.special
+assert pandas.DataFrame and scipy.special.stdtrit
 """
 
 

@@ -223,7 +223,7 @@ def test_networks_come_as_csv_markdown_and_section(tmp_path: Path) -> None:
         assert "model.depth" in text
         assert difference(ACCURACY, expected) in text
     assert not (folder / "bits_grid.csv").exists()
-    assert not list((folder / "figures").glob("bits_grid.*"))
+    assert not list(folder.rglob("bits_grid.*"))
 
 
 def test_what_another_design_left_is_removed(tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def _svg(folder: Path) -> str:
 
 def _drawn(folder: Path) -> list[bytes]:
     """PNG and SVG."""
-    (folder / "figures").mkdir(exist_ok=True)
-    (drawn,) = draw(latency_figure(collect(folder)), folder / "figures")
+    (folder / "drawn").mkdir(exist_ok=True)
+    (drawn,) = draw(latency_figure(collect(folder)), folder / "drawn")
     return [path.read_bytes() for path in drawn.files]
 
 
@@ -198,8 +198,9 @@ def test_many_rows_share_a_legend_by_kind(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_without_latencies_an_old_figure_goes(folder: Path) -> None:
     build_report(folder)
+    assert list(folder.rglob("latency_accuracy.*"))
     for run in (folder.parent / "runs").glob("*/latency.json"):
         run.unlink()
     build_report(folder)
-    assert not list((folder / "figures").glob("latency_accuracy.*"))
+    assert not list(folder.rglob("latency_accuracy.*"))
     assert "Accuracy by latency" not in (folder / "report.html").read_text()

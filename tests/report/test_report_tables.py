@@ -173,7 +173,7 @@ def test_a_sweep_without_any_figures(tmp_path: Path, status: str | None) -> None
     build_report(folder)
     assert {line["status"] for line in _table(folder)} == {status or "missing"}
     assert {line["n_seeds"] for line in _table(folder)} == {"0"}
-    assert list((folder / "figures").iterdir()) == []
+    assert [*folder.rglob("*.png"), *folder.rglob("*.svg")] == []
 
 
 def test_markdown_has_a_dash_where_nothing_applies(odd: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import report_conversions as conversions
 import report_examples as examples
 import report_tasks as tasks
+from quick_sweeps import figures_are_drawn
 
 from qbench.report import notes
 from qbench.report.build import build_report
@@ -165,8 +166,11 @@ def test_files_and_figures_are_of_the_test_set(tmp_path: Path) -> None:
             row.validation = part
         folder = examples.write(tmp_path / str(part), table)
         conversions.add(folder, 1, kernels={"xnnpack": conversions.path(97.0)})
-        shown = build_report(folder).text
-        drawn = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+        with figures_are_drawn():
+            shown = build_report(folder).text
+        files = [*folder.rglob("*.png"), *folder.rglob("*.svg")]
+        drawn = {path.name: path.read_bytes() for path in files}
+        assert "deployed.svg" in drawn
         lines = [
             {k: v for k, v in line.items() if not k.startswith("validation")}
             for line in _read(folder / "table.csv")
