@@ -15,10 +15,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import claims_contrasts as claimed
+import claims_files
 import claims_regularization
 import claims_scalable
 import pandas as pd
 from claims_contrasts import BASELINE, DEFAULT, DELAYS, Contrasts
+from claims_lines import MARGIN
 from markdown_tables import table
 
 from qbench.planning.published import PUBLISHED
@@ -30,7 +32,6 @@ PAGE = ROOT / "docs" / "claims.md"
 RESULTS = ROOT / "results"
 PAPER = PUBLISHED["kwasniewska2019"]
 METRIC, TOP_5 = "accuracy", "recall_at_5"
-MARGIN = 0.5  # percentage points, as `stats.margin` is by default
 
 
 def of_paper(metric: str) -> dict[str, float]:
@@ -160,6 +161,7 @@ def page(text: str, results: Path) -> str:
             lines = lines_of(results / one.folder, one.contrasts, one.published)
             text = written(text, one.folder, lines)
     text = written(text, "scalable", claims_scalable.scalable(results))
+    text = written(text, "files", claims_files.files(results))
     text = written(text, "slips", claims_regularization.slips())
     return written(text, "regularization", claims_regularization.regularization(results))
 

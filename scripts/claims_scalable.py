@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import pandas as pd
+from claims_lines import MARGIN, Values, difference_line, mean_of
 from markdown_tables import table
 
-from qbench.report.values import signed
 from qbench.statistics.comparison import Comparison, compare_differences
 from qbench.statistics.verdict import Verdict
 
-MARGIN = 0.5  # percentage points, as `stats.margin` is by default
 NAME, DIGITS = "quality_scalable.csv", "digits.csv"
 LENET, CONVNET = "lenet", "convnet"
 
 Picked = dict[str, object]
-Values = dict[int, float]
-"""A value by seed."""
 
 CODED: Picked = {"kind": "qsq", "scale": "least_squares", "along": "channels"}
 PLAIN: Picked = CODED | {"retrain": "nothing"}
@@ -141,7 +138,7 @@ def scalable(results: Path) -> list[str]:
     found = differences(results)
     # The intervals hold together with 95 %.
     made = compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
-    shown = [_line(made, name, found[name]) for name in made.by_label]
+    shown = [difference_line(made, name, found[name]) for name in made.by_label]
     heads = ["accuracy, percentage points", "seeds", "ours", "least to most", "95 % interval"]
     tables = [*table([*heads, "ours, in words"], shown), "", *by_scale(results), ""]
     for more in (by_search(results), by_digits(results)):
@@ -162,7 +159,7 @@ def by_scale(results: Path) -> list[str]:
             common = each[1].keys() & each[4].keys()
             if common:
                 more = sum(each[4][seed] > each[1][seed] for seed in common)
-                cells = [_mean(values) for values in each.values()]
+                cells = [mean_of(values) for values in each.values()]
                 lines.append([f"{title}, {scale}", *cells, f"{more} of {len(common)}"])
     heads = ["accuracy, %, N = 16, not retrained", "phi 1", "phi 2", "phi 4"]
     return table([*heads, "seeds with phi 4 above phi 1"], lines)
@@ -181,13 +178,16 @@ def by_search(results: Path) -> list[str]:
             wanted: Picked = {"scale": scale, "length": length, "phi": phi, "layers": layers}
             one, two = (picked(frame, wanted | {"search": s}) for s in ("distance", "loss"))
             name = f"{title}, phi {phi:g}, N = {length}, {scale}"
-            means[name] = [_mean(one), _mean(two)]
+            means[name] = [mean_of(one), mean_of(two)]
             found[name] = {seed: two[seed] - one[seed] for seed in two if seed in one}
     if not found:
         return []
     # The intervals hold together with 95 %.
     made = compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
-    lines = [[name, *means[name], *_line(made, name, found[name])[2:]] for name in made.by_label]
+    lines = [
+        [name, *means[name], *difference_line(made, name, found[name])[2:]]
+        for name in made.by_label
+    ]
     heads = ["accuracy, %, not retrained", "by distance", "by loss", "loss less distance"]
     return table([*heads, "least to most", "95 % interval", "in words"], lines)
 
@@ -200,11 +200,11 @@ def by_digits(results: Path) -> list[str]:
         if frame is None or not path.exists():
             continue
         saved = pd.read_csv(path).groupby("digits").saved_with_so_many.mean()
-        lines.append([f"{title}, float", _mean(picked(frame, FLOAT)), "-"])
+        lines.append([f"{title}, float", mean_of(picked(frame, FLOAT)), "-"])
         for most in sorted(frame[frame.kind == "few_digits"].digits.unique()):
             values = picked(frame, {"kind": "few_digits", "digits": most})
             name = f"{title}, {most:g} digit{'s' if most > 1 else ''}"
-            lines.append([name, _mean(values), f"{100 * saved[most]:.1f}"])
+            lines.append([name, mean_of(values), f"{100 * saved[most]:.1f}"])
     heads = ["weights of few signed digits", "accuracy, %", "partial products saved, %"]
     return table(heads, lines) if lines else []
 
@@ -216,25 +216,8 @@ def _accuracies(frame: pd.DataFrame, title: str, rows: dict[str, tuple[str, Pick
         if not values:
             continue
         share = "-" if wanted == FLOAT else f"{100 * fmean(saved.values()):.2f}"
-        lines.append([name, paper or "-", _mean(values), share])
+        lines.append([name, paper or "-", mean_of(values), share])
     return table([title, "paper, %", "ours, %", "bits saved, %"], lines)
-
-
-def _mean(values: Values) -> str:
-    """Mean and sample deviation over seeds."""
-    each = list(values.values())
-    if not each:
-        return "-"
-    return f"{fmean(each):.2f}" + (f" ± {stdev(each):.2f}" if len(each) > 1 else "")
-
-
-def _line(made: Comparison, name: str, differences: Values) -> list[str]:
-    one = made.row(name)
-    each = differences.values()
-    ends = f"{signed(min(each), 2)} to {signed(max(each), 2)}" if each else "-"
-    interval = "-" if one.low is None else f"[{one.low:.2f}, {one.high:.2f}]"
-    mean = signed(one.mean, 2) if one.seeds else "-"
-    return [name, str(len(one.seeds)), mean, ends, interval, one.verdict.value]
 
 
 def _verdicts(results: Path, made: Comparison) -> list[str]:

@@ -78,6 +78,23 @@ def test_the_page_has_the_numbers(claims: ModuleType) -> None:
         assert claims.page(text, claims.RESULTS) == text
 
 
+def test_files_stand_beside_the_float_networks_of_their_table(claims: ModuleType) -> None:
+    """The accuracies from predictions of images are those that the runs recorded."""
+    files = claims.claims_files
+    folder = claims.RESULTS / files.FOLDER
+    if not folder.exists():
+        pytest.skip("no results/")
+    runs = claims.of_runs(folder, "accuracy")
+    pairs = files.pairs_of(folder)
+    assert len(pairs) == 3 and {len(seeds) for seeds in pairs.values()} == {3}
+    for seed, values in runs.items():
+        first = {name: files._accuracy(seeds[seed][0]) for name, seeds in pairs.items()}
+        simulated = first.pop("trained with quant=deploy, less its simulation")
+        assert simulated == pytest.approx(values["default"], abs=1e-4)
+        assert list(first.values()) == pytest.approx([values["baseline"]] * 2, abs=1e-4)
+    assert files.files(folder / "none") == [f"No runs of `study={files.FOLDER}` are committed."]
+
+
 def test_levels_are_compared_over_all_levels_of_the_others(claims: ModuleType) -> None:
     """Bits cost 10 points, the delay gives 1, and another 2 of them with few bits."""
     few, late, up = "quant.bits=4", "quant.delay=0.4", "quant.rounding=half_up"
