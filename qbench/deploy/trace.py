@@ -180,10 +180,14 @@ def _call(
 ) -> int | None:
     """The index of the tensor that a later call of a layer makes, named `<layer>.<number>`."""
     layer, _, number = name.rpartition(".")
+    makers = made_by.get(layer, [])
+    own = _index(tensors, [f"{name}.grid", *(f"{maker}.{number}" for maker in makers)])
+    if own is not None:
+        return own
     found = [
         at
         for at, tensor in enumerate(tensors)
-        if any(_is_scope(scope, one) for scope in tensor.layers for one in made_by.get(layer, []))
+        if any(_is_scope(scope, one) for scope in tensor.layers for one in makers)
     ]
     return found[int(number) - 1] if number.isdigit() and int(number) <= len(found) else None
 
