@@ -110,6 +110,15 @@ def test_every_tensor_has_the_simulated_grid(build):
     assert compare(build()) == ([], [], False)
 
 
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+def test_every_call_of_a_convolution_has_the_scales_of_its_kernel(granularity):
+    def body(image):
+        shared = layers.Conv2D(3, 3, padding="same")
+        return layers.ReLU()(shared(layers.ReLU()(shared(image))))
+
+    assert compare(network(body), granularity=granularity) == ([], [], False)
+
+
 def test_a_concatenation_of_untied_branches_is_not_exact():
     differing, floats, _ = compare(network(untied))
     assert differing and set(differing) <= {"one", "two"}
