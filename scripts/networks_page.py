@@ -124,6 +124,10 @@ def page(figures: Mapping[str, Figures]) -> str:
             " The U-Nets, the network with squeeze-and-excitation and",
             "EfficientNetB0 with hard SiLU are in"
             " [scripts/example_networks.py](../scripts/example_networks.py).",
+            "The U-Nets have `quant.tie_inputs=true`, so that the parts of a concatenation share a grid,"
+            " and the large networks",
+            "`model.batch_norm_momentum=0.9` ([why](weights.md#a-network-of-kerasapplications))."
+            " All settings are in [scripts/network_runs.py](../scripts/network_runs.py).",
             "*seconds* are CPU seconds of training, evaluation and conversion.",
             "",
             *table(TRAINED_HEADS, rows(figures, trained=True)),
