@@ -38,13 +38,13 @@ BUILT: dict[str, list[str]] = {
     "MobileNetV3Large": _built("MobileNetV3Large"),
     "MobileNetV3Large-minimalistic": _built("MobileNetV3Large", "model.minimalistic=true"),
     "EfficientNetB0": _built("EfficientNetB0"),
-    # Its preprocessing takes three channels.
+    # Its preprocessing takes three channels, as that of ConvNeXtTiny does.
     "EfficientNetV2B0": _built("EfficientNetV2B0", "model.include_preprocessing=false"),
     "ResNet50V2": _built("ResNet50V2"),
     "DenseNet121": _built("DenseNet121"),
     "NASNetMobile": _built("NASNetMobile"),
     "Xception": _built("Xception", side=71),
-    "ConvNeXtTiny": _built("ConvNeXtTiny"),
+    "ConvNeXtTiny": _built("ConvNeXtTiny", "model.include_preprocessing=false"),
     "InceptionV3": _built("InceptionV3", side=75),
 }
 """The settings of networks that are hardly trained, by name."""

@@ -33,6 +33,13 @@ def dropped(image):
     return layers.SpatialDropout2D(0.2)(layers.Add()([x, y]))
 
 
+def pooled_twice(image):
+    """Convolutions and an average pool of one max pool, as in Inception."""
+    x = layers.MaxPooling2D(2)(unusual.block(image, 4))
+    average = layers.AveragePooling2D(3, strides=1, padding="same")(x)
+    return unusual.block(layers.Concatenate()([unusual.block(x, 4), unusual.block(average, 4)]), 4)
+
+
 def dropped_before(reader):
     """Dropout between an activation and an operator whose output is on the grid of its input."""
 
@@ -148,6 +155,10 @@ def test_what_a_file_leaves_out_is_not_called_moved():
     averages.averages.assign(ranges)
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     assert found.moved(LiteFile(content, "builtin").graph()) == []
+
+
+def test_what_a_max_pool_passes_to_an_average_pool_and_others_is_on_a_grid():
+    assert compare(network(pooled_twice), tie_inputs=True) == ([], [], False)
 
 
 def test_branches_with_dropout_are_tied():
