@@ -56,7 +56,7 @@ test-slow: setup  ## the tests that take longer; about 12 minutes
 test-grammar: setup  ## 300 random networks, each trained and converted; make test-slow has 20 of them
 	GRAMMAR_NETWORKS=300 $(BIN)/python -m pytest -q -n $(JOBS) -m slow tests/grammar
 
-networks: setup  ## train and convert networks of keras.applications, into docs/networks.md; goes on where it was stopped
+networks: setup  ## train and convert 20 networks that people bring, into docs/networks.md; goes on where it was stopped
 	$(BIN)/python scripts/networks_page.py
 
 bench: setup bench-peers  ## every benchmark, into docs/benchmarks.md; about an hour. CIFAR=DIR adds CIFAR-10

@@ -22,7 +22,7 @@ from qbench.quantize.insertion_plan import (
     QuantizedSlopes,
 )
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
-from qbench.quantize.kept_float import KeptFloat, kept_float
+from qbench.quantize.kept_float import KeptFloat, kept_float, slopes_on_grids
 from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import view_of
@@ -52,7 +52,7 @@ class Listing:
     Attributes:
         quantizers: the quantization ops in the order of the graph.
         hosts: counts of the network's own ops.
-        floats: the variables that no configuration quantizes.
+        floats: the variables that no configuration quantizes, except slopes that this one does.
     """
 
     quantizers: tuple[Found, ...]
@@ -85,7 +85,9 @@ def list_graph(experiment: Experiment) -> Listing:
     types = _graph_ops(quantization, plan)
     found = _typed(graph, plan, types) if types else _planned(plan)
     adds = {layer.name for layer in model.operations if is_add(layer)}
-    return Listing(found, _hosts(graph, adds), tuple(kept_float(model)))
+    on_grids = slopes_on_grids(plan)
+    floats = tuple(kept for kept in kept_float(model) if kept.layer not in on_grids)
+    return Listing(found, _hosts(graph, adds), floats)
 
 
 def _graph_ops(quantization: QuantizationScheme | None, plan: InsertionPlan) -> Collection[str]:

@@ -54,11 +54,9 @@ class BakedConvolution(keras.layers.Layer):
     def _quantized(self, kernel: Any) -> Any:
         # The converter makes one kernel of equal ones of several calls, and finds other scales for
         # it; so they differ in the last bits.
-        ends = self.baked.ends
-        if ends.ndim == 0:
-            ends = ends * np.float32(1 + self.before * 2**-23)
-            if kernel.shape.rank == 4:  # of a convolution: one scale for each channel, all equal
-                ends = np.full(kernel.shape[-1], ends)
+        ends = self.baked.ends * np.float32(1 + self.before * 2**-23)
+        if ends.ndim == 0 and kernel.shape.rank == 4:  # of a convolution: one scale a channel
+            ends = np.full(kernel.shape[-1], ends)
         if isinstance(self.layer, keras.layers.Conv2DTranspose):
             return kernel  # the converter refuses FakeQuant here; it takes the values' scales
         if ends.ndim == 0:

@@ -37,7 +37,7 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
-from qbench.quantize.placement import is_split
+from qbench.quantize.placement import is_split, keeps_grid
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
@@ -161,6 +161,22 @@ def _float_roots(reads: Iterable[Read], simulation: Simulation) -> Iterator[str]
             yield read.root
 
 
+def _passed_to_average_pools(plan: InsertionPlan) -> Iterator[tuple[str, str]]:
+    """The tensors that have the grid of another one, and its name, if an average pool shares them.
+
+    The converter leaves the other readers of such a tensor float, unless its grid is said again.
+    """
+    pooled = {call.reads[0].tensor for call in plan.calls if call.reads and keeps_grid(call.op)}
+    count = Counter(read.tensor for call in plan.calls for read in call.reads)
+    for call in plan.calls:
+        for read in call.reads:
+            known = (
+                read.quantized is None and read.root != read.tensor and read.root in plan.tensors
+            )
+            if known and read.tensor in pooled and count[read.tensor] > 1:
+                yield read.tensor, read.root
+
+
 class _FileParts:
     """Inserts constants in place of variables, and grids in place of fake quantization."""
 
@@ -174,6 +190,7 @@ class _FileParts:
     ) -> None:
         self._gathered = set(plan.tensors)
         self._read = {read.tensor for read in plan.reads}
+        self._said_again = dict(_passed_to_average_pools(plan))
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
@@ -201,9 +218,16 @@ class _FileParts:
             if output is not None:
                 return output
         if isinstance(op, keras.Layer):
-            return op(*args, **kwargs)
+            return self._with_grid(call, op(*args, **kwargs))
         scoped = Scoped(op, args, kwargs, self._name(op.name))
-        return scoped(scoped.tensors)
+        return self._with_grid(call, scoped(scoped.tensors))
+
+    def _with_grid(self, call: PlannedCall, value: Any) -> Any:
+        """The output of a call; the grid that it has passed on is said again if need be."""
+        root = self._said_again.get(call.makes[0]) if self._on_grids else None
+        if root is None:
+            return value
+        return OnGrid(self._grid(root), unique(f"{call.makes[0]}.grid", self._names))(value)
 
     def _grid(self, root: str) -> Grid:
         return self._simulation.grid_of(root, not self._all_of_8_bits)

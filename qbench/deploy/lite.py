@@ -43,10 +43,12 @@ def convert(
         entry: `uint8` if an int8 file takes codes from 0 to 255; None for the codes of its kind.
 
     Raises:
-        NotConvertible: the converter refuses the model.
+        NotConvertible: the converter refuses the model; the layers are named if they can be found.
         MemoryError, OSError, tf.errors.ResourceExhaustedError: there is too little memory or disk.
     """
     import tensorflow as tf
+
+    from qbench.deploy.refused import layers_meant  # imports Keras
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     traced = tf.function(lambda image: model([image], training=False), autograph=False)
@@ -71,7 +73,9 @@ def convert(
     except Exception as error:
         if full := disk_full(error):
             raise full from error
-        raise NotConvertible(f"the converter refuses this model: {reason(error)}") from error
+        names = layers_meant(str(error), model)
+        where = f"{', '.join(names)}: " if names else ""
+        raise NotConvertible(f"{where}the converter refuses this model: {reason(error)}") from error
     return content
 
 

@@ -14,6 +14,7 @@ from qbench.base.keras_private import maker
 from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
+from qbench.quantize.placement import is_identity_in_inference
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
@@ -169,6 +170,10 @@ def names_in_file(model: Any) -> dict[str, list[str]]:
     found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
     for name, norm in folds.items():
         found[norm.name][2] = f"{name}.baked"
+    for call in graph_of(model).calls:
+        if is_identity_in_inference(call.op):
+            (made,), (read,) = call.makes, call.reads
+            found[made.name] = [*found.get(made.name, ()), *found.get(read.name, ())]
     entry = graph_of(model).entry
     found[entry] = [*found.get(entry, ()), INPUT]
     found[maker(model.outputs[0]).name].append(OUTPUT)
@@ -180,10 +185,14 @@ def _call(
 ) -> int | None:
     """The index of the tensor that a later call of a layer makes, named `<layer>.<number>`."""
     layer, _, number = name.rpartition(".")
+    makers = made_by.get(layer, [])
+    own = _index(tensors, [f"{name}.grid", *(f"{maker}.{number}" for maker in makers)])
+    if own is not None:
+        return own
     found = [
         at
         for at, tensor in enumerate(tensors)
-        if any(_is_scope(scope, one) for scope in tensor.layers for one in made_by.get(layer, []))
+        if any(_is_scope(scope, one) for scope in tensor.layers for one in makers)
     ]
     return found[int(number) - 1] if number.isdigit() and int(number) <= len(found) else None
 

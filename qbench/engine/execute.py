@@ -20,6 +20,8 @@ from qbench.engine import imagenet, run_record, tracking
 from qbench.engine.deciding import decide
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
+from qbench.quantize.kept_float import slope_values
+from qbench.quantize.kernels import SLOPES
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, tail
 from qbench.storage import layout, records
@@ -242,8 +244,9 @@ class _Execution:
         self.seconds["evaluate"] = self.clock.lap()
         model = self.network.model
         applied = self.network.applied(experiment.scheme)
-        values, floats = folded_values(model), float_values(model)
-        record["size"] = run_record.size_of(values, floats, experiment, applied.side_bits())
+        values, slopes = folded_values(model), slope_values(model, experiment.quantization)
+        floats, side = float_values(model) - slopes, applied.side_bits() + slopes * SLOPES.bits
+        record["size"] = run_record.size_of(values, floats, experiment, side)
         facts = record["kernels"] = kernel_facts(model, applied.entered_kernels())
         if mostly := facts.get("mostly_zero"):
             self.say(f"{self.spec.label}: {named_kernels(mostly)}")

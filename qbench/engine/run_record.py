@@ -196,9 +196,9 @@ def size_of(values: int, floats: int, experiment: Experiment, side_bits: int = 0
 
     Args:
         values: number of values of kernels and biases, with batch normalization folded in.
-        floats: number of values that stay float32 in every configuration.
+        floats: number of values that stay float32.
         experiment: the experiment of the run.
-        side_bits: bits beside the codes, such as scales of vectors.
+        side_bits: bits beside the codes, such as scales of vectors and slopes of ReLUs.
     """
     scheme = experiment.scheme
     bits = scheme.weight_bits if scheme else FLOAT_BITS

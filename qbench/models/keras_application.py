@@ -12,6 +12,7 @@ from keras import layers
 
 from qbench.base import checks
 from qbench.base.errors import QbenchError
+from qbench.base.keras_private import layers_within
 from qbench.base.model_names import IMAGENET, KERAS_APPLICATION, WEIGHTS_KEY
 from qbench.base.reasons import summary
 from qbench.models.registry import MODELS, with_settings
@@ -29,6 +30,7 @@ def keras_application(
     application: str,
     weights: str | None = None,
     pooling: str = "avg",
+    batch_norm_momentum: float | None = None,
     **arguments: Any,
 ) -> Any:
     """The application without its top, then a global pool and a dense layer of logits.
@@ -39,6 +41,8 @@ def keras_application(
         application: its name, such as `MobileNetV2`.
         weights: `imagenet` for the weights that Keras downloads, in all layers except the last.
         pooling: `avg` or `max`: how the last features are pooled.
+        batch_norm_momentum: share of the old moving statistics that a step keeps in every batch
+            normalization, from 0 to 1; None leaves the application's own.
         arguments: other arguments of the application, such as `alpha`.
 
     Raises:
@@ -51,6 +55,8 @@ def keras_application(
     image = keras.Input(shape, name="image")
     made = _base(application, build, weights == IMAGENET)
     base = made(include_top=False, input_tensor=image, pooling=pooling, **arguments)
+    if batch_norm_momentum is not None:
+        _set_momentum(base, batch_norm_momentum)
     x = layers.Dense(classes, name="logits")(base.output)
     return keras.Model(image, x, name=application)
 
@@ -63,6 +69,14 @@ def applications() -> tuple[str, ...]:
         for name, build in found
         if callable(build) and "include_top" in inspect.signature(build).parameters
     )
+
+
+def _set_momentum(model: Any, momentum: float) -> None:
+    """Give all batch normalizations of a model, also those of models inside, this momentum."""
+    checks.number("model.batch_norm_momentum", momentum, 0, 1)
+    for layer in layers_within(model):
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = momentum
 
 
 def _check(application: str, build: Callable[..., Any], arguments: Any) -> None:

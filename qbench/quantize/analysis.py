@@ -30,6 +30,7 @@ from qbench.quantize.kernels import SLOPES
 from qbench.quantize.placement import (
     has_slopes,
     is_convolution,
+    is_identity_in_inference,
     is_silu,
     kernels,
     smallest_output,
@@ -51,7 +52,8 @@ def analyse(model: Any, scheme: QuantizationScheme | None) -> InsertionPlan:
     Every plan gathers the ranges of the image, of the output, and of every tensor that some
     placement could quantize; the scheme does not matter. Batch normalization is fused, or folded
     into quantized kernels if the scheme says so. A tensor is quantized at most once. Behind an op
-    that passes its values through, it is not quantized again.
+    that passes its values through, it is not quantized again; nor, if the scheme simulates files,
+    behind one that files leave out.
 
     Raises:
         QbenchError: the model has another form, or a placement quantizes a tensor whose range is
@@ -107,7 +109,8 @@ class _Analysis:
             if self._graph.is_gathered(call, tensor):
                 self._gather(tensor)
             reads.append(self._read(tensor, self._rules.wanted(call, tensor)))
-        passes = call.passes or (self._rules.simulates_files and call.averages_one)
+        left_out = call.averages_one or is_identity_in_inference(call.op)
+        passes = call.passes or (self._rules.simulates_files and left_out)
         if passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
             self._on_grid |= {tensor.name for tensor in call.makes}
         makes = tuple(tensor.name for tensor in call.makes)

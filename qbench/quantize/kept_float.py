@@ -1,4 +1,4 @@
-"""The values of a network that no configuration quantizes."""
+"""The values of a network that are neither kernels nor biases: most of them stay float."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.base.authored import own_name
+from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.insertion_plan import InsertionPlan, QuantizedSlopes
+from qbench.quantize.placement import has_slopes, is_convolution, kernels
+from qbench.quantize.scheme import QuantizationScheme
 
 
 @dataclass(frozen=True)
 class KeptFloat:
-    """A variable that stays float32 in every configuration.
+    """A variable that stays float32 in every configuration, or the slopes of a ReLU.
 
     Attributes:
         layer: the name of its layer.
@@ -42,7 +45,7 @@ class KeptFloat:
 
 
 def kept_float(model: Any) -> list[KeptFloat]:
-    """The float variables except kernels, biases and folded variables.
+    """The float variables except kernels, biases and folded variables, slopes among them.
 
     Args:
         model: functional Keras model.
@@ -58,6 +61,19 @@ def kept_float(model: Any) -> list[KeptFloat]:
                 one = KeptFloat(layer.name, type(layer).__name__, name, tuple(weight.shape))
                 found.setdefault(id(weight), one)
     return list(found.values())
+
+
+def slopes_on_grids(plan: InsertionPlan) -> set[str]:
+    """The layers whose trained slopes a plan quantizes."""
+    return {call.op.name for call in plan.calls if isinstance(call.stand_in, QuantizedSlopes)}
+
+
+def slope_values(model: Any, scheme: QuantizationScheme | None) -> int:
+    """The number of trained slopes of ReLUs that a scheme quantizes; `model` is functional."""
+    if not any(has_slopes(op) for op in model.operations):
+        return 0
+    on_grids = slopes_on_grids(analyse(model, scheme))
+    return sum(kept.values for kept in kept_float(model) if kept.layer in on_grids)
 
 
 def beside_kernels(layer: Any) -> list[Any]:

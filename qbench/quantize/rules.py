@@ -147,10 +147,10 @@ class Rules:
 
     def _sharing(self, call: Call) -> list[str]:
         """The tensors that share a range because of one call."""
-        names = [tensor.root for tensor in call.reads]
         activation = self.scheme.activation if self.scheme else None
         if not self.simulates_files or activation is None:
-            return names
+            return [tensor.root for tensor in call.reads]
+        names = [self.graph.root_in_file(tensor).name for tensor in call.reads]
         if is_concatenation(call.op):
             names += [tensor.name for tensor in call.makes if tensor.name in self._gathered]
         makers = {name: self.graph.tensors[name].producer for name in names}

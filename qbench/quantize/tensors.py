@@ -19,6 +19,7 @@ from qbench.quantize.placement import (
     is_comparison,
     is_concatenation,
     is_convolution,
+    is_identity_in_inference,
     keeps_grid,
     passes_values_through,
     reads_to_add,
@@ -136,6 +137,15 @@ class Graph:
     def root(self, tensor: Tensor) -> Tensor:
         """The tensor whose values this one passes on."""
         return self.tensors[tensor.root]
+
+    def root_in_file(self, tensor: Tensor) -> Tensor:
+        """The tensor whose grid this one has in a file, which leaves out what acts in training."""
+        root = self.root(tensor)
+        call = self._makers.get(root.name)
+        if call is None or not is_identity_in_inference(call.op):
+            return root
+        (read,) = call.reads
+        return self.root_in_file(read) if self.is_gathered(call, read) else root
 
     def is_gathered(self, call: Call, tensor: Tensor) -> bool:
         """Whether this reader makes it necessary to gather the range of a tensor's root.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import keras
 import pytest
 import unusual_networks as unusual
@@ -41,6 +43,25 @@ def test_train_says_so_before_it_trains(tmp_path, tiny, capsys):
     settings = [text for text in tiny if not text.startswith("model.")]
     assert main(["train", *settings, f"out={tmp_path}"]) == 0
     assert MINE in capsys.readouterr().err
+
+
+def test_slopes_that_are_quantized_do_not_stay_float(monkeypatch, tmp_path, tiny, capsys):
+    prelu = unusual.prelu
+    monkeypatch.setitem(
+        MODELS._items, "resnet_v1", lambda shape, classes, **_: prelu(shape, classes)
+    )
+    kept = "stays float: p_re_lu alpha (1, 1, 16), 16 values"
+    for quant, stays in (("paper", True), ("deploy", False)):
+        keras.utils.clear_session()
+        assert main(["graph", "study=digits", "threads=2", f"quant={quant}"]) == 0
+        assert (kept in capsys.readouterr().out) == stays
+    settings = [text for text in tiny if not text.startswith("model.")]
+    assert main(["train", *settings, "quant=deploy", f"out={tmp_path}"]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    size = json.loads((run / "record.json").read_bytes())["size"]
+    values = (9 + 1) * 8 + (9 * 8 + 1) * 16 + (16 + 1) * 10
+    expected = {"values": values, "bits": 8, "megabytes": (values + 16) / 1e6, "side_bits": 8 * 16}
+    assert size == expected
 
 
 @pytest.mark.slow

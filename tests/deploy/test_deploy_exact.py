@@ -33,6 +33,23 @@ def dropped(image):
     return layers.SpatialDropout2D(0.2)(layers.Add()([x, y]))
 
 
+def pooled_twice(image):
+    """Convolutions and an average pool of one max pool, as in Inception."""
+    x = layers.MaxPooling2D(2)(unusual.block(image, 4))
+    average = layers.AveragePooling2D(3, strides=1, padding="same")(x)
+    return unusual.block(layers.Concatenate()([unusual.block(x, 4), unusual.block(average, 4)]), 4)
+
+
+def dropped_before(reader):
+    """Dropout between an activation and an operator whose output is on the grid of its input."""
+
+    def body(image):
+        x = layers.Dropout(0.5)(unusual.block(image, 4))
+        return unusual.block(layers.Concatenate()([reader(x), reader(x)]), 4)
+
+    return body
+
+
 def by_operations(image):
     """Padding, pools, transposition, slicing and stacking as operations of keras.ops."""
     x = ops.pad(unusual.block(image, 4), [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -91,6 +108,9 @@ def compare(model, **values):
 EXACT = [
     lambda: network(lambda image: unusual.block(image, 4)),
     lambda: network(dropped),
+    lambda: network(dropped_before(layers.MaxPooling2D())),
+    lambda: network(dropped_before(layers.UpSampling2D())),
+    lambda: network(dropped_before(layers.GaussianNoise(0.1))),
     lambda: network(by_operations),
     lambda: network(upsampled),
     lambda: separated(network(gated)),
@@ -110,11 +130,45 @@ def test_every_tensor_has_the_simulated_grid(build):
     assert compare(build()) == ([], [], False)
 
 
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+def test_every_call_of_a_convolution_has_the_scales_of_its_kernel(granularity):
+    def body(image):
+        shared = layers.Conv2D(3, 3, padding="same")
+        return layers.ReLU()(shared(layers.ReLU()(shared(image))))
+
+    assert compare(network(body), granularity=granularity) == ([], [], False)
+
+
 def test_a_concatenation_of_untied_branches_is_not_exact():
     differing, floats, _ = compare(network(untied))
     assert differing and set(differing) <= {"one", "two"}
     assert floats == []
     assert compare(network(untied), tie_inputs=True) == ([], [], False)
+
+
+def test_what_a_file_leaves_out_is_not_called_moved():
+    chosen, model = quant(**DEPLOY), network(dropped_before(layers.MaxPooling2D()))
+    averages, content = exported_file(settled(model), chosen)
+    (row,) = [k for k, name in enumerate(averages.tensors) if name.startswith("dropout")]
+    ranges = averages.averages.numpy()
+    ranges[row] *= 2  # what dropout lets through in training is larger
+    averages.averages.assign(ranges)
+    found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
+    assert found.moved(LiteFile(content, "builtin").graph()) == []
+
+
+def test_what_a_max_pool_passes_to_an_average_pool_and_others_is_on_a_grid():
+    assert compare(network(pooled_twice), tie_inputs=True) == ([], [], False)
+
+
+def test_branches_with_dropout_are_tied():
+    """They share the range of what the file has: that before the dropout."""
+
+    def body(image):
+        dropped = [layers.Dropout(0.5)(unusual.block(image, 4, dilation_rate=k)) for k in (1, 2)]
+        return unusual.block(layers.Concatenate()(dropped), 4)
+
+    assert compare(network(body), tie_inputs=True) == ([], [], False)
 
 
 def test_what_a_kernel_prescribes_is_concatenated_with_tied_branches():

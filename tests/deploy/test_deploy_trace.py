@@ -133,7 +133,33 @@ def called_twice(image):
     return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
 
 
-def test_each_call_of_a_layer_is_found():
-    compared = traced(quant(**DEPLOY), build=called_twice)
-    assert [row.name for row in compared.rows] == ["image", "relu", "relu.2", "mean", "logits"]
+def dropped(image):
+    """Two dropouts, which no file contains, each behind another kind of tensor."""
+    x = layers.ReLU(name="relu")(layers.Conv2D(2, 3, padding="same", name="conv")(image))
+    x = layers.Dropout(0.5, name="one")(x)
+    x = layers.Dropout(0.5, name="two")(x + layers.Conv2D(2, 3, padding="same", name="c")(x))
+    return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
+
+
+def kernels_twice(image):
+    """A convolution, a folded normalization and a dense layer, each called two times, linear."""
+    convolution, norm = layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="bn")
+    x = norm(convolution(norm(convolution(image))))
+    dense = layers.Dense(2, name="dense")
+    x = dense(dense(layers.GlobalAveragePooling2D(name="mean")(x)))
+    return layers.Dense(5, name="logits")(x)
+
+
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [
+        (called_twice, ["image", "relu", "relu.2", "mean", "logits"]),
+        (dropped, ["image", "relu", "one", "c", "two", "mean", "logits"]),
+        (kernels_twice, ["image", "bn", "bn.2", "mean", "dense", "dense.2", "logits"]),
+    ],
+)
+def test_each_call_of_a_layer_is_found(build, names):
+    compared = traced(quant(**DEPLOY), build=build)
+    assert [row.name for row in compared.rows] == names
     assert compared.missing == []
+    assert all(row.largest < 3.1 for row in compared.rows)

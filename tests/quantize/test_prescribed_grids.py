@@ -105,6 +105,20 @@ def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
         assert {"conv", "mean"} <= set(plan.tensors)
 
 
+def test_what_files_leave_out_keeps_the_grid_in_a_simulation_of_files():
+    def build(x):
+        x = layers.ReLU(name="relu")(layers.Conv2D(4, 3, name="conv")(x))
+        y = layers.GaussianNoise(0.1)(layers.Dropout(0.2, name="dropout")(x))
+        return layers.Concatenate(name="joined")([layers.Conv2D(4, 1, name="c")(y), x])
+
+    model = network(build, SHAPE)
+    for placement, quantized in ("deploy", {"relu"}), ("conv", {"gaussian_noise"}):
+        plan = analyse(model, scheme(placement=(placement,)))
+        found = {one.tensor for one in plan.quantized_tensors}
+        assert found & {"relu", "dropout", "gaussian_noise"} == quantized, placement
+        assert {"relu", "gaussian_noise"} <= set(plan.tensors)
+
+
 def test_slopes_of_a_relu_are_on_a_symmetric_grid_of_8_bits():
     slopes = np.array([[[0.25, -1.5]]], np.float32)
 

@@ -59,7 +59,8 @@ def tiny(
         raise Exception("URL fetch failure on https://keras.example: None -- no such host")
     x = layers.Rescaling(1 / 255, name="rescaling")(input_tensor) if scales else input_tensor
     conv = layers.Conv2D(int(4 * alpha), 3, name="conv")
-    x = keras.Sequential([conv], name="stem")(x) if nested else conv(x)
+    inside = [conv, layers.BatchNormalization(momentum=0.999)]
+    x = keras.Sequential(inside, name="stem")(x) if nested else conv(x)
     if weights == "imagenet":
         conv.set_weights([np.full(one.shape, 0.5) for one in conv.get_weights()])
     pools = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
@@ -88,9 +89,23 @@ def test_it_is_flat_and_ends_in_logits() -> None:
 
 
 def test_a_model_inside_an_application_is_flattened() -> None:
+    keras.utils.clear_session()
     model = _build("imagenet", nested=True)
-    assert [layer.name for layer in model.layers if layer.weights] == ["stem.conv", "logits"]
+    names = [layer.name for layer in model.layers if layer.weights]
+    assert names == ["stem.conv", "stem.batch_normalization", "logits"]
     assert (by_layer(model)["stem.conv"][0] == 0.5).all()
+
+
+def _momentum(**arguments: Any) -> float:
+    (norm,) = [one for one in _build(nested=True, **arguments).layers if hasattr(one, "momentum")]
+    return float(norm.momentum)
+
+
+def test_the_momentum_of_normalizations_can_be_chosen() -> None:
+    assert _momentum() == 0.999
+    assert _momentum(batch_norm_momentum=0.9) == 0.9
+    with pytest.raises(QbenchError, match=r"model.batch_norm_momentum=1.5 is not allowed"):
+        _momentum(batch_norm_momentum=1.5)
 
 
 def test_imagenet_gives_weights_to_all_but_the_head() -> None:
