@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError, WrongFile
 from qbench.base.reasons import reason
-from qbench.deploy import plausible
+from qbench.deploy import plausible, xnnpack_limits
 from qbench.deploy.file_graph import FileGraph
 from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.tasks.task import Task
@@ -87,7 +87,7 @@ def measure(
             file = LiteFile(content, path)
             outputs, again = _answers(file, inputs())
         except (QbenchError, RuntimeError, ValueError) as error:
-            found[path] = {"error": reason(error)}
+            found[path] = {"error": _refusal(content, path, reason(error))}
             continue
         fault = _fault(file, outputs, again, expected, task)
         if fault:
@@ -104,6 +104,12 @@ def measure(
         reasons = "; ".join(f"{path}: {row['error']}" for path, row in found.items())
         raise WrongFile(f"no kernel path of the runtime runs the file ({reasons}).")
     return Measured(found, predictions)
+
+
+def _refusal(content: bytes, path: str, said: str) -> str:
+    """Why a path cannot run a file: what the runtime said, and what is known about it."""
+    known = xnnpack_limits.refused(graph_of(content)) if path == "xnnpack" else None
+    return f"{known} ({said.removesuffix('.')})" if known else said
 
 
 def _answers(file: LiteFile, batches: Iterable[NDArray[Any]]) -> tuple[Values, Values]:

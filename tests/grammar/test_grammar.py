@@ -117,8 +117,10 @@ def check_file(network, chosen, exported):
     (batch,) = feed_of(network, chosen, "int8").batches(images)
     for path in KERNELS:
         if "error" in report["kernels"][path]:
-            # XNNPACK takes every integer operator, the reference kernels lack some.
-            assert floats or path == "reference", report["kernels"][path]
+            # The reference kernels lack some operators. XNNPACK takes every integer operator; a
+            # layer whose channels have all died makes constants, on a grid too fine for it.
+            error = report["kernels"][path]["error"]
+            assert floats or path == "reference" or "hardly changes" in error, error
             continue
         file = LiteFile(exported.content, path)
         apart = np.abs(file.outputs(batch.file) - expected).max(axis=1) / (file.output_step() or 1)
