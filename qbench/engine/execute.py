@@ -20,7 +20,6 @@ from qbench.engine import imagenet, run_record, tracking
 from qbench.engine.deciding import decide
 from qbench.engine.networks import network_for
 from qbench.engine.spec import JobSpec, SegmentSpec, check_code
-from qbench.quantize.kept_float import slope_values
 from qbench.quantize.kernels import SLOPES
 from qbench.schemes import Scheme
 from qbench.schemes.phases import FLOAT, tail
@@ -236,6 +235,7 @@ class _Execution:
 
     def _evaluate(self, run: str, experiment: Experiment) -> None:
         """Run the test set and the validation images, and write the run's record."""
+        from qbench.quantize.kept_float import slope_values
         from qbench.training.inference import run_test_set, run_validation
 
         record = self._header(run, experiment)
