@@ -158,8 +158,8 @@ def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
 
 def _float_roots(reads: Iterable[Read], simulation: Simulation) -> Iterator[str]:
     for read in reads:
-        if read.quantized is not None and simulation.quantizer_of(read.root) is None:
-            yield read.root
+        if read.quantized is not None and simulation.quantizer_of(read.quantized.root) is None:
+            yield read.quantized.root
 
 
 class _FileParts:

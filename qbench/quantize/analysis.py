@@ -131,7 +131,7 @@ class _Analysis:
     def _quantize(
         self, tensor: Tensor, placement: str, quantizer: TensorQuantizing
     ) -> QuantizedTensor:
-        name, root, rows = tensor.name, tensor.root, self._rows
+        name, root, rows = tensor.name, self._rules.grid_root(tensor).name, self._rows
         if root not in rows:
             raise QbenchError(
                 f"quant.placement={placement} wants {name} quantized, whose range is not gathered;"

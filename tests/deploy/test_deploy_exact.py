@@ -169,6 +169,8 @@ EXACT = [
     lambda: network(dropped_before(layers.MaxPooling2D())),
     lambda: network(dropped_before(layers.UpSampling2D())),
     lambda: network(dropped_before(layers.GaussianNoise(0.1))),
+    lambda: network(dropped_before(layers.AveragePooling2D(2))),
+    lambda: network(dropped_before(layers.UpSampling2D(interpolation="bilinear"))),
     lambda: network(by_operations),
     lambda: network(upsampled),
     lambda: separated(network(gated)),
