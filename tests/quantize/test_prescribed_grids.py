@@ -108,7 +108,8 @@ def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
 def test_what_files_leave_out_keeps_the_grid_in_a_simulation_of_files():
     def build(x):
         x = layers.ReLU(name="relu")(layers.Conv2D(4, 3, name="conv")(x))
-        y = layers.GaussianNoise(0.1)(layers.Dropout(0.2, name="dropout")(x))
+        y = layers.Dropout(0.2, name="dropout")(x)
+        y = layers.GaussianNoise(0.1, name="gaussian_noise")(y)
         return layers.Concatenate(name="joined")([layers.Conv2D(4, 1, name="c")(y), x])
 
     model = network(build, SHAPE)
