@@ -103,11 +103,11 @@ def page(figures: Mapping[str, Figures]) -> str:
             f" {MEASURED} images (its ranges and the",
             f"statistics of its normalizations) and converted. The file is compared with the"
             f" simulation on {IMAGES} images. Such a",
-            "network is hardly trained, and amplifies what is rounded otherwise. Every file is"
+            "network is hardly trained, and amplifies what is rounded otherwise. Exact files are"
             " within the bound for [right",
             "files](deployment.md#right-or-refused): the largest difference of an image, in the"
             " median of the images, is at most",
-            "3 x sqrt(operators) steps.",
+            "3 x sqrt(operators) steps. Approximate ones are within it of the converted graph.",
             "",
             "- *integer*, *float*: operators of the int8 file without and with float tensors.",
             "- *largest*, *mean*: the largest and the mean difference of a logit from the"
@@ -129,10 +129,11 @@ def page(figures: Mapping[str, Figures]) -> str:
             "EfficientNetB0 with hard SiLU are in"
             " [scripts/example_networks.py](../scripts/example_networks.py).",
             "The U-Nets have `quant.tie_inputs=true`, so that the parts of a concatenation share a"
-            " grid, and the large networks",
-            "`model.batch_norm_momentum=0.9` ([why](weights.md#a-network-of-kerasapplications))."
-            " All settings are in",
-            "[scripts/network_runs.py](../scripts/network_runs.py).",
+            " grid. MobileNetV3Small and",
+            "EfficientNetB0 have `model.batch_norm_momentum=0.9`"
+            " ([why](weights.md#a-network-of-kerasapplications)); EfficientNetB0 with",
+            "hard SiLU has this momentum in its code."
+            " All settings are in [scripts/network_runs.py](../scripts/network_runs.py).",
             "*seconds* are CPU seconds of training, evaluation and conversion.",
             "",
             *table(TRAINED_HEADS, rows(figures, trained=True)),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import DiskFull, NotConvertible, QbenchError, WrongFile
+from qbench.base.names import first_names
 from qbench.config.experiment import Experiment
 from qbench.config.quant import Quant
 from qbench.data import Dataset
@@ -189,7 +190,7 @@ def _make(network: Any, experiment: Experiment, data: Dataset, kind: FileKind) -
         ("rounded or cut otherwise in the file", _without(floats, others)),
         ("moved to another grid by the converter", _without(floats, moved)),
     ):
-        notes += [f"{text}: {_listed(names)}"] if names else []
+        notes += [f"{text}: {first_names(names)}"] if names else []
     if kind.export == "exact" and (differing or others or left_float):
         kind = replace(kind, export="approximate")
     operators = len(file_graph.operators)
@@ -201,7 +202,7 @@ def _notes_on_input(kind: FileKind, experiment: Experiment, feed: Feed) -> Itera
     if kind.note:
         yield kind.note
     if feed.lead and not feed.pixels:
-        yield f"takes the image behind {_listed([layer.name for layer in feed.lead])}"
+        yield f"takes the image behind {first_names([layer.name for layer in feed.lead])}"
     if experiment.deploy.takes_pixels and not feed.pixels:
         yield "takes what the network reads, since only int8 files take raw pixels"
 
@@ -217,12 +218,6 @@ def _measured(network: Any, images: Any) -> RangeAverages:
 def _without(floats: list[str], names: list[str]) -> list[str]:
     """The names without an entry in `floats`; an entry is `<name> (<operators>)`."""
     return [name for name in names if not any(tensor.startswith(f"{name} (") for tensor in floats)]
-
-
-def _listed(names: list[str], most: int = 8) -> str:
-    """The names for a sentence; if there are more than `most`, the first ones and a number."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _run(

@@ -68,8 +68,7 @@ class Comparer:
         self._left_out = {
             call.makes[0].name
             for call in calls
-            if call.averages_one or is_identity_in_inference(call.op)
-            if simulation.quantizer_of(call.makes[0].name) is None
+            if call.is_left_out and simulation.quantizer_of(call.makes[0].name) is None
         }
 
     def differing(self, graph: FileGraph) -> list[str]:

@@ -19,6 +19,7 @@ import keras
 from qbench.base.errors import QbenchError
 from qbench.base.keras_private import calls_forgotten
 from qbench.config.quant import Quant
+from qbench.deploy.average_pools import passed_to_average_pools
 from qbench.deploy.baked import BakedConvolution
 from qbench.deploy.baking import bake
 from qbench.deploy.file_kind import check_file
@@ -37,11 +38,11 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
-from qbench.quantize.placement import is_split, keeps_grid
+from qbench.quantize.placement import is_split
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
-from qbench.quantize.tensors import unique
+from qbench.quantize.tensors import graph_of, unique
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (
@@ -157,24 +158,8 @@ def _left_float(plan: InsertionPlan, simulation: Simulation) -> Iterator[str]:
 
 def _float_roots(reads: Iterable[Read], simulation: Simulation) -> Iterator[str]:
     for read in reads:
-        if read.quantized is not None and simulation.quantizer_of(read.root) is None:
-            yield read.root
-
-
-def _passed_to_average_pools(plan: InsertionPlan) -> Iterator[tuple[str, str]]:
-    """The tensors that have the grid of another one, and its name, if an average pool shares them.
-
-    The converter leaves the other readers of such a tensor float, unless its grid is said again.
-    """
-    pooled = {call.reads[0].tensor for call in plan.calls if call.reads and keeps_grid(call.op)}
-    count = Counter(read.tensor for call in plan.calls for read in call.reads)
-    for call in plan.calls:
-        for read in call.reads:
-            known = (
-                read.quantized is None and read.root != read.tensor and read.root in plan.tensors
-            )
-            if known and read.tensor in pooled and count[read.tensor] > 1:
-                yield read.tensor, read.root
+        if read.quantized is not None and simulation.quantizer_of(read.quantized.root) is None:
+            yield read.quantized.root
 
 
 class _FileParts:
@@ -190,7 +175,7 @@ class _FileParts:
     ) -> None:
         self._gathered = set(plan.tensors)
         self._read = {read.tensor for read in plan.reads}
-        self._said_again = dict(_passed_to_average_pools(plan))
+        self._said_again = passed_to_average_pools(graph_of(model), plan) if on_grids else {}
         self._simulation = simulation
         self._on_grids = on_grids
         self._all_of_8_bits = all_of_8_bits
@@ -204,6 +189,21 @@ class _FileParts:
         return OnGrid(grid, unique(f"{planned.tensor}.grid", self._names))(value)
 
     def called(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        value = self._computed(call, args, kwargs)
+        if self._said_again.keys().isdisjoint(call.makes):
+            return value
+        names = iter(call.makes)
+        return keras.tree.map_structure(lambda part: self._said(next(names), part), value)
+
+    def _said(self, name: str, value: Any) -> Any:
+        """A tensor; the grid that it has been given is said again if need be."""
+        root = self._said_again.get(name)
+        if root is None:
+            return value
+        return OnGrid(self._grid(root), unique(f"{name}.grid", self._names))(value)
+
+    def _computed(self, call: PlannedCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a call, on no other grids than inside an operation."""
         op = call.op
         if self._on_grids and op in self._simulation.lead:
             return args[0]
@@ -218,16 +218,9 @@ class _FileParts:
             if output is not None:
                 return output
         if isinstance(op, keras.Layer):
-            return self._with_grid(call, op(*args, **kwargs))
+            return op(*args, **kwargs)
         scoped = Scoped(op, args, kwargs, self._name(op.name))
-        return self._with_grid(call, scoped(scoped.tensors))
-
-    def _with_grid(self, call: PlannedCall, value: Any) -> Any:
-        """The output of a call; the grid that it has passed on is said again if need be."""
-        root = self._said_again.get(call.makes[0]) if self._on_grids else None
-        if root is None:
-            return value
-        return OnGrid(self._grid(root), unique(f"{call.makes[0]}.grid", self._names))(value)
+        return scoped(scoped.tensors)
 
     def _grid(self, root: str) -> Grid:
         return self._simulation.grid_of(root, not self._all_of_8_bits)

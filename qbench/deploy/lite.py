@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.base.errors import NotConvertible, QbenchError, disk_full
+from qbench.base.errors import QbenchError, disk_full
 from qbench.base.reasons import reason
 from qbench.deploy.file_graph import FileGraph, read_graph
 from qbench.deploy.integer.graph import read_operators
@@ -48,7 +48,7 @@ def convert(
     """
     import tensorflow as tf
 
-    from qbench.deploy.refused import layers_meant  # imports Keras
+    from qbench.deploy.refused import refusal  # imports Keras
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     traced = tf.function(lambda image: model([image], training=False), autograph=False)
@@ -73,9 +73,7 @@ def convert(
     except Exception as error:
         if full := disk_full(error):
             raise full from error
-        names = layers_meant(str(error), model)
-        where = f"{', '.join(names)}: " if names else ""
-        raise NotConvertible(f"{where}the converter refuses this model: {reason(error)}") from error
+        raise refusal(error, model) from error
     return content
 
 

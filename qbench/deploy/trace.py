@@ -14,7 +14,6 @@ from qbench.base.keras_private import maker
 from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import INPUT, OUTPUT, FileTensor, LiteFile
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import is_identity_in_inference
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
 from qbench.quantize.scheme import QuantizationScheme
@@ -131,7 +130,7 @@ def _pairs(
     """By tensor of the simulation, the index of its counterpart in `found`."""
     pairs = {}
     for name, values in expected.items():
-        at = _index(found, made_by[name]) if name in made_by else _call(found, name, made_by)
+        at = _place(found, name, made_by)
         if at is not None and found[at].values.shape == values.shape:
             pairs[name] = at
     return pairs
@@ -164,20 +163,36 @@ class _Differences:
 def names_in_file(model: Any) -> dict[str, list[str]]:
     """By tensor, the layers of the exported graph that may make it, the most probable one first.
 
-    If a separate operator puts a tensor on its grid, this operator is the most probable one.
+    If a separate operator puts a tensor on its grid, this operator is the most probable one. In
+    place of what no file contains, the file has what that call reads. If a later call of a layer
+    makes this, the name of the tensor stands for the layer.
     """
     folds = foldable(model)
     found = {op.name: [f"{op.name}.grid", op.name, f"{op.name}.baked"] for op in model.operations}
     for name, norm in folds.items():
         found[norm.name][2] = f"{name}.baked"
     for call in graph_of(model).calls:
-        if is_identity_in_inference(call.op):
+        if call.is_left_out:
             (made,), (read,) = call.makes, call.reads
-            found[made.name] = [*found.get(made.name, ()), *found.get(read.name, ())]
+            own = found.get(made.name, (f"{made.name}.grid",))
+            found[made.name] = [*own, *found.get(read.name, (read.name,))]
     entry = graph_of(model).entry
     found[entry] = [*found.get(entry, ()), INPUT]
     found[maker(model.outputs[0]).name].append(OUTPUT)
     return found
+
+
+def _place(
+    tensors: Sequence[FileTensor], name: str, made_by: Mapping[str, Sequence[str]]
+) -> int | None:
+    """The index of a tensor in the file, made by any call of a layer; None if it is not there."""
+    if name not in made_by:
+        return _call(tensors, name, made_by)
+    at = _index(tensors, made_by[name])
+    if at is None:
+        others = (_call(tensors, one, made_by) for one in made_by[name] if one not in made_by)
+        at = next((other for other in others if other is not None), None)
+    return at
 
 
 def _call(

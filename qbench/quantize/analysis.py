@@ -30,7 +30,6 @@ from qbench.quantize.kernels import SLOPES
 from qbench.quantize.placement import (
     has_slopes,
     is_convolution,
-    is_identity_in_inference,
     is_silu,
     kernels,
     smallest_output,
@@ -109,8 +108,7 @@ class _Analysis:
             if self._graph.is_gathered(call, tensor):
                 self._gather(tensor)
             reads.append(self._read(tensor, self._rules.wanted(call, tensor)))
-        left_out = call.averages_one or is_identity_in_inference(call.op)
-        passes = call.passes or (self._rules.simulates_files and left_out)
+        passes = call.passes or (self._rules.simulates_files and call.is_left_out)
         if passes and (reads[0].quantized or reads[0].tensor in self._on_grid):
             self._on_grid |= {tensor.name for tensor in call.makes}
         makes = tuple(tensor.name for tensor in call.makes)
@@ -133,7 +131,7 @@ class _Analysis:
     def _quantize(
         self, tensor: Tensor, placement: str, quantizer: TensorQuantizing
     ) -> QuantizedTensor:
-        name, root, rows = tensor.name, tensor.root, self._rows
+        name, root, rows = tensor.name, self._rules.grid_root(tensor).name, self._rows
         if root not in rows:
             raise QbenchError(
                 f"quant.placement={placement} wants {name} quantized, whose range is not gathered;"

@@ -57,13 +57,21 @@ class Rules:
         placement = self._simulating
         return (placement, quantizer) if placement and quantizer else None
 
+    def grid_root(self, tensor: Tensor) -> Tensor:
+        """The tensor whose range counts where this one is quantized.
+
+        A simulation of files passes over what files leave out.
+        """
+        return self.graph.root_in_file(tensor) if self.simulates_files else self.graph.root(tensor)
+
     def _in_a_file(
         self, placement: str, tensor: Tensor, quantizer: TensorQuantizing
     ) -> TensorQuantizing:
         """The quantizer of a tensor; a placement that simulates files takes the kernel's grid."""
-        if not PLACEMENTS[placement].gathered or tensor.root in self.shared_ranges:
+        root = self.grid_root(tensor)
+        if not PLACEMENTS[placement].gathered or root.name in self.shared_ranges:
             return quantizer
-        return as_prescribed(self.graph.root(tensor).producer, quantizer)
+        return as_prescribed(root.producer, quantizer)
 
     @property
     def inside(self) -> str | None:

@@ -93,6 +93,12 @@ class Call:
         return None not in before[1:] and tuple(before) == tuple(after)
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether no file contains it: it acts only in training, or averages one value."""
+        one = len(self.reads) == len(self.makes) == 1
+        return one and (self.averages_one or is_identity_in_inference(self.op))
+
+    @property
     def is_masked(self) -> bool:
         """Whether it gets a mask, even if Keras passes the mask on automatically."""
         return self.kwargs.get("mask") is not None
@@ -139,13 +145,16 @@ class Graph:
         return self.tensors[tensor.root]
 
     def root_in_file(self, tensor: Tensor) -> Tensor:
-        """The tensor whose grid this one has in a file, which leaves out what acts in training."""
+        """The tensor whose grid this one has in a file, which leaves some calls out.
+
+        What is left out keeps the grid of what it reads, if that has one for any reader.
+        """
         root = self.root(tensor)
         call = self._makers.get(root.name)
-        if call is None or not is_identity_in_inference(call.op):
+        if call is None or not call.is_left_out:
             return root
         (read,) = call.reads
-        return self.root_in_file(read) if self.is_gathered(call, read) else root
+        return self.root_in_file(read) if read.root in self.gathered else root
 
     def is_gathered(self, call: Call, tensor: Tensor) -> bool:
         """Whether this reader makes it necessary to gather the range of a tensor's root.
@@ -190,7 +199,7 @@ class Graph:
         """The call that makes a tensor, by its name."""
         return {tensor.name: call for call in self.calls for tensor in call.makes}
 
-    @property
+    @cached_property
     def gathered(self) -> tuple[str, ...]:
         """The tensors whose range is gathered in every step, in the order of their first reader."""
         found = [

@@ -10,6 +10,7 @@ from deploy_examples import DEPLOY, exported_file, inputs_of, measured, quant, s
 from keras import layers, ops
 
 from qbench.deploy.exactness import Comparer
+from qbench.deploy.export import export_model
 from qbench.deploy.lite import LiteFile, convert
 from qbench.deploy.simulation import Simulation
 from qbench.models import build_model
@@ -18,6 +19,7 @@ from qbench.tasks.classification import Classification
 
 TEN = Classification(10)
 SHAPE = (8, 8, 3)
+ONLY_IN_TRAINING = ("dropout", "spatial_dropout", "gaussian_noise")
 
 
 def untied(image):
@@ -33,11 +35,56 @@ def dropped(image):
     return layers.SpatialDropout2D(0.2)(layers.Add()([x, y]))
 
 
-def pooled_twice(image):
-    """Convolutions and an average pool of one max pool, as in Inception."""
-    x = layers.MaxPooling2D(2)(unusual.block(image, 4))
+def shared_with_an_average_pool(x, *more):
+    """A convolution and an average pool of one tensor, as in Inception; convolutions of more."""
     average = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    return unusual.block(layers.Concatenate()([unusual.block(x, 4), unusual.block(average, 4)]), 4)
+    blocks = [unusual.block(each, 4) for each in (x, average, *more)]
+    return unusual.block(layers.Concatenate()(blocks), 4)
+
+
+def pooled(image):
+    return shared_with_an_average_pool(layers.MaxPooling2D(2)(unusual.block(image, 4)))
+
+
+def pooled_and_dropped(image):
+    x = layers.MaxPooling2D(2)(unusual.block(image, 4))
+    return shared_with_an_average_pool(layers.Dropout(0.5)(x))
+
+
+def dropped_and_pooled(image):
+    x = layers.Dropout(0.5)(unusual.block(image, 4))
+    return shared_with_an_average_pool(layers.MaxPooling2D(2)(x))
+
+
+def dropped_for_each(image):
+    """The convolution and the average pool of one max pool, each behind a dropout of its own."""
+    x = layers.MaxPooling2D(2)(unusual.block(image, 4))
+    average = layers.AveragePooling2D(3, strides=1, padding="same")(layers.Dropout(0.5)(x))
+    convolved = unusual.block(layers.Dropout(0.5)(x), 4)
+    return unusual.block(layers.Concatenate()([convolved, unusual.block(average, 4)]), 4)
+
+
+def dropped_only(image):
+    return shared_with_an_average_pool(layers.Dropout(0.5)(unusual.block(image, 4)))
+
+
+def enlarged(image):
+    return shared_with_an_average_pool(layers.UpSampling2D(2)(unusual.block(image, 4)))
+
+
+def first_part(image):
+    one, two = ops.split(unusual.block(image, 4), 2, axis=-1)
+    return shared_with_an_average_pool(one, two)
+
+
+def last_part(image):
+    one, two = ops.split(unusual.block(image, 4), 2, axis=-1)
+    return shared_with_an_average_pool(two, one)
+
+
+def only_part(image):
+    """Nothing reads the other part, so that each part is cut out by itself."""
+    return shared_with_an_average_pool(ops.split(unusual.block(image, 4), 2, axis=-1)[1])
 
 
 def dropped_before(reader):
@@ -99,10 +146,21 @@ def network(body):
 def compare(model, **values):
     """What differs, and what stays float, in the int8 file of a network."""
     chosen = quant(**{**DEPLOY, **values})
-    averages, content = exported_file(settled(model), chosen)
+    averages = measured(settled(model), inputs_of(model))
+    as_in_training(averages)
+    content = convert(export_model(model, averages, chosen)[0], "int8")
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     graph = LiteFile(content, "builtin").graph()
     return found.differing(graph), found.float_tensors(graph), found.has_other_kernels(graph)
+
+
+def as_in_training(averages):
+    """Double the ranges of what dropout and noise make, as they do in training; how many it is."""
+    rows = [k for k, name in enumerate(averages.tensors) if name.startswith(ONLY_IN_TRAINING)]
+    ranges = averages.averages.numpy()
+    ranges[rows] *= 2
+    averages.averages.assign(ranges)
+    return len(rows)
 
 
 EXACT = [
@@ -111,6 +169,8 @@ EXACT = [
     lambda: network(dropped_before(layers.MaxPooling2D())),
     lambda: network(dropped_before(layers.UpSampling2D())),
     lambda: network(dropped_before(layers.GaussianNoise(0.1))),
+    lambda: network(dropped_before(layers.AveragePooling2D(2))),
+    lambda: network(dropped_before(layers.UpSampling2D(interpolation="bilinear"))),
     lambda: network(by_operations),
     lambda: network(upsampled),
     lambda: separated(network(gated)),
@@ -149,16 +209,21 @@ def test_a_concatenation_of_untied_branches_is_not_exact():
 def test_what_a_file_leaves_out_is_not_called_moved():
     chosen, model = quant(**DEPLOY), network(dropped_before(layers.MaxPooling2D()))
     averages, content = exported_file(settled(model), chosen)
-    (row,) = [k for k, name in enumerate(averages.tensors) if name.startswith("dropout")]
-    ranges = averages.averages.numpy()
-    ranges[row] *= 2  # what dropout lets through in training is larger
-    averages.averages.assign(ranges)
+    assert as_in_training(averages) == 1
     found = Comparer(model, Simulation(model, averages, chosen), averages.tensors)
     assert found.moved(LiteFile(content, "builtin").graph()) == []
 
 
-def test_what_a_max_pool_passes_to_an_average_pool_and_others_is_on_a_grid():
-    assert compare(network(pooled_twice), tie_inputs=True) == ([], [], False)
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(pooled, pooled_and_dropped, dropped_and_pooled, dropped_for_each, dropped_only),
+        *(enlarged, first_part, last_part, only_part),
+    ],
+)
+def test_what_is_passed_to_an_average_pool_and_others_is_on_a_grid(body):
+    keras.utils.clear_session()
+    assert compare(network(body), tie_inputs=True) == ([], [], False)
 
 
 def test_branches_with_dropout_are_tied():

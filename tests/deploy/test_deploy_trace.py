@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from deploy_examples import DEPLOY, depthwise, images, measured, network, quant, residual
 from integer_networks import flat
-from keras import layers
+from keras import layers, ops
 
 from qbench.deploy import trace
 from qbench.deploy.convert import fixed
 from qbench.deploy.export import export_model
 from qbench.deploy.inputs import Inputs
 from qbench.deploy.lite import TRACEABLE, LiteFile, convert
+from qbench.quantize.analysis import analyse
 
 TENSORS = ["image", "stem_relu", "left_bn", "right", "sum_relu", "mean", "logits"]
 
@@ -141,6 +142,15 @@ def dropped(image):
     return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
 
 
+def dropped_behind_a_second_call(image):
+    """Dropout, which no file contains, behind the second call of an activation."""
+    x, relu = image, layers.ReLU(name="relu")
+    for name in ("one", "two"):
+        x = relu(layers.Conv2D(2, 3, padding="same", name=name)(x))
+    x = layers.Conv2D(2, 1, name="last")(layers.Dropout(0.5, name="drop")(x))
+    return layers.Dense(5, name="logits")(layers.GlobalAveragePooling2D(name="mean")(x))
+
+
 def kernels_twice(image):
     """A convolution, a folded normalization and a dense layer, each called two times, linear."""
     convolution, norm = layers.Conv2D(2, 3, name="conv"), layers.BatchNormalization(name="bn")
@@ -155,6 +165,10 @@ def kernels_twice(image):
     [
         (called_twice, ["image", "relu", "relu.2", "mean", "logits"]),
         (dropped, ["image", "relu", "one", "c", "two", "mean", "logits"]),
+        (
+            dropped_behind_a_second_call,
+            ["image", "relu", "relu.2", "drop", "last", "mean", "logits"],
+        ),
         (kernels_twice, ["image", "bn", "bn.2", "mean", "dense", "dense.2", "logits"]),
     ],
 )
@@ -163,3 +177,17 @@ def test_each_call_of_a_layer_is_found(build, names):
     assert [row.name for row in compared.rows] == names
     assert compared.missing == []
     assert all(row.largest < 3.1 for row in compared.rows)
+
+
+def test_identities_of_integers_and_of_lists_are_passed_over():
+    def build(x):
+        codes = layers.Identity(name="codes")(ops.cast(x, "int32"))
+        one, two = layers.Identity(name="pair")([x, ops.cast(codes, "float32")])
+        x = layers.Conv2D(2, 3, name="conv")(one + two)
+        return layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
+
+    model = network(build)
+    found = trace.names_in_file(model)
+    assert found["codes"] == ["codes.grid", "codes", "codes.baked"]
+    assert "pair.2" not in found
+    assert "image" in analyse(model, fixed(quant(**DEPLOY))).tensors

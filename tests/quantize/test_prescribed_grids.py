@@ -108,7 +108,8 @@ def test_an_average_of_one_value_stays_on_the_grid_in_a_simulation_of_files():
 def test_what_files_leave_out_keeps_the_grid_in_a_simulation_of_files():
     def build(x):
         x = layers.ReLU(name="relu")(layers.Conv2D(4, 3, name="conv")(x))
-        y = layers.GaussianNoise(0.1)(layers.Dropout(0.2, name="dropout")(x))
+        y = layers.Dropout(0.2, name="dropout")(x)
+        y = layers.GaussianNoise(0.1, name="gaussian_noise")(y)
         return layers.Concatenate(name="joined")([layers.Conv2D(4, 1, name="c")(y), x])
 
     model = network(build, SHAPE)
@@ -117,6 +118,31 @@ def test_what_files_leave_out_keeps_the_grid_in_a_simulation_of_files():
         found = {one.tensor for one in plan.quantized_tensors}
         assert found & {"relu", "dropout", "gaussian_noise"} == quantized, placement
         assert {"relu", "gaussian_noise"} <= set(plan.tensors)
+
+
+def test_what_files_leave_out_is_tied_by_the_grid_that_it_keeps():
+    """`lin` has a grid because of the addition, so that what is behind the dropout is on it."""
+
+    def build(x):
+        lin = layers.Conv2D(2, 3, padding="same", name="lin")(x)
+        dropped = layers.Dropout(0.5, name="drop")(lin)
+        added = layers.Add()([lin, layers.Conv2D(2, 3, padding="same", name="other")(x)])
+        return layers.Concatenate(name="cat")([dropped, layers.ReLU(name="r")(added)])
+
+    plan = analyse(network(build, SHAPE), scheme(tie_inputs=True))
+    assert "drop" not in {one.tensor for one in plan.quantized_tensors}
+    assert "drop" not in plan.shared_ranges
+    assert {"lin", "r", "cat"} <= set(plan.shared_ranges["lin"])
+
+
+def test_an_average_of_one_value_is_tied_by_the_grid_that_it_keeps():
+    def build(x):
+        conv = layers.Conv2D(2, 4, activation="relu", name="conv")(x)
+        mean = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(conv)
+        return layers.Concatenate(name="cat")([mean, layers.Conv2D(2, 4, name="b")(x)])
+
+    tied = analyse(network(build, SHAPE), scheme(tie_inputs=True)).shared_ranges
+    assert "mean" not in tied and {"conv", "b", "cat"} <= set(tied["conv"])
 
 
 def test_slopes_of_a_relu_are_on_a_symmetric_grid_of_8_bits():
