@@ -11,8 +11,8 @@ STUDY ?= fashion
 OUT ?= outputs/$(STUDY)
 # How many processes run tests at once; each file of tests stays in one.
 JOBS ?= 2
-# Slow tests wait for processes of their own, so one more runs at once.
-SLOW_JOBS ?= 3
+# Slow tests wait for processes of their own, so more of them run at once.
+SLOW_JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep tables results reproduce docs test test-slow test-grammar networks lint format lock clean bench bench-peers
@@ -47,10 +47,10 @@ docs: setup  ## write the tables of docs/configuration.md from the settings as t
 # Without kept bytecode each process compiles all modules anew. An empty value keeps it.
 test test-slow test-grammar: export PYTHONDONTWRITEBYTECODE =
 
-test: setup  ## the tests; about 6 minutes on 2 cores
+test: setup  ## the tests; 5 to 6 minutes on 2 cores
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
-test-slow: setup  ## the tests that take longer; about 12 minutes
+test-slow: setup  ## the tests that take longer; about 10 minutes
 	$(BIN)/python -m pytest -q -n $(SLOW_JOBS) --dist loadfile -m slow
 
 test-grammar: setup  ## 300 random networks, each trained and converted; make test-slow has 20 of them
