@@ -130,6 +130,7 @@ def _energy(frame: pd.DataFrame, level: float, paper: Any, folder: Path) -> str:
     """Figure 10: accuracy against the share of energy that is saved, a point for each row."""
     figure, axes = plt.subplots(figsize=(8, 5))
     coded = frame[(frame.kind == runs.QSQ) & (frame.layers == runs.base_layers(frame))]
+    coded = coded[coded.search == "distance"]
     keys = ["phi", "scale", "along", "retrain", "epochs", "length"]
     means = coded.groupby(keys, sort=False)[["accuracy", "saved"]].mean().reset_index()
     marks = {("least_squares", "channels"): "o", ("least_squares", "filters"): "D"}

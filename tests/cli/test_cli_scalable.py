@@ -34,7 +34,7 @@ def _frame() -> pd.DataFrame:
         alone = [rows[1] | {"layers": name} for name in ("conv1", "conv2")]
         trained = rows[1] | {"retrain": "dense", "epochs": 5}
         paper = rows[1] | {"scale": "equation_9"}
-        by_loss = rows[1] | {"search": "loss"}
+        by_loss = rows[1] | {"search": "loss", "accuracy": 90.0}
         lines += [of_float, *rows, *alone, trained, paper, by_loss]
     return pd.DataFrame(lines).assign(configuration=lambda one: one.astype(str).sum(axis=1))
 
@@ -50,6 +50,21 @@ def test_figures_are_drawn_of_what_there_is(scripts: Any, tmp_path: Path) -> Non
     floats = frame[frame.kind == "float"]
     with pytest.raises(ValueError, match="no run with scalable codes"):
         figures.draw(floats, "lenet", tmp_path)
+
+
+def test_points_are_of_thresholds_by_distance_alone(
+    scripts: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    figures, drawn = scripts("scalable_figures"), []
+
+    def kept(figure: Any, folder: Path, name: str) -> str:
+        lines = figure.axes[0].lines
+        drawn.extend(float(y) for line in lines for y in line.get_ydata())
+        return name
+
+    monkeypatch.setattr(figures, "_save", kept)
+    figures._energy(_frame(), 75.5, {}, tmp_path)
+    assert set(drawn) == {70.0, 75.5}
 
 
 def test_the_deviations_of_layers_alone_are_within_the_figure(
