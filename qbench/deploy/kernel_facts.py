@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from qbench.base.names import first_names
 from qbench.codes.dram_energy import FULL_BITS, Stored
 from qbench.quantize.interface import MULTIPLICATION
 from qbench.quantize.placement import is_convolution, kernels
@@ -68,8 +69,7 @@ def stored(layer: Any, kernel: Any, coded: EnteredKernel | None) -> Stored:
 
 def named_kernels(mostly: Sequence[str]) -> str:
     """The kernels in `mostly_zero`, which are not empty, in words without a point at the end."""
-    more = f" and {len(mostly) - _NAMED} more" if len(mostly) > _NAMED else ""
-    return f"nine of ten weights or more are 0 in {', '.join(mostly[:_NAMED])}{more}"
+    return f"nine of ten weights or more are 0 in {first_names(mostly, _NAMED)}"
 
 
 def _times(model: Any) -> dict[str, int | None]:

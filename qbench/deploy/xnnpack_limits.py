@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qbench.base.names import first_names
 from qbench.deploy.file_graph import FileGraph, Operator
 
 FINEST = 256.0
@@ -21,7 +22,7 @@ def refused(graph: FileGraph) -> str | None:
         return None
     return (
         f"XNNPACK needs an output grid at most {FINEST:g} times finer than that of the products;"
-        f" the output of {', '.join(names)} hardly changes"
+        f" the output of {first_names(names)} hardly changes"
     )
 
 

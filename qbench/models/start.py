@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
 from qbench.base.model_names import NEW
+from qbench.base.names import first_names
 from qbench.base.outside import GivenFile, given_file
 from qbench.models.fitting import OwnLayer, affine_in, own_layers
 from qbench.models.head import head_of
@@ -248,6 +249,4 @@ def _by_place(own: Mapping[str, OwnLayer], stored: Stored, file: GivenFile) -> M
 
 
 def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more
+    return first_names(list(names), _SHOWN)

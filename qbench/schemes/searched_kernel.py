@@ -61,8 +61,7 @@ class SearchedKernel:
         Returns:
             The least loss.
         """
-        best = self._now
-        present = self._now
+        best = present = self._now
         for pair in itertools.product(gammas, deltas if self._how.phi > 2 else deltas[:1]):
             if Thresholds(*pair) == present:
                 continue
