@@ -101,10 +101,15 @@ def experiment(words: Sequence[str]) -> Any:
         return settings_of(compose("config", overrides=understood(list(words), several=False))).base
 
 
+def load_modules(*names: str) -> None:
+    """Import TensorFlow, Keras and modules, so that no time counts their import."""
+    for name in ("tensorflow", "keras", *names):
+        importlib.import_module(name)
+
+
 def measure_built(words: Sequence[str]) -> dict[str, Any]:
     """The figures of a network: its graph is listed, and it is hardly trained and converted."""
-    for module in ("tensorflow", "keras", "qbench.cli.listing", "qbench.models"):
-        importlib.import_module(module)
+    load_modules("qbench.cli.listing", "qbench.models")
     code, said, seconds = called(["graph", *words])
     if code:
         return {"refused": refusal(said)}
@@ -165,6 +170,7 @@ def measure_trained(words: Sequence[str], root: Path) -> dict[str, Any]:
     from qbench.engine.single import run_single
     from qbench.storage import layout
 
+    load_modules("qbench.training.network", "qbench.deploy.convert")
     begin = time.process_time()
     chosen = experiment(words)
     record = run_single(chosen, root, lambda *_: None)

@@ -134,7 +134,8 @@ def page(figures: Mapping[str, Figures]) -> str:
             " ([why](weights.md#a-network-of-kerasapplications)); EfficientNetB0 with",
             "hard SiLU has this momentum in its code."
             " All settings are in [scripts/network_runs.py](../scripts/network_runs.py).",
-            "*seconds* are CPU seconds of training, evaluation and conversion.",
+            "*seconds* are CPU seconds of training, evaluation and conversion, without the import"
+            " of TensorFlow and qbench.",
             "",
             *table(TRAINED_HEADS, rows(figures, trained=True)),
             "",
