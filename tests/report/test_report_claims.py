@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,10 +63,17 @@ def test_our_contrasts_are_of_runs_of_one_seed(claims: ModuleType, tmp_path: Pat
         for number, row in enumerate(rows):
             lines.append(f'"{row}",{seed},{80 + 3 * seed + number + 0.01 * seed * number}')
     (tmp_path / "runs.csv").write_text("\n".join(lines) + "\n")
-    one = claims.compared(tmp_path, claims.claimed.PAPER).row("FakeQuant less baseline")
-    assert list(rows)[2] == "quant.op=fake_quant"
-    assert one.mean == pytest.approx(2.03)
-    assert one.low < 2.03 < one.high and one.deviation < 0.1
+    widths = []
+    for told in ({}, {"by_seed": {"looks": 2}}):
+        (tmp_path / "manifest.json").write_text(json.dumps(told))
+        one = claims.compared(tmp_path, claims.claimed.PAPER).row("FakeQuant less baseline")
+        assert list(rows)[2] == "quant.op=fake_quant"
+        assert one.mean == pytest.approx(2.03)
+        assert one.low < 2.03 < one.high and one.deviation < 0.1
+        widths.append(one.high - one.low)
+    # A second look halves what an interval may miss.
+    t = stats.t(df=3)
+    assert widths[1] / widths[0] == pytest.approx(t.ppf(1 - 0.025 / 28) / t.ppf(1 - 0.025 / 14))
 
 
 def test_the_page_has_the_numbers(claims: ModuleType) -> None:
