@@ -23,7 +23,7 @@ from typing import Any
 from common import save, spread
 
 from qbench.deploy.lite import LiteFile
-from qbench.engine.exporting import convert_folder
+from qbench.engine.converting import convert_folder
 from qbench.engine.finished import bring_back
 from qbench.planning.settings import REPRESENTATIVE
 from qbench.storage import layout, manifests

@@ -166,7 +166,7 @@ def measure_statistics(network: Any, images: Any) -> None:
 
 def measure_trained(words: Sequence[str], root: Path) -> dict[str, Any]:
     """The figures of a network that is trained; its run is kept in the folder `root`."""
-    from qbench.engine.exporting import convert_folder
+    from qbench.engine.converting import convert_folder
     from qbench.engine.single import run_single
     from qbench.storage import layout
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.reasons import summary
 from qbench.engine import run_record
+from qbench.engine.asking import Failure, Listener, WorkerDied
 from qbench.engine.exporting import make_files
 from qbench.engine.progress import run_bar, say
-from qbench.engine.requests import Failure, Listener
 from qbench.engine.spec import JobSpec, opened
-from qbench.engine.workers import WorkerDied, worker_for
+from qbench.engine.workers import worker_for
 from qbench.storage import layout
 from qbench.storage.decisions import Decisions
 from qbench.storage.store import Store

@@ -18,7 +18,7 @@ from qbench.base.model_names import IMAGENET, WEIGHTS_KEY
 from qbench.config.experiment import Experiment
 from qbench.config.groups import named
 from qbench.config.model import Model
-from qbench.engine.workers import Worker, WorkerDied
+from qbench.engine.asking import Listener, Worker, WorkerDied
 from qbench.planning import code
 from qbench.planning.plan import network_entry
 
@@ -45,8 +45,6 @@ def of_worker(worker: Callable[[], Worker]) -> Hashes:
     """A function that lets a worker compute the hashes; without networks no worker is needed."""
 
     def ask(networks: Sequence[Any]) -> list[str]:
-        from qbench.engine.requests import Listener
-
         found: list[str] = []
         if not networks:
             return found

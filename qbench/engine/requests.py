@@ -13,63 +13,14 @@ A request is a kind and arguments. Both are plain data that can pass through a p
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qbench.base.errors import NotConvertible, QbenchError, disk_full
-from qbench.base.reasons import summary
+from qbench.base.errors import disk_full
 from qbench.config.experiment import Experiment
-from qbench.engine.progress import say
+from qbench.engine.asking import Failure, Listener
 from qbench.engine.spec import opened
-from qbench.storage.locks import LockLost
-
-
-def unheard(new: int, loss: float) -> None:
-    """Takes (new steps, last loss) and does nothing."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Receives progress while a request is carried out.
-
-    Attributes:
-        report: called with (new steps, last loss) during training.
-        say: called with a line of text for the user.
-    """
-
-    report: Callable[[int, float], None] = unheard
-    say: Callable[[str], None] = say
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The reason why a request failed.
-
-    Attributes:
-        message: one sentence.
-        traceback: as Python prints it; empty if there is none.
-        final: whether another attempt would fail too.
-        export: the text for the column `export`, if no file can be made of the run in any attempt.
-    """
-
-    message: str
-    traceback: str = ""
-    final: bool = False
-    export: str = ""
-
-    @staticmethod
-    def of(error: Exception) -> Failure:
-        """The failure for the exception that is being handled."""
-        ours = isinstance(error, QbenchError)
-        return Failure(
-            message=str(error) if ours else summary(error),
-            traceback=traceback.format_exc(),
-            final=ours and not isinstance(error, LockLost),
-            export=error.export if isinstance(error, NotConvertible) else "",
-        )
 
 
 def carry_out(kind: str, listener: Listener, **arguments: Any) -> Failure | None:
@@ -130,13 +81,13 @@ def _layers(listener: Listener, experiments: Sequence[dict[str, Any]]) -> None:
 def _convert(
     listener: Listener, folder: str, changes: dict[str, Any], calibration: str | None
 ) -> None:
-    from qbench.engine.exporting import convert_folder
+    from qbench.engine.converting import convert_folder
 
     convert_folder(Path(folder), changes, calibration)
 
 
 def _trial(listener: Listener, experiment: dict[str, Any]) -> None:
-    from qbench.engine.exporting import try_conversion
+    from qbench.engine.converting import try_conversion
 
     try_conversion(Experiment.from_config(experiment))
 

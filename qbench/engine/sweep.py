@@ -11,6 +11,7 @@ from pathlib import Path
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.files import prepare_folder
 from qbench.engine import by_seed, exporting, imagenet, run_record
+from qbench.engine.asking import Listener, WorkerDied
 from qbench.engine.by_seed import Undecided
 from qbench.engine.cleaning import clean, manifests
 from qbench.engine.client import Ended
@@ -22,10 +23,9 @@ from qbench.engine.layer_check import reading_layers
 from qbench.engine.manifest import Table, manifest
 from qbench.engine.pixel_check import reading_pixels
 from qbench.engine.progress import SweepProgress, say
-from qbench.engine.requests import Listener
 from qbench.engine.resolve import ResolvedPlan, jobs_to_do, resolve
 from qbench.engine.spec import JobSpec
-from qbench.engine.workers import WorkerDied, worker_for
+from qbench.engine.workers import worker_for
 from qbench.planning.plan import Plan
 from qbench.planning.settings import Settings
 from qbench.storage import aside, layout, records

@@ -72,7 +72,8 @@ def _tell(told: TextIO, **event: Any) -> None:
 def _serve(line: str, told: TextIO) -> None:
     """Carry out the request in one line of standard input, and report the result."""
     from qbench.base.outside import session
-    from qbench.engine.requests import Listener, carry_out
+    from qbench.engine.asking import Listener
+    from qbench.engine.requests import carry_out
 
     listener = Listener(
         report=lambda new, loss: _tell(told, event="progress", new=new, loss=loss),

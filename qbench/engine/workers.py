@@ -7,50 +7,16 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from qbench.base.errors import DiskFull
 from qbench.base.keras_settings import check_keras_settings
 from qbench.base.outside import folder
 from qbench.config.experiment import Experiment
+from qbench.engine.asking import Failure, Listener, Worker, WorkerDied
 from qbench.engine.gpus import visible_gpu
-from qbench.engine.requests import Failure, Listener, carry_out
+from qbench.engine.requests import carry_out
 from qbench.planning.execution import Engine
-
-
-class WorkerDied(Exception):
-    """A worker process ended in the middle of a request."""
-
-
-class Worker(Protocol):
-    """Carries out requests (`qbench.engine.requests`), one at a time."""
-
-    @property
-    def device(self) -> dict[str, str]:
-        """Kind and name of the device that the worker computes on.
-
-        Raises:
-            WorkerDied: the worker could not start.
-            DiskFull: there was no room to start the worker.
-        """
-
-    def ask(self, kind: str, listener: Listener, **arguments: Any) -> Failure | None:
-        """Carry out a request and wait for its end.
-
-        Args:
-            kind: the kind of the request.
-            listener: receives progress.
-            arguments: the arguments of the request, as plain data.
-
-        Returns:
-            The failure, or None if the request is done.
-
-        Raises:
-            WorkerDied: the worker ended during the request.
-            DiskFull: there was no room for the results.
-            QbenchError: the worker is this process, and `qbench.base.device.start` refuses its
-                settings.
-        """
 
 
 class InPlaceWorker:

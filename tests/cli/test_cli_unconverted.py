@@ -19,8 +19,8 @@ from qbench.cli.main import main
 from qbench.deploy import convert
 from qbench.deploy.file_kind import kind_of
 from qbench.engine import exporting
-from qbench.engine.requests import Failure
-from qbench.engine.workers import WorkerDied, close_workers
+from qbench.engine.asking import Failure, WorkerDied
+from qbench.engine.workers import close_workers
 
 # The baseline and the default, without the baseline quantized after training.
 PAIR = [*SWEEP, "design.factors=[]", "deploy.calibration=null"]
@@ -188,9 +188,9 @@ import sys
 
 if "qbench.engine.worker" in sys.orig_argv:
     import os, signal
-    from qbench.engine import exporting
+    from qbench.engine import converting
 
-    exporting.convert_folder = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    converting.convert_folder = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

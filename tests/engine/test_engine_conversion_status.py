@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qbench.engine import conversion_status, exporting
+from qbench.engine import conversion_status, converting
 from qbench.engine.conversion_status import FileState
 from qbench.storage import conversions, records
 
@@ -134,5 +134,5 @@ def test_a_refused_run_keeps_neither_file_nor_predictions(tmp_path: Path):
     assert (tmp_path / "deploy_predictions.npz").read_bytes() == b"predictions"
     stored = json.loads((tmp_path / "deploy.json").read_bytes())
     assert stored["predictions_sha256"] == hashlib.sha256(b"predictions").hexdigest()
-    exporting.refused(tmp_path, RECORD, "failed", "it answers otherwise", None)
+    converting.refused(tmp_path, RECORD, "failed", "it answers otherwise", None)
     assert [path.name for path in tmp_path.iterdir()] == ["deploy.json"]

@@ -6,8 +6,9 @@ import pytest
 from engine_examples import do, experiment, jobs, resolved, silent, weights, write_job
 
 from qbench.engine import client
+from qbench.engine.asking import Listener
 from qbench.engine.execute import execute
-from qbench.engine.requests import Listener, carry_out
+from qbench.engine.requests import carry_out
 from qbench.engine.verify import train_alone
 from qbench.storage import layout, records
 from qbench.storage.locks import LockLost

@@ -17,9 +17,9 @@ from engine_examples import experiment, jobs, resolved, weights, write_job
 
 from qbench.base.errors import DiskFull
 from qbench.engine import execute
+from qbench.engine.asking import Failure, Listener, WorkerDied
 from qbench.engine.client import do_job
-from qbench.engine.requests import Failure, Listener
-from qbench.engine.workers import ProcessWorker, WorkerDied, close_workers, worker_for
+from qbench.engine.workers import ProcessWorker, close_workers, worker_for
 from qbench.storage import layout, records
 
 

@@ -17,8 +17,9 @@ from qbench.config.groups import Choice
 from qbench.config.quant import Quant
 from qbench.deploy.kernel_facts import kernel_facts
 from qbench.deploy.scalable_codes import codes_of_network
+from qbench.engine.asking import Listener
 from qbench.engine.layer_check import check_layers, reading_layers
-from qbench.engine.requests import Listener, carry_out
+from qbench.engine.requests import carry_out
 from qbench.models import MODELS
 from qbench.planning.identity import identity, phases
 from qbench.quantize.ranges import RangeAverages

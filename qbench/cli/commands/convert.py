@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     """Run the verb."""
     if not arguments:
         raise QbenchError("qbench convert takes the folder of a run: qbench convert RUN.")
-    from qbench.engine.exporting import convert_folder
+    from qbench.engine.converting import convert_folder
 
     folder = given(arguments[0])
     changes = values_of(arguments[1:], _CHANGEABLE)
