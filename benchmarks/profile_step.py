@@ -75,7 +75,7 @@ def convolution_flops(model: Any, batch: int) -> float:
     Two for each multiplication and addition; three passes (output, gradient of the kernel, gradient
     of the input), of which the first layer lacks the last.
     """
-    from qbench.quantize.placement import is_convolution, kernels
+    from qbench.quantize.traits import is_convolution, kernels
 
     once = []
     for layer in filter(is_convolution, model.layers):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, stdev
 
 from qbench.report.values import signed
-from qbench.statistics.comparison import Comparison
+from qbench.statistics.compared import Comparison
 
 MARGIN = 0.5  # percentage points, as `stats.margin` is by default
 

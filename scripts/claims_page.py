@@ -26,7 +26,8 @@ from markdown_tables import table
 
 from qbench.planning.published import PUBLISHED
 from qbench.report.values import signed
-from qbench.statistics.comparison import Comparison, compare_differences
+from qbench.statistics.compared import Comparison
+from qbench.statistics.comparison import compare_differences
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "claims.md"

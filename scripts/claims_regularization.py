@@ -15,7 +15,8 @@ import pandas as pd
 from markdown_tables import table
 
 from qbench.report.values import signed
-from qbench.statistics.comparison import Comparison, RowComparison, compare_differences
+from qbench.statistics.compared import Comparison, RowComparison
+from qbench.statistics.comparison import compare_differences
 from qbench.statistics.verdict import Verdict
 
 METRIC, LOSS = "accuracy", "loss"

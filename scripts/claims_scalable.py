@@ -15,7 +15,8 @@ import pandas as pd
 from claims_lines import MARGIN, Values, difference_line, mean_of
 from markdown_tables import table
 
-from qbench.statistics.comparison import Comparison, compare_differences
+from qbench.statistics.compared import Comparison
+from qbench.statistics.comparison import compare_differences
 from qbench.statistics.verdict import Verdict
 
 NAME, DIGITS = "quality_scalable.csv", "digits.csv"

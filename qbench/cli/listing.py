@@ -23,10 +23,10 @@ from qbench.quantize.insertion_plan import (
 )
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
 from qbench.quantize.kept_float import KeptFloat, kept_float, slopes_on_grids
-from qbench.quantize.placement import is_add
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import view_of
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.traits import is_add
 from qbench.training.scheme_state import SchemeState
 
 

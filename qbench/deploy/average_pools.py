@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from qbench.quantize.insertion_plan import InsertionPlan
-from qbench.quantize.placement import keeps_grid
 from qbench.quantize.tensors import Graph, Tensor
+from qbench.quantize.traits import keeps_grid
 
 
 def passed_to_average_pools(graph: Graph, plan: InsertionPlan) -> dict[str, str]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from qbench.deploy.baking import Baked
 from qbench.quantize.calls import is_stock
 from qbench.quantize.folding import is_depthwise
-from qbench.quantize.placement import kernels
+from qbench.quantize.traits import kernels
 
 
 class BakedConvolution(keras.layers.Layer):

@@ -12,7 +12,7 @@ from qbench.deploy.grids import FILE_BITS, HIGHEST
 from qbench.quantize.folding import Array, affine, scaled
 from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.kernels import channel_form
-from qbench.quantize.placement import kernels
+from qbench.quantize.traits import kernels
 
 
 @dataclass(frozen=True)

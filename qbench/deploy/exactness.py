@@ -22,13 +22,8 @@ from qbench.deploy.forms import INNER, inner_grid
 from qbench.deploy.grids import HIGHEST, Grid, own_grid
 from qbench.deploy.simulation import Simulation
 from qbench.quantize.folding import foldable
-from qbench.quantize.placement import (
-    has_slopes,
-    is_convolution,
-    is_identity_in_inference,
-    kernels,
-)
 from qbench.quantize.tensors import Call, graph_of
+from qbench.quantize.traits import has_slopes, is_convolution, is_identity_in_inference, kernels
 from qbench.quantize.walk import readers
 
 # Operators that a layer may begin with, on the grid of its input.

@@ -38,11 +38,11 @@ from qbench.quantize.insertion_plan import (
     QuantizedTensor,
     Read,
 )
-from qbench.quantize.placement import is_split
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import graph_of, unique
+from qbench.quantize.traits import is_split
 from qbench.quantize.walk import functional
 
 CONVERTIBLE = (

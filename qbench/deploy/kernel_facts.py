@@ -12,7 +12,7 @@ import numpy as np
 from qbench.base.names import first_names
 from qbench.codes.dram_energy import FULL_BITS, Stored
 from qbench.quantize.interface import MULTIPLICATION
-from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.traits import is_convolution, kernels
 from qbench.schemes.entry import EnteredKernel
 
 MOSTLY = 0.9

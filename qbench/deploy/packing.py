@@ -30,10 +30,10 @@ from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.kept_float import beside_kernels
 from qbench.quantize.kernels import channel_form
 from qbench.quantize.ops import OpGrid
-from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.states import NO_STATES, States
 from qbench.quantize.tensors import graph_of
+from qbench.quantize.traits import kernels
 from qbench.quantize.walk import functional
 
 

@@ -17,9 +17,9 @@ from qbench.quantize.analysis import analyse
 from qbench.quantize.entry import PixelQuantizer
 from qbench.quantize.insertion_plan import QuantizedSlopes
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
-from qbench.quantize.placement import kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.states import NO_STATES, States
+from qbench.quantize.traits import kernels
 
 
 class Simulation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qbench.quantize.placement import is_convolution, kernels
+from qbench.quantize.traits import is_convolution, kernels
 
 FLOAT_BITS = 32
 

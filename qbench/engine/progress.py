@@ -15,7 +15,7 @@ from qbench.base.plain import one_line, sentence
 from qbench.deploy.silence import OUTPUT
 from qbench.storage import layout, records
 from qbench.tasks.metric import Metric
-from qbench.tasks.task import metrics_of
+from qbench.tasks.recorded import metrics_of
 
 _POLL_SECONDS = 0.3
 

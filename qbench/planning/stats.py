@@ -10,13 +10,8 @@ from qbench.base import allowed
 from qbench.base.errors import QbenchError
 from qbench.base.setting import NEVER, Group, declared, setting
 from qbench.planning.designs import BASELINE, DEFAULT
-from qbench.statistics.methods import (
-    DUNNETT,
-    LEAST_OF_DUNNETT,
-    METHODS,
-    PAIRED,
-    too_few_for_dunnett,
-)
+from qbench.statistics.methods import DUNNETT, LEAST_OF_DUNNETT, METHODS, PAIRED
+from qbench.statistics.notes import too_few_for_dunnett
 
 _NAMED = 20  # rows that a message names
 

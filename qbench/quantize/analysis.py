@@ -27,16 +27,10 @@ from qbench.quantize.insertion_plan import (
 )
 from qbench.quantize.interface import TensorQuantizing
 from qbench.quantize.kernels import SLOPES
-from qbench.quantize.placement import (
-    has_slopes,
-    is_convolution,
-    is_silu,
-    kernels,
-    smallest_output,
-)
 from qbench.quantize.rules import Rules
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.tensors import Call, Graph, Tensor, graph_of, unique
+from qbench.quantize.traits import has_slopes, is_convolution, is_silu, kernels, smallest_output
 from qbench.quantize.walk import functional
 
 

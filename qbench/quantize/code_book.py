@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.base.errors import QbenchError
-from qbench.quantize.interface import KernelQuantizing
 
 Floats = NDArray[np.float32]
 
@@ -52,10 +51,3 @@ class CodeBook:
                 " says it has."
             )
         return found
-
-
-class CodeBookQuantizing(KernelQuantizing):
-    """Quantizes kernels to the values of code books."""
-
-    def require_codes(self) -> None:
-        """Its values are codes of a code book."""

@@ -21,14 +21,14 @@ import keras
 
 from qbench.base.errors import QbenchError
 from qbench.quantize.folding import foldable_in
-from qbench.quantize.placement import (
+from qbench.quantize.tensors import Call, Graph, Tensor
+from qbench.quantize.traits import (
     is_activation,
     is_add,
     is_convolution,
     is_product,
     smallest_output,
 )
-from qbench.quantize.tensors import Call, Graph, Tensor
 
 
 def contrib_tensors(graph: Graph) -> frozenset[str]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from qbench.quantize.folding import scaled
 from qbench.quantize.interface import KernelQuantizing
 from qbench.quantize.layers import move_statistics, prepared
-from qbench.quantize.placement import kernels
 from qbench.quantize.states import NO_STATES, States
+from qbench.quantize.traits import kernels
 
 
 class WithFoldedKernel(keras.layers.Layer):

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.quantize.calls import is_stock
-from qbench.quantize.placement import is_convolution
 from qbench.quantize.tensors import Call, Graph, graph_of
+from qbench.quantize.traits import is_convolution
 
 Array = NDArray[np.float32]
 

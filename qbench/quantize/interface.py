@@ -12,10 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qbench.base.errors import QbenchError
+from qbench.quantize.code_book import CodeBook
 from qbench.quantize.ops.grid import OpGrid
-
-if TYPE_CHECKING:
-    from qbench.quantize.code_book import CodeBook
 
 MULTIPLICATION, SHIFT, SIGN = "multiplication", "shift", "sign"
 """How a weight that is not 0 acts on its input: it multiplies, it shifts bits, or it is a sign. A
@@ -194,3 +192,10 @@ class KernelQuantizing(_Quantizing):
         """
         grid = self.require_grid()
         return [grid(float(value.min()), float(value.max()))]
+
+
+class CodeBookQuantizing(KernelQuantizing):
+    """Quantizes kernels to the values of code books."""
+
+    def require_codes(self) -> None:
+        """Its values are codes of a code book."""

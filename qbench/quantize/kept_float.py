@@ -10,8 +10,8 @@ from qbench.base.authored import own_name
 from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import foldable
 from qbench.quantize.insertion_plan import InsertionPlan, QuantizedSlopes
-from qbench.quantize.placement import has_slopes, is_convolution, kernels
 from qbench.quantize.scheme import QuantizationScheme
+from qbench.quantize.traits import has_slopes, is_convolution, kernels
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import tensorflow as tf
 from qbench.quantize.calls import call_with, is_stock
 from qbench.quantize.insertion_plan import Row
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
-from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, FIXED, MOVING, OWN
 from qbench.quantize.ranges import RangeAverages, minimum_and_maximum
 from qbench.quantize.states import EMPTY, NO_STATES, QuantizerState, States
+from qbench.quantize.traits import kernels
 
 
 class MeasureRange(keras.layers.Layer):

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from qbench.quantize.code_book import CodeBook, CodeBookQuantizing, Floats
-from qbench.quantize.interface import SHIFT
+from qbench.quantize.code_book import CodeBook, Floats
+from qbench.quantize.interface import SHIFT, CodeBookQuantizing
 
 FEWEST_BITS, MOST_BITS = 2, 9
 LEAST = -126

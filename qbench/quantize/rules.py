@@ -13,10 +13,11 @@ from qbench.quantize.fixed_grid import BITS as FILE_BITS
 from qbench.quantize.fixed_grid import as_prescribed
 from qbench.quantize.folding import foldable_in
 from qbench.quantize.interface import KernelQuantizing, TensorQuantizing
-from qbench.quantize.placement import PLACEMENTS, Placement, is_concatenation, is_convolution
+from qbench.quantize.placement import PLACEMENTS, Placement
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.shared_ranges import groups
 from qbench.quantize.tensors import Call, Graph, Tensor
+from qbench.quantize.traits import is_concatenation, is_convolution
 
 LAYERS = "quant.scheme.layers"
 """The key of the scheme's patterns of layers, for messages."""

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from qbench.quantize.code_book import CodeBook, CodeBookQuantizing
-from qbench.quantize.interface import SIGN
+from qbench.quantize.code_book import CodeBook
+from qbench.quantize.interface import SIGN, CodeBookQuantizing
 from qbench.quantize.kernels import channel_form
 
 THRESHOLD = 0.7

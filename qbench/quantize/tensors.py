@@ -14,7 +14,7 @@ from qbench.quantize.calls import is_in_inference
 from qbench.quantize.entry import is_rescaling
 from qbench.quantize.kind import ANY, Kind
 from qbench.quantize.kinds import COMPUTING, kind_of
-from qbench.quantize.placement import (
+from qbench.quantize.traits import (
     is_activation,
     is_comparison,
     is_concatenation,

@@ -19,7 +19,7 @@ from qbench.report.balance import balanced
 from qbench.report.rows import spread, worst
 from qbench.storage import conversions, layout, manifests, records
 from qbench.tasks.metric import Metric, check_alike, leading, validation_columns
-from qbench.tasks.task import Recorded, recorded
+from qbench.tasks.recorded import Recorded, recorded
 
 COLUMNS = [setting.column for setting in factors.COLUMNS]
 MEMBERS = "members"

@@ -14,7 +14,8 @@ from qbench.report.collect import Sweep, collect
 from qbench.report.deployed import PATH
 from qbench.report.rows import repeats_a_row
 from qbench.report.values import capital, unit_of_differences
-from qbench.statistics.comparison import Comparison, compare
+from qbench.statistics.compared import Comparison
+from qbench.statistics.comparison import compare
 from qbench.statistics.methods import DUNNETT, PAIRED
 from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, seeds_in_words

@@ -16,7 +16,7 @@ from qbench.report import values
 from qbench.report.drawing import Drawing, fitted, legend, name_of
 from qbench.storage.conversions import WITHOUT_FILE
 from qbench.tasks.metric import Metric, leading
-from qbench.tasks.task import Recorded
+from qbench.tasks.recorded import Recorded
 
 # The kernel path in the tables: XNNPACK, the runtime's own choice. runs.csv has every path.
 PATH = "xnnpack"

@@ -18,7 +18,7 @@ from qbench.report.rows import repeats_a_row
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
 from qbench.statistics.comparison import compare_differences
-from qbench.statistics.methods import ONE_SEED
+from qbench.statistics.notes import ONE_SEED
 from qbench.tasks.metric import Metric
 
 NOTES = "notes"

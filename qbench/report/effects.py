@@ -16,7 +16,8 @@ from qbench.report.texts import Lines, counted
 from qbench.statistics import aliases, factorial
 from qbench.statistics.aliases import Cell
 from qbench.statistics.factorial import Effect, Effects
-from qbench.statistics.methods import FEW, LEVEL, LOOKS
+from qbench.statistics.methods import FEW, LEVEL
+from qbench.statistics.notes import LOOKS
 from qbench.statistics.paired import Seed, corrected
 from qbench.statistics.verdict import Verdict, Wording, of_interval
 from qbench.tasks.metric import Metric

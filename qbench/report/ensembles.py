@@ -20,8 +20,9 @@ from qbench.report.drawing import Drawing, fitted, legend, logarithmic, name_of
 from qbench.report.figures import COLOURS
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
-from qbench.statistics.comparison import Comparison, compare_differences
-from qbench.statistics.methods import ONE_SEED
+from qbench.statistics.compared import Comparison
+from qbench.statistics.comparison import compare_differences
+from qbench.statistics.notes import ONE_SEED
 from qbench.tasks.metric import Metric
 
 NAME = "ensembles"

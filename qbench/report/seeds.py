@@ -9,7 +9,7 @@ from qbench.report.collect import Sweep
 from qbench.report.comparison import Comparisons, cells, run_values
 from qbench.report.section import Section
 from qbench.report.texts import Lines
-from qbench.statistics.comparison import Comparison
+from qbench.statistics.compared import Comparison
 from qbench.statistics.methods import FEW
 
 

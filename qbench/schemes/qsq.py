@@ -97,7 +97,7 @@ class QualityScalable(weights.Weights):
                 train.
         """
         from qbench.quantize.analysis import analyse
-        from qbench.quantize.placement import kernels
+        from qbench.quantize.traits import kernels
 
         how = self._kernel
         if self.retrain == DENSE and not any(

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from qbench.statistics.comparison import RowComparison, compare
+from qbench.statistics.compared import RowComparison
+from qbench.statistics.comparison import compare
 from qbench.statistics.methods import LEVEL
 from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -237,33 +236,3 @@ class Task(ABC):
             "loss_name": self.loss_name,
             "metrics": [metric.as_config() for metric in self.metrics],
         }
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A task as records store it; `Task` explains the attributes."""
-
-    name: str
-    output_name: str
-    prediction_name: str
-    loss_name: str
-    metrics: tuple[Metric, ...]
-
-
-def recorded(data: Mapping[str, Any] | None) -> Recorded:
-    """The task of a run, from the part of its record about the data.
-
-    Records without a task are records of classification with six classes or more.
-    """
-    if data and "task" in data:
-        said = data["task"]
-    else:
-        from qbench.tasks.classification import Classification
-
-        said = Classification(10).as_record()
-    return Recorded(**{**said, "metrics": tuple(map(Metric.from_config, said["metrics"]))})
-
-
-def metrics_of(data: Mapping[str, Any] | None) -> tuple[Metric, ...]:
-    """The metrics of a run, from the part of its record about the data."""
-    return recorded(data).metrics

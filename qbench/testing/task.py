@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from qbench.base.errors import QbenchError
 from qbench.data import arrays
 from qbench.planning.table_metrics import check_columns
-from qbench.tasks.task import Task, metrics_of
+from qbench.tasks.recorded import metrics_of
+from qbench.tasks.task import Task
 from qbench.testing.assertions import calling, refuses, see
 from qbench.testing.process import check_import
 

@@ -16,10 +16,10 @@ from qbench.data.rows import on_disk
 from qbench.quantize.analysis import analyse
 from qbench.quantize.calls import is_stock
 from qbench.quantize.insertion_plan import Fused, HeldInInference, InsertionPlan
-from qbench.quantize.placement import is_convolution
 from qbench.quantize.rewrite import part_of
 from qbench.quantize.states import States
 from qbench.quantize.tensors import IMAGE, Call, Graph, graph_of, keras_tensors
+from qbench.quantize.traits import is_convolution
 from qbench.schemes import Scheme
 from qbench.training.randomness import generator_states
 from qbench.training.scheme_state import SchemeState

@@ -20,11 +20,11 @@ from qbench.quantize.analysis import analyse
 from qbench.quantize.folding import affine
 from qbench.quantize.insertion_plan import InsertionPlan
 from qbench.quantize.kernels import channel_form
-from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.scheme import QuantizationScheme
 from qbench.quantize.settings import FLOAT_BITS
 from qbench.quantize.states import NO_STATES, QuantizerState, States, StateVariable, kernel_name
+from qbench.quantize.traits import is_convolution, kernels
 from qbench.quantize.view import View
 from qbench.schemes.entry import EnteredKernel, EnteredTensor, Entry
 from qbench.schemes.scheme import Scheme

@@ -14,8 +14,8 @@ from qbench.data.augmentation import training_images
 from qbench.data.balance import example_weights
 from qbench.data.dataset import Dataset
 from qbench.data.preprocessing import Preparation
-from qbench.quantize.placement import is_convolution, kernels
 from qbench.quantize.ranges import RangeAverages
+from qbench.quantize.traits import is_convolution, kernels
 from qbench.training.feeding import Batch, Weights, batch_reader, batch_signature
 from qbench.training.frozen import Frozen
 from qbench.training.held_features import HeldFeatures, features_of

@@ -16,7 +16,7 @@ from qbench.base.errors import QbenchError
 from qbench.data import DATASETS, Source
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import TAKEN, TAKEN_STARTS, Metric, check_alike, check_metrics
-from qbench.tasks.task import metrics_of, recorded
+from qbench.tasks.recorded import metrics_of, recorded
 
 ROOT = Path(qbench.__file__).parent
 OF_ONE_TASK = re.compile("accuracy|recall|argmax|cross_entropy", re.IGNORECASE)

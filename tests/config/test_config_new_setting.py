@@ -37,7 +37,7 @@ from qbench.config.experiment import Experiment
 from qbench.planning.factors import FACTORS, cells
 from qbench.planning.identity import identity, phases
 from qbench.report.collect import Sweep, table_frame
-from qbench.tasks.task import recorded
+from qbench.tasks.recorded import recorded
 
 config = json.load(sys.stdin)
 found = {"file": qbench.__file__, "factors": [one.key for one in FACTORS]}

@@ -17,8 +17,8 @@ from qbench.deploy.agreement import check_codes
 from qbench.deploy.export import export_model
 from qbench.deploy.packing import contents
 from qbench.quantize.analysis import analyse
-from qbench.quantize.placement import kernels
 from qbench.quantize.states import QuantizerState, States, kernel_name
+from qbench.quantize.traits import kernels
 
 NOT_CONVERTED = [-0.1, 0.0, np.nan, np.inf]
 

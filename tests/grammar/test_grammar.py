@@ -18,7 +18,7 @@ from qbench.deploy.inputs import feed_of
 from qbench.deploy.lite import KERNELS, LiteFile
 from qbench.deploy.measure import graph_of
 from qbench.deploy.sizes import float_values, folded_values
-from qbench.quantize.placement import is_convolution
+from qbench.quantize.traits import is_convolution
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from quantize_reference import fake, qdq
 
 from qbench.quantize.kernels import KernelQuantizer, channel_form
 from qbench.quantize.ops import OPS
-from qbench.quantize.placement import kernels
 from qbench.quantize.quantizer import CURRENT, OWN, Quantizer
+from qbench.quantize.traits import kernels
 
 # Layer, its kernel's axes that are summed over (all but the output channels), output channels.
 LAYERS = [

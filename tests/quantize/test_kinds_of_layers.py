@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 from quantize_networks import network
 
-from qbench.quantize.placement import (
+from qbench.quantize.traits import (
     is_activation,
     is_add,
     is_average,

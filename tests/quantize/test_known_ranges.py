@@ -15,10 +15,10 @@ from quantize_strategies import PROFILE, qdq_cases
 
 from qbench.quantize.layers import FakeQuantize, MeasureRange, Row
 from qbench.quantize.ops import OPS
-from qbench.quantize.placement import smallest_output
 from qbench.quantize.quantizer import OWN, Quantizer
 from qbench.quantize.ranges import RangeAverages
 from qbench.quantize.rewrite import rewrite
+from qbench.quantize.traits import smallest_output
 
 
 @PROFILE

@@ -21,7 +21,8 @@ from qbench.report.page.losses import losses
 from qbench.report.page.svg import Scale
 from qbench.report.page.table import table
 from qbench.report.page.tradeoff import Dot, front, trade_off
-from qbench.statistics.comparison import Comparison, compare
+from qbench.statistics.compared import Comparison
+from qbench.statistics.comparison import compare
 from qbench.tasks.classification import Classification
 from qbench.tasks.metric import Metric
 

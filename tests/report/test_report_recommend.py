@@ -17,7 +17,7 @@ from qbench.report.collect import Sweep
 from qbench.report.recommend import Limits, Recommendation, recommend
 from qbench.report.recommend.words import latency, notes, sentence, size, table, text
 from qbench.statistics.comparison import compare
-from qbench.tasks.task import recorded
+from qbench.tasks.recorded import recorded
 
 SEEDS = 5
 # By label: validation accuracy and test accuracy of the first seed, and the size of the file.

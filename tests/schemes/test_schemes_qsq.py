@@ -20,7 +20,7 @@ from qbench.deploy.scalable_codes import codes_of_network, costs
 from qbench.engine.exporting import refuse_schemes
 from qbench.models import MODELS
 from qbench.planning.factors import cells
-from qbench.quantize.placement import kernels
+from qbench.quantize.traits import kernels
 from qbench.schemes import SCHEMES
 from qbench.schemes.scalable_kernel import DELTA, GAMMA, ScalableKernel
 from qbench.tasks.classification import Classification

@@ -8,7 +8,7 @@ from scipy import stats
 
 from qbench.statistics import dunnett
 from qbench.statistics.comparison import compare
-from qbench.statistics.methods import DUNNETT_WARNING
+from qbench.statistics.notes import DUNNETT_WARNING
 from qbench.statistics.verdict import Verdict
 
 

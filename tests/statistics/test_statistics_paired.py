@@ -9,7 +9,7 @@ from scipy import stats
 from qbench.base.errors import QbenchError
 from qbench.statistics import paired
 from qbench.statistics.comparison import compare, compare_differences
-from qbench.statistics.methods import DUNNETT_WARNING
+from qbench.statistics.notes import DUNNETT_WARNING
 from qbench.statistics.verdict import Verdict
 
 REFERENCE = {0: 10.0, 1: 20.0, 2: 30.0}

@@ -11,7 +11,7 @@ import pytest
 from qbench.base.errors import QbenchError
 from qbench.tasks.classification import Classification, cross_entropy, figures
 from qbench.tasks.metric import TAKEN, Metric, check_alike, check_metrics, leading
-from qbench.tasks.task import Recorded, metrics_of, recorded
+from qbench.tasks.recorded import Recorded, metrics_of, recorded
 
 FIRST = Metric("error", "mean error", "px", 2, False, "first", "A note.")
 LOSS = Metric("loss", "loss", "", 4, False)

@@ -9,11 +9,12 @@ content of the file and of the modules in its folder tree that it imports.
   the same name in different folders, have modules of their own.
 - `declared.py` reads the signature of a function.
 - `session.py` keeps the content of each name during a command or a job.
-- `files.py` finds and hashes other files whose content counts, such as weights.
+- `given.py` is another file whose content counts, such as weights; `files.py` finds and hashes it.
 - `plugins.py` loads installed packages that register things in qbench's registries.
 """
 
-from qbench.base.outside.files import GivenFile, given_file
+from qbench.base.outside.files import given_file
+from qbench.base.outside.given import GivenFile
 from qbench.base.outside.reference import FORMS, is_reference
 from qbench.base.outside.session import (
     Code,

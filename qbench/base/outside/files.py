@@ -1,46 +1,15 @@
-"""Files of the user whose content counts: weights and saved networks."""
+"""Finds and hashes files of the user whose content counts: weights and saved networks."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.base.errors import QbenchError
+from qbench.base.outside.given import GivenFile, unreadable
 from qbench.base.outside.session import files, folder
 from qbench.base.paths import given
-
-
-@dataclass(frozen=True)
-class GivenFile:
-    """A file and the content that it has during a command or a job.
-
-    Attributes:
-        shown: the setting, as it was typed: `model.weights=mine.keras`.
-        path: the absolute path.
-        sha256: the hash of the content.
-    """
-
-    shown: str
-    path: Path
-    sha256: str
-
-    def content(self) -> bytes:
-        """The content.
-
-        Raises:
-            QbenchError: the file cannot be read, or it has changed since its hash was computed.
-        """
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise _unreadable(self.shown, self.path, error) from error
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise QbenchError(
-                f"{self.shown}: the file has changed since the command began; type it again."
-            )
-        return content
 
 
 def given_file(key: str, typed: str, inside: str = "") -> GivenFile:
@@ -71,9 +40,5 @@ def given_file(key: str, typed: str, inside: str = "") -> GivenFile:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(shown, path, error) from error
+        raise unreadable(shown, path, error) from error
     return kept.setdefault((key, typed), GivenFile(shown, path, digest))
-
-
-def _unreadable(shown: str, path: Path, error: OSError) -> QbenchError:
-    return QbenchError(f"{shown}: {path} cannot be read ({error.strerror}).")

@@ -9,14 +9,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from qbench.base.outside import imports, modules, reference
+from qbench.base.outside.given import GivenFile
 from qbench.base.outside.imports import Sources
 from qbench.base.outside.reference import Found
-
-if TYPE_CHECKING:
-    from qbench.base.outside.files import GivenFile
 
 
 @dataclass(frozen=True)

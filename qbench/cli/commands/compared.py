@@ -14,7 +14,8 @@ from qbench.base.errors import QbenchError
 from qbench.deploy.lite import KERNELS
 from qbench.storage import conversions, file_predictions, layout, records
 from qbench.tasks.metric import Metric
-from qbench.tasks.task import Task, recorded
+from qbench.tasks.recorded import recorded
+from qbench.tasks.task import Task
 
 PATHS = (*KERNELS, file_predictions.SIMULATION)
 """What can be compared of a file: its answers on a kernel path, or its simulation."""

@@ -16,7 +16,7 @@ from qbench.engine.progress import remarks
 from qbench.planning.settings import Deploy
 from qbench.storage import layout, records
 from qbench.tasks.metric import Metric, leading
-from qbench.tasks.task import recorded
+from qbench.tasks.recorded import recorded
 
 HELP = """usage: qbench convert RUN [overrides]
 

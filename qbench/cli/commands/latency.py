@@ -14,7 +14,7 @@ from qbench.cli.commands.converted import converted_file
 from qbench.cli.commands.overrides import values_of
 from qbench.deploy.latency import LatencySettings, measure
 from qbench.storage import layout, manifests, records
-from qbench.tasks.task import metrics_of
+from qbench.tasks.recorded import metrics_of
 
 HELP = """usage: qbench latency RUN|FILE|DIR [overrides]
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-
-from qbench.base.errors import QbenchError
-from qbench.base.outside import GivenFile
 
 Arrays = Mapping[str, NDArray[Any]]
 """The arrays of one layer by name, in their order: `vars/0`, or names such as `kernel`."""
@@ -45,39 +40,3 @@ class Stored:
     def values(self) -> int:
         """The number of values in all arrays."""
         return sum(array.size for arrays in self.layers.values() for array in arrays.values())
-
-
-def read(file: GivenFile) -> Stored:
-    """The content of a `.keras`, `.weights.h5` or `.h5` file; the bytes say which one it is.
-
-    Raises:
-        QbenchError: the file is damaged, is of another kind, or does what such a file never does.
-    """
-    return _read(file.sha256, file)
-
-
-@lru_cache(maxsize=2)
-def _read(sha256: str, file: GivenFile) -> Stored:
-    from qbench.models.saved import archive, hdf5
-
-    content = file.content()
-    try:
-        if hdf5.is_hdf5(content):
-            found = hdf5.read(content)
-        elif archive.is_archive(content):
-            found = archive.read(content)
-        else:
-            raise QbenchError("it is neither a .keras archive nor an HDF5 file.")
-        _check_finite(found)
-    except QbenchError as error:
-        raise QbenchError(f"{file.shown}: {error}") from error
-    return found
-
-
-def _check_finite(found: Stored) -> None:
-    if not found.layers:
-        raise QbenchError("it has no weights of layers.")
-    for name, arrays in found.layers.items():
-        for array in arrays.values():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise QbenchError(f"the weights of {name} are not finite.")

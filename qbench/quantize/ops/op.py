@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from qbench.base.registry import Registry
 from qbench.quantize.ops.grid import OpGrid
-
-if TYPE_CHECKING:
-    from qbench.quantize.settings import QuantSettings
 
 
 def _never(*_: Any) -> bool:
@@ -19,6 +16,34 @@ def _never(*_: Any) -> bool:
 
 def _nothing(_: Any) -> None:
     return None
+
+
+class Chosen(Protocol):
+    """The settings of `quant` that an op may ask; see `qbench.quantize.settings.QuantSettings`."""
+
+    @property
+    def bits_of_weights(self) -> int:
+        """The bits of a kernel's values."""
+
+    @property
+    def bits_of_activations(self) -> int:
+        """The bits of a tensor's values."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether codes are signed."""
+
+    @property
+    def range_given(self) -> bool:
+        """Whether ranges are moving averages."""
+
+    @property
+    def weight_range(self) -> str:
+        """How the range of a kernel is chosen."""
+
+    @property
+    def granularity(self) -> str:
+        """Whether a kernel has one range or one for each channel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +98,8 @@ class Op:
     takes_own_range: Callable[[int, bool], bool] = _never
     apply_fixed: Callable[..., Any] | None = None
     in_units: bool = False
-    refuses: Callable[[QuantSettings], str | None] = _nothing
-    infinities: Callable[[QuantSettings], str | None] = _nothing
+    refuses: Callable[[Chosen], str | None] = _nothing
+    infinities: Callable[[Chosen], str | None] = _nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
     graph_ops: tuple[str, ...] = ()
 
@@ -83,7 +108,7 @@ class Op:
         if ("rounding" in self.settings) != bool(self.roundings):
             raise ValueError(f"{self.label}: the setting rounding and its choices belong together")
 
-    def measures_ranges(self, quant: QuantSettings) -> bool:
+    def measures_ranges(self, quant: Chosen) -> bool:
         """Whether, in this configuration, it measures its input itself."""
         return self.own_range and not ("range_given" in self.settings and quant.range_given)
 

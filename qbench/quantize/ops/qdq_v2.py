@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbench.quantize.ops.grid import OpGrid
-from qbench.quantize.ops.op import OPS, Op
-
-if TYPE_CHECKING:
-    from qbench.quantize.settings import QuantSettings
+from qbench.quantize.ops.op import OPS, Chosen, Op
 
 _ROUNDINGS = {"half_to_even": "HALF_TO_EVEN", "half_up": "HALF_UP"}
 
@@ -101,7 +98,7 @@ def grid(
     return OpGrid(scale, 0, lowest, highest - lowest + 1, range_given)
 
 
-def _refuses(quant: QuantSettings) -> str | None:
+def _refuses(quant: Chosen) -> str | None:
     """The two cases in which kernels cannot have unsigned codes; see the messages."""
     if quant.signed:
         return None
@@ -119,7 +116,7 @@ def _refuses(quant: QuantSettings) -> str | None:
     return None
 
 
-def _infinities(quant: QuantSettings) -> str | None:
+def _infinities(quant: Chosen) -> str | None:
     """The tensors for which the op has no step: all their values have a sign without a code."""
     if quant.signed:
         if min(quant.bits_of_weights, quant.bits_of_activations) > 1:

@@ -17,7 +17,7 @@ from qbench.report.comparison import Comparisons, comparisons, run_values
 from qbench.report.export import facts
 from qbench.report.export.standing import Standing
 from qbench.report.texts import Lines, counted, in_markdown, markdown
-from qbench.statistics.comparison import Comparison
+from qbench.statistics.compared import Comparison
 from qbench.statistics.verdict import Verdict
 from qbench.storage import layout, records
 from qbench.storage.conversions import WITHOUT_FILE

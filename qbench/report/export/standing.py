@@ -13,7 +13,7 @@ from qbench.engine.progress import say
 from qbench.report import deployed
 from qbench.report.collect import Sweep, collect
 from qbench.storage import conversions, layout, manifests, records
-from qbench.tasks.task import recorded
+from qbench.tasks.recorded import recorded
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from qbench.report.page import svg
 from qbench.report.page.strips import axis, backdrop, strip
 from qbench.report.texts import counted, short
 from qbench.report.values import capital, difference, unit_of_differences
-from qbench.statistics.comparison import Comparison, RowComparison
+from qbench.statistics.compared import Comparison, RowComparison
 from qbench.statistics.paired import Seed
 from qbench.statistics.verdict import Verdict, seeds_in_words
 from qbench.tasks.metric import Metric

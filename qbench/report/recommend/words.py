@@ -18,7 +18,8 @@ from qbench.report.recommend.recommendation import (
 )
 from qbench.report.texts import Lines, aligned, counted
 from qbench.statistics.best import Standing
-from qbench.statistics.methods import FEW, FEW_SEEDS, LEVEL
+from qbench.statistics.methods import FEW, LEVEL
+from qbench.statistics.notes import FEW_SEEDS
 from qbench.statistics.verdict import Wording
 from qbench.tasks.metric import Metric
 
