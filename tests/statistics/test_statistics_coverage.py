@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,12 +18,15 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def coverage(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def coverage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Its modules are gone afterwards: other tests have a `common` of their own."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     module = importlib.import_module("coverage")
     assert module.__file__ == str(BENCHMARKS / "coverage.py")
     monkeypatch.setattr(module, "REPETITIONS", 5)
-    return module
+    yield module
+    for name in ("coverage", "common"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(("method", "seeds"), [("paired", 3), ("paired", 8), ("dunnett", 8)])
