@@ -44,8 +44,8 @@ def run_states(folder: Path, done: set[str] | None = None) -> States:
         done: ids of runs that were done at an earlier look and are not read again; new ones are
             added.
 
-    While a first stage decides numbers of steps, the runs are not known. Then the states are those
-    of the decisions.
+    While a first stage decides the number of steps, the runs are not known. Then the state is that
+    of the decision.
     """
     deciding = _deciding(folder)
     if deciding:

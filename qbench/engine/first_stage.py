@@ -1,11 +1,11 @@
-"""The first stage of a sweep with `train.steps=auto`, as jobs of the sweep's launcher."""
+"""The first stage of a sweep with `train.steps=auto`, as a job of the sweep's launcher."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qbench.base.errors import DiskFull, QbenchError
 from qbench.base.plain import sentence
@@ -13,10 +13,16 @@ from qbench.config.train import AUTO
 from qbench.engine import job_files, run_record
 from qbench.engine.inputs import Inputs, unstarted
 from qbench.engine.progress import say
-from qbench.engine.resolve import by_data
 from qbench.engine.spec import DecisionSpec, JobSpec
 from qbench.planning.early_stopping import MOST, Decided
-from qbench.planning.first_stage import Trial, is_undecided, planned_key, trials, with_decisions
+from qbench.planning.first_stage import (
+    Trial,
+    deciding_run,
+    is_undecided,
+    planned_key,
+    trial_of,
+    with_decision,
+)
 from qbench.planning.plan import Plan
 from qbench.storage import layout, records
 from qbench.storage.decisions import SCHEMA, Decisions, Record
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FirstStage:
-    """Decides the numbers of steps of a sweep.
+    """Decides the number of steps of a sweep.
 
     Attributes:
         root: holds `runs/` and `decisions/`.
@@ -45,7 +51,7 @@ class FirstStage:
     launch: Callable[[list[Path], Path], list[Ended]]
 
     def decided(self, plan: Plan, check: Callable[[Plan], None]) -> Plan:
-        """The plan with a number of steps in every row; decisions that are missing are made.
+        """The plan with a number of steps in every row; a decision that is missing is made.
 
         Args:
             plan: the plan.
@@ -53,51 +59,35 @@ class FirstStage:
 
         Raises:
             QbenchError: the data have no validation images, a network cannot be trained, the folder
-                holds the table of another sweep, or a first stage failed or diverged.
+                holds the table of another sweep, or the first stage failed or diverged.
             DiskFull: there was no room.
         """
         if not is_undecided(plan):
             self.forget()
             return plan
-        self._refuse_without_validation(plan)
-        found = trials(plan, self._commons(plan))
+        number = deciding_run(plan)
+        data, weights = self.inputs.data[number], self.inputs.weights[number]
+        if "validation_images" not in data:
+            raise QbenchError(
+                f"train.steps={AUTO}: {data['name']} has no validation images to decide on; set"
+                " data.validation, such as data.validation=0.1."
+            )
+        trial = trial_of(plan, run_record.common_content(data["hash"], self.device, weights))
         decisions = Decisions(self.root, say)
-        left = [trial for trial in found if decisions.read(trial.id) is None]
-        if left:
-            self._refuse_other_table(plan, {trial.id for trial in found})
+        if decisions.read(trial.id) is None:
+            self._refuse_other_table(plan, trial.id)
             check(plan)
-            self._make(plan, left)
-        return with_decisions(plan, [_decided(trial, decisions) for trial in found])
+            self._make(plan, trial, number)
+        return with_decision(plan, _decided(trial, decisions))
 
     def forget(self) -> None:
-        """Remove the list of decisions that the sweep waited for."""
+        """Remove the note of the decision that the sweep waited for."""
         (self.folder / layout.DECIDING).unlink(missing_ok=True)
 
-    def _numbers(self, plan: Plan) -> Mapping[str, int]:
-        """By row, the number of its run with the first seed."""
-        first = plan.settings.seeds[0]
-        runs = enumerate(plan.runs)
-        return {run.row: number for number, run in runs if run.experiment.seed == first}
-
-    def _commons(self, plan: Plan) -> dict[str, Any]:
-        data, weights = self.inputs.data, self.inputs.weights
-        return {
-            row: run_record.common_content(data[number]["hash"], self.device, weights[number])
-            for row, number in self._numbers(plan).items()
-        }
-
-    def _refuse_without_validation(self, plan: Plan) -> None:
-        for run, data in zip(plan.runs, self.inputs.data, strict=True):
-            if run.experiment.train.is_undecided and "validation_images" not in data:
-                raise QbenchError(
-                    f"train.steps={AUTO}: {data['name']} has no validation images to decide on;"
-                    " set data.validation, such as data.validation=0.1."
-                )
-
-    def _refuse_other_table(self, plan: Plan, decisions: set[str]) -> None:
+    def _refuse_other_table(self, plan: Plan, decision: str) -> None:
         """Refuse a folder with runs that are not of this sweep, before hours are spent.
 
-        Runs with a number from one of the decisions are of this sweep.
+        Runs with a number from the decision are of this sweep.
         """
         if not (self.folder / layout.MANIFEST).is_file():
             return
@@ -109,7 +99,7 @@ class FirstStage:
             if not run.experiment.train.is_undecided
         }
         told = read_manifest(self.folder)
-        mine = [one for one in told.get("decided", ()) if one["id"] in decisions]
+        mine = [one for one in told.get("decided", ()) if one["id"] == decision]
         decided = {row for one in mine for row in one["rows"]}
         rows = [row for row in told["rows"] if row["label"] not in decided]
         if trained_in({"rows": rows}) - known:
@@ -118,54 +108,42 @@ class FirstStage:
                 " part of this one; choose another folder."
             )
 
-    def _make(self, plan: Plan, left: Sequence[Trial]) -> None:
-        """Make decisions."""
+    def _make(self, plan: Plan, trial: Trial, number: int) -> None:
+        """Make the decision; `number` is that of the run whose float training decides."""
         decisions = Decisions(self.root, say)
         decisions.make_folder()
         decisions.forget_failures()
-        most = plan.settings.auto.auto_most
         say(
-            f"{plan.settings.study}: the first stage decides the number of steps of"
-            f" {len(left)} float network{'s' if len(left) > 1 else ''}, at most {most:,} steps"
-            f" each; results in {self.folder}"
+            f"{plan.settings.study}: the first stage decides the number of steps by the float"
+            f" network of {trial.rows[0]}, at most {plan.settings.auto.auto_most:,} steps; results"
+            f" in {self.folder}"
         )
-        left = by_data(left, lambda trial: trial.experiment)
-        jobs = self._jobs(plan, left)
-        self._list(plan, left)
+        jobs = [self._job(plan, trial, number)]
+        self._list(plan, trial)
         with job_files.cleared(self.root, [jobs]):
-            ends = self.launch(job_files.write(self.root, jobs), self.folder)
-            for end in ends:
-                if end.how == "full":
-                    raise DiskFull(end.message)
-        failed = [
-            (trial.label, (decisions.failure(trial.id) or {"message": end.message})["message"])
-            for trial, end in zip(left, ends, strict=True)
-            if decisions.read(trial.id) is None
-        ]
-        if failed:  # one that says why, before those that were not begun
-            label, message = max(failed, key=lambda one: bool(one[1]))
-            raise QbenchError(sentence(f"{label}: {message or 'its job left nothing'}"))
-
-    def _jobs(self, plan: Plan, left: Sequence[Trial]) -> list[JobSpec]:
-        numbers, rule = self._numbers(plan), plan.settings.auto
-        jobs = []
-        for trial in left:
-            number = numbers[trial.rows[0]]
-            job = unstarted(plan.settings.engine, trial.experiment, self.inputs, number, self.root)
-            wanted = DecisionSpec(trial.id, rule, planned_key(trial.experiment, rule))
-            name = f"steps-{trial.id}"
-            jobs.append(
-                replace(job, id=name, label=trial.label, device=self.device, decision=wanted)
+            (end,) = self.launch(job_files.write(self.root, jobs), self.folder)
+            if end.how == "full":
+                raise DiskFull(end.message)
+        if decisions.read(trial.id) is None:
+            told = decisions.failure(trial.id) or {"message": end.message}
+            raise QbenchError(
+                sentence(f"{trial.label}: {told['message'] or 'its job left nothing'}")
             )
-        return jobs
 
-    def _list(self, plan: Plan, left: Sequence[Trial]) -> None:
+    def _job(self, plan: Plan, trial: Trial, number: int) -> JobSpec:
+        rule = plan.settings.auto
+        job = unstarted(plan.settings.engine, trial.experiment, self.inputs, number, self.root)
+        wanted = DecisionSpec(trial.id, rule, planned_key(trial.experiment, rule))
+        name = f"steps-{trial.id}"
+        return replace(job, id=name, label=trial.label, device=self.device, decision=wanted)
+
+    def _list(self, plan: Plan, trial: Trial) -> None:
         """Write what the sweep waits for, for `qbench status`."""
         content = {
             "schema": SCHEMA,
             "runs": layout.runs_seen_from(self.folder, self.root),
             "most": plan.settings.auto.auto_most,
-            "decisions": [{"id": trial.id, "label": trial.label} for trial in left],
+            "decisions": [{"id": trial.id, "label": trial.label}],
         }
         records.write_atomically(self.folder / layout.DECIDING, records.as_json(content))
 
@@ -178,8 +156,8 @@ def _decided(trial: Trial, decisions: Decisions) -> Decided:
     if record["steps"] is None:
         raise QbenchError(
             f"train.steps={AUTO}: the float network of {trial.rows[0]} diverged at step"
-            f" {record['diverged'] + 1:,}, so nothing decides its number of steps; give it a"
-            " number, or another train.learning_rate."
+            f" {record['diverged'] + 1:,}, so nothing decides the number of steps; give one, or"
+            " another train.learning_rate."
         )
     say(f"{trial.label}: {_in_words(record)}")
     seed = trial.experiment.seed

@@ -54,7 +54,7 @@ def manifest(
         "seeds": settings.seeds,
         "stats": plain(settings.stats),
         **({"command": table.command} if table.command else {}),
-        **({"decided": _decided(resolved)} if resolved.plan.decided else {}),
+        **_decided(resolved),
         **({"by_seed": dict(by_seed)} if by_seed else {}),
         "runs": layout.runs_seen_from(table.folder, table.root),
         "rows": [
@@ -91,10 +91,13 @@ def _row(
     }
 
 
-def _decided(resolved: ResolvedPlan) -> list[dict[str, Any]]:
-    """The numbers of steps that a first stage decided, with how it did."""
-    rule = resolved.plan.settings.auto.as_config()
-    return [asdict(one) | rule for one in resolved.plan.decided]
+def _decided(resolved: ResolvedPlan) -> dict[str, Any]:
+    """The number of steps that a first stage decided, with how it did; empty if none did.
+
+    It is a list, because older manifests may have several.
+    """
+    one = resolved.plan.decided
+    return {"decided": [asdict(one) | resolved.plan.settings.auto.as_config()]} if one else {}
 
 
 def _said(resolved: ResolvedPlan, numbers: Sequence[int]) -> dict[str, Any]:

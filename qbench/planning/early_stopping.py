@@ -32,7 +32,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decided:
-    """A number of steps that a first stage decided for some rows, see `planning.first_stage`.
+    """The number of steps that a first stage decided for rows, see `planning.first_stage`.
 
     Attributes:
         id: the id of the decision.

@@ -48,8 +48,8 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         each), `steps_elapsed` (steps from start to end on the workers, with a barrier between
         batches), `critical_path` (steps), `by_seed` (see `expected_seeds`), and `seconds` and
         `disk_bytes`, which are None if they are unknown. With `train.steps=auto` also `decided`
-        (numbers of steps, with the rows that have them) and `first_stage` (see
-        `qbench.planning.fractions`, which says what is None until the numbers are known).
+        (the number of steps, with the rows that have it) or, until it is known, `first_stage` (see
+        `qbench.planning.fractions`, which says what is None until then).
     """
     plan = with_known(plan)
     if not is_undecided(plan):
@@ -57,14 +57,13 @@ def forecast(plan: Plan, workers: int, step_seconds: float | None) -> dict[str, 
         return facts | _decided(plan)
     facts, tree = _forecast(at_steps(plan, UNIT), workers, step_seconds)
     stage = fractions.first_stage(plan, workers, facts["step_seconds"])
-    known = fractions.with_fractions(facts, plan, tree)
-    return known | _decided(plan) | {"first_stage": stage}
+    return fractions.with_fractions(facts, plan, tree) | {"first_stage": stage}
 
 
 def _decided(plan: Plan) -> dict[str, Any]:
-    """The numbers of steps that a first stage decided."""
-    found = [{"id": one.id, "steps": one.steps, "rows": list(one.rows)} for one in plan.decided]
-    return {"decided": found} if found else {}
+    """The number of steps that a first stage decided, if one did."""
+    one = plan.decided
+    return {"decided": {"id": one.id, "steps": one.steps, "rows": list(one.rows)}} if one else {}
 
 
 def _forecast(plan: Plan, workers: int, step_seconds: float | None) -> tuple[dict[str, Any], Tree]:

@@ -1,14 +1,13 @@
-"""The forecast of a plan whose numbers of steps are not all known: fractions in place of steps."""
+"""The forecast of a plan whose number of steps is not known: fractions in place of steps."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qbench.config.train import AUTO
 from qbench.planning.budget import duration, elapsed
-from qbench.planning.first_stage import at_steps, trials
+from qbench.planning.first_stage import at_steps, trial_of
 from qbench.planning.plan import UNIT, Plan
 from qbench.planning.segments import Tree
 
@@ -21,13 +20,13 @@ _DIGITS = 6
 def with_fractions(facts: Mapping[str, Any], plan: Plan, tree: Tree) -> Facts:
     """The facts of a forecast that was made with UNIT, with fractions in place of its steps.
 
-    Steps that depend on an unknown number are None. `quantized_from` of a run and `fractions` of a
-    segment (its first and its last step) are fractions of the number. The ratio is known if one
-    number decides all runs.
+    Steps that depend on the unknown number are None. `quantized_from` of a run and `fractions` of a
+    segment (its first and its last step) are fractions of the number. The ratio is known if all
+    runs wait for the number.
 
     Args:
         facts: the facts.
-        plan: the plan, with rows whose numbers are unknown.
+        plan: the plan, with rows whose number is unknown.
         tree: the segments of its runs with UNIT.
     """
     unknown = [run.experiment.train.is_undecided for run in plan.runs]
@@ -36,8 +35,7 @@ def with_fractions(facts: Mapping[str, Any], plan: Plan, tree: Tree) -> Facts:
         _segment(told) if unknown[next(iter(tree.users(segment)))] else told
         for told, segment in zip(facts["segments"], tree.segments, strict=True)
     ]
-    one = all(unknown) and len(_trials(plan)) == 1
-    totals = {**dict.fromkeys(_TOTALS), "ratio": facts["ratio"] if one else None}
+    totals = {**dict.fromkeys(_TOTALS), "ratio": facts["ratio"] if all(unknown) else None}
     return {**facts, "runs": runs, "segments": segments, **totals, "by_seed": None, "seconds": None}
 
 
@@ -50,17 +48,17 @@ def first_stage(plan: Plan, workers: int, step_seconds: float | None) -> Facts:
         step_seconds: seconds of a step; None if they are unknown.
 
     Returns:
-        `most` steps of each float training, the `rows` that each decides, at most how many steps
-        and seconds there are from start to end, the first stage among them, and whether the sweep
-        goes `by_seed`.
+        `most` steps of the float training and its `seed`, the `rows` that it decides, the one with
+        this float training first, at most how many steps and seconds there are from start to end,
+        the first stage among them, and whether the sweep goes `by_seed`.
     """
-    most, found = plan.settings.auto.auto_most, _trials(plan)
+    most, trial = plan.settings.auto.auto_most, trial_of(plan, None)
     longest = at_steps(plan, most)
-    rest = elapsed(longest, longest.runs, workers)
-    steps = math.ceil(len(found) / workers) * most + rest
+    steps = most + elapsed(longest, longest.runs, workers)
     return {
         "most": most,
-        "rows": [list(trial.rows) for trial in found],
+        "seed": trial.experiment.seed,
+        "rows": list(trial.rows),
         "steps_elapsed_at_most": steps,
         "by_seed": plan.settings.stopping.by_seed,
         "seconds_at_most": None if step_seconds is None else round(step_seconds * steps, 1),
@@ -68,20 +66,20 @@ def first_stage(plan: Plan, workers: int, step_seconds: float | None) -> Facts:
 
 
 def in_words(facts: Mapping[str, Any]) -> Iterator[str]:
-    """What a forecast says of numbers of steps that are or were `auto`, in sentences."""
-    for one in facts.get("decided", ()):
+    """What a forecast says of a number of steps that is or was `auto`, in sentences."""
+    one = facts.get("decided")
+    if one:
         yield (
             f"train.steps={AUTO}: {one['steps']:,} steps for {_named(one['rows'])}, by decision"
             f" {one['id']}"
         )
     stage = facts.get("first_stage")
     if stage:
-        count = len(stage["rows"])
-        trained = "1 float training" if count == 1 else f"{count} float trainings"
         yield (
             f"train.steps={AUTO}: fractions are of a number of steps that a first stage decides,"
-            f" by {trained} of at most {stage['most']:,} steps; at most"
-            f" {stage['steps_elapsed_at_most']:,} steps from start to end with it"
+            f" by the float network of {stage['rows'][0]} with seed {stage['seed']} in at most"
+            f" {stage['most']:,} steps; at most {stage['steps_elapsed_at_most']:,} steps from start"
+            " to end with it"
         )
         if stage["seconds_at_most"] is not None:
             at_most = duration(stage["seconds_at_most"])
@@ -107,7 +105,3 @@ def _run(told: Mapping[str, Any]) -> Facts:
 def _segment(told: Mapping[str, Any]) -> Facts:
     ends = [round(told[name] / UNIT, _DIGITS) for name in ("first", "end")]
     return {**told, "first": None, "end": None, "fractions": ends}
-
-
-def _trials(plan: Plan) -> list[Any]:
-    return trials(plan, dict.fromkeys((row.label for row in plan.rows), None))

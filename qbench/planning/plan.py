@@ -60,13 +60,13 @@ class Plan:
         settings: the settings of the command.
         levels: the levels of every factor that varies, the default first.
         rows: the rows of the table, in order.
-        decided: the numbers of steps that were `auto` before.
+        decided: the number of steps that was `auto` before, if there is one.
     """
 
     settings: Settings
     levels: Levels
     rows: tuple[Row, ...]
-    decided: tuple[Decided, ...] = ()
+    decided: Decided | None = None
 
     @property
     def networks(self) -> list[list[Any]]:
@@ -146,9 +146,9 @@ class Plan:
     def name(self) -> str:
         """The folder name of the sweep: its design and a hash of its rows and seeds.
 
-        It stays the same when numbers of steps are decided.
+        It stays the same when the number of steps is decided.
         """
-        waited = {row for one in self.decided for row in one.rows}
+        waited = set(self.decided.rows if self.decided else ())
         waited |= {row.label for row in self.rows if row.experiment.train.is_undecided}
         content = [[_content(row, row.label in waited), row.reason] for row in self.rows]
         derived = [row.label for row in self.derived]

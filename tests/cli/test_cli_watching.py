@@ -165,7 +165,7 @@ def test_ctrl_c_is_quiet(folder: Path) -> None:
 
 
 def test_decisions_come_before_the_runs(folder: Path) -> None:
-    """A sweep with `train.steps=auto` has no runs until its numbers of steps are decided."""
+    """A sweep with `train.steps=auto` has no runs until its number of steps is decided."""
     decisions = Decisions(folder, print)
     decisions.make_folder()
     deciding, manifest = folder / layout.DECIDING, (folder / layout.MANIFEST).read_bytes()

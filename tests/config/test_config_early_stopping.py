@@ -12,7 +12,7 @@ import pytest
 from qbench.base.errors import QbenchError
 from qbench.config.experiment import Experiment
 from qbench.planning.early_stopping import MOST, PATIENCE, Decided, Decision, EarlyStopping
-from qbench.planning.first_stage import at_steps, planned_key, trials, with_decisions
+from qbench.planning.first_stage import at_steps, planned_key, trial_of, with_decision
 from qbench.planning.forecast import forecast, print_forecast
 from qbench.planning.identity import identity
 from qbench.planning.plan import Plan, make_plan, outline
@@ -68,7 +68,7 @@ def _plan(given: dict[str, tuple[Any, ...]] | None = None, **values: Any) -> Pla
 
 def _decide(root: Path, plan: Plan, steps: int | None, **changed: Any) -> Decided:
     """A decision on disk for all rows of a plan, as a first stage leaves it."""
-    (trial,) = trials(plan, dict.fromkeys((row.label for row in plan.rows), changed))
+    trial = trial_of(plan, changed)
     key = planned_key(trial.experiment, plan.settings.auto)
     record = {"planned": key, "steps": steps, "ended": MOST, "device": {"kind": "CPU"}} | changed
     decisions = Decisions(root, print)
@@ -77,7 +77,7 @@ def _decide(root: Path, plan: Plan, steps: int | None, **changed: Any) -> Decide
     return Decided(trial.id, steps or 0, trial.rows, trial.experiment.seed, MOST)
 
 
-SHARED: list[dict[str, Any]] = [
+ALIKE: list[dict[str, Any]] = [
     {"quant.bits": 4},
     {"quant.delay": 0.4},
     {"quant.op": "qdq_v2"},
@@ -103,35 +103,56 @@ OTHER: list[dict[str, Any]] = [
 ]
 
 
-def _rows(changes: dict[str, Any]) -> Plan:
-    """A plan with the default row and a row with these changes."""
+def _rows(*changes: dict[str, Any]) -> Plan:
+    """A plan with a row for each of these changes from the default."""
     plan = _plan()
     _, default = plan.rows
-    other = type(default)("other", changes, default.experiment.with_values(changes))
-    return Plan(plan.settings, {}, (default, other))
+    rows = [type(default)(str(one), one, default.experiment.with_values(one)) for one in changes]
+    return Plan(plan.settings, {}, tuple(rows))
 
 
-def _trials(plan: Plan) -> list[tuple[str, ...]]:
-    found = trials(plan, dict.fromkeys((row.label for row in plan.rows), "the same"))
-    return [trial.rows for trial in found]
+@pytest.mark.parametrize("changes", ALIKE + OTHER, ids=str)
+def test_the_first_row_decides_for_all(changes: dict[str, Any]) -> None:
+    """Rows that differed in their number of steps too would not differ in one factor alone."""
+    found = trial_of(_rows({}, changes), "the same")
+    assert found.rows == ("{}", str(changes))
+    assert found.id == trial_of(_rows({}), "the same").id
 
 
-@pytest.mark.parametrize("changes", SHARED, ids=str)
-def test_rows_with_one_float_training_share_its_decision(changes: dict[str, Any]) -> None:
-    assert _trials(_rows(changes)) == [("default", "other")]
+@pytest.mark.parametrize("changes", ALIKE, ids=str)
+def test_another_first_row_with_this_float_training_has_its_decision(
+    changes: dict[str, Any],
+) -> None:
+    assert trial_of(_rows(changes), None).id == trial_of(_rows({}), None).id
 
 
 @pytest.mark.parametrize("changes", OTHER, ids=str)
-def test_what_changes_the_float_training_has_a_decision_of_its_own(
-    changes: dict[str, Any],
-) -> None:
-    assert _trials(_rows(changes)) == [("default",), ("other",)]
+def test_another_float_training_has_another_decision(changes: dict[str, Any]) -> None:
+    assert trial_of(_rows(changes), None).id != trial_of(_rows({}), None).id
+
+
+CROSSED: dict[str, tuple[Any, ...]] = {"train.batch_size": (64, 32, 16), "quant.bits": (8, 4)}
+
+
+@pytest.mark.parametrize("design", ["ofat", "factorial"])
+@pytest.mark.parametrize("baseline", [True, False, "each"])
+def test_the_configuration_without_changes_decides(design: str, baseline: bool | str) -> None:
+    plan = _plan(CROSSED, **{"design.name": design, "design.baseline": baseline, "seeds": [3, 1]})
+    found = trial_of(plan, None)
+    base = plan.settings.base.with_values({"train.batch_size": 64, "train.steps": 2000})
+    assert (found.experiment.train, found.experiment.data) == (base.train, base.data)
+    assert (found.experiment.quant.enabled, found.experiment.seed) == (False, 3)
+    assert found.rows == tuple(row.label for row in plan.rows)
+
+
+def test_a_decision_keeps_its_id() -> None:
+    """Decisions in folders are found by it."""
+    assert trial_of(_plan(), None).id == "d1f5670c397c"
 
 
 def test_data_and_device_are_part_of_a_decision() -> None:
-    plan = _rows({"quant.bits": 4})
-    found = trials(plan, {"default": {"data": "a"}, "other": {"data": "b"}})
-    assert len({trial.id for trial in found}) == 2
+    plan = _rows({})
+    assert trial_of(plan, {"data": "a"}).id != trial_of(plan, {"data": "b"}).id
 
 
 @pytest.mark.parametrize(
@@ -143,22 +164,28 @@ def test_the_rule_and_the_first_seed_are_part_of_a_decision(changes: dict[str, A
         _plan(seeds=[4, 3]),
         _plan(seeds=[3, 4], **{f"train.{key}": value for key, value in changes.items()}),
     ]
-    names = [trials(plan, {"baseline": 0, "default": 0})[0].id for plan in plans]
+    names = [trial_of(plan, None).id for plan in plans]
     assert len(set(names)) == 3
-    more = _plan(seeds=[3, 5, 6])
-    assert trials(more, {"baseline": 0, "default": 0})[0].id == names[0]
+    assert trial_of(_plan(seeds=[3, 5, 6]), None).id == names[0]
 
 
 def test_a_row_with_a_number_waits_for_nothing() -> None:
     plan = _plan({"train.steps": ("auto", 800)})
-    assert _trials(plan) == [("baseline", "default")]
+    assert trial_of(plan, None).rows == ("baseline", "default")
     steps = [row.experiment.train.steps for row in at_steps(plan, 50).rows]
     assert steps == [50, 50, 800]
 
 
+def test_rows_that_wait_are_decided_by_the_first_of_them() -> None:
+    levels = {"train.steps": (800, "auto"), "train.batch_size": (64, 32)}
+    found = trial_of(_plan(levels, **{"design.name": "factorial"}), None)
+    assert found.rows == ("train.steps=auto", "train.steps=auto train.batch_size=32")
+    assert found.experiment.train.batch_size == 64
+
+
 def test_decided_runs_are_those_with_the_number_given_by_hand() -> None:
     plan = _plan({"quant.bits": (8, 4)})
-    decided = with_decisions(plan, [Decided("a", 600, ("baseline", "default", "quant.bits=4"), 0)])
+    decided = with_decision(plan, Decided("a", 600, ("baseline", "default", "quant.bits=4"), 0))
     by_hand = _plan({"quant.bits": (8, 4)}, **{"train.steps": 600})
     mine = [run.experiment for run in decided.runs]
     assert mine == [run.experiment for run in by_hand.runs]
@@ -168,7 +195,7 @@ def test_decided_runs_are_those_with_the_number_given_by_hand() -> None:
 
 def test_a_sweep_keeps_its_folder_when_its_steps_are_decided() -> None:
     plan = _plan()
-    decided = with_decisions(plan, [Decided("a", 600, ("baseline", "default"), 0)])
+    decided = with_decision(plan, Decided("a", 600, ("baseline", "default"), 0))
     names = [one.name for one in (plan, _plan(**{"train.steps": 600}))]
     rule = _plan(**{"train.auto_patience": 3}).name
     assert decided.name == plan.name
@@ -221,8 +248,9 @@ segments (steps, in how many runs):
 
 digits, ofat: 4 configurations, 3 runs; shared steps, ratio 0.583
 on 2 worker(s), in batches of [1, 3] jobs
-train.steps=auto: fractions are of a number of steps that a first stage decides, by 1 float \
-training of at most 2,000 steps; at most 4,700 steps from start to end with it
+train.steps=auto: fractions are of a number of steps that a first stage decides, by the float \
+network of baseline with seed 7 in at most 2,000 steps; at most 4,700 steps from start to end with \
+it
 that is at most about 118 minutes at 1.5000 s a step
 """
 
@@ -244,15 +272,15 @@ def test_a_plan_is_in_fractions_until_the_number_is_known(
     unknown = ("steps_unshared", "steps_shared", "steps_elapsed", "critical_path", "seconds")
     assert [facts[key] for key in unknown] == [None] * 5
     assert facts["first_stage"] == {
-        **{"most": 2000, "rows": [["baseline", "default", "quant.delay=0.45"]]},
+        **{"most": 2000, "seed": 7, "rows": ["baseline", "default", "quant.delay=0.45"]},
         **{"steps_elapsed_at_most": 4700, "seconds_at_most": 7050.0, "by_seed": False},
     }
     _decide(tmp_path, plan, 1000)
     by_hand = _plan(FACTORS, out=str(tmp_path), seeds=[7], **{"train.steps": 1000})
     known = forecast(plan, 2, 1.5)
-    (decided,) = known.pop("decided")
+    decided = known.pop("decided")
     assert known == forecast(by_hand, 2, 1.5)
-    assert (decided["steps"], decided["rows"]) == (1000, facts["first_stage"]["rows"][0])
+    assert (decided["steps"], decided["rows"]) == (1000, facts["first_stage"]["rows"])
     print_forecast(plan, 2, 1.5, False)
     said = f"train.steps=auto: 1,000 steps for baseline and 2 more, by decision {decided['id']}\n"
     assert said in capsys.readouterr().out
@@ -261,18 +289,35 @@ def test_a_plan_is_in_fractions_until_the_number_is_known(
 def test_rows_that_wait_stand_beside_rows_that_do_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = _plan({"model.width": (16, 8)}, out=str(tmp_path), stop_when="decided", seeds=[0, 1, 2])
-    _decide(tmp_path, _plan(out=str(tmp_path)), 1000)
+    levels = {"train.steps": (1000, "auto"), "model.width": (16, 8)}
+    plan = _plan(levels, out=str(tmp_path), stop_when="decided", seeds=[0, 1, 2])
     facts = forecast(plan, 1, None)
-    assert [one["steps"] for one in facts["decided"]] == [1000]
-    assert facts["first_stage"]["rows"] == [["model.width=8"]]
+    assert facts["first_stage"]["rows"] == ["train.steps=auto"]
+    assert facts["first_stage"]["by_seed"]
     floats = {run["row"]: run["steps_float"] for run in facts["runs"]}
-    assert floats == {"baseline": 1000, "default": 800, "model.width=8": None}
+    given = {"baseline": 1000, "default": 800, "model.width=8": 800}
+    assert floats == given | {"train.steps=auto": None}
     assert (facts["ratio"], facts["steps_shared"], facts["by_seed"]) == (None, None, None)
     print_forecast(plan, 1, None, False)
     said = capsys.readouterr().out
     assert "seed by seed after the first stage, whose time is part of a budget\n" in said
-    assert "9 runs\n" in said
+    assert "12 runs\n" in said
+    _decide(tmp_path, plan, 500)
+    floats = {run["row"]: run["steps_float"] for run in forecast(plan, 1, None)["runs"]}
+    assert floats == given | {"train.steps=auto": 400}
+
+
+def test_a_row_with_another_float_training_waits_for_the_same_number(tmp_path: Path) -> None:
+    """The decision of the first row is found, and counts for a row that it did not know."""
+    plan = _plan({"data.preprocessing": ("vgg", "inception")}, out=str(tmp_path), seeds=[0, 1])
+    facts = forecast(plan, 1, None)
+    assert facts["first_stage"]["rows"] == ["baseline", "default", "data.preprocessing=inception"]
+    assert facts["ratio"] is not None
+    _decide(tmp_path, _plan(out=str(tmp_path), seeds=[0, 1]), 1000)
+    known = forecast(plan, 1, None)
+    assert {run["steps_float"] + run["steps_quantized"] for run in known["runs"]} == {1000}
+    assert known["decided"]["rows"] == facts["first_stage"]["rows"]
+    assert "first_stage" not in known
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -83,7 +84,7 @@ class Launcher:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Launcher]:
-    """(folder, launcher) of a sweep of three rows with one decision."""
+    """(folder, launcher) of a sweep whose rows all have the number of one decision."""
     root = tmp_path_factory.mktemp("swept")
     launcher = Launcher()
     assert run_sweep(plan(root, ROWS), launcher).incomplete == []
@@ -244,24 +245,25 @@ def test_a_decided_job_trains_nothing(
     assert _decision(swept[0]) == before
 
 
-def _only_stages(path: Path) -> Ended:
-    return end_job(path) if path.stem.startswith("steps-") else Ended("lost", "left out")
-
-
-def test_every_float_training_has_its_own_decision(tmp_path: Path) -> None:
-    changes = {"default": {}, "other": {"train.learning_rate": 0.0}, "number": {"train.steps": 5}}
-    rows = {name: FLOAT | one for name, one in changes.items()}
-    launcher = Launcher(_only_stages)
+@pytest.mark.parametrize(
+    "other", [{"train.learning_rate": 0.0}, {"data.preprocessing": "inception"}]
+)
+def test_a_row_with_another_float_training_has_the_same_number(
+    swept: tuple[Path, Launcher], tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Else it differed from the other rows in its steps too."""
+    rows = {**ROWS, "other": FLOAT | other, "number": FLOAT | {"train.steps": 5}}
+    launcher = Launcher()
     run_sweep(plan(tmp_path, rows, seeds=(0,)), launcher)
-    assert len(launcher.stages) == 2 and launcher.stages == launcher.jobs[:2]
-    found = {row["label"]: row["runs"][0]["id"] for row in read_manifest(tmp_path)["rows"]}
-    steps = {
-        name: _steps(records.read_record(layout.run_folder(tmp_path, run)))
-        for name, run in found.items()
-    }
-    # Without a learning rate nothing improves on the first evaluation.
-    assert (steps["other"], steps["number"]) == (4, 5)
-    assert steps["default"] != 4
+    assert len(launcher.stages) == 1 and launcher.stages == launcher.jobs[:1]
+    decided = _decision(swept[0])["steps"]
+    assert decided != 4  # without a learning rate nothing improves on the first evaluation
+    steps = {}
+    for row in read_manifest(tmp_path)["rows"]:
+        (run,) = row["runs"]
+        steps[row["label"]] = _steps(records.read_record(layout.run_folder(tmp_path, run["id"])))
+    assert steps == {"baseline": decided, "default": decided, "other": decided, "number": 5}
+    assert read_manifest(tmp_path)["decided"][0]["rows"] == ["baseline", "default", "other"]
 
 
 def test_a_stage_that_diverges_decides_nothing_and_is_not_repeated(tmp_path: Path) -> None:
@@ -279,6 +281,14 @@ def test_a_stage_that_diverges_decides_nothing_and_is_not_repeated(tmp_path: Pat
 
 def _fail(path: Path) -> Ended:
     raise AssertionError("a job was launched")
+
+
+def test_only_the_first_row_needs_validation_images(tmp_path: Path) -> None:
+    rows = {"default": {}, "other": {"data.validation": None}}
+    launcher = Launcher(lambda path: Ended("lost", "launched"))
+    with pytest.raises(QbenchError, match="launched"):
+        run_sweep(plan(tmp_path, rows), launcher)
+    assert len(launcher.stages) == 1
 
 
 def test_data_without_validation_images_are_refused(tmp_path: Path) -> None:
@@ -299,13 +309,17 @@ def test_a_folder_of_another_sweep_is_refused_before_training(
         run_sweep(plan(swept[0], ROWS, auto=rule), Launcher(_fail))
 
 
-def test_a_sweep_grows_by_rows_that_wait(
-    swept: tuple[Path, Launcher], monkeypatch: pytest.MonkeyPatch
+def test_a_sweep_grows_by_rows_that_take_its_number(
+    swept: tuple[Path, Launcher], tmp_path: Path
 ) -> None:
-    """The folder of a sweep with further rows is its own; nothing is trained here."""
+    """The folder of a sweep with further rows is its own; nothing is decided again."""
+    folder = tmp_path / "grown"
+    shutil.copytree(swept[0], folder)
     rows = {**ROWS, "other": {"train.batch_size": 8}}
-    with pytest.raises(QbenchError, match="in time"):
-        run_sweep(plan(swept[0], rows), Launcher(lambda path: Ended("lost", "in time")))
+    launcher = Launcher(lambda path: Ended("lost", "left out"))
+    run_sweep(plan(folder, rows), launcher)
+    assert launcher.stages == [] and launcher.jobs != []
+    assert read_manifest(folder)["decided"][0]["rows"] == ["baseline", "default", "other"]
 
 
 def test_networks_are_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,12 +350,18 @@ def test_a_failure_is_told_and_tried_again_by_the_next_command(
     assert run_states(tmp_path) == [("steps of default", "waiting")]
 
 
-def test_the_failure_that_says_why_is_told(tmp_path: Path) -> None:
-    ends = iter([Ended("stopped"), Ended("lost", "it was killed.")])
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (Ended("lost", "it was killed."), "it was killed."),
+        (Ended("stopped"), "its job left nothing."),
+    ],
+)
+def test_a_job_that_is_lost_is_told(tmp_path: Path, end: Ended, said: str) -> None:
     rows = {"default": {}, "other": {"train.batch_size": 8}}
     with pytest.raises(QbenchError) as error:
-        run_sweep(plan(tmp_path, rows), Launcher(lambda path: next(ends)))
-    assert str(error.value) == "steps of other: it was killed."
+        run_sweep(plan(tmp_path, rows), Launcher(lambda path: end))
+    assert str(error.value) == f"steps of default and 1 more: {said}"
 
 
 def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
