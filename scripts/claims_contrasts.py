@@ -61,6 +61,18 @@ PAPER: Contrasts = {
 """What each sentence of the paper compares, as a difference in percentage points."""
 
 
+CONTRIB: Contrasts = {
+    "8 bits as contrib.quantize inserted them, less float": less(DEFAULT, BASELINE),
+}
+"""What the paper's FakeQuant row had: `study.name=contrib`."""
+
+DEEPER: Contrasts = {
+    "8 bits less float": less(DEFAULT, BASELINE),
+    "4 bits less float": less("quant.bits=4", BASELINE),
+}
+"""Twenty layers on the grid of int8 files: `study=cifar10_resnet20`."""
+
+
 def mean_of(values: Values, *words: str) -> float:
     """The mean of the quantized rows with all of these changes.
 

@@ -139,6 +139,8 @@ TABLES = (
     Tested("fashion", claimed.PAPER, published=True, metric=TOP_5),
     Tested("cifar10_resnet8", claimed.PAPER, published=True),
     Tested("cifar10_resnet8", claimed.PAPER, published=True, metric=TOP_5),
+    Tested("contrib", claimed.CONTRIB),
+    Tested("cifar10_resnet20", claimed.DEEPER),
     Tested("interactions", claimed.FEW_BITS),
     Tested("ties", claimed.TIES),
     Tested("jacob_bits", claimed.JACOB_BITS),
