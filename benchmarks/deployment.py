@@ -2,6 +2,7 @@
 
     python benchmarks/deployment.py data.dir=DIR                    # CIFAR-10, resnet8, 3,000 steps
     python benchmarks/deployment.py data.dir=DIR train.steps=600
+    python benchmarks/deployment.py data.dir=DIR out=KEPT           # goes on where it was stopped
 
 Both train the same network on the same batches with the same augmentation, optimizer, schedule and
 number of float and quantized steps, and both write a full-integer int8 file with TensorFlow's
@@ -73,10 +74,13 @@ def tfmot_row(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     from qbench.deploy.inputs import BATCH, Feed
     from qbench.deploy.measure import Expected, measure
 
-    wanted = json.dumps({"config": config, "folder": str(folder), "threads": config["threads"]})
-    script = HERE / "contenders" / "tfmot_deploy.py"
-    subprocess.run([TFMOT, script, wanted], check=True)
     experiment = Experiment.from_config(config)
+    wanted = {
+        **{"config": config, "arguments": dict(experiment.model.arguments)},
+        **{"folder": str(folder), "threads": config["threads"]},
+    }
+    script = HERE / "contenders" / "tfmot_deploy.py"
+    subprocess.run([TFMOT, script, json.dumps(wanted)], check=True)
     data = load(experiment.data.name, experiment.data.dir)
     logits = np.load(folder / "logits.npy")
     content = (folder / "model.tflite").read_bytes()
@@ -113,8 +117,10 @@ def show(rows: dict[str, Any]) -> None:
 def main() -> None:
     """Measure, print and keep."""
     overrides = sys.argv[1:]
+    kept_in = [Path(text.removeprefix("out=")) for text in overrides if text.startswith("out=")]
+    overrides = [text for text in overrides if not text.startswith("out=")]
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "qbench"
+        folder = (kept_in or [Path(place)])[-1] / "qbench"
         rows = qbench_rows(folder, overrides)
         config = a_run(folder)
         if TFMOT.exists():

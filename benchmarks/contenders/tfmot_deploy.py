@@ -1,9 +1,9 @@
 """Trains a qbench configuration with tf_keras and tfmot, and converts it to an int8 file.
 
-`python tfmot_deploy.py '{"config": ..., "folder": ..., "threads": ...}'` leaves `model.tflite` and
-`logits.npy`, the logits of its simulation on the test set, in the folder. Batches, augmentation,
-network, schedule and loss are qbench's own; only the quantization is tfmot's. The optimizer keeps
-its momentum when quantization starts, as qbench's does.
+`python tfmot_deploy.py '{"config": ..., "arguments": ..., "folder": ..., "threads": ...}'` leaves
+`model.tflite` and `logits.npy`, the logits of its simulation on the test set, in the folder.
+Batches, augmentation, network, schedule and loss are qbench's own; only the quantization is
+tfmot's. The optimizer keeps its momentum when quantization starts, as qbench's does.
 """
 
 from __future__ import annotations
@@ -102,9 +102,8 @@ def train(model: Any, optimizer: Any, first: int, end: int) -> None:
 def main() -> None:
     """Float steps, quantized steps, evaluation, conversion."""
     tf_keras.utils.set_random_seed(CONFIG["seed"])
-    arguments = {key: value for key, value in CONFIG["model"].items() if key != "name"}
     shape = input_shape(DATA.test_images.shape[1:], RESOLUTION)
-    model = MODELS[CONFIG["model"]["name"]](shape, DATA.task.outputs, **arguments)
+    model = MODELS[CONFIG["model"]["name"]](shape, DATA.task.outputs, **WANTED["arguments"])
     start = math.ceil(Decimal(str(CONFIG["quant"]["delay"])) * TRAIN["steps"])
     optimizer = sgd(model, 0)
     train(model, optimizer, 0, start)
