@@ -63,8 +63,10 @@ PAPER: Contrasts = {
 
 CONTRIB: Contrasts = {
     "8 bits as contrib.quantize inserted them, less float": less(DEFAULT, BASELINE),
+    "the same less QDQv2 (the default)": less(DEFAULT, f"fashion {DEFAULT}"),
+    "the same less FakeQuant alone": less(DEFAULT, "fashion quant.op=fake_quant"),
 }
-"""What the paper's FakeQuant row had: `study.name=contrib`."""
+"""What TensorFlow 1's create_training_graph made of a network: results/contrib."""
 
 DEEPER: Contrasts = {
     "8 bits less float": less(DEFAULT, BASELINE),

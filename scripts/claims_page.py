@@ -85,9 +85,21 @@ def looks_at(folder: Path) -> int:
     return int(told.get("looks", 1))
 
 
-def compared(folder: Path, contrasts: Contrasts, metric: str = METRIC) -> Comparison:
-    """Every contrast over the seeds of a folder; all intervals hold together with 95 %."""
+def compared(
+    folder: Path, contrasts: Contrasts, metric: str = METRIC, beside: str = ""
+) -> Comparison:
+    """Every contrast over the seeds of a folder; all intervals hold together with 95 %.
+
+    Args:
+        folder: the folder.
+        contrasts: what is compared.
+        metric: a metric of the records.
+        beside: the name of another folder with the same seeds, whose rows count too, with this name
+            before theirs.
+    """
     seeds = of_runs(folder, metric)
+    for seed, values in of_runs(folder.parent / beside, metric).items() if beside else ():
+        seeds[seed] |= {f"{beside} {row}": value for row, value in values.items()}
     differences = {
         name: {seed: contrast(values) for seed, values in seeds.items()}
         for name, contrast in contrasts.items()
@@ -100,7 +112,7 @@ def compared(folder: Path, contrasts: Contrasts, metric: str = METRIC) -> Compar
 def lines_of(tested: Tested, folder: Path) -> list[str]:
     """The contrasts as a table: the paper's if it has them, ours, the interval."""
     contrasts, metric = tested.contrasts, tested.metric
-    ours = compared(folder, contrasts, metric)
+    ours = compared(folder, contrasts, metric, tested.beside)
     paper = of_paper(metric) if tested.published else None
     lines = []
     for name, contrast in contrasts.items():
@@ -121,12 +133,14 @@ class Tested:
         contrasts: its lines.
         published: whether the paper's Table I has them too.
         metric: a metric of the records.
+        beside: see `compared`.
     """
 
     folder: str
     contrasts: Contrasts
     published: bool = False
     metric: str = METRIC
+    beside: str = ""
 
     @property
     def place(self) -> str:
@@ -139,7 +153,7 @@ TABLES = (
     Tested("fashion", claimed.PAPER, published=True, metric=TOP_5),
     Tested("cifar10_resnet8", claimed.PAPER, published=True),
     Tested("cifar10_resnet8", claimed.PAPER, published=True, metric=TOP_5),
-    Tested("contrib", claimed.CONTRIB),
+    Tested("contrib", claimed.CONTRIB, beside="fashion"),
     Tested("cifar10_resnet20", claimed.DEEPER),
     Tested("interactions", claimed.FEW_BITS),
     Tested("ties", claimed.TIES),
