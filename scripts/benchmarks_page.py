@@ -280,11 +280,8 @@ def deployment(figures: Figures) -> list[str]:
         if "error" not in one
     ]
     heads = ("", "simulated %", "kernels", "file %", "agreement %")
-    return [
-        f"{figures['steps']:,} steps. {figures['note'][:1].upper()}{figures['note'][1:]}.",
-        "",
-        *table(heads, rows),
-    ]
+    note = f" Note: {figures['note']}." if figures["note"] else ""
+    return [f"{figures['steps']:,} steps.{note}", "", *table(heads, rows)]
 
 
 WRITERS: dict[str, Callable[[Figures], list[str]]] = {
