@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isnan, nan
+from math import nan
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +14,7 @@ from qbench.quantize.interface import MULTIPLICATION, SHIFT, SIGN
 from qbench.report import values
 from qbench.report.collect import Sweep, table_frame
 from qbench.report.comparison import Comparisons, cells, comparisons
+from qbench.report.front import on_front
 from qbench.report.tables import cell
 from qbench.report.texts import Lines
 from qbench.tasks.metric import Metric
@@ -85,19 +86,6 @@ def codes_frame(sweep: Sweep) -> pd.DataFrame:
     frame[FRONT] = on_front(size.tolist(), better.tolist())
     frame[ENERGY_FRONT] = on_front(frame[ENERGY].tolist(), better.tolist())
     return frame
-
-
-def on_front(sizes: list[float], goodness: list[float]) -> list[bool]:
-    """Which points no other point beats: as small and as good, and better in one of them.
-
-    A point without a size is not on the front and beats no other.
-    """
-    points = list(zip(sizes, goodness, strict=True))
-
-    def beaten(size: float, good: float) -> bool:
-        return any(x <= size and y >= good and (x, y) != (size, good) for x, y in points)
-
-    return [not isnan(size) and not beaten(size, good) for size, good in points]
 
 
 def as_lines(frame: pd.DataFrame, metric: Metric) -> Lines:

@@ -14,8 +14,9 @@ import report_grids as grids
 
 from qbench.report.build import build_report
 from qbench.report.collect import collect
+from qbench.report.front import on_front
 from qbench.report.pareto import pareto_figures
-from qbench.report.weight_codes import codes_frame, has_codes, on_front
+from qbench.report.weight_codes import codes_frame, has_codes
 from qbench.storage import layout, records
 
 # By row: megabytes, accuracies of two seeds, what its records count.
@@ -197,3 +198,10 @@ def test_which_points_no_other_beats() -> None:
     assert on_front([2, 1], [3, 4]) == [False, True]
     assert on_front([], []) == []
     assert on_front([1, float("nan"), 2], [5, 6, 5]) == [True, False, False]
+
+
+def test_means_of_the_same_sum_are_equally_good() -> None:
+    larger, smaller = sum([78.43, 78.99, 77.86]) / 3, sum([78.31, 78.95, 78.02]) / 3
+    assert larger > smaller, "their doubles differ, or this test shows nothing"
+    assert on_front([4, 1], [larger, smaller]) == [False, True]
+    assert on_front([0.1 + 0.2, 0.3], [5, 6]) == [False, True]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from markupsafe import Markup
 
 from qbench.report import timings
 from qbench.report.collect import Sweep
 from qbench.report.deployed import PATH
+from qbench.report.front import on_front
 from qbench.report.page import svg
 from qbench.report.page.files import files
 from qbench.report.page.plot import Frame, Plot
@@ -96,13 +98,8 @@ def front(dots: Sequence[Dot], metric: Metric) -> list[Dot]:
     In ascending order of cost. Of equal dots, all are on the front.
     """
     sign = 1 if metric.higher_is_better else -1
-
-    def beats(one: Dot, other: Dot) -> bool:
-        ahead = (other.cost - one.cost, sign * (one.value - other.value))
-        return min(ahead) >= 0 and max(ahead) > 0
-
-    kept = [dot for dot in dots if not any(beats(other, dot) for other in dots)]
-    return sorted(kept, key=lambda dot: dot.cost)
+    kept = on_front([dot.cost for dot in dots], [sign * dot.value for dot in dots])
+    return sorted(compress(dots, kept), key=lambda dot: dot.cost)
 
 
 def _said(dots: Sequence[Dot], metric: Metric) -> str:
