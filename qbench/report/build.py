@@ -32,7 +32,6 @@ from qbench.report.notes import (
     decided_steps,
     mostly_zero,
     notes,
-    troubles,
     validation,
 )
 from qbench.report.page.recommendation import Line
@@ -43,6 +42,7 @@ from qbench.report.section import Section
 from qbench.report.seeds import every_seed
 from qbench.report.tables import with_comparisons
 from qbench.report.texts import counted, in_markdown
+from qbench.report.troubles import troubles
 from qbench.storage import aside, layout, records
 
 

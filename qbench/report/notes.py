@@ -7,7 +7,7 @@ from typing import Any
 
 from qbench.base.plain import sentence
 from qbench.deploy.kernel_facts import named_kernels
-from qbench.planning.derived import DERIVED, run_name
+from qbench.planning.derived import DERIVED
 from qbench.planning.early_stopping import MOST
 from qbench.report import balance, deployed
 from qbench.report.collect import Sweep
@@ -184,22 +184,4 @@ def mostly_zero(sweep: Sweep) -> list[str]:
             kernels = named_kernels(list(dict.fromkeys(name for one in each for name in one)))
             runs = f"{len(each)} of {counted(len(row['runs']), 'run')}"
             lines.append(f"{row['label']}: {kernels} (in {runs}).")
-    return lines
-
-
-def troubles(sweep: Sweep) -> list[str]:
-    """One line with the reason for each run without values of the simulation or of its file."""
-    lines = []
-    for row in sweep.manifest["rows"]:
-        if row["reason"] is not None:
-            lines.append(f"{row['label']}: not applicable. {row['reason']}")
-        for run in row["runs"]:
-            record = sweep.records.get(run["id"])
-            name = run_name(row, run, ", ")
-            if record is None:
-                lines.append(f"{name}: missing. It has left no record (yet).")
-            elif record["status"] != "ok":
-                lines.append(f"{name}: {record['status']}. {record['error']['message']}")
-            elif reason := deployed.lacking(sweep.exports.get(run["id"])):
-                lines.append(f"{name}: {reason}")
     return lines

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from qbench.deploy.lite import KERNELS
 from qbench.report.collect import collect, table_frame
 from qbench.report.comparison import comparisons
-from qbench.report.notes import about_values, troubles
+from qbench.report.notes import about_values
 from qbench.report.page.render import render
 from qbench.report.page.view import Said, view
 from qbench.report.tables import with_comparisons
+from qbench.report.troubles import troubles
 from qbench.storage import manifests, records
 from qbench.tasks.classification import figures
 
