@@ -163,6 +163,20 @@ def test_what_was_not_converted_is_listed(uneven: Path) -> None:
     assert f"<li>{said}</li>" in missing
 
 
+def test_runs_without_a_file_for_one_reason_are_one_line(tmp_path: Path) -> None:
+    folder = examples.write(tmp_path, examples.rows(3)[:4], seeds=3)
+    for seed in (0, 1, 2):
+        conversions.put(folder, 1, seed, conversions.none())
+    conversions.put(folder, 2, 1, conversions.none())
+    conversions.put(folder, 3, 1, conversions.none("lstm: an LSTM cannot be converted yet."))
+    said = [line for line in build_report(folder).text.splitlines() if "not converted" in line]
+    assert said == [
+        "! default; quant.op=fake_quant, seed 1: not converted. stem: a Conv2D cannot be converted"
+        " yet.",
+        "! quant.bits=4, seed 1: not converted. lstm: an LSTM cannot be converted yet.",
+    ]
+
+
 def test_the_printed_table_shows_spreads_and_how_many_seeds(uneven: Path) -> None:
     build_report(uneven)
     head, _, line, *_ = examples.cells((uneven / "table.md").read_text())
