@@ -166,18 +166,16 @@ def compared(results: Path) -> Comparison:
     return compare_differences(found, "nothing", margin=MARGIN, unit="percentage points")
 
 
-def there(results: Path) -> bool:
-    """Whether both networks have runs."""
-    return all(values(results, names, METRIC) for names in (SMALL, LARGE))
+def lacking(results: Path) -> list[str]:
+    """The studies of networks that have no runs."""
+    return [names[0] for names in (SMALL, LARGE) if not values(results, names, METRIC)]
 
 
 def regularization(results: Path) -> list[str]:
     """Our contrasts, the networks, and a verdict in words; what is lacking if runs are."""
-    if not there(results):
-        return [
-            "No runs of `study=vgg` and `study=vgg_large` are committed, so the claim is undecided"
-            " here."
-        ]
+    if missing := lacking(results):
+        named = " and ".join(f"`study={name}`" for name in missing)
+        return [f"No runs of {named} are committed, so the claim is undecided here."]
     made = compared(results)
     lines = [_line(one) for one in made.rows]
     heads = ["accuracy, percentage points", "seeds", "ours", "95 % interval", "ours, in words"]

@@ -209,6 +209,9 @@ def test_a_claim_that_no_interval_supports_fails_or_is_undecided(
     assert claims.claims_regularization.regularization(other)[-2].endswith("undecided here.")
     path.unlink()
     (line,) = claims.claims_regularization.regularization(other)
+    assert line.startswith("No runs of `study=vgg_large` are committed")
+    (other / "vgg" / "runs.csv").unlink()
+    (line,) = claims.claims_regularization.regularization(other)
     assert line.startswith("No runs of `study=vgg` and `study=vgg_large` are committed")
 
 
